@@ -1,0 +1,1 @@
+"""Numbers in, numbers out: no network, no database, no clock."""

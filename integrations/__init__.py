@@ -1,0 +1,1 @@
+"""Outside services, one folder each. Knows nothing of analysis or storage."""

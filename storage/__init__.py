@@ -1,0 +1,1 @@
+"""Tables, queries and files. Knows nothing of Zoom, Slack or analysis."""
