@@ -137,10 +137,10 @@ class Settings(BaseSettings):
         24, ge=0, description="How often Zoom is asked for missed recordings; 0 = never."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
-    zoom: ZoomSettings = ZoomSettings()  # type: ignore[call-arg]  # defaults are Field's
-    slack: SlackSettings = SlackSettings()  # type: ignore[call-arg]
-    calls: CallSettings = CallSettings()  # type: ignore[call-arg]
-    analysis: AnalysisSettings = AnalysisSettings()  # type: ignore[call-arg]
+    zoom: ZoomSettings = ZoomSettings()
+    slack: SlackSettings = SlackSettings()
+    calls: CallSettings = CallSettings()
+    analysis: AnalysisSettings = AnalysisSettings()
 
     @property
     def resolved_database_url(self) -> str:

@@ -67,7 +67,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class FaceColumns:
-    """Every face seen in a call, one row per face and sampled frame, ordered by sample then track."""
+    """Every face seen: a row per face and sampled frame, by sample then track."""
 
     sample: I32  # (N,) index into Observations.t_s
     track: I32  # (N,) track id
@@ -101,7 +101,7 @@ class Quality:
     frames_decoded: int = 0
     frames_sampled: int = 0
     frames_lost: int = 0
-    """Frames that the decoder reported damaged or that were missing at the end of a cut-off file."""
+    """Frames reported damaged by the decoder, or missing at the end of a cut-off file."""
     lost_share: float = 0.0
     """Share of the recording's length without a usable picture, 0–1."""
     faces_seen: int = 0
