@@ -64,7 +64,8 @@ class CallSettings(BaseModel):
         [], description="Regular expressions, one must match the topic; empty = all, as JSON."
     )
     exclude_topics: list[str] = Field(
-        ["(?i)interview"], description="Regular expressions; a topic that matches is left out."
+        ["(?i)\\binterview"],
+        description="Regular expressions; a topic that matches is left out, as JSON.",
     )
     min_duration_s: int = Field(60, ge=0, description="Shorter recordings are left out.")
     own_domains: list[str] = Field(

@@ -1,0 +1,309 @@
+"""The commands of `rapport`. Each one builds its settings once and passes them down.
+
+Imports stand inside the commands: `rapport --help` must not wait for PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+
+app = typer.Typer(
+    name="rapport",
+    help="Turns Zoom sales calls into evidence a manager can act on, on your own machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+inbox_app = typer.Typer(help="Webhooks as they arrived.", no_args_is_help=True)
+keys_app = typer.Typer(help="Keys for the REST API.", no_args_is_help=True)
+db_app = typer.Typer(help="The database schema.", no_args_is_help=True)
+train_app = typer.Typer(help="Train a network on your own data.", no_args_is_help=True)
+evaluate_app = typer.Typer(help="Measure a network on labelled data.", no_args_is_help=True)
+app.add_typer(inbox_app, name="inbox")
+app.add_typer(keys_app, name="keys")
+app.add_typer(db_app, name="db")
+app.add_typer(train_app, name="train")
+app.add_typer(evaluate_app, name="evaluate")
+
+out = Console()
+err = Console(stderr=True)
+
+
+def _settings() -> Settings:
+    from bot.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as exc:
+        for problem in exc.errors():
+            name = "RAPPORT_" + "__".join(str(part).upper() for part in problem["loc"])
+            err.print(f"[red]{name}[/red]: {problem['msg']}", highlight=False)
+        raise typer.Exit(2) from exc
+
+
+def _fail(message: str) -> typer.Exit:
+    err.print(f"[red]Error:[/red] {message}", highlight=False)
+    return typer.Exit(1)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Run the API, the webhook, the worker and the schedules in one process."""
+    from bot.service import run_service
+
+    settings = _settings()
+    changes = {k: v for k, v in {"host": host, "port": port}.items() if v is not None}
+    raise typer.Exit(run_service(settings.model_copy(update=changes), with_api=True))
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker alone: it takes calls from the queue, and answers no requests."""
+    from bot.service import run_service
+
+    raise typer.Exit(run_service(_settings(), with_api=False))
+
+
+@app.command()
+def demo(
+    recording: Annotated[
+        Path | None, typer.Option(help="A recording of your own, instead of the made one.")
+    ] = None,
+    timeline: Annotated[Path | None, typer.Option(help="Its Zoom TIMELINE (JSON).")] = None,
+    transcript: Annotated[Path | None, typer.Option(help="Its transcript (VTT).")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep everything in this folder (default: a new one).")
+    ] = None,
+    exit_: Annotated[
+        bool, typer.Option("--exit", help="End when the report is there, also on a terminal.")
+    ] = False,
+) -> None:
+    """Put a call through the whole way, against stand-ins for Zoom and Slack on this machine."""
+    from bot.demo.run import run_demo
+
+    keep_serving = sys.stdout.isatty() and not exit_
+    raise typer.Exit(
+        run_demo(
+            recording=recording,
+            timeline=timeline,
+            transcript=transcript,
+            data_dir=data_dir,
+            keep_serving=keep_serving,
+            console=out,
+        )
+    )
+
+
+@app.command()
+def analyze(
+    file: Annotated[Path, typer.Argument(help="The recording (MP4, MOV, MKV, …).")],
+    timeline: Annotated[Path | None, typer.Option(help="Zoom TIMELINE (JSON).")] = None,
+    transcript: Annotated[Path | None, typer.Option(help="Transcript (VTT).")] = None,
+    profile: Annotated[str | None, typer.Option(help="Scoring profile.")] = None,
+    out_dir: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for JSON and PDF (default: beside FILE)."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Analyse one recording without a database: prints a table, writes JSON and PDF."""
+    from bot.analyze import analyze_file
+
+    raise typer.Exit(
+        analyze_file(
+            file,
+            timeline=timeline,
+            transcript=transcript,
+            profile=profile,
+            out_dir=out_dir,
+            as_json=as_json,
+            settings=_settings(),
+        )
+    )
+
+
+@app.command()
+def check() -> None:
+    """Say line by line what is set up and what is missing."""
+    from bot.check import run_checks
+
+    raise typer.Exit(run_checks(_settings(), out))
+
+
+@inbox_app.command("list")
+def inbox_list(limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20) -> None:
+    """Show the latest webhooks and what became of them."""
+    from bot.service import open_database
+    from storage import inbox
+    from storage.engine import transaction
+
+    with open_database(_settings()) as engine, transaction(engine) as session:
+        table = Table("id", "received (UTC)", "event", "outcome", "call")
+        for row in inbox.recent(session, limit):
+            table.add_row(
+                str(row.id),
+                f"{row.received_at:%Y-%m-%d %H:%M:%S}",
+                row.event,
+                row.outcome or "waiting",
+                row.call_id or "",
+            )
+    out.print(table)
+
+
+@inbox_app.command("replay")
+def inbox_replay(id_: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+    """Handle a stored webhook once more; the running service starts it within a few seconds."""
+    from bot.service import open_database
+    from storage import inbox
+    from storage.engine import transaction
+    from storage.errors import Missing
+
+    with open_database(_settings()) as engine:
+        try:
+            with transaction(engine) as session:
+                inbox.requeue(session, id_)
+        except Missing as exc:
+            raise _fail(f"There is no webhook {id_}; see `rapport inbox list`.") from exc
+    out.print(f"Webhook {id_} will be handled again by the running service.")
+
+
+@keys_app.command("add")
+def keys_add(
+    name: Annotated[str, typer.Argument(help="Who or what will use the key.")],
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone.")] = False,
+) -> None:
+    """Make a key for the REST API. It is shown once and stored hashed."""
+    from bot.service import open_database
+    from storage import keys
+    from storage.engine import transaction
+    from storage.errors import Duplicate
+
+    with open_database(_settings()) as engine:
+        try:
+            with transaction(engine) as session:
+                token = keys.create(session, name)
+        except Duplicate as exc:
+            raise _fail(f"There is a key named {name!r} already; revoke it first.") from exc
+    if quiet:
+        sys.stdout.write(token + "\n")
+    else:
+        out.print(f"{token}\n[dim]Shown once. Use it as: Authorization: Bearer {token}[/dim]")
+
+
+@keys_app.command("list")
+def keys_list() -> None:
+    """Show the names of the keys and when they were last used."""
+    from bot.service import open_database
+    from storage import keys
+    from storage.engine import transaction
+
+    with open_database(_settings()) as engine, transaction(engine) as session:
+        table = Table("name", "made (UTC)", "revoked")
+        for row in keys.list_keys(session):
+            table.add_row(
+                row.name, f"{row.created_at:%Y-%m-%d %H:%M}", "yes" if row.revoked_at else ""
+            )
+    out.print(table)
+
+
+@keys_app.command("revoke")
+def keys_revoke(name: str) -> None:
+    """Make a key useless from now on."""
+    from bot.service import open_database
+    from storage import keys
+    from storage.engine import transaction
+    from storage.errors import Missing
+
+    with open_database(_settings()) as engine:
+        try:
+            with transaction(engine) as session:
+                keys.revoke(session, name)
+        except Missing as exc:
+            raise _fail(f"There is no key named {name!r}; see `rapport keys list`.") from exc
+    out.print(f"The key {name!r} no longer works.")
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the schema up to date (the service does so at start unless RAPPORT_MIGRATE=false)."""
+    from storage.migrate import upgrade
+
+    settings = _settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    upgrade(settings.resolved_database_url)
+    out.print("The database is up to date.")
+
+
+@db_app.command("status")
+def db_status() -> None:
+    """Say whether the schema is up to date."""
+    from storage.migrate import is_current
+
+    if is_current(_settings().resolved_database_url):
+        out.print("The database is up to date.")
+    else:
+        raise _fail("The database schema is missing or old. Run `rapport db upgrade`.")
+
+
+@evaluate_app.command("expression")
+def evaluate_expression_command(
+    images: Annotated[Path, typer.Option(help="Folder with face crops.")],
+    labels: Annotated[Path, typer.Option(help="CSV with the columns file,emotion.")],
+    weights: Annotated[Path | None, typer.Option(help="Weights of your own.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Accuracy, F1, calibration and confusion of the expression network on labelled crops."""
+    from inference.errors import InferenceError
+    from inference.expression.classifier import ExpressionClassifier
+    from inference.expression.evaluate import evaluate_expression
+
+    try:
+        classifier = ExpressionClassifier.load(weights)
+        evaluation = evaluate_expression(images, labels, classifier)
+    except InferenceError as exc:
+        raise _fail(str(exc)) from exc
+    result = evaluation.to_json()
+    if as_json:
+        sys.stdout.write(json.dumps(result) + "\n")
+        return
+    out.print(
+        f"{result['n']} faces: accuracy {result['accuracy']:.1%}, macro F1 "
+        f"{result['macro_f1']:.3f}, calibration error {result['ece']:.3f}"
+    )
+    table = Table("expression", "precision", "recall", "F1", "faces")
+    for label, row in result["per_class"].items():
+        table.add_row(
+            label,
+            *(f"{row[k]:.3f}" for k in ("precision", "recall", "f1")),
+            str(row.get("support", "")),
+        )
+    out.print(table)
+    confusion = Table("truth \\ read as", *result["labels"])
+    for label, counts in zip(result["labels"], result["confusion"], strict=True):
+        confusion.add_row(label, *(str(n) for n in counts))
+    out.print(confusion)
+
+
+def quiet_native_logs() -> None:
+    """Keep MediaPipe's and TensorFlow's C++ log lines off the terminal; call before importing."""
+    os.environ.setdefault("GLOG_minloglevel", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,0 +1,84 @@
+"""Which failures are worth another try, how long to wait, and how often.
+
+An error says what happened; this table decides. The waits are durable sleeps of the workflow, so a
+restart in the middle of one goes on waiting instead of starting over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from integrations.errors import (
+    AuthFailed,
+    IntegrationError,
+    NoSpace,
+    NotFound,
+    RateLimited,
+    Unavailable,
+    UnexpectedResponse,
+)
+from storage.errors import DatabaseDown
+
+HOUR_S = 3600.0
+LONGEST_WAIT_S = 6 * HOUR_S
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Wait `first_s`, then `factor` times longer each time, up to `longest_s`, `attempts` times."""
+
+    attempts: int
+    first_s: float
+    factor: float = 2.0
+    longest_s: float = HOUR_S
+
+    def wait_s(self, attempt: int) -> float | None:
+        """Seconds to wait after failed attempt number `attempt` (from 0); None = give up."""
+        if attempt >= self.attempts:
+            return None
+        return float(min(self.first_s * self.factor**attempt, self.longest_s))
+
+
+POLICIES: dict[type[Exception], RetryPolicy] = {
+    # A day in all: Zoom and Slack have had outages of several hours.
+    Unavailable: RetryPolicy(attempts=30, first_s=2.0),
+    # Retry-After says how long; the policy only says how often.
+    RateLimited: RetryPolicy(attempts=60, first_s=1.0),
+    # A wrong token is mended by a person; a few hours give them the time.
+    AuthFailed: RetryPolicy(attempts=6, first_s=60.0, factor=3.0),
+    # Zoom answers 3301 for a recording that is not processed yet as for one that is gone.
+    NotFound: RetryPolicy(attempts=3, first_s=5.0, factor=6.0),
+    NoSpace: RetryPolicy(attempts=24, first_s=60.0, longest_s=HOUR_S),
+    UnexpectedResponse: RetryPolicy(attempts=3, first_s=5.0, factor=4.0),
+    DatabaseDown: RetryPolicy(attempts=60, first_s=1.0, longest_s=300.0),
+}
+"""Every error that is tried again. Anything else fails the workflow at once."""
+
+
+def wait_before_retry(error: Exception, attempt: int) -> float | None:
+    """Seconds to wait before trying again after `attempt` failures (from 0); None = do not.
+
+    A service that names a time is obeyed, up to `LONGEST_WAIT_S`.
+    """
+    policy = POLICIES.get(type(error))
+    if policy is None:
+        return None
+    wait_s = policy.wait_s(attempt)
+    if wait_s is not None and isinstance(error, RateLimited):
+        return min(max(error.retry_after_s, 0.0), LONGEST_WAIT_S)
+    return wait_s
+
+
+def advice(error: BaseException) -> str:
+    """What the operator should do about a failure that ended a call, in one sentence."""
+    match error:
+        case AuthFailed():
+            return "Run `rapport check` to see which credential or permission is missing."
+        case NotFound():
+            return "Zoom no longer has the recording; there is nothing to analyse."
+        case NoSpace():
+            return "Free some disk space, then start the call again."
+        case IntegrationError():
+            return "The service did not recover in time; start the call again when it is back."
+        case _:
+            return "Start it again with POST /api/v1/calls/{id}/reanalyze once the cause is gone."
