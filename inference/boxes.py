@@ -1,0 +1,39 @@
+"""Arithmetic of xyxy boxes in pixels, float32."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inference.types import F32
+
+
+def overlap(a: F32, b: F32) -> float:
+    """Give the boxes' intersection over their union, 0–1; 0 where both are empty."""
+    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    common = float(max(0.0, sides[0]) * max(0.0, sides[1]))
+    both = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - common
+    return common / both if both > 0 else 0.0
+
+
+def centre(box: F32) -> F32:
+    """Give the middle of the box, shape (2,)."""
+    middle: F32 = ((box[:2] + box[2:]) / 2).astype(np.float32)
+    return middle
+
+
+def has_centre_in(box: F32, region: F32) -> bool:
+    """Tell whether the middle of `box` lies in `region`, its edges included."""
+    x, y = centre(box)
+    return bool(region[0] <= x <= region[2] and region[1] <= y <= region[3])
+
+
+def scaled(box: F32, factor: float) -> F32:
+    """Give the box enlarged about its middle."""
+    middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * factor
+    return np.concatenate([middle - half, middle + half]).astype(np.float32)
+
+
+def clipped(box: F32, width: int, height: int) -> F32:
+    """Give the part of the box inside a picture."""
+    edges = np.array([width, height, width, height], np.float32)
+    return np.clip(box, 0, edges).astype(np.float32)

@@ -1,0 +1,73 @@
+"""What the landmarks of a face tell: head turn, eye opening, mouth opening."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.types import F32, F64
+
+# Indices into the 468-point mesh. "Left" and "right" are the picture's.
+LEFT_EYE_CORNERS = (33, 133)
+RIGHT_EYE_CORNERS = (362, 263)
+LEFT_EYE_LIDS = ((160, 144), (159, 145), (158, 153))
+RIGHT_EYE_LIDS = ((385, 380), (386, 374), (387, 373))
+MOUTH_CORNERS = (61, 291)
+INNER_MOUTH_CORNERS = (78, 308)
+INNER_LIPS = ((82, 87), (13, 14), (312, 317))
+
+NEUTRAL_PITCH_DEG = 6.7
+"""How far the mouth stands before the eyes of a face that looks straight ahead: in MediaPipe's
+canonical face model the mouth corners lie 6.97 below and 0.82 before the eyes."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceGeometry:
+    """Angles in degrees and ratios, as `types.Detection` defines them."""
+
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    eye_opening: float
+    mouth_opening: float
+
+
+def describe_landmarks(points: F32) -> FaceGeometry:
+    """Read head turn, eye and mouth opening from the mesh.
+
+    Args:
+        points: (468, 3): x to the right, y down, z away from the camera, all in the same unit.
+
+    The head's own axes are drawn through eye and mouth corners, which hardly move with the
+    expression: one from the left to the right corners, one from the eyes down to the mouth. Yaw is
+    positive when the face turns to the picture's right (its right half goes away from the camera),
+    pitch when it looks up (the mouth comes forward), roll when it tilts clockwise.
+    """
+    pts = points.astype(np.float64)
+    left = pts[LEFT_EYE_CORNERS[0]] + pts[MOUTH_CORNERS[0]]
+    right = pts[RIGHT_EYE_CORNERS[1]] + pts[MOUTH_CORNERS[1]]
+    across = right - left
+    eyes = pts[[*LEFT_EYE_CORNERS, *RIGHT_EYE_CORNERS]].mean(axis=0)
+    down = pts[list(MOUTH_CORNERS)].mean(axis=0) - eyes
+    yaw = np.arctan2(across[2], np.hypot(across[0], across[1]))
+    pitch = np.arctan2(-down[2], np.hypot(down[0], down[1]))
+    roll = np.arctan2(across[1], across[0])
+    return FaceGeometry(
+        yaw_deg=float(np.degrees(yaw)),
+        pitch_deg=float(np.degrees(pitch)) - NEUTRAL_PITCH_DEG,
+        roll_deg=float(np.degrees(roll)),
+        eye_opening=(
+            _opening(pts, LEFT_EYE_LIDS, LEFT_EYE_CORNERS)
+            + _opening(pts, RIGHT_EYE_LIDS, RIGHT_EYE_CORNERS)
+        )
+        / 2,
+        mouth_opening=_opening(pts, INNER_LIPS, INNER_MOUTH_CORNERS),
+    )
+
+
+def _opening(pts: F64, pairs: tuple[tuple[int, int], ...], corners: tuple[int, int]) -> float:
+    """Mean height over width, in space, so that a turned head does not look more open."""
+    width = float(np.linalg.norm(pts[corners[0]] - pts[corners[1]]))
+    heights = [float(np.linalg.norm(pts[a] - pts[b])) for a, b in pairs]
+    return float(np.mean(heights)) / width if width > 0 else float("nan")
