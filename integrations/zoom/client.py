@@ -1,0 +1,231 @@
+"""Zoom's REST API with a server-to-server OAuth app: recordings and who was there.
+
+Paging and the renewal of the token live here; waiting and trying again do not.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from integrations.errors import AuthFailed, UnexpectedResponse
+from integrations.zoom.answers import TOKEN_ENDED, error_code, error_from, error_from_httpx
+from integrations.zoom.participants import PastParticipant, parse_participant
+from integrations.zoom.recordings import Meeting, parse_meeting
+from integrations.zoom.text import clean_text, whole_number
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+RENEW_BEFORE_S = 60.0
+# Zoom lists at most one month at a time; February decides.
+LONGEST_SPAN = timedelta(days=28)
+PAGE_SIZE = 300
+# Zoom lets `download_access_token` live for up to seven days; a day outlasts any retry of ours.
+DOWNLOAD_TOKEN_TTL_S = 86_400
+_MOST_PAGES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    value: str
+    ends_at: float
+    scopes: frozenset[str]
+
+
+class ZoomClient:
+    """Zoom's REST API for one account. Thread-safe; the constructor does no I/O.
+
+    All methods raise AuthFailed, RateLimited, Unavailable, NotFound or UnexpectedResponse.
+    """
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        *,
+        account_id: str,
+        client_id: str,
+        client_secret: str,
+        api_url: str = "https://api.zoom.us/v2",
+        oauth_url: str = "https://zoom.us",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._http = http
+        self._account_id = account_id
+        self._basic = httpx.BasicAuth(client_id, client_secret)
+        self._api_url = api_url.rstrip("/")
+        self._oauth_url = oauth_url.rstrip("/")
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token: _Token | None = None
+
+    def access_token(self) -> str:
+        """Give an access token that is good for another minute at least."""
+        return self._current().value
+
+    def scopes(self) -> frozenset[str]:
+        """Give the scopes that Zoom granted to the app."""
+        return self._current().scopes
+
+    def recording(self, uuid: str) -> Meeting:
+        """Give one meeting's recording, with a token that can download it for a day.
+
+        Raises:
+            NotFound: never recorded, deleted, or still being made: Zoom does not tell them apart.
+        """
+        answer = self._get(
+            f"/meetings/{_twice_quoted(uuid)}/recordings",
+            {"include_fields": "download_access_token", "ttl": DOWNLOAD_TOKEN_TTL_S},
+            f"recording of the meeting {uuid}",
+        )
+        return parse_meeting(answer, account_id=self._account_id)
+
+    def recordings(self, from_: date, to: date) -> Iterator[Meeting]:
+        """Give all recordings of the account from the first to the last day (UTC), each once.
+
+        Entries that cannot be read are logged and left out. The pages are asked for one by one
+        while the caller takes what is given, so any error may come in the middle.
+        """
+        seen: set[str] = set()
+        start = from_
+        while start <= to:
+            end = min(to, start + LONGEST_SPAN - timedelta(days=1))
+            span = {"from": start.isoformat(), "to": end.isoformat()}
+            what = f"list of recordings from {start} to {end}"
+            for entry in self._pages("/accounts/me/recordings", span, "meetings", what):
+                try:
+                    meeting = parse_meeting(entry, account_id=self._account_id)
+                except UnexpectedResponse as exc:
+                    log.warning("Left out of the list of recordings: %s", exc)
+                    continue
+                if meeting.uuid not in seen:
+                    seen.add(meeting.uuid)
+                    yield meeting
+            start = end + timedelta(days=1)
+
+    def participants(self, uuid: str) -> tuple[PastParticipant, ...]:
+        """Give who was in a meeting that has ended; who only waited outside is left out."""
+        path = f"/past_meetings/{_twice_quoted(uuid)}/participants"
+        what = f"list of participants of the meeting {uuid}"
+        people = (parse_participant(entry) for entry in self._pages(path, {}, "participants", what))
+        return tuple(person for person in people if not person.only_waited)
+
+    def _pages(
+        self, path: str, params: Mapping[str, str], key: str, what: str
+    ) -> Iterator[Mapping[str, Any]]:
+        page_token = ""
+        for _ in range(_MOST_PAGES):
+            more = {"next_page_token": page_token} if page_token else {}
+            answer = self._get(path, {**params, "page_size": PAGE_SIZE, **more}, what)
+            entries = answer.get(key)
+            if not isinstance(entries, list):
+                raise UnexpectedResponse(f'Zoom\'s {what} has no field "{key}".')
+            yield from (entry for entry in entries if isinstance(entry, dict))
+            previous, page_token = page_token, clean_text(answer.get("next_page_token"))
+            if not page_token:
+                return
+            if page_token == previous:
+                break
+        raise UnexpectedResponse(f"Zoom's {what} does not end.")
+
+    def _get(self, path: str, params: Mapping[str, str | int], what: str) -> Mapping[str, Any]:
+        token = self._current()
+        response = self._send(path, params, token, what)
+        if response.status_code == 401 or error_code(response) == TOKEN_ENDED:
+            # A token may end before its time, for instance when the app is activated again.
+            token = self._current(instead_of=token)
+            response = self._send(path, params, token, what)
+        if response.is_success:
+            return _json_object(response, what)
+        error = error_from(response, what, self._clock())
+        if isinstance(error, AuthFailed):
+            self._forget(token)  # so that a scope that is added meanwhile counts at once
+        raise error
+
+    def _send(
+        self, path: str, params: Mapping[str, str | int], token: _Token, what: str
+    ) -> httpx.Response:
+        try:
+            return self._http.get(
+                self._api_url + path,
+                params=dict(params),
+                headers={"Authorization": f"Bearer {token.value}"},
+                timeout=TIMEOUT,
+                follow_redirects=False,
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise error_from_httpx(exc, what) from exc
+
+    def _current(self, instead_of: _Token | None = None) -> _Token:
+        # The lock is held while Zoom is asked, so that many threads ask for one token.
+        with self._lock:
+            token = self._token
+            ends_at = 0.0 if token is None else token.ends_at
+            if token is None or token is instead_of or ends_at - RENEW_BEFORE_S <= self._clock():
+                token = self._token = self._ask_for_token()
+            return token
+
+    def _forget(self, token: _Token) -> None:
+        with self._lock:
+            if self._token is token:
+                self._token = None
+
+    def _ask_for_token(self) -> _Token:
+        what = "access token"
+        try:
+            response = self._http.post(
+                f"{self._oauth_url}/oauth/token",
+                data={"grant_type": "account_credentials", "account_id": self._account_id},
+                auth=self._basic,
+                timeout=TIMEOUT,
+                follow_redirects=False,
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise error_from_httpx(exc, what) from exc
+        if response.status_code in (400, 401, 403):
+            reason = _refusal(response)
+            raise AuthFailed(
+                f"Zoom gives no access token: {reason} Check the account ID, client ID and client "
+                "secret of the server-to-server OAuth app, and that the app is activated."
+            )
+        if not response.is_success:
+            raise error_from(response, what, self._clock())
+        answer = _json_object(response, what)
+        value = answer.get("access_token")
+        if not isinstance(value, str) or not value:
+            raise UnexpectedResponse("Zoom's answer to the request for a token has no token in it.")
+        lives_s = whole_number(answer.get("expires_in")) or 3600
+        scopes = frozenset(clean_text(answer.get("scope")).replace(",", " ").split())
+        return _Token(value, self._clock() + lives_s, scopes)
+
+
+def _twice_quoted(uuid: str) -> str:
+    """Quote a uuid for a path: twice, because Zoom takes "/" and "//" in it only that way."""
+    return quote(quote(uuid, safe=""), safe="")
+
+
+def _json_object(response: httpx.Response, what: str) -> Mapping[str, Any]:
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError) as exc:
+        raise UnexpectedResponse(f"Zoom's {what} is not JSON.") from exc
+    if not isinstance(answer, dict):
+        raise UnexpectedResponse(f"Zoom's {what} is JSON but no object.")
+    return answer
+
+
+def _refusal(response: httpx.Response) -> str:
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError):
+        return "no reason given."
+    reason = clean_text(answer.get("reason") or answer.get("error")) if answer else ""
+    return f"{reason[:200].rstrip('.')}." if reason else "no reason given."
