@@ -11,7 +11,8 @@ sample. A frame rate that varies is therefore sampled evenly in time, a gap give
 nothing is invented.
 
 Damage. A packet that does not decode is skipped and counted, and decoding goes on; libav fills
-what the following pictures miss from the last good one until a key picture comes. PyAV keeps libav's log to itself.
+what the following pictures miss from the last good one until a key picture comes. PyAV keeps
+libav's log to itself.
 """
 
 from __future__ import annotations
