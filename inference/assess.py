@@ -1,0 +1,221 @@
+"""From what was seen, said and known to the scored call: attribute → score → windows → moments.
+
+Cheap beside looking at pictures, so it is done again whenever a transcript or a name arrives.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from inference.attribute import Cast, attribute
+from inference.moments import Scene, find_moments
+from inference.profiles import PROFILES, SCORING_VERSION
+from inference.score import (
+    Faces,
+    person_span,
+    score_call,
+    score_person,
+    score_windows,
+    select_faces,
+    unseen,
+)
+from inference.talk import Span, merge_spans, talk_figures, total_s, usable_turns
+from inference.types import (
+    Attendee,
+    Attribution,
+    CallAnalysis,
+    Observations,
+    Participant,
+    SpeakerTurn,
+    TranscriptLine,
+    WindowScore,
+)
+
+SEEN_MIN_S = 2.0
+"""Whoever was seen this long, or spoke, is a participant; less is a face in passing."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssessOptions:
+    """How a call is scored.
+
+    `profile` is a name in `profiles.PROFILES`. With `score_own_side` False, nothing about the faces
+    of the own side (side "rep") is scored or kept. `window_s` is the length of a `WindowScore`.
+    """
+
+    profile: str = "sales"
+    score_own_side: bool = True
+    window_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            raise ValueError(
+                f"There is no profile {self.profile!r}; choose one of {', '.join(PROFILES)}."
+            )
+        if not (math.isfinite(self.window_s) and self.window_s >= 1.0):
+            raise ValueError(f"A window must be at least 1 s long, not {self.window_s} s.")
+
+
+def assess(
+    observations: Observations,
+    turns: Sequence[SpeakerTurn],
+    transcript: Sequence[TranscriptLine],
+    attendees: Sequence[Attendee],
+    options: AssessOptions,
+) -> CallAnalysis:
+    """Score a call: people, their figures and windows, the call's figures, and its moments.
+
+    Without turns the transcript's lines tell who spoke. All of them may be empty.
+    """
+    cast = attribute(observations, turns, transcript, attendees)
+    return assess_cast(observations, cast, turns, transcript, options)
+
+
+def assess_cast(
+    observations: Observations,
+    cast: Cast,
+    turns: Sequence[SpeakerTurn],
+    transcript: Sequence[TranscriptLine],
+    options: AssessOptions,
+) -> CallAnalysis:
+    """Score a call whose faces have been attributed already."""
+    turns = usable_turns(turns, transcript, observations.duration_s)
+    talk = _talk_by_person(cast, turns)
+    track_person = {a.track: a.participant for a in cast.attributions}
+    faces = select_faces(observations, track_person, len(cast.people))
+    cast, faces, talk = _keep_participants(observations.sample_interval_s, cast, faces, talk)
+
+    profile = PROFILES[options.profile]
+    scored = [options.score_own_side or person.side != "rep" for person in cast.people]
+    all_talk_s = sum(total_s(merge_spans(spans)) for spans in talk)
+    participants: list[Participant] = []
+    windows: list[WindowScore] = []
+    spans = [
+        person_span(observations, face.present, spoken)
+        for face, spoken in zip(faces, talk, strict=True)
+    ]
+    faces = [
+        face if counts else unseen(len(observations.t_s))
+        for face, counts in zip(faces, scored, strict=True)
+    ]
+    for index, (person, span) in enumerate(zip(cast.people, spans, strict=True)):
+        figures = talk_figures(talk[index], all_talk_s)
+        score, series = score_person(observations, faces[index], profile, span, figures)
+        participants.append(
+            Participant(
+                index=index,
+                name=person.name,
+                key=person.key,
+                is_named=person.is_named,
+                side=person.side,
+                is_host=person.is_host,
+                is_scored=scored[index],
+                name_confidence=person.confidence,
+                first_seen_s=span[0],
+                last_seen_s=span[1],
+                score=score,
+                series=series,
+            )
+        )
+        merged = merge_spans(talk[index])
+        windows += score_windows(observations, index, series, merged, span, options.window_s)
+
+    counted = [i for i, counts in enumerate(scored) if counts]
+    talk_s = total_s(merge_spans([(turn.start_s, turn.end_s) for turn in turns]))
+    call, call_series = score_call(
+        observations,
+        [(participants[i].score, faces[i]) for i in counted],
+        profile,
+        span_s=sum(spans[i][1] - spans[i][0] for i in counted),
+        talk_s=talk_s,
+        silence_s=max(observations.duration_s - talk_s, 0.0) if turns else 0.0,
+    )
+    moments = find_moments(
+        Scene(
+            t_s=observations.t_s,
+            interval_s=observations.sample_interval_s,
+            duration_s=observations.duration_s,
+            names=[participant.name for participant in participants],
+            series=[p.series if p.is_scored else None for p in participants],
+            talk=[merge_spans(spoken) for spoken in talk],
+            lines=transcript,
+        )
+    )
+    unscored = {a.track for a in cast.attributions if not scored[a.participant]}
+    return CallAnalysis(
+        observations=without_expressions(observations, unscored),
+        profile=options.profile,
+        scoring_version=SCORING_VERSION,
+        participants=tuple(participants),
+        attributions=cast.attributions,
+        turns=turns,
+        transcript=tuple(transcript),
+        call=call,
+        call_series=call_series,
+        windows=tuple(windows),
+        moments=moments,
+    )
+
+
+def without_expressions(observations: Observations, tracks: set[int]) -> Observations:
+    """Take what was read from the faces of some tracks out; their boxes stay, the rest is NaN."""
+    if not tracks:
+        return observations
+    faces = observations.faces
+    hidden = np.isin(faces.track, list(tracks))
+    kept = {
+        name: np.where(hidden if values.ndim == 1 else hidden[:, None], np.float32("nan"), values)
+        for name, values in (
+            ("probs", faces.probs),
+            ("yaw_deg", faces.yaw_deg),
+            ("pitch_deg", faces.pitch_deg),
+            ("roll_deg", faces.roll_deg),
+            ("eye_opening", faces.eye_opening),
+            ("mouth_opening", faces.mouth_opening),
+        )
+    }
+    return replace(observations, faces=replace(faces, **kept))
+
+
+def _talk_by_person(cast: Cast, turns: Sequence[SpeakerTurn]) -> list[list[Span]]:
+    """Give each person's turns as spans: by the turn's key where it has one, else by the name."""
+    by_key = {person.key: i for i, person in reversed(list(enumerate(cast.people))) if person.key}
+    by_name = {_folded(person.name): i for i, person in reversed(list(enumerate(cast.people)))}
+    talk: list[list[Span]] = [[] for _ in cast.people]
+    for turn in turns:
+        person = by_key.get(turn.key or turn.speaker)
+        if person is None:
+            person = by_name.get(_folded(turn.speaker))
+        if person is not None:
+            talk[person].append((turn.start_s, turn.end_s))
+    return talk
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _keep_participants(
+    interval_s: float, cast: Cast, faces: list[Faces], talk: list[list[Span]]
+) -> tuple[Cast, list[Faces], list[list[Span]]]:
+    """Leave out who neither spoke nor was seen for `SEEN_MIN_S`, and number the rest anew."""
+    kept = [
+        i
+        for i in range(len(cast.people))
+        if talk[i] or np.count_nonzero(faces[i].present) * interval_s >= SEEN_MIN_S - 1e-6
+    ]
+    index = {old: new for new, old in enumerate(kept)}
+    attributions = tuple(
+        Attribution(a.track, index[a.participant], a.confidence)
+        for a in cast.attributions
+        if a.participant in index
+    )
+    return (
+        Cast(tuple(cast.people[i] for i in kept), attributions),
+        [faces[i] for i in kept],
+        [talk[i] for i in kept],
+    )

@@ -1,0 +1,70 @@
+"""Who talked how long, from the speaker turns (docs/scoring.md, 8)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from inference.types import SpeakerTurn, TalkFigures, TranscriptLine
+
+MERGE_GAP_S = 2.0
+"""Turns of one speaker with a pause up to this long are one turn: breath, not a change of floor."""
+
+Span = tuple[float, float]
+
+NO_TALK = TalkFigures(0.0, 0.0, 0, 0.0)
+
+
+def usable_turns(
+    turns: Sequence[SpeakerTurn], transcript: Sequence[TranscriptLine], duration_s: float
+) -> tuple[SpeakerTurn, ...]:
+    """Give the turns in order of time, cut to the call; the transcript's lines for want of any.
+
+    Turns that end before they start, or lie outside the call, are left out.
+    """
+    if not turns:
+        turns = [
+            SpeakerTurn(line.start_s, line.end_s, line.speaker)
+            for line in transcript
+            if line.speaker is not None
+        ]
+    inside = (
+        SpeakerTurn(max(turn.start_s, 0.0), min(turn.end_s, duration_s), turn.speaker, turn.key)
+        for turn in turns
+        if math.isfinite(turn.start_s) and math.isfinite(turn.end_s)
+    )
+    kept = [turn for turn in inside if turn.end_s > turn.start_s]
+    return tuple(sorted(kept, key=lambda turn: (turn.start_s, turn.end_s, turn.speaker)))
+
+
+def merge_spans(spans: Sequence[Span], gap_s: float = 0.0) -> list[Span]:
+    """Join spans that overlap or lie at most gap_s apart; the result ascends without overlap."""
+    merged: list[Span] = []
+    for start_s, end_s in sorted(spans):
+        if merged and start_s - merged[-1][1] <= gap_s:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end_s))
+        else:
+            merged.append((start_s, end_s))
+    return merged
+
+
+def total_s(spans: Sequence[Span]) -> float:
+    """Give the summed length of spans that do not overlap."""
+    return sum(end_s - start_s for start_s, end_s in spans)
+
+
+def overlap_s(spans: Sequence[Span], start_s: float, end_s: float) -> float:
+    """Give how much of [start_s, end_s] the spans, free of overlap, cover."""
+    return sum(max(0.0, min(end, end_s) - max(start, start_s)) for start, end in spans)
+
+
+def talk_figures(spans: Sequence[Span], all_talk_s: float) -> TalkFigures:
+    """Give one person's talk from their spans; all_talk_s sums everybody's, each counted alone."""
+    if not spans:
+        return NO_TALK
+    talk_s = total_s(merge_spans(spans))
+    turns = merge_spans(spans, MERGE_GAP_S)
+    longest_s = max(end_s - start_s for start_s, end_s in turns)
+    return TalkFigures(
+        talk_s, talk_s / all_talk_s if all_talk_s > 0 else 0.0, len(turns), longest_s
+    )
