@@ -3,6 +3,7 @@
 StorageError
 ├── Duplicate      a row with this identity exists already
 ├── Missing        no such row or file
+├── BadCursor      a page cursor that this service did not give
 └── DatabaseDown   the database did not answer or was locked too long: worth another try
 """
 
@@ -19,6 +20,10 @@ class Duplicate(StorageError):
 
 class Missing(StorageError):
     """No such row or file."""
+
+
+class BadCursor(StorageError):
+    """A page cursor that this service did not give."""
 
 
 class DatabaseDown(StorageError):

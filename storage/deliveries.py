@@ -1,0 +1,47 @@
+"""What was posted about a call: one row per kind, so that a repeat edits and never posts again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from storage.columns import utc_now
+from storage.tables import Delivery
+from storage.upsert import insert_or_update
+
+
+def record(
+    session: Session,
+    call_id: str,
+    kind: str,
+    *,
+    channel: str,
+    ts: str = "",
+    file_id: str = "",
+    version: str = "",
+) -> Delivery:
+    """Note what was posted, in place of an earlier note of that kind.
+
+    Raises:
+        Missing: no such call (when the transaction maps its errors).
+    """
+    row = {
+        "call_id": call_id, "kind": kind, "channel": channel, "ts": ts, "file_id": file_id,
+        "version": version, "updated_at": utc_now(),
+    }  # fmt: skip
+    session.exec(insert_or_update(session, Delivery, row, ("call_id", "kind")))
+    found = session.get(Delivery, (call_id, kind), populate_existing=True)
+    assert found is not None, "the row was written by this transaction"
+    return found
+
+
+def find(session: Session, call_id: str, kind: str) -> Delivery | None:
+    """Give what was posted of a kind about a call; None if nothing was."""
+    return session.get(Delivery, (call_id, kind))
+
+
+def of_call(session: Session, call_id: str) -> Sequence[Delivery]:
+    """Give all that was posted about a call."""
+    query = select(Delivery).where(col(Delivery.call_id) == call_id)
+    return session.exec(query.order_by(col(Delivery.kind))).all()

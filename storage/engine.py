@@ -1,0 +1,143 @@
+"""The engine from a URL, and transactions that speak storage's own errors."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    StatementError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session
+
+from storage.errors import DatabaseDown, Duplicate, Missing, StorageError
+
+BUSY_TIMEOUT_MS = 15_000
+"""How long SQLite waits for another writer: longer than any of our transactions takes."""
+
+CONNECT_TIMEOUT_S = 5
+"""How long PostgreSQL may take to accept a connection."""
+
+
+def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
+    """Make an engine for a SQLite or PostgreSQL URL; nothing connects yet.
+
+    The folder of a SQLite file is made. SQLite runs in WAL mode with foreign keys on (migrations
+    switch them off, because rebuilding a table would cascade) and PostgreSQL connections are
+    tried before use, so that a restarted server is not noticed by callers.
+
+    Raises:
+        StorageError: the URL is of another database, or is no URL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as exc:
+        raise StorageError("The database URL cannot be read: check RAPPORT_DATABASE_URL.") from exc
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(
+            parsed,
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", _sqlite_connect(foreign_keys))
+        event.listen(engine, "begin", _sqlite_begin)
+        return engine
+    if parsed.drivername in ("postgresql", "postgresql+psycopg"):
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+        )
+    raise StorageError(f"No support for {parsed.drivername} databases: use sqlite or postgresql.")
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """Open a session whose work is committed at the end, or undone when an error leaves it.
+
+    On SQLite the write lock is taken at the start, so that no transaction that reads and then
+    writes can fail for having read too early. Rows stay readable afterwards.
+
+    Raises:
+        DatabaseDown: the database does not answer or stayed locked; worth another try.
+        Duplicate, Missing: a row with this identity exists, or the row it points to does not.
+        StorageError: anything else the database refused.
+    """
+    with _mapped_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """Open a session for reading: it never waits for a writer on SQLite, and commits nothing.
+
+    Raises:
+        DatabaseDown: the database does not answer; worth another try.
+        StorageError: anything else the database refused.
+    """
+    with (
+        _mapped_errors(),
+        Session(engine.execution_options(rapport_reads=True), expire_on_commit=False) as session,
+    ):
+        yield session
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as exc:
+        raise map_error(exc) from exc
+
+
+def map_error(error: SQLAlchemyError) -> StorageError:
+    """Give the storage error for an error of the database library; its text holds no row data."""
+    if isinstance(error, PoolTimeout):
+        return DatabaseDown("All database connections are in use: try again.")
+    if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
+        return StorageError(f"A value cannot be stored: {error.orig}")
+    if not isinstance(error, DBAPIError):
+        return StorageError(f"The database refused the work: {type(error).__name__}.")
+    detail = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    if isinstance(error, IntegrityError):
+        if sqlstate == "23505" or "UNIQUE constraint" in detail:
+            return Duplicate(f"A row with this identity exists already: {detail}")
+        if sqlstate == "23503" or "FOREIGN KEY constraint" in detail:
+            return Missing(f"The row that this belongs to does not exist: {detail}")
+        return StorageError(f"The database refused a row: {detail}")
+    if sqlstate == "42P01" or "no such table" in detail or "no such column" in detail:
+        return StorageError("The database schema is not up to date: run `rapport db upgrade`.")
+    if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
+        return DatabaseDown(f"The database does not answer: {detail}")
+    return StorageError(f"The database refused the work: {detail}")
+
+
+def _sqlite_connect(foreign_keys: bool) -> Any:
+    def on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver's own transactions begin late and miss DDL; ours begin in _sqlite_begin.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        # The mode is kept in the file; asking first spares the exclusive lock of setting it.
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            connection.execute("PRAGMA journal_mode = WAL")
+
+    return on_connect
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("rapport_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,178 @@
+"""Files of a call: media while it is analysed, its series and its report.
+
+<root>/<call_id>/media/…      deleted by the retention rule
+<root>/<call_id>/series.npz   kept with the call
+<root>/<call_id>/report.pdf   kept with the call
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from storage.errors import Missing, StorageError
+
+CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+FILE_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f:]{1,200}(?<![. ])")
+"""No separators, no leading dot, nothing that Windows would read as a device or stream."""
+
+TEMPORARY = ".writing-"
+
+
+class MediaFiles:
+    """The folder that calls' files live in. Databases hold paths relative to `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    def call_folder(self, call_id: str) -> Path:
+        """Give the call's folder, which is made.
+
+        Raises:
+            StorageError: the id is not one of ours, or the disk refused.
+        """
+        return _made(self._folder(call_id))
+
+    def media_folder(self, call_id: str) -> Path:
+        """Give the folder for the call's recordings, which is made."""
+        return _made(self._folder(call_id) / "media")
+
+    def media_path(self, call_id: str, name: str) -> Path:
+        """Give where a recording file of that name goes.
+
+        Raises:
+            StorageError: the name could leave the folder.
+        """
+        if not FILE_NAME.fullmatch(name):
+            raise StorageError(f"{name!r} is not a safe file name.")
+        return self.media_folder(call_id) / name
+
+    def series_path(self, call_id: str) -> Path:
+        """Give where the call's series file is."""
+        return self.call_folder(call_id) / "series.npz"
+
+    def report_path(self, call_id: str) -> Path:
+        """Give where the call's PDF is."""
+        return self.call_folder(call_id) / "report.pdf"
+
+    def relative(self, path: Path) -> str:
+        """Give a path as the database keeps it.
+
+        Raises:
+            StorageError: it is not below the root.
+        """
+        try:
+            return path.absolute().relative_to(self.root).as_posix()
+        except ValueError as exc:
+            raise StorageError(f"{path.name} does not lie in the media folder.") from exc
+
+    def resolve(self, stored: str) -> Path:
+        """Give the file of a path that the database kept.
+
+        Raises:
+            StorageError: it leads out of the root, through a link or otherwise.
+        """
+        path = self.root / stored
+        if "\x00" in stored or not path.resolve().is_relative_to(self.root.resolve()):
+            raise StorageError("A stored path leads out of the media folder.")
+        return path
+
+    def write(self, call_id: str, name: str, data: bytes) -> Path:
+        """Write a whole file into the call's folder: all of it or nothing."""
+        if not FILE_NAME.fullmatch(name):
+            raise StorageError(f"{name!r} is not a safe file name.")
+        path = self.call_folder(call_id) / name
+        write_atomically(path, data)
+        return path
+
+    def read(self, stored: str) -> bytes:
+        """Give the content of a path that the database kept.
+
+        Raises:
+            Missing: the file is gone.
+        """
+        try:
+            return self.resolve(stored).read_bytes()
+        except FileNotFoundError as exc:
+            raise Missing("The file is gone: analyse the call again.") from exc
+        except OSError as exc:
+            raise StorageError(f"A file of the call cannot be read: {exc.strerror}.") from exc
+
+    def free_bytes(self) -> int:
+        """Give the free space of the disk that holds the root."""
+        folder = self.root
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+
+    def size_bytes(self, call_id: str) -> int:
+        """Give the size of everything that lies there for a call; 0 when nothing does."""
+        return _size_bytes(self._folder(call_id))
+
+    def delete_media(self, call_id: str) -> int:
+        """Delete the call's recordings and give the bytes freed. Nothing there is no error."""
+        return _delete(self._folder(call_id) / "media")
+
+    def delete_call(self, call_id: str) -> int:
+        """Delete everything that lies there for a call and give the bytes freed."""
+        return _delete(self._folder(call_id))
+
+    def _folder(self, call_id: str) -> Path:
+        if not CALL_ID.fullmatch(call_id):
+            raise StorageError("That is not the id of a call.")
+        return self.root / call_id
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that a reader, or a crash, meets the old content or the new, whole.
+
+    Raises:
+        StorageError: the disk refused; the old content is still there.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
+            temporary = Path(file.name)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        temporary = None
+        # The rename itself is on disk only when its folder is.
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as exc:
+        raise StorageError(f"{path.name} cannot be written: {exc.strerror}.") from exc
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StorageError(f"A folder for the call cannot be made: {exc.strerror}.") from exc
+    return folder
+
+
+def _size_bytes(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
+
+
+def _delete(folder: Path) -> int:
+    freed = _size_bytes(folder)
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return 0
+    except OSError as exc:
+        raise StorageError(f"Files of the call cannot be deleted: {exc.strerror}.") from exc
+    return freed

@@ -1,0 +1,84 @@
+"""The inbox: every signed webhook delivery as it came, before anything is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from storage.errors import Missing
+from storage.tables import InboxRow
+
+PENDING = "pending"
+
+
+def receive(
+    session: Session,
+    event: str,
+    zoom_uuid: str | None,
+    raw_body: bytes,
+    received_at: datetime,
+    is_stale: bool,
+) -> InboxRow:
+    """Store a delivery and give its row, with its id and the outcome "pending"."""
+    row = InboxRow(
+        event=event,
+        zoom_uuid=zoom_uuid,
+        raw_body=raw_body,
+        received_at=received_at,
+        is_stale=is_stale,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def mark(session: Session, row_id: int, outcome: str, call_id: str | None = None) -> None:
+    """Note what became of a delivery, and the call it belongs to.
+
+    Raises:
+        Missing: no such row.
+    """
+    row = get(session, row_id)
+    row.outcome = outcome
+    if call_id is not None:
+        row.call_id = call_id
+    session.add(row)
+    session.flush()
+
+
+def pending(session: Session) -> Sequence[InboxRow]:
+    """Give the deliveries that were stored but not dealt with, oldest first."""
+    query = select(InboxRow).where(col(InboxRow.outcome) == PENDING)
+    return session.exec(query.order_by(col(InboxRow.id))).all()
+
+
+def recent(session: Session, limit: int = 50) -> Sequence[InboxRow]:
+    """Give the latest deliveries, latest first."""
+    return session.exec(select(InboxRow).order_by(col(InboxRow.id).desc()).limit(limit)).all()
+
+
+def get(session: Session, row_id: int) -> InboxRow:
+    """Give one delivery.
+
+    Raises:
+        Missing: no such row.
+    """
+    row = session.get(InboxRow, row_id)
+    if row is None:
+        raise Missing(f"There is no inbox row {row_id}.")
+    return row
+
+
+def latest_body_for(session: Session, zoom_uuid: str, event: str) -> bytes | None:
+    """Give the body of the latest delivery of an event for a meeting; None if there is none.
+
+    Bodies emptied with their deleted call do not count.
+    """
+    query = select(InboxRow.raw_body).where(
+        col(InboxRow.zoom_uuid) == zoom_uuid,
+        col(InboxRow.event) == event,
+        col(InboxRow.outcome) != "deleted",
+    )
+    return session.exec(query.order_by(col(InboxRow.id).desc()).limit(1)).first()

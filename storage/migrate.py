@@ -1,0 +1,85 @@
+"""Bringing a database's schema up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from alembic import command
+from storage.engine import map_error, open_engine
+from storage.errors import StorageError
+
+ADVISORY_LOCK = 0x52415050
+"""Key of the PostgreSQL lock held while migrating: "RAPP"."""
+
+
+def scripts_folder() -> Path:
+    """Give the folder of the migrations: inside the installed package, or the repository's."""
+    here = Path(__file__).resolve().parent
+    # In an installed wheel ../alembic is the library, which has no env.py of ours.
+    for folder in (here / "_alembic", here.parent / "alembic"):
+        if (folder / "env.py").is_file() and (folder / "versions").is_dir():
+            return folder
+    raise StorageError("The migrations are missing from this installation: install rapport again.")
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Give alembic's configuration over an open connection, without any ini file."""
+    config = Config()
+    config.set_main_option("script_location", str(scripts_folder()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the schema to a revision, all of it or nothing.
+
+    Two processes may do this at once: the second waits, then finds nothing to do.
+
+    Raises:
+        DatabaseDown: the database does not answer; worth another try.
+        StorageError: the database was made by a newer version of Rapport.
+    """
+    engine = open_engine(url, foreign_keys=False)
+    try:
+        # The transaction's start is the lock on SQLite (BEGIN IMMEDIATE).
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
+                )
+            command.upgrade(alembic_config(connection), revision)
+    except SQLAlchemyError as exc:
+        raise map_error(exc) from exc
+    except CommandError as exc:
+        raise StorageError(
+            f"The database cannot be migrated ({exc}): it was probably made by a newer Rapport."
+        ) from exc
+    finally:
+        engine.dispose()
+
+
+def is_current(url: str) -> bool:
+    """Tell whether the schema is the one this version needs. Creates nothing.
+
+    Raises:
+        DatabaseDown: the database does not answer.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        return False
+    engine = open_engine(url)
+    try:
+        with engine.execution_options(rapport_reads=True).connect() as connection:
+            found = MigrationContext.configure(connection).get_current_heads()
+    except SQLAlchemyError as exc:
+        raise map_error(exc) from exc
+    finally:
+        engine.dispose()
+    return set(found) == set(ScriptDirectory.from_config(alembic_config()).get_heads())

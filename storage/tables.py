@@ -1,0 +1,233 @@
+"""The tables. Media times are integer milliseconds, wall-clock times are UTC with a zone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Index, LargeBinary, MetaData
+from sqlmodel import Field, SQLModel
+
+from storage.columns import CleanText, Json, UtcDateTime
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Every constraint has a name, so that a migration on SQLite can drop it."""
+
+
+class Table(SQLModel):
+    """Base of every table."""
+
+    metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMING)
+
+
+def _call_key() -> Any:
+    return Field(sa_type=CleanText, primary_key=True, foreign_key="calls.id", ondelete="CASCADE")
+
+
+class Call(Table, table=True):
+    """One Zoom meeting instance with its recording, and the figures of its last analysis."""
+
+    __tablename__ = "calls"
+    __table_args__ = (Index(None, "started_at", "id"), Index(None, "status"))
+
+    id: str = Field(sa_type=CleanText, primary_key=True)
+    zoom_uuid: str = Field(sa_type=CleanText, unique=True)
+    zoom_meeting_id: str = Field(sa_type=CleanText)
+    topic: str = Field(sa_type=CleanText)
+    topic_folded: str = Field(sa_type=CleanText)
+    """The topic without case, for searching."""
+    host_email: str = Field(sa_type=CleanText)
+    host_name: str | None = Field(default=None, sa_type=CleanText)
+    host_folded: str = Field(sa_type=CleanText)
+    """Name and e-mail of the host without case, for searching."""
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    timezone: str | None = Field(default=None, sa_type=CleanText)
+    """IANA name of the meeting's zone, as Zoom gives it."""
+    duration_ms: int = 0
+    status: str = Field(default="queued", sa_type=CleanText)
+    """"queued", "running", "waiting" (for a transcript), "done", "failed" or "skipped"."""
+    skipped_reason: str | None = Field(default=None, sa_type=CleanText)
+    failure: str | None = Field(default=None, sa_type=CleanText)
+    run: int = 0
+    """Number of the current run; 0 before the first."""
+    has_new_files: bool = False
+    """Files were announced since the current run began."""
+    profile: str | None = Field(default=None, sa_type=CleanText)
+    scoring_version: int | None = None
+    model: str | None = Field(default=None, sa_type=CleanText)
+    engagement: float | None = Field(default=None, index=True)
+    engagement_low: float | None = None
+    engagement_high: float | None = None
+    coverage: float | None = None
+    has_transcript: bool = False
+    quality: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    score: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    series_path: str | None = Field(default=None, sa_type=CleanText)
+    """Relative to the media root."""
+    report_path: str | None = Field(default=None, sa_type=CleanText)
+    """Relative to the media root."""
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Participant(Table, table=True):
+    """A person of a call with the figures that are searched and listed; the rest is in `score`."""
+
+    __tablename__ = "participants"
+
+    call_id: str = _call_key()
+    position: int = Field(primary_key=True)
+    """Index of the person in the call's analysis."""
+    name: str = Field(sa_type=CleanText)
+    name_folded: str = Field(sa_type=CleanText)
+    key: str = Field(default="", sa_type=CleanText)
+    is_named: bool = False
+    side: str = Field(default="unknown", sa_type=CleanText)
+    is_host: bool = False
+    is_scored: bool = True
+    name_confidence: float = 0.0
+    first_seen_ms: int = 0
+    last_seen_ms: int = 0
+    engagement: float | None = None
+    engagement_low: float | None = None
+    engagement_high: float | None = None
+    attention: float | None = None
+    coverage: float = 0.0
+    face_ms: int = 0
+    talk_ms: int = 0
+    talk_share: float = 0.0
+    score: dict[str, Any] | None = Field(default=None, sa_type=Json)
+
+
+class Window(Table, table=True):
+    """One person over one window of (unless told) ten seconds."""
+
+    __tablename__ = "windows"
+
+    call_id: str = _call_key()
+    participant: int = Field(primary_key=True)
+    start_ms: int = Field(primary_key=True)
+    end_ms: int
+    engagement: float | None = None
+    attention: float | None = None
+    coverage: float = 0.0
+    samples: int = 0
+    talk_ms: int = 0
+    expressions: dict[str, float] = Field(sa_type=Json)
+
+
+class Moment(Table, table=True):
+    """A span worth watching. `participants` holds positions, `lines` the words around it."""
+
+    __tablename__ = "moments"
+
+    call_id: str = _call_key()
+    position: int = Field(primary_key=True)
+    """Strongest first."""
+    start_ms: int
+    end_ms: int
+    kind: str = Field(sa_type=CleanText)
+    participants: list[int] = Field(sa_type=Json)
+    reason: str = Field(sa_type=CleanText)
+    before: float | None = None
+    after: float | None = None
+    strength: float = 0.0
+    lines: list[dict[str, Any]] = Field(sa_type=Json)
+
+
+class TranscriptLine(Table, table=True):
+    """One cue of the transcript, in order of time."""
+
+    __tablename__ = "transcript_lines"
+
+    call_id: str = _call_key()
+    position: int = Field(primary_key=True)
+    start_ms: int
+    end_ms: int
+    speaker: str | None = Field(default=None, sa_type=CleanText)
+    text: str = Field(sa_type=CleanText)
+
+
+class SpeakerTurn(Table, table=True):
+    """Who spoke from when to when, in order of time."""
+
+    __tablename__ = "speaker_turns"
+
+    call_id: str = _call_key()
+    position: int = Field(primary_key=True)
+    start_ms: int
+    end_ms: int
+    speaker: str = Field(sa_type=CleanText)
+    key: str = Field(default="", sa_type=CleanText)
+
+
+class RecordingFile(Table, table=True):
+    """One file of a call's recording, announced by Zoom and perhaps on disk."""
+
+    __tablename__ = "recording_files"
+
+    call_id: str = _call_key()
+    zoom_file_id: str = Field(sa_type=CleanText, primary_key=True)
+    segment: int = 0
+    file_type: str = Field(sa_type=CleanText)
+    recording_type: str = Field(default="", sa_type=CleanText)
+    file_extension: str = Field(default="", sa_type=CleanText)
+    recording_start: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    recording_end: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    size_bytes: int = Field(default=0, sa_type=BigInteger)
+    path: str | None = Field(default=None, sa_type=CleanText)
+    """Relative to the media root; None while not on disk."""
+    state: str = Field(default="announced", sa_type=CleanText)
+    """"announced", "fetched", "failed" or "deleted"."""
+
+
+class InboxRow(Table, table=True):
+    """One signed webhook delivery as it came, and what became of it."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (Index(None, "zoom_uuid", "event"), Index(None, "outcome"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    """Set by the database; ascending."""
+    event: str = Field(sa_type=CleanText)
+    zoom_uuid: str | None = Field(default=None, sa_type=CleanText)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    is_stale: bool = False
+    raw_body: bytes = Field(sa_type=LargeBinary)
+    outcome: str = Field(default="pending", sa_type=CleanText)
+    call_id: str | None = Field(
+        default=None, sa_type=CleanText, foreign_key="calls.id", ondelete="SET NULL", index=True
+    )
+
+
+class Delivery(Table, table=True):
+    """What was posted about a call: one row per kind, so that a repeat edits."""
+
+    __tablename__ = "deliveries"
+
+    call_id: str = _call_key()
+    kind: str = Field(sa_type=CleanText, primary_key=True)
+    """"message", "report_file" or "failure"."""
+    channel: str = Field(sa_type=CleanText)
+    ts: str = Field(default="", sa_type=CleanText)
+    """Slack's time stamp of the message, its identity in the channel."""
+    file_id: str = Field(default="", sa_type=CleanText)
+    version: str = Field(default="", sa_type=CleanText)
+    """What was posted, such as a run or a digest of the content."""
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ApiKey(Table, table=True):
+    """A REST key: its name and the SHA-256 of its token, never the token."""
+
+    __tablename__ = "api_keys"
+
+    name: str = Field(sa_type=CleanText, primary_key=True)
+    token_sha256: str = Field(sa_type=CleanText, unique=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)

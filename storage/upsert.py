@@ -1,0 +1,36 @@
+"""INSERT … ON CONFLICT, which SQLite and PostgreSQL share and SQLAlchemy keeps in two places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session
+
+from storage.tables import Table
+
+
+def insert_or_ignore(
+    session: Session, table: type[Table], rows: Sequence[Mapping[str, Any]]
+) -> postgresql.Insert | sqlite.Insert:
+    """Give the statement that inserts the rows that are not there yet, whatever they clash with."""
+    return _insert(session, table).values(list(rows)).on_conflict_do_nothing()
+
+
+def insert_or_update(
+    session: Session, table: type[Table], row: Mapping[str, Any], keys: Sequence[str]
+) -> postgresql.Insert | sqlite.Insert:
+    """Give the statement that inserts a row, or sets the other columns of the one with its keys."""
+    changes = {name: value for name, value in row.items() if name not in keys}
+    return (
+        _insert(session, table)
+        .values(dict(row))
+        .on_conflict_do_update(index_elements=list(keys), set_=changes)
+    )
+
+
+def _insert(session: Session, table: type[Table]) -> postgresql.Insert | sqlite.Insert:
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
