@@ -1,0 +1,71 @@
+"""Errors as RFC 9457 problem details: every answer that is an error has this one form."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from storage.errors import DatabaseDown, Missing
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """Ends a request with a status and a sentence that says what to do."""
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, detail, headers)
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+
+
+def problem_response(
+    status: int, detail: str, headers: dict[str, str] | None = None, **more: object
+) -> JSONResponse:
+    """The JSON answer: type, title, status, detail, and any further members."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    return JSONResponse(
+        {**body, "detail": detail, **more},
+        status_code=status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Make every error of the app a problem document, 404, 405 and validation included."""
+
+    @app.exception_handler(Problem)
+    def on_problem(_: Request, exc: Problem) -> JSONResponse:
+        return problem_response(exc.status, exc.detail, exc.headers)
+
+    @app.exception_handler(HTTPException)
+    def on_http(_: Request, exc: HTTPException) -> JSONResponse:
+        headers = dict(exc.headers) if exc.headers else None
+        return problem_response(exc.status_code, str(exc.detail), headers)
+
+    @app.exception_handler(RequestValidationError)
+    def on_invalid(_: Request, exc: RequestValidationError) -> JSONResponse:
+        errors = [
+            {"at": ".".join(str(part) for part in error["loc"]), "message": error["msg"]}
+            for error in exc.errors()
+        ]
+        detail = "; ".join(f"{error['at']}: {error['message']}" for error in errors)
+        return problem_response(422, detail, errors=errors)
+
+    @app.exception_handler(Missing)
+    def on_missing(_: Request, exc: Missing) -> JSONResponse:
+        return problem_response(404, str(exc))
+
+    @app.exception_handler(DatabaseDown)
+    def on_database_down(_: Request, exc: DatabaseDown) -> JSONResponse:
+        return problem_response(503, str(exc), {"Retry-After": "5"})
+
+    @app.exception_handler(Exception)
+    def on_anything(_: Request, exc: Exception) -> JSONResponse:
+        return problem_response(500, "Something went wrong here; the service's log has the cause.")
