@@ -44,7 +44,8 @@ that is shorter; under 20 s there is no baseline."""
 
 def cosines_for(seen_s: float) -> int:
     """Give how many cosines estimate the long-run variance: the cube root of the seconds seen."""
-    return min(max(math.floor(max(seen_s, 0.0) ** (1 / 3) + 0.5), MIN_COSINES), MAX_COSINES)
+    root = math.floor(math.pow(max(seen_s, 0.0), 1 / 3) + 0.5)
+    return min(max(root, MIN_COSINES), MAX_COSINES)
 
 
 def estimate_mean(values: F64, interval_s: float, scale: tuple[float, float]) -> Estimate | None:

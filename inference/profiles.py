@@ -58,7 +58,8 @@ class Profile:
         weights = np.asarray(self.weights)
         rows = probs.astype(np.float64)
         if not self.most_likely_only:
-            return np.clip(rows @ weights, *ENGAGEMENT_SCALE)
+            averaged: F64 = np.clip(rows @ weights, *ENGAGEMENT_SCALE)
+            return averaged
         seen = ~np.isnan(rows).any(axis=1)
         label = np.argmax(np.where(seen[:, None], rows, 0.0), axis=1)
         likely = np.take_along_axis(rows, label[:, None], axis=1)[:, 0]
@@ -68,7 +69,9 @@ class Profile:
         """Give the score, 1–5, of each row of probs (T, 7), or None without such a scale."""
         if self.score_weights is None:
             return None
-        return np.clip(probs.astype(np.float64) @ np.asarray(self.score_weights), *SCORE_SCALE)
+        rows = probs.astype(np.float64)
+        score: F64 = np.clip(rows @ np.asarray(self.score_weights), *SCORE_SCALE)
+        return score
 
 
 def _in_order(weights: Weights) -> tuple[float, ...]:

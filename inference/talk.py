@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from inference.types import SpeakerTurn, TalkFigures, TranscriptLine
@@ -54,8 +55,15 @@ def total_s(spans: Sequence[Span]) -> float:
 
 
 def overlap_s(spans: Sequence[Span], start_s: float, end_s: float) -> float:
-    """Give how much of [start_s, end_s] the spans, free of overlap, cover."""
-    return sum(max(0.0, min(end, end_s) - max(start, start_s)) for start, end in spans)
+    """Give how much of [start_s, end_s] the spans, ascending and free of overlap, cover."""
+    covered_s = 0.0
+    first = max(bisect_right(spans, (start_s, math.inf)) - 1, 0)
+    for i in range(first, len(spans)):
+        start, end = spans[i]
+        if start >= end_s:
+            break
+        covered_s += max(0.0, min(end, end_s) - max(start, start_s))
+    return covered_s
 
 
 def talk_figures(spans: Sequence[Span], all_talk_s: float) -> TalkFigures:
