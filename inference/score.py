@@ -146,6 +146,13 @@ def running_sums(values: F64) -> tuple[F64, NDArray[np.int64]]:
     return total, np.concatenate([[0], np.cumsum(seen)])
 
 
+def bin_means(values: F32, cuts: NDArray[np.int64]) -> tuple[F64, NDArray[np.int64]]:
+    """Give mean and number of the seen samples between neighbouring cuts; NaN and 0 for none."""
+    total, count = running_sums(values.astype(np.float64))
+    seen = np.diff(count[cuts])
+    return _mean(np.diff(total[cuts], axis=0), seen), seen
+
+
 def _mean(total: F64, count: NDArray[np.int64]) -> F64:
     shape = count if total.ndim == 1 else count[:, None]
     result: F64 = np.where(shape > 0, total / np.maximum(shape, 1), np.nan)
@@ -263,26 +270,22 @@ def score_windows(
     last_s = max(observations.duration_s, span[1])
     edges = np.arange(math.ceil(last_s / window_s - TIME_EPS_S) + 1) * window_s
     cuts = np.searchsorted(observations.t_s, edges - TIME_EPS_S)
-    means: list[F64] = []
-    counts: list[NDArray[np.int64]] = []
-    for values in (series.engagement, series.attention, series.probs):
-        total, count = running_sums(values.astype(np.float64))
-        counts.append(np.diff(count[cuts]))
-        means.append(_mean(np.diff(total[cuts], axis=0), counts[-1]))
-    engagement, attentive, probs = means
+    engagement, seen = bin_means(series.engagement, cuts)
+    attentive, known = bin_means(series.attention, cuts)
+    probs, _ = bin_means(series.probs, cuts)
     windows = []
     for i in range(len(edges) - 1):
         start_s, end_s = float(edges[i]), min(float(edges[i + 1]), last_s)
         if end_s <= span[0] + TIME_EPS_S or start_s >= span[1] - TIME_EPS_S:
             continue
-        samples = int(counts[0][i])
+        samples = int(seen[i])
         windows.append(
             WindowScore(
                 participant=participant,
                 start_s=start_s,
                 end_s=end_s,
                 engagement=float(engagement[i]) if samples else None,
-                attention=float(attentive[i]) if counts[1][i] else None,
+                attention=float(attentive[i]) if known[i] else None,
                 coverage=_share(samples * observations.sample_interval_s, end_s - start_s),
                 samples=samples,
                 talk_s=overlap_s(talk, start_s, end_s),

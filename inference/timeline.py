@@ -1,0 +1,112 @@
+"""A scored call at a coarser resolution, for charts and the REST timeline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.score import TIME_EPS_S, bin_means
+from inference.types import EXPRESSIONS, F64, CallAnalysis, Series
+
+MIN_RESOLUTION_S = 0.1
+MAX_POINTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPoint:
+    """One person's means over one step; None where the face was not seen."""
+
+    participant: int
+    engagement: float | None
+    attention: float | None
+    expression: str | None
+    """The expression with the largest mean probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePoint:
+    """The call's means over one step, with who spoke in it. People not seen are left out."""
+
+    start_s: float
+    end_s: float
+    engagement: float | None
+    attention: float | None
+    speakers: tuple[str, ...]
+    people: tuple[PersonPoint, ...]
+
+
+def series_at(analysis: CallAnalysis, resolution_s: float) -> list[TimelinePoint]:
+    """Give the course of a call in steps of resolution_s from 0 to its end, the last one shorter.
+
+    Raises:
+        ValueError: the resolution is not a number of at least 0.1 s, or gives over 100 000 steps.
+    """
+    if not (math.isfinite(resolution_s) and resolution_s >= MIN_RESOLUTION_S):
+        raise ValueError(f"The resolution must be at least {MIN_RESOLUTION_S} s.")
+    duration_s = analysis.duration_s
+    steps = math.ceil(duration_s / resolution_s - TIME_EPS_S)
+    if steps > MAX_POINTS:
+        raise ValueError(f"A resolution of {resolution_s} s gives over {MAX_POINTS} steps.")
+    edges = np.arange(steps + 1) * resolution_s
+    cuts = np.searchsorted(analysis.observations.t_s, edges - TIME_EPS_S)
+    cuts[-1:] = len(analysis.observations.t_s)
+    call = _Binned.of(analysis.call_series, cuts)
+    people = [_Binned.of(participant.series, cuts) for participant in analysis.participants]
+    speakers: list[list[str]] = [[] for _ in range(steps)]
+    for turn in analysis.turns:
+        first = min(int(turn.start_s / resolution_s + TIME_EPS_S), steps)
+        last = min(math.ceil(turn.end_s / resolution_s - TIME_EPS_S), steps)
+        for i in range(first, last):
+            if turn.speaker not in speakers[i]:
+                speakers[i].append(turn.speaker)
+    return [
+        TimelinePoint(
+            start_s=float(edges[i]),
+            end_s=min(float(edges[i + 1]), duration_s),
+            engagement=_number(call.engagement[i]),
+            attention=_number(call.attention[i]),
+            speakers=tuple(speakers[i]),
+            people=_people(people, i),
+        )
+        for i in range(steps)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Binned:
+    engagement: F64
+    attention: F64
+    label: Sequence[int]
+    """Index of the likeliest expression, -1 where the face was not classified."""
+
+    @staticmethod
+    def of(series: Series, cuts: NDArray[np.int64]) -> _Binned:
+        probs = bin_means(series.probs, cuts)[0]
+        seen = ~np.isnan(probs).any(axis=1)
+        label = np.where(seen, np.argmax(np.nan_to_num(probs), axis=1), -1)
+        return _Binned(
+            bin_means(series.engagement, cuts)[0],
+            bin_means(series.attention, cuts)[0],
+            label.tolist(),
+        )
+
+
+def _people(people: Sequence[_Binned], i: int) -> tuple[PersonPoint, ...]:
+    return tuple(
+        PersonPoint(
+            participant,
+            _number(binned.engagement[i]),
+            _number(binned.attention[i]),
+            EXPRESSIONS[binned.label[i]] if binned.label[i] >= 0 else None,
+        )
+        for participant, binned in enumerate(people)
+        if binned.label[i] >= 0 or not math.isnan(binned.attention[i])
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
