@@ -161,7 +161,7 @@ def inbox_list(limit: Annotated[int, typer.Option(help="How many, newest first."
                 str(row.id),
                 f"{row.received_at:%Y-%m-%d %H:%M:%S}",
                 row.event,
-                row.outcome or "waiting",
+                row.outcome,
                 row.call_id or "",
             )
     out.print(table)
@@ -178,7 +178,7 @@ def inbox_replay(id_: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     with open_database(_settings()) as engine:
         try:
             with transaction(engine) as session:
-                inbox.requeue(session, id_)
+                inbox.mark(session, id_, inbox.PENDING)
         except Missing as exc:
             raise _fail(f"There is no webhook {id_}; see `rapport inbox list`.") from exc
     out.print(f"Webhook {id_} will be handled again by the running service.")
@@ -209,17 +209,15 @@ def keys_add(
 
 @keys_app.command("list")
 def keys_list() -> None:
-    """Show the names of the keys and when they were last used."""
+    """Show the names of the keys and when they were made."""
     from bot.service import open_database
     from storage import keys
     from storage.engine import transaction
 
     with open_database(_settings()) as engine, transaction(engine) as session:
-        table = Table("name", "made (UTC)", "revoked")
-        for row in keys.list_keys(session):
-            table.add_row(
-                row.name, f"{row.created_at:%Y-%m-%d %H:%M}", "yes" if row.revoked_at else ""
-            )
+        table = Table("name", "made (UTC)")
+        for row in keys.list(session):
+            table.add_row(row.name, f"{row.created_at:%Y-%m-%d %H:%M}")
     out.print(table)
 
 

@@ -231,3 +231,17 @@ class ApiKey(Table, table=True):
     name: str = Field(sa_type=CleanText, primary_key=True)
     token_sha256: str = Field(sa_type=CleanText, unique=True)
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Progress(Table, table=True):
+    """Where a run is: the step it is in and how far that is."""
+
+    __tablename__ = "progress"
+
+    call_id: str = _call_key()
+    run: int = Field(primary_key=True)
+    step: str = Field(sa_type=CleanText)
+    share: float = 0.0
+    """Done of the step, 0–1."""
+    detail: str = Field("", sa_type=CleanText)
+    updated_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,45 @@
+"""A stored call as analysis and report see it: read once, used by steps, API and pages alike."""
+
+from __future__ import annotations
+
+from bot.evidence import analyse_evidence, read_evidence
+from bot.report.content import CallInfo
+from bot.settings import Settings
+from inference.assess import AssessOptions
+from inference.types import CallAnalysis
+from storage.errors import Missing
+from storage.files import MediaFiles
+from storage.tables import Call
+
+
+def assess_options(settings: Settings) -> AssessOptions:
+    """The scoring options of the settings."""
+    return AssessOptions(
+        profile=settings.analysis.profile, score_own_side=settings.calls.score_own_side
+    )
+
+
+def call_info(call: Call) -> CallInfo:
+    """What a report says about the meeting itself."""
+    return CallInfo(
+        call_id=call.id,
+        topic=call.topic,
+        started_at=call.started_at,
+        timezone=call.timezone,
+        host_name=call.host_name or call.host_email or None,
+        has_transcript=call.has_transcript,
+        notes=(),
+    )
+
+
+def load_analysis(files: MediaFiles, settings: Settings, call: Call) -> CallAnalysis:
+    """Compute a call's analysis from its evidence file.
+
+    Raises:
+        Missing: the call was not analysed yet.
+        StorageError: the file is damaged.
+    """
+    if call.series_path is None:
+        raise Missing(f"The call {call.id} has not been analysed yet.")
+    evidence = read_evidence(files.resolve(call.series_path))
+    return analyse_evidence(evidence, assess_options(settings))

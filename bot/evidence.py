@@ -1,0 +1,80 @@
+"""Everything that was observed in a call, in one file; every figure is computed from it.
+
+The file is what the analysis leaves behind when the media is deleted: the faces' columns, who spoke
+when, the transcript and the attendees. A late transcript or a corrected name changes this file, and
+scores, report and message follow from it again without a second look at the pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from inference.assess import AssessOptions, assess
+from inference.columns import observations_from_columns, observations_to_columns
+from inference.types import Attendee, CallAnalysis, Observations, SpeakerTurn, TranscriptLine
+from storage.series import read_columns, write_columns
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known about one call.
+
+    `segment_starts_s` holds where each segment of the recording begins on the call's time line, in
+    seconds; TIMELINE and transcript of a segment count from there.
+    """
+
+    observations: Observations
+    segment_starts_s: tuple[float, ...] = (0.0,)
+    turns: tuple[SpeakerTurn, ...] = ()
+    transcript: tuple[TranscriptLine, ...] = ()
+    attendees: tuple[Attendee, ...] = ()
+
+    def with_notes(self, notes: Sequence[str]) -> Evidence:
+        """The same evidence, with more plain sentences about its quality (repeats are dropped)."""
+        quality = self.observations.quality
+        merged = tuple(dict.fromkeys((*quality.notes, *notes)))
+        observations = replace(self.observations, quality=replace(quality, notes=merged))
+        return replace(self, observations=observations)
+
+
+def analyse_evidence(evidence: Evidence, options: AssessOptions) -> CallAnalysis:
+    """Name and score what was observed. Cheap: numbers only, no pictures."""
+    return assess(
+        evidence.observations, evidence.turns, evidence.transcript, evidence.attendees, options
+    )
+
+
+def write_evidence(path: Path, evidence: Evidence) -> None:
+    """Write the file at once or not at all; an existing one is replaced."""
+    arrays, meta = observations_to_columns(evidence.observations)
+    write_columns(
+        path,
+        arrays,
+        {
+            "observations": meta,
+            "segment_starts_s": list(evidence.segment_starts_s),
+            "turns": [asdict(turn) for turn in evidence.turns],
+            "transcript": [asdict(line) for line in evidence.transcript],
+            "attendees": [asdict(attendee) for attendee in evidence.attendees],
+        },
+    )
+
+
+def read_evidence(path: Path) -> Evidence:
+    """Read what `write_evidence` wrote.
+
+    Raises:
+        StorageError: the file is missing or damaged.
+    """
+    arrays, meta = read_columns(path)
+    fields: dict[str, Any] = dict(meta)
+    return Evidence(
+        observations=observations_from_columns(arrays, fields["observations"]),
+        segment_starts_s=tuple(fields["segment_starts_s"]),
+        turns=tuple(SpeakerTurn(**turn) for turn in fields["turns"]),
+        transcript=tuple(TranscriptLine(**line) for line in fields["transcript"]),
+        attendees=tuple(Attendee(**attendee) for attendee in fields["attendees"]),
+    )

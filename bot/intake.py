@@ -1,0 +1,170 @@
+"""From a stored webhook to a running workflow.
+
+The webhook stores a delivery and answers; this decides what it starts. Deliveries come twice, late
+and in any order, so everything here may be done again: one recording gives one call, and one run
+until there is something new.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from bot.pipeline import CallPipeline
+from bot.selection import reason_to_skip
+from bot.settings import Settings
+from integrations.errors import UnexpectedResponse
+from integrations.zoom.recordings import Meeting, choose_files, meeting_from_event
+from integrations.zoom.webhook import (
+    RECORDING_COMPLETED,
+    TRANSCRIPT_COMPLETED,
+    URL_VALIDATION,
+    parse_event,
+)
+from storage import calls, inbox
+from storage.engine import reading, transaction
+from storage.errors import StorageError
+from storage.tables import Call, InboxRow
+
+log = logging.getLogger(__name__)
+
+GRACE = timedelta(seconds=10)
+"""A delivery younger than this is still in the hands of the request that stored it."""
+
+
+class Intake:
+    """Starts what the inbox asks for."""
+
+    def __init__(self, engine: Engine, settings: Settings, pipeline: CallPipeline) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._pipeline = pipeline
+
+    def handle_pending(self, now: datetime | None = None) -> None:
+        """Handle what was stored but not started; `now` spares deliveries younger than `GRACE`."""
+        with reading(self._engine) as session:
+            rows = inbox.pending(session)
+        for row in rows:
+            if row.id is not None and (now is None or row.received_at <= now - GRACE):
+                try:
+                    self.handle(row.id)
+                except StorageError as exc:
+                    log.warning("webhook %d stays in the inbox: %s", row.id, exc)
+
+    def handle(self, row_id: int) -> None:
+        """Start what one delivery asks for, and note the outcome.
+
+        Raises:
+            StorageError: the database did not answer; the delivery stays pending.
+        """
+        with reading(self._engine) as session:
+            row = inbox.get(session, row_id)
+        try:
+            event = parse_event(row.raw_body)
+            match event.event:
+                case "recording.completed":
+                    outcome, call_id = self._recording(row, meeting_from_event(event))
+                case "recording.transcript_completed":
+                    outcome, call_id = self._transcript(row, meeting_from_event(event))
+                case _:
+                    outcome, call_id = (
+                        "answered" if event.event == URL_VALIDATION else "ignored",
+                        None,
+                    )
+        except UnexpectedResponse as exc:
+            outcome, call_id = f"not understood: {exc}", None
+        with transaction(self._engine) as session:
+            inbox.mark(session, row_id, outcome, call_id)
+        log.info("webhook %d %s: %s", row_id, row.event, outcome)
+
+    def start_known(self, meeting: Meeting) -> str:
+        """Start a recording that Zoom listed but never announced; gives the outcome."""
+        return self._start(meeting, is_replay=False)[0]
+
+    def _recording(self, row: InboxRow, meeting: Meeting) -> tuple[str, str]:
+        return self._start(meeting, is_replay=row.call_id is not None)
+
+    def _start(self, meeting: Meeting, *, is_replay: bool) -> tuple[str, str]:
+        with transaction(self._engine) as session:
+            call = calls.announce(session, _new_call(meeting))
+            new_files = calls.add_files(session, call.id, _new_files(meeting))
+            if not (new_files or is_replay or call.run == 0):
+                return self._joined(call)
+            skip = reason_to_skip(
+                meeting.topic, meeting.host_email, _length_s(meeting), self._settings.calls
+            )
+            if skip is not None and not is_replay:
+                calls.set_status(session, call.id, "skipped", skipped_reason=skip)
+                return f"skipped: {skip}", call.id
+            run = calls.begin_run(session, call.id)
+            if run is None:
+                return self._joined(call)
+        return f"started {self._pipeline.start(call.id, run, by_hand=is_replay)}", call.id
+
+    def _joined(self, call: Call) -> tuple[str, str]:
+        if call.status == "queued" and call.run > 0:
+            # The run was counted, but the process may have died before it was queued.
+            self._pipeline.start(call.id, call.run)
+        return f"joined {call.id}.{call.run}", call.id
+
+    def _transcript(self, row: InboxRow, meeting: Meeting) -> tuple[str, str]:
+        with transaction(self._engine) as session:
+            call = calls.announce(session, _new_call(meeting))
+            new_files = calls.add_files(session, call.id, _new_files(meeting))
+            if call.run == 0:
+                # The recording itself is not announced yet; its run will find the transcript.
+                return "kept for the recording", call.id
+            if call.status in calls.ACTIVE:
+                run = None
+            elif call.status == "done" and (new_files or row.call_id is not None):
+                run = calls.begin_run(session, call.id, force=True)
+            else:
+                return f"joined {call.id}.{call.run}", call.id
+        if run is None:
+            self._pipeline.announce_transcript(call.id, call.run)
+            return f"told {call.id}.{call.run}", call.id
+        return f"started {self._pipeline.start_refresh(call.id, run)}", call.id
+
+
+def _new_call(meeting: Meeting) -> calls.NewCall:
+    return calls.NewCall(
+        zoom_uuid=meeting.uuid,
+        zoom_meeting_id=str(meeting.number or ""),
+        topic=meeting.topic,
+        host_email=meeting.host_email,
+        started_at=meeting.started_at,
+        timezone=meeting.timezone,
+        duration_ms=meeting.duration_min * 60_000,
+    )
+
+
+def _new_files(meeting: Meeting) -> list[calls.NewFile]:
+    return [
+        calls.NewFile(
+            zoom_file_id=file.id,
+            segment=index,
+            file_type=file.file_type,
+            recording_type=file.recording_type,
+            file_extension=file.file_extension,
+            recording_start=file.recording_start,
+            recording_end=file.recording_end,
+            size_bytes=file.size_bytes or 0,
+        )
+        for index, segment in enumerate(choose_files(meeting))
+        for file in segment.files
+    ]
+
+
+def _length_s(meeting: Meeting) -> float | None:
+    """Length of the recording by its segments' times; None where Zoom does not tell."""
+    spans = [
+        (segment.recording_end - segment.recording_start).total_seconds()
+        for segment in choose_files(meeting)
+        if segment.recording_end is not None
+    ]
+    return sum(spans) if spans else None
+
+
+__all__ = ["RECORDING_COMPLETED", "TRANSCRIPT_COMPLETED", "Intake"]

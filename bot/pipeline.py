@@ -1,0 +1,177 @@
+"""One recording, from Zoom's webhook to the Slack message. Read down.
+
+Each step is a checkpoint: after a crash the workflow goes on at the step it was in, and a finished
+step is never done again. Steps hand on ids through the database; pictures, sound and series go
+through files. Nothing here knows HTTP, SQL or pixels: the steps' own modules do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
+
+from bot.parts import Parts
+from bot.progress import reporting
+from bot.retry import advice, wait_before_retry
+from bot.steps import analyse, clean_up, fetch, notify, report, store
+
+log = logging.getLogger(__name__)
+
+WORKFLOW_VERSION = "1"
+"""Part of every waiting workflow. It stays when the code changes, so that an upgrade finishes the
+calls that the old version began; a change in the order of steps is guarded by `DBOS.patch`."""
+
+QUEUE = "calls"
+TRANSCRIPT_TOPIC = "transcript"
+
+
+@DBOS.dbos_class()
+class CallPipeline(DBOSConfiguredInstance):
+    """The durable workflows over a call. Built once per process, before `DBOS.launch()`."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__("pipeline")
+        self.parts = parts
+
+    # The flow.
+
+    @DBOS.workflow()
+    def process_call(self, call_id: str, run: int, by_hand: bool = False) -> None:
+        """Take one recording all the way: fetch, analyse, store, report, notify, clean up."""
+        try:
+            if not self._durably(self.fetch, call_id, run, by_hand):
+                return
+            self._durably(self.analyse, call_id, run)
+            self._await_transcript(call_id, run)
+            self._durably(self.store, call_id, run)
+            self._durably(self.report, call_id, run)
+            self._durably(self.notify, call_id, run)
+            self._finish(call_id, run)
+        except Exception as exc:  # The workflow's edge: the error is kept with the call.
+            self._fail(call_id, run, exc)
+
+    @DBOS.workflow()
+    def refresh_call(self, call_id: str, run: int) -> None:
+        """Tell a call anew after a late transcript: what was posted is edited, not posted twice."""
+        try:
+            self._durably(self.fetch_transcript, call_id, run)
+            self._durably(self.store, call_id, run)
+            self._durably(self.report, call_id, run)
+            self._durably(self.notify, call_id, run)
+            self._finish(call_id, run)
+        except Exception as exc:  # The workflow's edge: the error is kept with the call.
+            self._fail(call_id, run, exc)
+
+    def _finish(self, call_id: str, run: int) -> None:
+        next_run = self._durably(self.clean_up, call_id, run)
+        if next_run is not None:  # A transcript came while the report was being made.
+            self.start_refresh(call_id, next_run)
+
+    def _await_transcript(self, call_id: str, run: int) -> None:
+        wait_s = self._durably(self.transcript_wait_s, call_id, run)
+        if wait_s > 0 and DBOS.recv(TRANSCRIPT_TOPIC, timeout_seconds=wait_s):
+            self._durably(self.fetch_transcript, call_id, run)
+
+    # The steps.
+
+    @DBOS.step()
+    def fetch(self, call_id: str, run: int, by_hand: bool) -> bool:
+        """Bring the recording's files to disk. False = the call is left out; the call says why."""
+        with reporting(self.parts, call_id, run, "fetch") as progress:
+            return fetch.fetch_call(self.parts, call_id, by_hand, progress)
+
+    @DBOS.step()
+    def analyse(self, call_id: str, run: int) -> None:
+        """Look at every picture; leaves the evidence file."""
+        with reporting(self.parts, call_id, run, "analyse") as progress:
+            analyse.analyse_call(self.parts, call_id, progress)
+
+    @DBOS.step()
+    def transcript_wait_s(self, call_id: str, run: int) -> float:
+        """How long the report waits for a transcript: 0 where it is there or not waited for."""
+        return fetch.transcript_wait_s(self.parts, call_id)
+
+    @DBOS.step()
+    def fetch_transcript(self, call_id: str, run: int) -> None:
+        """Bring a transcript that came after the recording."""
+        with reporting(self.parts, call_id, run, "fetch") as progress:
+            fetch.fetch_transcript(self.parts, call_id, progress)
+
+    @DBOS.step()
+    def store(self, call_id: str, run: int) -> None:
+        """Name, score and store: call, participants, windows, moments, words."""
+        with reporting(self.parts, call_id, run, "store"):
+            store.store_call(self.parts, call_id)
+
+    @DBOS.step()
+    def report(self, call_id: str, run: int) -> None:
+        """Write the PDF."""
+        with reporting(self.parts, call_id, run, "report"):
+            report.report_call(self.parts, call_id)
+
+    @DBOS.step()
+    def notify(self, call_id: str, run: int) -> None:
+        """Post one message and one PDF, or edit them."""
+        with reporting(self.parts, call_id, run, "notify"):
+            notify.notify_call(self.parts, call_id, run)
+
+    @DBOS.step()
+    def clean_up(self, call_id: str, run: int) -> int | None:
+        """Delete the media unless it is kept; gives the next run where one is waiting."""
+        with reporting(self.parts, call_id, run, "clean up"):
+            return clean_up.finish_call(self.parts, call_id, run)
+
+    @DBOS.step()
+    def mark_failed(self, call_id: str, run: int, reason: str) -> None:
+        """Keep the reason with the call, where API, pages and log show it."""
+        clean_up.fail_call(self.parts, call_id, run, reason)
+
+    @DBOS.step()
+    def tell_failure(self, call_id: str, run: int, reason: str) -> None:
+        """Post one line with the reason."""
+        notify.notify_failure(self.parts, call_id, run, reason)
+
+    # How a step is carried through.
+
+    def _durably(self, step: Callable[..., Any], call_id: str, run: int, *more: Any) -> Any:
+        """Run a step; on an error that `bot/retry.py` lists, sleep durably and run it again."""
+        attempt = 0
+        while True:
+            try:
+                return step(call_id, run, *more)
+            except Exception as exc:
+                wait_s = wait_before_retry(exc, attempt)
+                if wait_s is None:
+                    raise
+                log.warning("call %s: %s; trying again in %.0f s", call_id, exc, wait_s)
+                DBOS.sleep(wait_s)
+                attempt += 1
+
+    def _fail(self, call_id: str, run: int, error: Exception) -> None:
+        reason = f"{error} {advice(error)}"
+        self._durably(self.mark_failed, call_id, run, reason)
+        try:
+            self._durably(self.tell_failure, call_id, run, reason)
+        except Exception as exc:  # Nobody can be told; the call and the log hold the reason.
+            log.error("call %s: the failure could not be posted: %s", call_id, exc)
+
+    # How a run is started. Twice with one id is once.
+
+    def start(self, call_id: str, run: int, *, by_hand: bool = False) -> str:
+        """Queue a run and give its workflow id, `{call_id}.{run}`; a repeat changes nothing."""
+        with SetWorkflowID(f"{call_id}.{run}"):
+            DBOS.enqueue_workflow(QUEUE, self.process_call, call_id, run, by_hand)
+        return f"{call_id}.{run}"
+
+    def start_refresh(self, call_id: str, run: int) -> str:
+        """Queue a run that only takes up a late transcript; otherwise as `start`."""
+        with SetWorkflowID(f"{call_id}.{run}"):
+            DBOS.enqueue_workflow(QUEUE, self.refresh_call, call_id, run)
+        return f"{call_id}.{run}"
+
+    def announce_transcript(self, call_id: str, run: int) -> None:
+        """Tell a run that is waiting, or will wait, that the transcript is there."""
+        DBOS.send(f"{call_id}.{run}", True, topic=TRANSCRIPT_TOPIC)

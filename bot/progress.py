@@ -1,0 +1,66 @@
+"""Where a run is: the step it is in and how far, readable by every process."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from bot.parts import Parts
+from storage import progress
+from storage.engine import transaction
+from storage.errors import DatabaseDown
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[float, str], None]
+"""Called with the share that is done, 0–1, and a short text."""
+
+SECONDS_BETWEEN_WRITES = 1.0
+
+
+class ShuttingDown(BaseException):
+    """The process is ending: leaves the step unrecorded, so that the next start repeats it.
+
+    Not an `Exception`, because the workflow engine would record one as the step's outcome.
+    """
+
+
+@contextmanager
+def reporting(parts: Parts, call_id: str, run: int, step: str) -> Iterator[Progress]:
+    """Announce a step, give a callback for its progress, and log what became of it.
+
+    Raises:
+        ShuttingDown: in place of any error, once the process was asked to stop.
+    """
+    last_write = 0.0
+
+    def write(share: float, detail: str) -> None:
+        with transaction(parts.engine) as session:
+            progress.record(session, call_id, run, step=step, share=share, detail=detail)
+
+    def report(share: float, detail: str) -> None:
+        nonlocal last_write
+        if parts.stop.is_set():
+            raise ShuttingDown
+        now = time.monotonic()
+        if now - last_write >= SECONDS_BETWEEN_WRITES:
+            last_write = now
+            try:
+                write(share, detail)
+            except DatabaseDown as exc:  # Progress is a courtesy; the step itself goes on.
+                log.warning("call %s: progress not written: %s", call_id, exc)
+
+    if parts.stop.is_set():
+        raise ShuttingDown
+    write(0.0, "")
+    started = time.monotonic()
+    log.info("call %s run %d: %s …", call_id, run, step)
+    try:
+        yield report
+    except Exception:
+        if parts.stop.is_set():
+            raise ShuttingDown from None
+        raise
+    log.info("call %s run %d: %s done in %.1f s", call_id, run, step, time.monotonic() - started)

@@ -1,0 +1,282 @@
+"""Builds the parts from the settings, and runs them: one process, one executor id, one stop."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+from dbos import DBOS
+from fastapi import FastAPI
+from rich.console import Console
+from rich.logging import RichHandler
+from sqlalchemy import Engine
+
+from bot.app import create_app
+from bot.intake import Intake
+from bot.parts import Parts
+from bot.pipeline import QUEUE, WORKFLOW_VERSION, CallPipeline
+from bot.schedule import start_schedules
+from bot.settings import Settings
+from inference.batching import DeviceQueue
+from inference.errors import InferenceError
+from inference.expression.classifier import ExpressionClassifier
+from integrations.slack.client import SlackMessenger
+from integrations.slack.messenger import Messenger
+from integrations.slack.outbox import Outbox
+from integrations.zoom.client import ZoomClient
+from integrations.zoom.downloads import Downloader
+from storage import keys, migrate
+from storage.engine import open_engine, transaction
+from storage.errors import StorageError
+from storage.files import MediaFiles
+
+log = logging.getLogger(__name__)
+
+MOST_OPEN_CALLS = 100
+"""Runs that may be open at once in a process. Most of them wait; few are analysed."""
+
+SECONDS_TO_STOP = 2.0
+"""Time that open requests get when the process is asked to end."""
+
+
+class CannotStart(Exception):
+    """The process cannot run as it is set up; the message says what to do."""
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Engine]:
+    """An engine for the settings' database, its schema brought up to date unless switched off."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if settings.migrate:
+        migrate.upgrade(settings.resolved_database_url)
+    engine = open_engine(settings.resolved_database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def run_service(settings: Settings, *, with_api: bool) -> int:
+    """Run until SIGTERM or Ctrl-C. Gives the exit status.
+
+    On a signal requests get two seconds, steps see the stop flag, and the process ends at once:
+    what was in progress is repeated by the next start.
+    """
+    _set_up_logging(settings.log_level)
+    stop_requested = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop_requested.set())
+    console = Console(stderr=True)
+    try:
+        with open_database(settings) as engine, _executor_lock(settings, with_api) as executor_id:
+            _run(settings, engine, executor_id, with_api, stop_requested)
+    except (CannotStart, StorageError, InferenceError, OSError) as exc:
+        console.print(f"[red]Error:[/red] {exc}", highlight=False)
+        return 1
+    return 0
+
+
+def _run(
+    settings: Settings,
+    engine: Engine,
+    executor_id: str,
+    with_api: bool,
+    stop_requested: threading.Event,
+) -> None:
+    parts = build_parts(settings, engine)
+    launch_workflows(settings, executor_id)
+    pipeline = CallPipeline(parts)
+    DBOS.launch()
+    DBOS.register_queue(
+        QUEUE,
+        worker_concurrency=MOST_OPEN_CALLS,
+        polling_interval_sec=0.5,
+        on_conflict="always_update",
+    )
+    intake = Intake(engine, settings, pipeline)
+    intake.handle_pending()
+    schedules = start_schedules(settings, parts, intake)
+    server = None
+    if with_api:
+        _print_first_key(engine)
+        server = _start_server(settings, create_app(parts, pipeline, intake))
+    log.info("Rapport is running; stop it with Ctrl-C")
+    stop_requested.wait()
+    log.info("Stopping. What is in progress goes on at the next start.")
+    parts.stop.set()
+    if server is not None:
+        server.should_exit = True
+    schedules.shutdown(wait=False)
+    DBOS.destroy()
+    # Threads in the middle of a step are left where they are: every step can be repeated.
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def build_parts(settings: Settings, engine: Engine) -> Parts:
+    """Clients, device queue and folders, as the settings say. No service is called yet."""
+    http = httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0), follow_redirects=False)
+    classifier = ExpressionClassifier.load(
+        settings.analysis.weights, device=settings.analysis.device
+    )
+    return Parts(
+        settings=settings,
+        engine=engine,
+        files=MediaFiles(settings.data_dir.resolve() / "calls"),
+        zoom=zoom_client(settings, http),
+        downloader=Downloader(
+            http,
+            allowed_hosts=settings.zoom.download_hosts,
+            insecure_hosts=settings.zoom.insecure_hosts,
+            reserve_bytes=settings.zoom.disk_reserve_bytes,
+        ),
+        messenger=messenger(settings),
+        queue=DeviceQueue(
+            classifier.classify,
+            max_batch=settings.analysis.batch_size,
+            max_wait_s=settings.analysis.batch_wait_ms / 1000,
+            max_pending=settings.analysis.batch_size * 8,
+        ),
+        model=classifier.name,
+        link_secret=_link_secret(settings),
+        analysing=threading.Semaphore(settings.analysis.workers),
+    )
+
+
+def zoom_client(settings: Settings, http: httpx.Client) -> ZoomClient | None:
+    """The client of the Zoom app, or None where it is not set up."""
+    zoom = settings.zoom
+    if not (zoom.account_id and zoom.client_id and zoom.client_secret):
+        return None
+    return ZoomClient(
+        http,
+        account_id=zoom.account_id,
+        client_id=zoom.client_id,
+        client_secret=zoom.client_secret.get_secret_value(),
+        api_url=zoom.api_url,
+        oauth_url=zoom.oauth_url,
+    )
+
+
+def messenger(settings: Settings) -> Messenger:
+    """Slack, or the outbox folder where no token is set up."""
+    if settings.slack.token is None:
+        return Outbox(settings.data_dir / "outbox")
+    return SlackMessenger(settings.slack.token.get_secret_value(), settings.slack.api_url)
+
+
+def launch_workflows(settings: Settings, executor_id: str) -> None:
+    """Configure the workflow engine: a SQLite file beside ours, or the same PostgreSQL."""
+    url = settings.resolved_database_url
+    if url.startswith("sqlite"):
+        url = f"sqlite:///{(settings.data_dir / 'workflows.db').resolve()}"
+    DBOS(
+        config={
+            "name": "rapport",
+            "system_database_url": url.replace("postgresql+psycopg://", "postgresql://"),
+            "application_version": WORKFLOW_VERSION,
+            "executor_id": executor_id,
+            "log_level": "WARNING",
+            "notification_listener_polling_interval_sec": 0.5,
+        }
+    )
+
+
+@contextmanager
+def _executor_lock(settings: Settings, with_api: bool) -> Iterator[str]:
+    """A stable id for this process; two processes with one id would run the same step at once."""
+    role = "serve" if with_api else "worker"
+    executor_id = settings.executor_id or f"{_installation(settings.data_dir)}-{role}"
+    path = settings.data_dir / f"executor-{executor_id}.lock"
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise CannotStart(
+                f"Another process named {executor_id!r} is running on {settings.data_dir}. "
+                "Stop it, or give this one a name of its own with RAPPORT_EXECUTOR_ID."
+            ) from exc
+        yield executor_id
+
+
+def _installation(data_dir: Path) -> str:
+    return _kept_text(data_dir / "installation", lambda: secrets.token_hex(4))
+
+
+def _link_secret(settings: Settings) -> str:
+    if settings.link_secret is not None:
+        return settings.link_secret.get_secret_value()
+    return _kept_text(settings.data_dir / "link-secret", lambda: secrets.token_urlsafe(32))
+
+
+def _kept_text(path: Path, make: Callable[[], str]) -> str:
+    """The text of a small file that only the owner reads; made once."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        text = make()
+        file.write(text + "\n")
+    return text
+
+
+def _start_server(settings: Settings, app: FastAPI) -> uvicorn.Server:
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as exc:
+        raise CannotStart(
+            f"Cannot listen on {settings.host}:{settings.port}: {exc.strerror}. "
+            "Choose another port with --port or RAPPORT_PORT."
+        ) from exc
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=int(SECONDS_TO_STOP),
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
+    )
+    thread.start()
+    log.info("Listening on http://%s:%d", settings.host, listener.getsockname()[1])
+    return server
+
+
+def _print_first_key(engine: Engine) -> None:
+    with transaction(engine) as session:
+        if keys.list(session):
+            return
+        token = keys.create(session, "first")
+    sys.stdout.write(f"Your API key, shown once: {token}\n")
+    sys.stdout.flush()
+
+
+def _set_up_logging(level: str) -> None:
+    handler: logging.Handler
+    if sys.stderr.isatty():
+        handler = RichHandler(console=Console(stderr=True), show_path=False)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in ("httpx", "httpcore", "apscheduler", "alembic", "uvicorn"):
+        # Their lines hold addresses of recordings, or say what ours say already.
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,1 @@
+"""The six steps of the pipeline, one file each: values in, values out, no order among them."""

@@ -1,0 +1,207 @@
+"""Step 1: bring the recording's files to disk, or say why the call is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bot.media import Manifest, SegmentFiles, read_manifest, write_manifest
+from bot.parts import Parts
+from bot.progress import Progress
+from bot.selection import is_internal_only, own_domains, side_of
+from inference.types import Attendee
+from integrations.errors import AuthFailed, IntegrationError, NotFound
+from integrations.zoom.client import PastParticipant
+from integrations.zoom.recordings import (
+    Meeting,
+    RecordingFile,
+    choose_files,
+    meeting_from_event,
+)
+from integrations.zoom.webhook import RECORDING_COMPLETED, TRANSCRIPT_COMPLETED, parse_event
+from storage import calls, inbox
+from storage.engine import reading, transaction
+from storage.errors import Missing
+from storage.tables import Call
+
+SINGLE_KINDS = ("video", "audio", "timeline", "transcript", "chat")
+
+
+def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) -> bool:
+    """Fetch every file that is of use, segment by segment. False = the call is left out.
+
+    Files that are there already are not fetched again; a broken download goes on where it stopped.
+    A call that a person started `by_hand` is never left out.
+
+    Raises:
+        NotFound: Zoom has no such recording (any more).
+        IntegrationError: Zoom refused or did not answer.
+    """
+    with reading(parts.engine) as session:
+        call = calls.get_call(session, call_id)
+    meeting = known_meeting(parts, call)
+    attendees, notes = _attendees(parts, call)
+    if (
+        not by_hand
+        and not parts.settings.calls.include_internal
+        and is_internal_only([attendee.side for attendee in attendees])
+    ):
+        with transaction(parts.engine) as session:
+            calls.set_status(
+                session, call_id, "skipped", skipped_reason="Only your own side took part."
+            )
+        return False
+    segments = choose_files(meeting)
+    wanted = [
+        (index, kind, file)
+        for index, segment in enumerate(segments)
+        for kind in SINGLE_KINDS
+        if (file := getattr(segment, kind)) is not None
+    ]
+    if not any(kind == "video" for _, kind, _ in wanted):
+        raise NotFound(
+            f"Zoom has no video file for {meeting.topic!r}. Switch on gallery view in the "
+            "account's recording settings, or wait until Zoom has processed the recording."
+        )
+    fetched = [SegmentFiles() for _ in segments]
+    total_bytes = sum(file.size_bytes or 0 for _, _, file in wanted) or 1
+    done_bytes = 0
+    for index, kind, file in wanted:
+        path = _target(parts, call_id, index, kind, file)
+
+        def on_bytes(n: int, before: int = done_bytes, kind: str = kind) -> None:
+            progress(min((before + n) / total_bytes, 1.0), f"downloading {kind}")
+
+        try:
+            _download(parts, meeting, file, path, on_bytes)
+        except IntegrationError as exc:
+            if kind == "video" or not isinstance(exc, NotFound):
+                raise
+            notes = (*notes, f"Zoom announced a {kind} file but no longer has it.")
+            continue
+        done_bytes += file.size_bytes or 0
+        fetched[index] = replace(fetched[index], **{kind: parts.files.relative(path)})
+        with transaction(parts.engine) as session:
+            calls.set_file(
+                session, call_id, file.id, state="fetched", path=parts.files.relative(path)
+            )
+    write_manifest(parts.files, call_id, Manifest(tuple(fetched), attendees, notes))
+    return True
+
+
+def fetch_transcript(parts: Parts, call_id: str, progress: Progress) -> None:
+    """Fetch the transcripts that were announced after the recording; the rest stays as it is."""
+    with reading(parts.engine) as session:
+        call = calls.get_call(session, call_id)
+    meeting = known_meeting(parts, call)
+    segments = choose_files(meeting)
+    try:
+        manifest = read_manifest(parts.files, call_id)
+    except Missing:  # The media was deleted when the call was done; the evidence is still there.
+        manifest = Manifest(tuple(SegmentFiles() for _ in segments))
+    fetched = list(manifest.segments)
+    fetched += [SegmentFiles() for _ in segments[len(fetched) :]]
+    for index, segment in enumerate(segments):
+        if segment.transcript is None:
+            continue
+        path = _target(parts, call_id, index, "transcript", segment.transcript)
+        _download(parts, meeting, segment.transcript, path, lambda n: progress(0.5, "transcript"))
+        fetched[index] = replace(fetched[index], transcript=parts.files.relative(path))
+        with transaction(parts.engine) as session:
+            calls.set_file(
+                session,
+                call_id,
+                segment.transcript.id,
+                state="fetched",
+                path=parts.files.relative(path),
+            )
+    write_manifest(parts.files, call_id, replace(manifest, segments=tuple(fetched)))
+
+
+def transcript_wait_s(parts: Parts, call_id: str) -> float:
+    """Seconds to wait for a transcript: 0 where one was fetched, or none is waited for."""
+    manifest = read_manifest(parts.files, call_id)
+    if any(segment.transcript for segment in manifest.segments):
+        return 0.0
+    wait_s = float(parts.settings.calls.transcript_wait_s)
+    if wait_s > 0:
+        with transaction(parts.engine) as session:
+            calls.set_status(session, call_id, "waiting")
+    return wait_s
+
+
+def known_meeting(parts: Parts, call: Call) -> Meeting:
+    """The recording as the newest webhooks and, where a Zoom app is set up, Zoom itself tell it.
+
+    Raises:
+        NotFound: no webhook described it and Zoom has no such recording.
+    """
+    told: list[Meeting] = []
+    with reading(parts.engine) as session:
+        for event in (RECORDING_COMPLETED, TRANSCRIPT_COMPLETED):
+            body = inbox.latest_body_for(session, call.zoom_uuid, event)
+            if body is not None:
+                told.append(meeting_from_event(parse_event(body)))
+    if parts.zoom is not None:
+        try:
+            told.append(parts.zoom.recording(call.zoom_uuid))
+        except IntegrationError:
+            if not told:
+                raise
+    if not told:
+        raise NotFound("Zoom has no recording of this meeting.")
+    files: dict[str, RecordingFile] = {}
+    for meeting in told:
+        for file in meeting.files:
+            # A webhook's address works with its own token; Zoom's own answer fills the gaps.
+            files.setdefault(file.id, file)
+    return replace(told[0], files=tuple(files.values()))
+
+
+def _download(
+    parts: Parts, meeting: Meeting, file: RecordingFile, path: Path, on_bytes: Callable[[int], None]
+) -> None:
+    tokens: list[Callable[[], str]] = []
+    if meeting.download_token:
+        tokens.append(lambda: meeting.download_token or "")
+    zoom = parts.zoom
+    if zoom is not None:
+        tokens.append(lambda: zoom.recording(meeting.uuid).download_token or zoom.access_token())
+        tokens.append(zoom.access_token)
+    if not tokens:
+        raise AuthFailed(
+            "The webhook carried no download token and no Zoom app is set up: "
+            "set RAPPORT_ZOOM__ACCOUNT_ID, __CLIENT_ID and __CLIENT_SECRET."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts.downloader.download(file, path, tokens, on_progress=on_bytes, stop=parts.stop)
+
+
+def _target(parts: Parts, call_id: str, index: int, kind: str, file: RecordingFile) -> Path:
+    extension = "".join(ch for ch in file.file_extension.lower() if ch.isalnum()) or "bin"
+    return parts.files.media_folder(call_id) / f"{index:02d}-{kind}.{extension}"
+
+
+def _attendees(parts: Parts, call: Call) -> tuple[tuple[Attendee, ...], tuple[str, ...]]:
+    """Who took part, each person once, with their side; and what could not be found out."""
+    if parts.zoom is None:
+        return (), ()
+    try:
+        rows = parts.zoom.participants(call.zoom_uuid)
+    except (NotFound, AuthFailed) as exc:
+        return (), (f"Zoom did not tell who took part: {exc}",)
+    own = own_domains(call.host_email, parts.settings.calls)
+    return tuple(_merged(rows, call.host_email, own)), ()
+
+
+def _merged(
+    rows: Sequence[PastParticipant], host_email: str | None, own: frozenset[str]
+) -> list[Attendee]:
+    people: dict[str, Attendee] = {}
+    for row in rows:
+        key = row.id or row.user_email or row.name
+        is_host = bool(host_email) and row.user_email.lower() == (host_email or "").lower()
+        side = "rep" if is_host else side_of(row.user_email, row.is_internal, own)
+        people.setdefault(key, Attendee(row.name, key=key, side=side, is_host=is_host))
+    return list(people.values())

@@ -1,0 +1,110 @@
+"""Step 5: one message and one PDF in Slack, ever.
+
+Slack may accept a post and lose the answer, and the process may die between the two. So a post is
+looked for, by the key in its metadata, before it is made; what was posted is kept in `deliveries`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+
+from bot.call_view import call_info, load_analysis
+from bot.links import page_link, report_link
+from bot.parts import Parts
+from bot.report.message import Message, compose_failure, compose_message
+from bot.settings import Settings
+from integrations.slack.messenger import Posted
+from storage import calls, deliveries
+from storage.engine import reading, transaction
+from storage.tables import Call
+
+SEARCH_BEFORE = timedelta(hours=1)
+"""A post is looked for from this long before the call was first heard of: clocks differ."""
+
+
+def channel_for(host_email: str | None, settings: Settings) -> str:
+    """The channel of a host's calls: the host's own, else the default ("" where none is set)."""
+    by_host = {host.lower(): channel for host, channel in settings.slack.channel_by_host.items()}
+    return by_host.get((host_email or "").lower()) or settings.slack.channel or ""
+
+
+def notify_call(parts: Parts, call_id: str, run: int) -> None:
+    """Post the call's message with the PDF in its thread, or edit what stands there.
+
+    Raises:
+        IntegrationError: Slack refused or did not answer; a repeat posts nothing twice.
+    """
+    with reading(parts.engine) as session:
+        call = calls.get_call(session, call_id)
+    message = compose_message(
+        load_analysis(parts.files, parts.settings, call),
+        call_info(call),
+        report_url=report_link(parts.settings, parts.link_secret, call_id),
+        page_url=page_link(parts.settings, parts.link_secret, call_id),
+    )
+    posted = _post_or_edit(parts, call, "message", message)
+    _upload_report(parts, call, posted, run)
+
+
+def notify_failure(parts: Parts, call_id: str, run: int, reason: str) -> None:
+    """Post one line that says why the call could not be analysed."""
+    with reading(parts.engine) as session:
+        call = calls.get_call(session, call_id)
+    _post_or_edit(parts, call, "failure", compose_failure(call_info(call), reason))
+
+
+def _post_or_edit(parts: Parts, call: Call, kind: str, message: Message) -> Posted:
+    version = _digest(message)
+    with reading(parts.engine) as session:
+        before = deliveries.find(session, call.id, kind)
+    key = f"{call.id}:{kind}"
+    channel = before.channel if before else channel_for(call.host_email, parts.settings)
+    if before is not None:
+        posted = Posted(before.channel, before.ts)
+    else:
+        found = parts.messenger.find(channel, key, call.created_at - SEARCH_BEFORE)
+        posted = found or parts.messenger.post(channel, message.text, message.blocks, key=key)
+    if before is not None and before.version != version:
+        parts.messenger.update(posted.channel, posted.ts, message.text, message.blocks, key=key)
+    with transaction(parts.engine) as session:
+        deliveries.record(
+            session, call.id, kind, channel=posted.channel, ts=posted.ts, version=version
+        )
+    return posted
+
+
+def _upload_report(parts: Parts, call: Call, posted: Posted, run: int) -> None:
+    if call.report_path is None:
+        return
+    report = parts.files.resolve(call.report_path)
+    version = hashlib.sha256(report.read_bytes()).hexdigest()[:16]
+    with reading(parts.engine) as session:
+        before = deliveries.find(session, call.id, "report_file")
+    if before is not None and before.version == version:
+        return
+    filename = f"rapport-{call.id}-{version}.pdf"
+    file_id = parts.messenger.find_upload(
+        posted.channel, posted.ts, filename
+    ) or parts.messenger.upload(
+        posted.channel, posted.ts, report, filename=filename, title=f"Report: {call.topic}"
+    )
+    with transaction(parts.engine) as session:
+        deliveries.record(
+            session,
+            call.id,
+            "report_file",
+            channel=posted.channel,
+            ts=posted.ts,
+            file_id=file_id,
+            version=version,
+        )
+    if before is not None and before.file_id and before.file_id != file_id:
+        # The thread holds one PDF: the one that is true now.
+        parts.messenger.delete_file(before.file_id)
+
+
+def _digest(message: Message) -> str:
+    content = json.dumps([message.text, message.blocks], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

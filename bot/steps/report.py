@@ -1,0 +1,19 @@
+"""Step 4: stored scores in, PDF out."""
+
+from __future__ import annotations
+
+from bot.call_view import call_info, load_analysis
+from bot.parts import Parts
+from bot.report.render import render_report
+from storage import calls
+from storage.engine import reading, transaction
+
+
+def report_call(parts: Parts, call_id: str) -> None:
+    """Write the call's PDF; an earlier one is replaced when the new one is whole."""
+    with reading(parts.engine) as session:
+        call = calls.get_call(session, call_id)
+    path = parts.files.report_path(call_id)
+    render_report(load_analysis(parts.files, parts.settings, call), call_info(call), path)
+    with transaction(parts.engine) as session:
+        calls.set_report_path(session, call_id, parts.files.relative(path))

@@ -1,0 +1,97 @@
+"""`POST /webhooks/zoom`: check the signature, store the delivery, start it, answer within a second.
+
+Zoom repeats what is not answered with 200 or 204 in three seconds, 5, 25 and 85 minutes later.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from sqlalchemy import Engine
+
+from bot.api.problems import Problem
+from bot.intake import Intake
+from bot.settings import Settings
+from integrations.errors import UnexpectedResponse
+from integrations.zoom.webhook import (
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+    URL_VALIDATION,
+    ZoomEvent,
+    answer_validation,
+    is_signed,
+    parse_event,
+    timestamp_age_s,
+)
+from storage import inbox
+from storage.engine import transaction
+from storage.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY_BYTES = 1_000_000
+
+
+def create_webhook(engine: Engine, settings: Settings, intake: Intake) -> APIRouter:
+    """Give the route that Zoom posts to. `refused` on its router counts what was turned away."""
+    router = APIRouter()
+    refused: Counter[str] = Counter()
+
+    @router.post("/webhooks/zoom", status_code=204, include_in_schema=False)
+    async def zoom(request: Request) -> Response:
+        body = await _body(request, refused)
+        secret = settings.zoom.webhook_secret
+        if secret is None:
+            raise Problem(503, "No webhook secret is set up: set RAPPORT_ZOOM__WEBHOOK_SECRET.")
+        timestamp = request.headers.get(TIMESTAMP_HEADER, "")
+        signature = request.headers.get(SIGNATURE_HEADER, "")
+        if not is_signed(body, timestamp, signature, secret.get_secret_value()):
+            refused["signature"] += 1
+            log.warning("webhook refused: wrong signature (%d so far)", refused["signature"])
+            raise Problem(401, "The signature does not match the webhook secret.")
+        try:
+            event = parse_event(body)
+        except UnexpectedResponse as exc:
+            refused["unreadable"] += 1
+            raise Problem(400, str(exc)) from exc
+        age_s = timestamp_age_s(timestamp, time.time())
+        is_stale = age_s is None or abs(age_s) > settings.zoom.stale_after_s
+        if is_stale:
+            log.warning("webhook %s carries an old timestamp (%s s)", event.event, age_s)
+        await run_in_threadpool(_keep_and_start, engine, intake, event, body, is_stale)
+        if event.event == URL_VALIDATION:
+            answer = answer_validation(event.plain_token or "", secret.get_secret_value())
+            return JSONResponse(answer)
+        return Response(status_code=204)
+
+    return router
+
+
+async def _body(request: Request, refused: Counter[str]) -> bytes:
+    """Read the body, no more of it than is allowed: the length header may lie."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY_BYTES:
+            refused["size"] += 1
+            raise Problem(413, f"A webhook may have {LARGEST_BODY_BYTES} bytes at most.")
+    return bytes(body)
+
+
+def _keep_and_start(
+    engine: Engine, intake: Intake, event: ZoomEvent, body: bytes, is_stale: bool
+) -> None:
+    with transaction(engine) as session:
+        row = inbox.receive(session, event.event, event.uuid, body, datetime.now(UTC), is_stale)
+    if row.id is not None:
+        try:
+            intake.handle(row.id)
+        except StorageError as exc:
+            # It is in the inbox: the next look at what is pending starts it.
+            log.warning("webhook %d will be started later: %s", row.id, exc)
