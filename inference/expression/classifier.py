@@ -1,0 +1,203 @@
+"""The trained expression network, ready to use: weights in, probabilities out."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from inference.errors import DeviceOutOfMemory, InferenceError, WeightsInvalid
+from inference.expression.model import INPUT_PX, ExpressionNet, place
+from inference.types import EXPRESSIONS, F32, U8
+
+SHIPPED_WEIGHTS = Path(__file__).parent.parent / "weights" / "expression.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsCard:
+    """What the header of a weights file says about it."""
+
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    input_px: int
+    temperature: float
+    """The logits are divided by it, so that the probabilities mean what they say."""
+    facts: dict[str, str]
+    """The rest of the header: training data, licence, measured accuracy."""
+
+
+class ExpressionClassifier:
+    """Gives every face crop a probability per expression. One thread at a time per instance."""
+
+    labels = EXPRESSIONS
+
+    def __init__(self, net: ExpressionNet, card: WeightsCard, device: str = "cpu") -> None:
+        """Take a network and what its header says; `load` makes one from a file."""
+        self.card = card
+        self.device = resolve_device(device)
+        self._net = place(net.eval().folded(), self.device)
+
+    @classmethod
+    def load(cls, path: Path | None = None, device: str = "cpu") -> ExpressionClassifier:
+        """Read weights and put them on a device.
+
+        Args:
+            path: a safetensors file written by train.py; None for the weights that ship.
+            device: "cpu", "cuda", "cuda:1" …, or "auto": the GPU where there is one.
+
+        Raises:
+            WeightsInvalid: the file is missing, damaged, or made for another network.
+            InferenceError: the device does not exist.
+        """
+        net, card = read_weights(path or SHIPPED_WEIGHTS)
+        return cls(net, card, device)
+
+    @property
+    def name(self) -> str:
+        """Name and version of the weights, such as "expression-1"."""
+        return f"{self.card.name}-{self.card.version}"
+
+    @property
+    def input_px(self) -> int:
+        """Side of the square crops that `classify` takes."""
+        return self.card.input_px
+
+    def classify(self, crops: U8) -> F32:
+        """Give each face crop a probability over `labels`.
+
+        A batch that does not fit into the device's memory is halved until it does.
+
+        Args:
+            crops: uint8 grey, shape (N, input_px, input_px), framed as `face_crop` does. N may
+                be 0.
+
+        Returns:
+            float32, shape (N, 7), rows sum to 1, columns in `labels` order.
+
+        Raises:
+            DeviceOutOfMemory: even one crop did not fit.
+            ValueError: the crops have another shape or type.
+        """
+        if crops.shape[1:] != (self.input_px, self.input_px) or crops.dtype != np.uint8:
+            raise ValueError(
+                f"crops must be uint8 of shape (N, {self.input_px}, {self.input_px}), not"
+                f" {crops.dtype} of shape {crops.shape}."
+            )
+        if len(crops) == 0:
+            return np.zeros((0, len(self.labels)), np.float32)
+        try:
+            with torch.inference_mode():
+                faces = torch.from_numpy(np.ascontiguousarray(crops))[:, None].to(self.device)
+                logits: Tensor = self._net(faces.float())
+                probs = torch.softmax(logits / self.card.temperature, dim=1)
+                return np.asarray(probs.cpu().numpy(), np.float32)
+        except RuntimeError as exc:
+            if not _is_out_of_memory(exc):
+                raise InferenceError(
+                    f"The expression network failed on {self.device}: {exc}"
+                ) from exc
+            if len(crops) == 1:
+                raise DeviceOutOfMemory(
+                    f"One face crop did not fit into the memory of {self.device}: free memory"
+                    " there, or set the device to cpu."
+                ) from exc
+        half = len(crops) // 2
+        return np.concatenate([self.classify(crops[:half]), self.classify(crops[half:])])
+
+
+def read_weights(path: Path) -> tuple[ExpressionNet, WeightsCard]:
+    """Read a weights file: the network in float32 on the CPU, and what its header says.
+
+    Raises:
+        WeightsInvalid: missing, damaged, not safetensors, other labels, other input or shapes.
+    """
+    if not path.is_file():
+        raise WeightsInvalid(
+            f"Expression weights not found at {path}: install Rapport again, or train them with"
+            " `rapport train`."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as exc:
+        raise WeightsInvalid(
+            f"{path} is not a readable safetensors file ({exc}): install Rapport again, or train"
+            " the weights again."
+        ) from exc
+    card = _read_header(header, path)
+    net = ExpressionNet()
+    try:
+        net.load_state_dict({name: _widen(value) for name, value in state.items()})
+    except RuntimeError as exc:
+        raise WeightsInvalid(
+            f"{path} holds weights of another network: use the file that came with this version,"
+            " or train it again."
+        ) from exc
+    if not all(bool(torch.isfinite(value).all()) for value in net.state_dict().values()):
+        raise WeightsInvalid(f"{path} holds numbers that are not finite: train it again.")
+    return net, card
+
+
+def resolve_device(device: str) -> str:
+    """Give the device that "auto" stands for here, or `device` itself if it exists.
+
+    Raises:
+        InferenceError: PyTorch knows no such device on this machine.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as exc:
+        raise InferenceError(f"There is no device {device!r}: use auto, cpu or cuda.") from exc
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InferenceError(
+            "The device is set to cuda, but PyTorch sees no CUDA device here: set it to auto or"
+            " cpu, or install PyTorch with CUDA."
+        )
+    return device
+
+
+def _widen(value: Tensor) -> Tensor:
+    """Half precision is for the disk only."""
+    return value.float() if value.dtype.is_floating_point else value
+
+
+def _read_header(header: dict[str, str], path: Path) -> WeightsCard:
+    advice = "use the file that came with this version, or train it again."
+    try:
+        labels = tuple(json.loads(header["labels"]))
+        card = WeightsCard(
+            name=header["name"],
+            version=header["version"],
+            labels=labels,
+            input_px=int(header["input_px"]),
+            temperature=float(header["temperature"]),
+            facts={
+                key: value
+                for key, value in header.items()
+                if key not in ("name", "version", "labels", "input_px", "temperature")
+            },
+        )
+    except (KeyError, ValueError, TypeError) as exc:
+        raise WeightsInvalid(f"The header of {path} lacks or garbles {exc}: {advice}") from exc
+    if card.labels != EXPRESSIONS:
+        raise WeightsInvalid(f"{path} has the labels {', '.join(map(str, labels))}: {advice}")
+    if card.input_px != INPUT_PX:
+        raise WeightsInvalid(f"{path} is for crops of {card.input_px} px: {advice}")
+    if not (math.isfinite(card.temperature) and card.temperature > 0):
+        raise WeightsInvalid(f"{path} has the temperature {card.temperature}: {advice}")
+    return card
+
+
+def _is_out_of_memory(exc: RuntimeError) -> bool:
+    """CUDA has a class for it; the CPU's allocator raises a plain RuntimeError with this text."""
+    return isinstance(exc, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(exc)
