@@ -1,0 +1,330 @@
+"""Slack by slack_sdk, with the library's errors mapped in one place.
+
+The library's own retry handlers are off: the default one sends a message again when the connection
+drops after Slack has accepted it, and the message would stand there twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.client import WebClient
+from slack_sdk.web.slack_response import SlackResponse
+
+from integrations.errors import (
+    AuthFailed,
+    IntegrationError,
+    NotFound,
+    RateLimited,
+    Unavailable,
+    UnexpectedResponse,
+)
+from integrations.slack.messenger import METADATA_EVENT, Account, Blocks, Posted
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 30
+PAGE_SIZE = 200  # Slack recommends no more.
+MOST_PAGES = 50
+CLOCK_MARGIN = timedelta(minutes=5)
+"""Slack's clock gives messages their time, ours gives `since`."""
+_WAIT_WITHOUT_WORD_S = 30.0
+
+_REFUSED = {
+    "invalid_auth": "the token is not valid",
+    "not_authed": "no token was sent",
+    "account_inactive": "the app or its workspace was removed",
+    "token_revoked": "the token was revoked",
+    "token_expired": "the token has ended",
+    "no_permission": "the token's app lacks a permission",
+    "org_login_required": "the workspace needs a sign-in to its organisation",
+    "team_access_not_granted": "the app is not installed in this workspace",
+    "access_denied": "access was denied",
+    "not_allowed_token_type": "this kind of token is not allowed (use a bot token, xoxb-…)",
+    "restricted_action": "an administrator's setting forbids it",
+    "ekm_access_denied": "the workspace's administrators suspended access",
+}
+_MISSING = {
+    "channel_not_found": "the channel {channel} does not exist or is private and the app is not in "
+    "it: set the channel's ID (not its name) and invite the app with /invite",
+    "is_archived": "the channel {channel} is archived: choose another",
+    "message_not_found": "the message is not there (any more)",
+    "thread_not_found": "the thread is not there (any more)",
+    "file_not_found": "the file is not there (any more)",
+    "file_deleted": "the file was deleted",
+}
+_TROUBLE = frozenset(
+    {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
+)
+_TOO_FAST = frozenset({"ratelimited", "rate_limited"})
+
+
+class SlackMessenger:
+    """A Slack workspace. Thread-safe; the constructor does no I/O."""
+
+    def __init__(self, token: str, base_url: str = "https://slack.com/api/") -> None:
+        # The library logs errors that we raise, and upload addresses, which are secrets.
+        quiet = logging.getLogger(f"{__name__}.sdk")
+        quiet.setLevel(logging.CRITICAL + 1)
+        self._web = _Web(
+            token=token, base_url=base_url, timeout=TIMEOUT_S, logger=quiet, retry_handlers=[]
+        )
+
+    def check(self) -> Account:
+        """Say which workspace and bot the token belongs to, and its scopes."""
+        answer = self._call("auth.test", "", self._web.auth_test)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        scopes = str(headers.get("x-oauth-scopes", ""))
+        return Account(
+            team=str(answer.get("team", "")),
+            bot_user=str(answer.get("user", "")),
+            scopes=frozenset(scope.strip() for scope in scopes.split(",") if scope.strip()),
+        )
+
+    def check_channel(self, channel: str) -> None:
+        """Return when the channel's history can be read; needs no scope that `find` does not."""
+        self._call(
+            "conversations.history",
+            channel,
+            lambda: self._web.conversations_history(channel=channel, limit=1),
+        )
+
+    def post(
+        self, channel: str, text: str, blocks: Blocks, *, key: str, thread_ts: str | None = None
+    ) -> Posted:
+        """Post a message with its key as metadata; links in it are not unfolded."""
+        answer = self._call(
+            "chat.postMessage",
+            channel,
+            lambda: self._web.chat_postMessage(
+                channel=channel,
+                text=text,
+                blocks=[dict(block) for block in blocks],
+                metadata=_metadata(key),
+                thread_ts=thread_ts,
+                unfurl_links=False,
+                unfurl_media=False,
+            ),
+        )
+        return _posted(answer, channel)
+
+    def update(self, channel: str, ts: str, text: str, blocks: Blocks, *, key: str) -> Posted:
+        """Edit a message of ours; its key stays."""
+        answer = self._call(
+            "chat.update",
+            channel,
+            lambda: self._web.chat_update(
+                channel=channel,
+                ts=ts,
+                text=text,
+                blocks=[dict(block) for block in blocks],
+                metadata=_metadata(key),
+            ),
+        )
+        return _posted(answer, channel)
+
+    def find(self, channel: str, key: str, since: datetime) -> Posted | None:
+        """Look through the channel's history for a message of ours with this key.
+
+        At most 10 000 messages are looked at; a search that ends there is logged.
+        """
+        oldest = f"{(since - CLOCK_MARGIN).timestamp():.6f}"
+        found = [
+            message
+            for message in self._messages(
+                "conversations.history",
+                channel,
+                lambda cursor: self._web.conversations_history(
+                    channel=channel,
+                    oldest=oldest,
+                    include_all_metadata=True,
+                    limit=PAGE_SIZE,
+                    cursor=cursor,
+                ),
+            )
+            if _key_of(message) == key and message.get("ts")
+        ]
+        newest = max(found, key=lambda message: float(message["ts"]), default=None)
+        return Posted(channel, str(newest["ts"])) if newest else None
+
+    def upload(
+        self,
+        channel: str,
+        thread_ts: str,
+        path: Path,
+        *,
+        filename: str,
+        title: str,
+        comment: str | None = None,
+    ) -> str:
+        """Put a file into a message's thread and give its id.
+
+        Raises:
+            NotFound: there is no such file here, or it is empty, which Slack does not take.
+        """
+        if not path.is_file() or path.stat().st_size == 0:
+            raise NotFound(f"The file {path.name} for Slack is missing or empty.")
+        answer = self._call(
+            "files.completeUploadExternal",
+            channel,
+            lambda: self._web.files_upload_v2(
+                channel=channel,
+                thread_ts=thread_ts,
+                file=str(path),
+                filename=filename,
+                title=title,
+                initial_comment=comment,
+            ),
+        )
+        files = answer.get("files")
+        file_id = files[0].get("id") if isinstance(files, list) and files else None
+        if not isinstance(file_id, str):
+            raise UnexpectedResponse("Slack took the file but gave no id for it.")
+        return file_id
+
+    def find_upload(self, channel: str, thread_ts: str, filename: str) -> str | None:
+        """Look through a thread for a file with this name; the newest counts."""
+        found: str | None = None
+        for message in self._messages(
+            "conversations.replies",
+            channel,
+            lambda cursor: self._web.conversations_replies(
+                channel=channel, ts=thread_ts, limit=PAGE_SIZE, cursor=cursor
+            ),
+        ):
+            for file in message.get("files") or ():
+                # A deleted file leaves a tombstone in the thread.
+                if file.get("name") == filename and file.get("mode") != "tombstone":
+                    found = str(file["id"])
+        return found
+
+    def delete_file(self, file_id: str) -> None:
+        """Delete a file; one that is gone already is no error."""
+        try:
+            self._call("files.delete", "", lambda: self._web.files_delete(file=file_id))
+        except NotFound:
+            log.info("The file %s was gone from Slack already.", file_id)
+
+    def _messages(
+        self, method: str, channel: str, ask: Callable[[str | None], SlackResponse]
+    ) -> Iterator[Mapping[str, Any]]:
+        cursor: str | None = None
+        for _ in range(MOST_PAGES):
+            at = cursor
+            answer = self._call(method, channel, lambda at=at: ask(at))  # type: ignore[misc]
+            messages = answer.get("messages")
+            if not isinstance(messages, list):
+                raise UnexpectedResponse(f"Slack's answer to {method} has no messages in it.")
+            yield from (message for message in messages if isinstance(message, dict))
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+            if cursor is None:
+                return
+        log.warning(
+            "Looked through %d messages in %s and stopped.", MOST_PAGES * PAGE_SIZE, channel
+        )
+
+    def _call(self, method: str, channel: str, ask: Callable[[], SlackResponse]) -> SlackResponse:
+        try:
+            return ask()
+        except SlackApiError as exc:
+            raise _error_from(exc, method, channel) from exc
+        except HTTPError as exc:  # from the upload, which is no API call
+            with exc:
+                if exc.code == 429:
+                    wait_s = _seconds(exc.headers.get("Retry-After"))
+                    raise RateLimited(f"Slack's rate limit is reached ({method}).", wait_s) from exc
+            if exc.code >= 500:
+                raise Unavailable(f"Slack has trouble of its own ({method}).") from exc
+            raise UnexpectedResponse(f"Slack refused the upload with HTTP {exc.code}.") from exc
+        except (OSError, HTTPException) as exc:
+            # URLError, timeouts and broken connections; their text may hold an upload address.
+            reason = type(getattr(exc, "reason", None) or exc).__name__
+            raise Unavailable(f"The connection to Slack broke ({method}): {reason}.") from exc
+        except (SlackClientError, ValueError) as exc:
+            raise UnexpectedResponse(f"Slack's answer to {method} cannot be read.") from exc
+
+
+class _Web(WebClient):
+    """slack_sdk's client, which sends files to no other address than it should."""
+
+    def files_getUploadURLExternal(self, **kwargs: Any) -> SlackResponse:
+        answer = super().files_getUploadURLExternal(**kwargs)
+        address = urlsplit(str(answer.get("upload_url", "")))
+        # Plain http is for the stand-in alone, which is reached by plain http itself.
+        allowed = {"https"} if urlsplit(self.base_url).scheme == "https" else {"https", "http"}
+        if address.scheme not in allowed or not address.hostname:
+            raise UnexpectedResponse("Slack names an upload address that is not https.")
+        return answer
+
+
+def _error_from(exc: SlackApiError, method: str, channel: str) -> IntegrationError:
+    answer = exc.response
+    body = answer.data if isinstance(answer.data, dict) else {}
+    error = str(body.get("error", ""))
+    if answer.status_code == 429 or error in _TOO_FAST:
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        wait_s = _seconds(headers.get("retry-after"))
+        return RateLimited(
+            f"Slack's rate limit is reached ({method}); wait {wait_s:.0f} s.", wait_s
+        )
+    if answer.status_code >= 500 or error in _TROUBLE:
+        return Unavailable(f"Slack has trouble of its own ({method}).")
+    if error == "missing_scope":
+        needed = body.get("needed") or "that Slack does not name"
+        return AuthFailed(
+            f"Slack refused {method}: the app lacks the scope {needed}. "
+            "Add it under OAuth & Permissions and install the app again."
+        )
+    if error == "not_in_channel":
+        return AuthFailed(
+            f"Slack refused {method}: the app is not in the channel {channel}. "
+            "Invite it there with /invite."
+        )
+    if error in _REFUSED or error.startswith("restricted_action"):
+        reason = _REFUSED.get(error, _REFUSED["restricted_action"])
+        return AuthFailed(
+            f"Slack refused {method}: {reason} ({error}). Check RAPPORT_SLACK__TOKEN."
+        )
+    if error in _MISSING:
+        return NotFound(f"Slack, {method}: {_MISSING[error].format(channel=channel)}.")
+    if " " in error or not error:
+        # slack_sdk puts the whole body there when it is not JSON.
+        return UnexpectedResponse(f"Slack's answer to {method} is not JSON: is a proxy in between?")
+    details = (body.get("response_metadata") or {}).get("messages") or body.get("errors") or []
+    said = "; ".join(str(detail) for detail in details[:5])
+    return UnexpectedResponse(f"Slack refused {method}: {error}. {said}".strip())
+
+
+def _seconds(value: object) -> float:
+    try:
+        return max(1.0, float(str(value)))
+    except ValueError:
+        return _WAIT_WITHOUT_WORD_S
+
+
+def _metadata(key: str) -> dict[str, object]:
+    return {"event_type": METADATA_EVENT, "event_payload": {"key": key}}
+
+
+def _key_of(message: Mapping[str, Any]) -> str | None:
+    metadata = message.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get("event_type") != METADATA_EVENT:
+        return None
+    payload = metadata.get("event_payload")
+    key = payload.get("key") if isinstance(payload, dict) else None
+    return key if isinstance(key, str) else None
+
+
+def _posted(answer: SlackResponse, channel: str) -> Posted:
+    ts = answer.get("ts")
+    if not isinstance(ts, str) or not ts:
+        raise UnexpectedResponse("Slack took the message but gave no ts for it.")
+    return Posted(str(answer.get("channel") or channel), ts)
