@@ -23,6 +23,7 @@ from storage.results import (
     WindowResult,
     get_moments,
     get_participants,
+    get_people_of,
     get_transcript,
     get_turns,
     get_windows,
@@ -36,8 +37,8 @@ __all__ = [
     "ACTIVE", "CallFilter", "CallResult", "MomentResult", "NewCall", "NewFile", "Page",
     "ParticipantResult", "Status", "TranscriptLineResult", "TurnResult", "WindowResult",
     "add_files", "announce", "begin_run", "call_id_for", "delete_call", "find_calls", "get_call",
-    "get_files", "get_moments", "get_participants", "get_transcript", "get_turns", "get_windows",
-    "save_result", "set_file", "set_report_path", "set_status",
+    "get_files", "get_moments", "get_participants", "get_people_of", "get_transcript",
+    "get_turns", "get_windows", "save_result", "set_file", "set_report_path", "set_status",
 ]  # fmt: skip
 
 Status = Literal["queued", "running", "waiting", "done", "failed", "skipped"]
@@ -356,7 +357,7 @@ def _conditions(wanted: CallFilter) -> list[ColumnElement[bool]]:
     if wanted.to is not None:
         conditions.append(col(Call.started_at) < wanted.to)
     if wanted.host is not None and "@" in wanted.host:
-        conditions.append(func.lower(Call.host_email) == wanted.host.strip().lower())
+        conditions.append(func.lower(Call.host_email) == fold(wanted.host.strip()))
     elif wanted.host is not None:
         conditions.append(col(Call.host_folded).contains(fold(wanted.host), autoescape=True))
     if wanted.participant is not None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy import JSON, DateTime, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -43,13 +44,15 @@ def utc_now() -> datetime:
 
 
 def clean_json(value: object) -> object:
-    """Give a JSON-able value as both databases can store it.
+    """Give a JSON-able value as both databases can store it; numpy's numbers become Python's.
 
     Raises:
         ValueError: it holds NaN or an infinity, which PostgreSQL refuses.
     """
     if isinstance(value, str):
         return clean_text(value)
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("NaN and infinities have no place in JSON: give None")
     if isinstance(value, Mapping):

@@ -94,6 +94,17 @@ def reading(engine: Engine) -> Iterator[Session]:
         yield session
 
 
+def ping(engine: Engine) -> None:
+    """Ask the database for its schema's version.
+
+    Raises:
+        DatabaseDown: it does not answer.
+        StorageError: it holds no schema.
+    """
+    with reading(engine) as session:
+        session.connection().exec_driver_sql("SELECT version_num FROM alembic_version").all()
+
+
 @contextmanager
 def _mapped_errors() -> Iterator[None]:
     try:

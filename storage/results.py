@@ -5,10 +5,12 @@ The values are storage's own, because storage does not know the analysis: the pi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy import insert
 from sqlmodel import Session, col, delete, select
 
@@ -140,10 +142,10 @@ def save_result(session: Session, call_id: str, result: CallResult) -> None:
     call.profile = result.profile
     call.scoring_version = result.scoring_version
     call.model = result.model
-    call.engagement = result.engagement
-    call.engagement_low = result.engagement_low
-    call.engagement_high = result.engagement_high
-    call.coverage = result.coverage
+    call.engagement = _plain(result.engagement)
+    call.engagement_low = _plain(result.engagement_low)
+    call.engagement_high = _plain(result.engagement_high)
+    call.coverage = _plain(result.coverage)
     call.has_transcript = result.has_transcript
     call.quality = dict(result.quality)
     call.score = dict(result.score)
@@ -168,6 +170,15 @@ def get_participants(session: Session, call_id: str) -> Sequence[Participant]:
     """Give the people of a call by position; empty before the first analysis."""
     query = select(Participant).where(col(Participant.call_id) == call_id)
     return session.exec(query.order_by(col(Participant.position))).all()
+
+
+def get_people_of(session: Session, call_ids: Sequence[str]) -> Mapping[str, Sequence[Participant]]:
+    """Give the people of several calls at once, by call, then position."""
+    query = select(Participant).where(col(Participant.call_id).in_(call_ids))
+    people: dict[str, list[Participant]] = {call_id: [] for call_id in call_ids}
+    for person in session.exec(query.order_by(col(Participant.position))):
+        people[person.call_id].append(person)
+    return people
 
 
 def get_windows(session: Session, call_id: str) -> Sequence[Window]:
@@ -210,6 +221,15 @@ def _numbered(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
 def _add(
     session: Session, table: type[Table], call_id: str, rows: Iterable[dict[str, Any]]
 ) -> None:
-    values = [{"call_id": call_id, **row} for row in rows]
+    values = [{"call_id": call_id} | {k: _plain(v) for k, v in row.items()} for row in rows]
     if values:
         session.connection().execute(insert(table), values)
+
+
+def _plain(value: Any) -> Any:
+    # SQLite stores numpy's numbers as blobs, and a NaN is a NULL there but a number elsewhere.
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine
 
@@ -197,6 +198,22 @@ def test_a_result_replaces_the_one_before(engine: Engine) -> None:
     with transaction(engine) as session:
         calls.save_result(session, call_id, replace(RESULT, participants=(), transcript=()))
         assert calls.get_participants(session, call_id) == []
+
+
+def test_numbers_of_numpy_are_stored_as_numbers(engine: Engine) -> None:
+    call_id = announce(engine)
+    third = np.float32(0.25)
+    person = ParticipantResult(np.int64(0), "A", engagement=third, score={"n": np.int32(3)})
+    nobody = ParticipantResult(1, "B", engagement=float("nan"))
+    result = replace(RESULT, engagement=third, participants=[person, nobody])
+    with transaction(engine) as session:
+        calls.save_result(session, call_id, result)
+    with reading(engine) as session:
+        assert calls.get_call(session, call_id).engagement == 0.25
+        stored = calls.get_people_of(session, [call_id, "other"])
+        assert [p.engagement for p in stored[call_id]] == [0.25, None]
+        assert stored[call_id][0].score == {"n": 3}
+        assert stored["other"] == []
 
 
 def test_a_figure_that_is_not_a_number_is_refused_and_nothing_changes(engine: Engine) -> None:

@@ -56,13 +56,14 @@ def test_a_database_of_a_newer_version_is_refused_with_a_reason(database_url: st
     engine = open_engine(database_url)
     try:
         with engine.begin() as connection:
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         assert not migrate.is_current(database_url)
         with pytest.raises(StorageError, match="newer Rapport"):
             migrate.upgrade(database_url)
     finally:
         with engine.begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+            connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": found})
         engine.dispose()
 
 
