@@ -26,7 +26,7 @@ from bot.app import create_app
 from bot.intake import Intake
 from bot.parts import Parts
 from bot.pipeline import QUEUE, WORKFLOW_VERSION, CallPipeline
-from bot.schedule import start_schedules
+from bot.schedule import Housekeeping, start_schedules
 from bot.settings import Settings
 from inference.batching import DeviceQueue
 from inference.errors import InferenceError
@@ -97,6 +97,8 @@ def _run(
     parts = build_parts(settings, engine)
     launch_workflows(settings, executor_id)
     pipeline = CallPipeline(parts)
+    intake = Intake(engine, settings, pipeline)
+    housekeeping = Housekeeping(parts, intake)
     DBOS.launch()
     DBOS.register_queue(
         QUEUE,
@@ -104,9 +106,8 @@ def _run(
         polling_interval_sec=0.5,
         on_conflict="always_update",
     )
-    intake = Intake(engine, settings, pipeline)
     intake.handle_pending()
-    schedules = start_schedules(settings, parts, intake)
+    schedules = start_schedules(settings, parts, intake, housekeeping)
     server = None
     if with_api:
         _print_first_key(engine)

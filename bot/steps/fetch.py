@@ -12,7 +12,7 @@ from bot.progress import Progress
 from bot.selection import is_internal_only, own_domains, side_of
 from inference.types import Attendee
 from integrations.errors import AuthFailed, IntegrationError, NotFound
-from integrations.zoom.client import PastParticipant
+from integrations.zoom.participants import PastParticipant
 from integrations.zoom.recordings import (
     Meeting,
     RecordingFile,

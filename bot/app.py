@@ -1,0 +1,24 @@
+"""The HTTP side of the service: webhook, REST API, signed pages, health."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from bot.api.problems import install_problem_handlers
+from bot.control import PipelineControl
+from bot.intake import Intake
+from bot.parts import Parts
+from bot.pipeline import CallPipeline
+from bot.webhook import create_webhook
+
+
+def create_app(parts: Parts, pipeline: CallPipeline, intake: Intake) -> FastAPI:
+    """Put the routes together. Opens nothing."""
+    app = FastAPI(
+        title="Rapport",
+        version="1",
+        summary="Sales calls as evidence: scores with their uncertainty, moments, words.",
+    )
+    install_problem_handlers(app)
+    app.include_router(create_webhook(parts.engine, parts.settings, intake))
+    return app

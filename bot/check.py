@@ -1,0 +1,216 @@
+"""`rapport check`: line by line what is set up, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import httpx
+from rich.console import Console
+
+from bot.settings import Settings
+from integrations.errors import IntegrationError
+from storage.errors import StorageError
+
+ZOOM_SCOPES = (
+    "cloud_recording:read:list_recording_files:admin",
+    "cloud_recording:read:list_account_recordings:admin",
+    "meeting:read:list_past_participants:admin",
+)
+CLASSIC_SCOPES = frozenset({"recording:read:admin", "meeting:read:admin"})
+"""Apps made before granular scopes have these instead."""
+
+LEAST_FREE_BYTES = 5_000_000_000
+"""About ten hours of 720p recordings."""
+
+Verdict = Literal["ok", "optional", "wrong"]
+MARKS: dict[Verdict, str] = {
+    "ok": "[green]✓[/green]",
+    "optional": "[yellow]–[/yellow]",
+    "wrong": "[red]✗[/red]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, how it stands, and what to do where it is not right."""
+
+    what: str
+    verdict: Verdict
+    detail: str
+
+
+def run_checks(settings: Settings, out: Console) -> int:
+    """Print every finding. Gives 0, or 1 where something is wrong."""
+    is_wrong = False
+    for check in (_database, _disk, _weights, _fonts, _device, _webhook, _zoom, _slack, _links):
+        for finding in check(settings):
+            is_wrong |= finding.verdict == "wrong"
+            out.print(
+                f"{MARKS[finding.verdict]} [bold]{finding.what}[/bold]: {finding.detail}",
+                highlight=False,
+                soft_wrap=True,
+            )
+    return int(is_wrong)
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    from storage.migrate import is_current
+
+    url = settings.resolved_database_url
+    kind = "SQLite" if url.startswith("sqlite") else "PostgreSQL"
+    if kind == "SQLite" and not (settings.data_dir / "rapport.db").exists():
+        yield Finding("Database", "ok", "SQLite, made at the first start")
+        return
+    try:
+        if is_current(url):
+            yield Finding("Database", "ok", f"{kind}, schema up to date")
+        elif settings.migrate:
+            yield Finding("Database", "ok", f"{kind}, brought up to date at the next start")
+        else:
+            yield Finding("Database", "wrong", "the schema is old: run `rapport db upgrade`")
+    except StorageError as exc:
+        yield Finding("Database", "wrong", f"{exc} Check RAPPORT_DATABASE_URL.")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    from storage.files import MediaFiles
+
+    folder = settings.data_dir
+    free = MediaFiles(folder).free_bytes()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".check"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as exc:
+        yield Finding("Disk", "wrong", f"cannot write to {folder}: {exc.strerror}")
+        return
+    if free < LEAST_FREE_BYTES:
+        yield Finding(
+            "Disk", "wrong", f"{free / 1e9:.1f} GB free in {folder}; recordings need about 5 GB"
+        )
+    else:
+        yield Finding("Disk", "ok", f"{free / 1e9:.0f} GB free in {folder}")
+
+
+def _weights(settings: Settings) -> Iterator[Finding]:
+    from inference.errors import InferenceError
+    from inference.expression.classifier import ExpressionClassifier
+
+    try:
+        classifier = ExpressionClassifier.load(settings.analysis.weights)
+        yield Finding("Weights", "ok", classifier.name)
+    except InferenceError as exc:
+        yield Finding("Weights", "wrong", str(exc))
+
+
+def _fonts(settings: Settings) -> Iterator[Finding]:
+    from bot.report.fonts import check_fonts
+
+    problems = check_fonts()
+    for problem in problems:
+        yield Finding("Fonts", "wrong", problem)
+    if not problems:
+        yield Finding("Fonts", "ok", "names in all usual scripts can be printed")
+
+
+def _device(settings: Settings) -> Iterator[Finding]:
+    import torch
+
+    wanted = settings.analysis.device
+    if torch.cuda.is_available():
+        yield Finding("GPU", "ok", torch.cuda.get_device_name(0))
+    elif wanted.startswith("cuda"):
+        yield Finding("GPU", "wrong", "RAPPORT_ANALYSIS__DEVICE asks for CUDA, none is found")
+    else:
+        yield Finding("GPU", "optional", "none; the analysis runs on the CPU")
+
+
+def _webhook(settings: Settings) -> Iterator[Finding]:
+    if settings.zoom.webhook_secret is None:
+        yield Finding(
+            "Zoom webhook",
+            "wrong",
+            "no secret: copy the Secret Token of the app's event subscription into "
+            "RAPPORT_ZOOM__WEBHOOK_SECRET",
+        )
+    else:
+        yield Finding("Zoom webhook", "ok", "secret is set")
+
+
+def _zoom(settings: Settings) -> Iterator[Finding]:
+    from bot.service import zoom_client
+
+    with httpx.Client() as http:
+        client = zoom_client(settings, http)
+        if client is None:
+            yield Finding(
+                "Zoom app",
+                "wrong",
+                "set RAPPORT_ZOOM__ACCOUNT_ID, RAPPORT_ZOOM__CLIENT_ID and "
+                "RAPPORT_ZOOM__CLIENT_SECRET from a server-to-server OAuth app",
+            )
+            return
+        try:
+            granted = client.scopes()
+        except IntegrationError as exc:
+            yield Finding("Zoom app", "wrong", str(exc))
+            return
+    yield Finding("Zoom app", "ok", "Zoom gave an access token")
+    missing = [scope for scope in ZOOM_SCOPES if scope not in granted]
+    if missing and not granted >= CLASSIC_SCOPES:
+        yield Finding("Zoom scopes", "wrong", f"add to the app: {', '.join(missing)}")
+    else:
+        yield Finding("Zoom scopes", "ok", "all there")
+
+
+def _slack(settings: Settings) -> Iterator[Finding]:
+    from bot.service import messenger
+
+    if settings.slack.token is None:
+        yield Finding(
+            "Slack",
+            "optional",
+            f"no token: messages are written to {Path(settings.data_dir) / 'outbox'}; "
+            "set RAPPORT_SLACK__TOKEN to post them",
+        )
+        return
+    slack = messenger(settings)
+    try:
+        account = slack.check()
+    except IntegrationError as exc:
+        yield Finding("Slack", "wrong", str(exc))
+        return
+    yield Finding("Slack", "ok", f"{account.bot_user} in {account.team}")
+    if account.missing_scopes:
+        scopes = ", ".join(sorted(account.missing_scopes))
+        yield Finding("Slack scopes", "wrong", f"add to the app and install it again: {scopes}")
+    else:
+        yield Finding("Slack scopes", "ok", "all there")
+    channels = {settings.slack.channel or "", *settings.slack.channel_by_host.values()}
+    if not settings.slack.channel:
+        yield Finding("Slack channel", "wrong", "set RAPPORT_SLACK__CHANNEL to a channel ID")
+    for channel in sorted(channels - {""}):
+        yield _channel(lambda channel=channel: slack.check_channel(channel), channel)
+
+
+def _channel(look: Callable[[], None], channel: str) -> Finding:
+    try:
+        look()
+    except IntegrationError as exc:
+        return Finding("Slack channel", "wrong", f"{channel}: {exc}")
+    return Finding("Slack channel", "ok", channel)
+
+
+def _links(settings: Settings) -> Iterator[Finding]:
+    if settings.public_url is None:
+        yield Finding(
+            "Links",
+            "optional",
+            "RAPPORT_PUBLIC_URL is not set: Slack messages carry no buttons",
+        )
+    else:
+        yield Finding("Links", "ok", settings.public_url)

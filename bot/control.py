@@ -1,0 +1,79 @@
+"""What the API may ask of the workflows: where a run is, once more, and stop."""
+
+from __future__ import annotations
+
+from dbos import DBOS
+
+from bot.api.workflows import Gone, WorkflowStatus
+from bot.parts import Parts
+from bot.pipeline import CallPipeline
+from integrations.errors import NotFound
+from storage import calls, progress
+from storage.engine import reading, transaction
+from storage.errors import Missing
+
+
+class PipelineControl:
+    """Implements `bot.api.workflows.WorkflowControl` over the call pipeline."""
+
+    def __init__(self, parts: Parts, pipeline: CallPipeline) -> None:
+        self._parts = parts
+        self._pipeline = pipeline
+
+    def status(self, workflow_id: str) -> WorkflowStatus | None:
+        """Where a run is; None where there is no such run.
+
+        A run that is not the call's current one ended long ago: it is told as done.
+        """
+        call_id, dot, number = workflow_id.rpartition(".")
+        if not dot or not number.isdigit():
+            return None
+        run = int(number)
+        with reading(self._parts.engine) as session:
+            try:
+                call = calls.get_call(session, call_id)
+            except Missing:
+                return None
+            where = progress.find(session, call_id, run)
+        if run < 1 or run > call.run:
+            return None
+        status = call.status if run == call.run else "done"
+        return WorkflowStatus(
+            id=workflow_id,
+            call_id=call_id,
+            run=run,
+            status=status,
+            step=where.step if where else None,
+            progress=1.0 if status == "done" else where.share if where else 0.0,
+            detail=where.detail if where else "",
+            error=call.failure if run == call.run else None,
+        )
+
+    def reanalyze(self, call_id: str) -> str:
+        """Start a run that fetches the recording from Zoom again; a run in progress is joined.
+
+        Raises:
+            Missing: no such call.
+            Gone: the recording is neither on disk nor at Zoom.
+            IntegrationError: Zoom did not answer.
+        """
+        with reading(self._parts.engine) as session:
+            call = calls.get_call(session, call_id)
+        if call.status not in calls.ACTIVE and self._parts.zoom is not None:
+            try:
+                self._parts.zoom.recording(call.zoom_uuid)
+            except NotFound as exc:
+                raise Gone(f"Zoom no longer has the recording of call {call_id}.") from exc
+        with transaction(self._parts.engine) as session:
+            run = calls.begin_run(session, call_id, force=True)
+            current = calls.get_call(session, call_id).run
+        if run is None:
+            return f"{call_id}.{current}"
+        return self._pipeline.start(call_id, run, by_hand=True)
+
+    def cancel(self, call_id: str) -> None:
+        """Stop a call's current run, if it has one: no further step begins."""
+        with reading(self._parts.engine) as session:
+            call = calls.get_call(session, call_id)
+        if call.run > 0 and call.status in calls.ACTIVE:
+            DBOS.cancel_workflow(f"{call_id}.{call.run}")

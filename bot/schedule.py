@@ -1,0 +1,120 @@
+"""What happens by the clock. Each entry is due once per tick, however many processes run.
+
+APScheduler only says when: a tick starts a workflow whose id names the tick, so a second process
+that starts the same one joins it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
+
+from bot.intake import Intake
+from bot.parts import Parts
+from bot.settings import Settings
+from integrations.errors import IntegrationError
+from storage import calls
+from storage.calls import CallFilter
+from storage.engine import reading, transaction
+from storage.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_INBOX_LOOKS = 5
+RECONCILE_DAYS = 7
+"""How far back Zoom is asked for recordings whose webhook never came."""
+RETENTION_PAGE = 200
+
+
+@DBOS.dbos_class()
+class Housekeeping(DBOSConfiguredInstance):
+    """The workflows that the clock starts."""
+
+    def __init__(self, parts: Parts, intake: Intake) -> None:
+        super().__init__("housekeeping")
+        self._parts = parts
+        self._intake = intake
+
+    @DBOS.workflow()
+    def reconcile(self, today: str) -> None:
+        """Start the recordings of the last days that no webhook announced."""
+        try:
+            started = self._start_missed(today)
+            log.info("reconcile: %d recordings were missed and are started now", started)
+        except (IntegrationError, StorageError) as exc:  # The next tick asks again.
+            log.warning("reconcile: %s", exc)
+
+    @DBOS.step()
+    def _start_missed(self, today: str) -> int:
+        if self._parts.zoom is None:
+            return 0
+        day = datetime.fromisoformat(today).date()
+        outcomes = [
+            self._intake.start_known(meeting)
+            for meeting in self._parts.zoom.recordings(day - timedelta(days=RECONCILE_DAYS), day)
+            if not meeting.is_processing
+        ]
+        return sum(outcome.startswith("started") for outcome in outcomes)
+
+    @DBOS.workflow()
+    def retention(self, before: str) -> None:
+        """Delete calls that started before a time, scores and reports included."""
+        deleted = self._delete_before(before)
+        log.info("retention: %d calls deleted", deleted)
+
+    @DBOS.step()
+    def _delete_before(self, before: str) -> int:
+        wanted = CallFilter(to=datetime.fromisoformat(before))
+        deleted = 0
+        while True:
+            with reading(self._parts.engine) as session:
+                page = calls.find_calls(session, wanted, limit=RETENTION_PAGE)
+            old = [call for call in page.items if call.status not in calls.ACTIVE]
+            for call in old:
+                self._parts.files.delete_call(call.id)
+                with transaction(self._parts.engine) as session:
+                    calls.delete_call(session, call.id)
+            deleted += len(old)
+            if not old:
+                return deleted
+
+
+def start_schedules(
+    settings: Settings, parts: Parts, intake: Intake, housekeeping: Housekeeping
+) -> BackgroundScheduler:
+    """Start the clock. Shut it down before the parts are closed."""
+    scheduler = BackgroundScheduler(
+        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
+    )
+    scheduler.add_job(
+        lambda: intake.handle_pending(datetime.now(UTC)),
+        "interval",
+        seconds=SECONDS_BETWEEN_INBOX_LOOKS,
+    )
+    if settings.reconcile_hours > 0 and parts.zoom is not None:
+        hours = settings.reconcile_hours
+
+        def reconcile() -> None:
+            now = datetime.now(UTC)
+            with SetWorkflowID(f"reconcile.{int(now.timestamp() // 3600 // hours)}"):
+                DBOS.start_workflow(housekeeping.reconcile, now.isoformat())
+
+        # The first look is soon after the start: webhooks may have been missed while it was down.
+        first = datetime.now(UTC) + timedelta(minutes=1)
+        scheduler.add_job(reconcile, "interval", hours=hours, next_run_time=first)
+    if settings.retention_days > 0:
+
+        def retention() -> None:
+            now = datetime.now(UTC)
+            before = now - timedelta(days=settings.retention_days)
+            with SetWorkflowID(f"retention.{now:%Y-%m-%d}"):
+                DBOS.start_workflow(housekeeping.retention, before.isoformat())
+
+        scheduler.add_job(
+            retention, "interval", hours=24, next_run_time=datetime.now(UTC) + timedelta(minutes=2)
+        )
+    scheduler.start()
+    return scheduler
