@@ -1,0 +1,1 @@
+"""The report of a call as PDF, and the message about it."""

@@ -1,0 +1,90 @@
+"""The last page: how the figures came about, how far to trust them, and what was not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.report import words
+from inference.types import CallAnalysis, Quality
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and its paragraphs on the last page."""
+
+    heading: str
+    paragraphs: tuple[str, ...]
+
+
+def about_sections(
+    analysis: CallAnalysis, notes: tuple[str, ...], zone_note: str, accuracy: str | None
+) -> tuple[Section, ...]:
+    """Give the last page's sections, in reading order."""
+    seen = _not_seen(analysis.quality, analysis.call.coverage)
+    own = [zone_note, *notes, *analysis.quality.notes]
+    return (
+        Section("Expressions are not feelings", _FEELINGS),
+        Section("How to read the figures", _READING),
+        Section("How they were made", _made(analysis, accuracy)),
+        Section("What was not seen", (*seen, *(words.clean(n) for n in own if words.clean(n)))),
+    )
+
+
+_FEELINGS = (
+    "This report describes what faces showed and who spoke. It does not know what anybody felt, "
+    "thought or intended. People smile out of politeness, frown when they concentrate, and show "
+    "the same feeling differently from one culture and one person to the next.",
+    "Use it to find the minutes worth watching again, then watch them. Do not judge, rank or "
+    "decide about a person by it.",
+)
+
+_READING = (
+    "Engagement runs from 0 to 100. A broad smile is near 100, a calm, neutral face is 44, an "
+    "angry or disgusted one is near 0. Faces differ at rest, so compare a person with themselves, "
+    "earlier and later, rather than with others.",
+    "“Likely between 51 and 64” means: were the same call sampled again and again, 95 of 100 such "
+    "ranges would hold the true average. It covers chance, not the errors of the model. Where "
+    "a change's likely range holds zero, the report says “no clear change”.",
+    "Attention runs from 0 to 100 too: how far head and eyes were towards the screen. Looking at "
+    "a second screen or taking notes lowers it. Times count from the start of the recording.",
+)
+
+
+def _made(analysis: CallAnalysis, accuracy: str | None) -> tuple[str, ...]:
+    quality = analysis.quality
+    model = words.clean(analysis.observations.model)
+    every = analysis.observations.sample_interval_s
+    return (
+        f"A picture was taken from the recording every {every:g} s ({quality.frames_sampled:,} in "
+        f"all), each face in it was found and followed, and the model {model} gave seven "
+        "expressions their likelihoods. Engagement weighs all seven, so that an unsure picture "
+        "moves the figure to the middle and not to the bottom. The range around each average "
+        "respects that neighbouring pictures resemble each other.",
+        accuracy or "The accuracy of the model on this installation is not recorded.",
+        f"Scoring version {analysis.scoring_version}, profile “{words.clean(analysis.profile)}”. "
+        "Everything was computed on your own machine; no picture or sound left it.",
+    )
+
+
+def _not_seen(quality: Quality, coverage: float) -> tuple[str, ...]:
+    found = quality.faces_seen + quality.faces_too_small
+    if found and coverage > 0:
+        lines = [
+            f"On average a person's face was seen {words.percent(coverage)} of the time. What "
+            "faces showed while they were off camera, turned away or covered is not in any figure."
+        ]
+    else:
+        lines = ["No face could be read anywhere in the recording."]
+    if quality.faces_too_small:
+        share = words.percent(quality.faces_too_small / max(1, found))
+        lines.append(f"{share} of the faces found were too small or too blurred to read.")
+    if quality.lost_share > 0 or quality.frames_lost:
+        lines.append(
+            f"{words.percent(quality.lost_share)} of the recording has no usable picture "
+            f"({quality.frames_lost:,} damaged or missing)."
+        )
+    else:
+        lines.append("No picture of the recording was damaged or missing.")
+    if not quality.has_audio:
+        lines.append("The recording has no sound.")
+    return tuple(lines)

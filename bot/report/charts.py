@@ -1,0 +1,232 @@
+"""Draws the charts as SVG: only lines, bars and numbers.
+
+Every word that a person chose is set by the template, which shapes all scripts, so no user text
+passes matplotlib and none can be read as a formula. Figures are drawn with the object interface; no
+pyplot, no global state but the two settings that make the SVG the same on every run.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bot.report import words
+from bot.report.series import Course, PersonChart, Timeline
+
+INK, GREY, RULE, PALE = "#16263a", "#6d7783", "#d9dee4", "#eef1f4"
+SIDES = {"rep": "#1d5f85", "prospect": "#d08428", "unknown": "#7d8894"}
+"""Dark blue, ochre, grey: told apart by every kind of colour vision, and in grey by lightness."""
+NEUTRAL = 44.4
+"""Engagement of a calm, neutral face on 0–100 (docs/scoring.md): the line to compare with."""
+MM = 1 / 25.4
+LANE_MM = 5.0
+"""Height of one speaker's lane; the template sets the names beside them with the same value."""
+_MARGIN_MM, _AXIS_MM, _TOP_MM = 7.0, 5.5, 5.0
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A drawing's size on paper."""
+
+    width_mm: float
+    height_mm: float
+
+
+def timeline_svg(chart: Timeline, width_mm: float, plot_mm: float, fonts: Path) -> bytes:
+    """Draw the call: engagement over time, who spoke under it, numbered moments across both.
+
+    The height is `plot_mm` + a lane of `LANE_MM` per speaker + room for the clock below.
+    """
+    lanes_mm = LANE_MM * len(chart.lanes)
+    size = Size(width_mm, _TOP_MM + plot_mm + lanes_mm + _AXIS_MM)
+    with _Canvas(size, fonts) as canvas:
+        top = canvas.axes(_TOP_MM, plot_mm, chart.duration_s)
+        _level_axis(canvas, top)
+        _draw_course(top, chart.course, INK, 1.3)
+        for mark in chart.marks:
+            middle = (mark.start_s + mark.end_s) / 2
+            top.axvspan(mark.start_s, mark.end_s, color="#c9d3dd", alpha=0.55, lw=0)
+            canvas.badge(top, middle, mark.number)
+        bottom = top
+        if chart.lanes:
+            bottom = canvas.axes(_TOP_MM + plot_mm, lanes_mm, chart.duration_s)
+            bottom.set_ylim(len(chart.lanes), 0)
+            bottom.set_yticks([])
+            for mark in chart.marks:
+                bottom.axvspan(mark.start_s, mark.end_s, color="#c9d3dd", alpha=0.55, lw=0)
+            for row, lane in enumerate(chart.lanes):
+                bottom.axhline(row + 1, color=PALE, lw=0.6)
+                spans = [(start, max(end - start, 0.1)) for start, end in lane.spans]
+                color = SIDES.get(lane.side, SIDES["unknown"])
+                bottom.broken_barh(spans, (row + 0.24, 0.52), color=color, lw=0)
+        canvas.clock(bottom, chart.duration_s)
+        return canvas.svg()
+
+
+def person_svg(chart: PersonChart, width_mm: float, plot_mm: float, fonts: Path) -> bytes:
+    """Draw one person: engagement beside everyone's, then attention, then when they spoke."""
+    attention_mm, gap_mm = 17.0, 6.0
+    size = Size(width_mm, _TOP_MM + plot_mm + 2 * gap_mm + attention_mm + LANE_MM + _AXIS_MM)
+    color = SIDES.get(chart.side, SIDES["unknown"])
+    color = INK if chart.side == "unknown" else color
+    with _Canvas(size, fonts) as canvas:
+        top = canvas.axes(_TOP_MM, plot_mm, chart.duration_s)
+        _level_axis(canvas, top)
+        _draw_course(top, chart.everyone, "#b3bcc6", 0.9)
+        _draw_course(top, chart.course, color, 1.4)
+        middle = canvas.axes(_TOP_MM + plot_mm + gap_mm, attention_mm, chart.duration_s)
+        middle.set_ylim(0, 100)
+        canvas.levels(middle, (0, 100))
+        _draw_course(middle, chart.attention, GREY, 0.9)
+        lane_top = _TOP_MM + plot_mm + 2 * gap_mm + attention_mm
+        lane = canvas.axes(lane_top, LANE_MM, chart.duration_s)
+        lane.set_ylim(1, 0)
+        lane.set_yticks([])
+        spans = [(start, max(end - start, 0.1)) for start, end in chart.spans]
+        lane.broken_barh(spans, (0.24, 0.52), color=color, lw=0)
+        canvas.clock(lane, chart.duration_s)
+        return canvas.svg()
+
+
+def spark_svg(chart: PersonChart, width_mm: float, height_mm: float, fonts: Path) -> bytes:
+    """Draw one person's engagement as a line for a table, on the same 0–100 as the large ones."""
+    with _Canvas(Size(width_mm, height_mm), fonts, margin_mm=0.0) as canvas:
+        axes = canvas.axes(0.0, height_mm, chart.duration_s)
+        axes.set_ylim(0, 100)
+        axes.set_yticks([])
+        axes.axhline(NEUTRAL, color=RULE, lw=0.5)
+        _draw_course(axes, chart.course, INK, 0.9)
+        return canvas.svg()
+
+
+def _level_axis(canvas: _Canvas, axes: Any) -> None:
+    axes.set_ylim(0, 100)
+    canvas.levels(axes, (0, 50, 100))
+    axes.axhline(NEUTRAL, color=GREY, lw=0.6, dashes=(2, 3))
+
+
+def _draw_course(axes: Any, course: Course, color: str, width: float) -> None:
+    """Draw a line with gaps, and a dot where a point has no neighbour to be joined to."""
+    if not np.isfinite(course.values).any():
+        return
+    axes.plot(course.t_s, course.values, color=color, lw=width, solid_capstyle="round")
+    known = np.isfinite(np.concatenate([[np.nan], course.values, [np.nan]]))
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]
+    if alone.any():
+        x, y = course.t_s[alone], course.values[alone]
+        axes.plot(x, y, ls="", marker="o", ms=1.8 * width, color=color, mew=0)
+
+
+class _Canvas:
+    """One drawing laid out in millimetres from its top."""
+
+    def __init__(self, size: Size, fonts: Path, margin_mm: float = _MARGIN_MM) -> None:
+        self.size, self._margin_mm = size, margin_mm
+        matplotlib = load_matplotlib()
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure
+        from matplotlib.font_manager import FontProperties
+
+        self._settings = matplotlib.rc_context(
+            {"svg.hashsalt": "rapport", "svg.fonttype": "path", "path.simplify": False}
+        )
+        self._font = FontProperties(fname=str(fonts / "Inter-Regular.otf"), size=7)
+        self._bold = FontProperties(fname=str(fonts / "Inter-SemiBold.otf"), size=6.5)
+        self._figure = Figure(figsize=(size.width_mm * MM, size.height_mm * MM), facecolor="none")
+        self._canvas = FigureCanvasSVG(self._figure)
+
+    def __enter__(self) -> _Canvas:
+        # The settings are the process's: one drawing at a time.
+        _lock.acquire()
+        self._settings.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._settings.__exit__(None, None, None)
+        _lock.release()
+
+    def axes(self, top_mm: float, height_mm: float, duration_s: float) -> Any:
+        """Add a plot over the call's length, without a frame."""
+        width, height = self.size.width_mm, self.size.height_mm
+        left = self._margin_mm / width
+        axes = self._figure.add_axes(
+            (left, 1 - (top_mm + height_mm) / height, 1 - left - 1.0 / width, height_mm / height),
+            facecolor="none",
+        )
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        axes.set_xlim(0, max(duration_s, 1.0))
+        axes.set_xticks([])
+        axes.tick_params(length=0, pad=3)
+        return axes
+
+    def levels(self, axes: Any, levels: tuple[int, ...]) -> None:
+        """Rule and number the levels of a 0–100 axis."""
+        axes.set_yticks(levels)
+        axes.set_yticklabels([str(level) for level in levels], fontproperties=self._font)
+        for label in axes.get_yticklabels():
+            label.set_color(GREY)
+        for level in levels:
+            axes.axhline(level, color=RULE, lw=0.5, zorder=0)
+
+    def clock(self, axes: Any, duration_s: float) -> None:
+        """Number the time below a plot, at round minutes."""
+        ticks = np.arange(0.0, duration_s + 0.001, tick_step_s(duration_s))
+        axes.set_xticks(ticks)
+        axes.set_xticklabels([words.clock(t) for t in ticks], fontproperties=self._font)
+        for label in axes.get_xticklabels():
+            label.set_color(GREY)
+
+    def badge(self, axes: Any, t_s: float, number: int) -> None:
+        """Put a moment's number in a disc above a plot."""
+        axes.annotate(
+            str(number), (t_s, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 6.5),
+            textcoords="offset points", ha="center", va="center_baseline", color="white",
+            fontproperties=self._bold, parse_math=False, annotation_clip=False,
+            bbox={"boxstyle": "circle,pad=0.28", "fc": INK, "lw": 0},
+        )  # fmt: skip
+
+    def svg(self) -> bytes:
+        """Give the drawing; the same bytes for the same values."""
+        out = io.BytesIO()
+        self._canvas.print_svg(out, metadata={"Date": None, "Creator": None})
+        return out.getvalue()
+
+
+def tick_step_s(duration_s: float) -> float:
+    """Give the distance of clock ticks: a round one that leaves at most nine of them."""
+    for step in (5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0):
+        if duration_s / step <= 8.5:
+            return step
+    return 3600.0 * max(1, round(duration_s / 3600 / 6))
+
+
+def load_matplotlib() -> Any:
+    """Import matplotlib without letting it write into the home folder.
+
+    matplotlib lists the machine's fonts into a cache folder on its first import. Where nobody has
+    named one (MPLCONFIGDIR), it gets a private folder that is removed at once; the list stays in
+    memory and is not needed: charts name their font files.
+    """
+    with _lock:
+        if "matplotlib.font_manager" in sys.modules or "MPLCONFIGDIR" in os.environ:
+            import matplotlib.font_manager
+        else:
+            folder = tempfile.mkdtemp(prefix="rapport-matplotlib-")
+            os.environ["MPLCONFIGDIR"] = folder
+            try:
+                import matplotlib.font_manager
+            finally:
+                del os.environ["MPLCONFIGDIR"]
+                shutil.rmtree(folder, ignore_errors=True)
+    return matplotlib

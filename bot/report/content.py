@@ -1,0 +1,154 @@
+"""What the report says: every figure in words, every time in the meeting's zone, before any layout.
+
+`report_content` is pure: the same analysis gives the same `ReportContent`. What people typed stands
+in it as plain data; the template and the charts never read it as markup.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.report import words
+from bot.report.about import Section, about_sections
+from bot.report.figures import NAME_LENGTH, Figure, key_figures
+from bot.report.moments import MomentItem, headline, moment_items, moment_marks
+from bot.report.people import (
+    PersonPage,
+    PersonRow,
+    earns_page,
+    enough_s,
+    person_page,
+    person_row,
+    presence_s,
+)
+from bot.report.series import PersonChart, Timeline, lanes, person_chart, timeline
+from inference.types import CallAnalysis
+
+MAX_PAGES_FOR_PEOPLE = 12
+"""A reader leafs through a dozen pages; whoever spoke or was seen less stands in the table."""
+MAX_MOMENTS = 6
+PEOPLE_ON_FIRST_PAGE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """What is known about a call besides its analysis. `started_at` is aware."""
+
+    call_id: str
+    topic: str
+    started_at: datetime
+    timezone: str | None = None
+    host_name: str | None = None
+    has_transcript: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContent:
+    """Everything the report says, in reading order."""
+
+    topic: str
+    date: str
+    short_date: str
+    time: str
+    zone_note: str
+    facts: tuple[str, ...]
+    headline: str
+    figures: tuple[Figure, ...]
+    timeline: Timeline
+    timeline_note: str
+    moments: tuple[MomentItem, ...]
+    moments_note: str
+    people: tuple[PersonRow, ...]
+    more_people: str
+    pages: tuple[PersonPage, ...]
+    compact: tuple[PersonRow, ...]
+    compact_charts: tuple[PersonChart, ...]
+    compact_note: str
+    about: tuple[Section, ...]
+    started_at: datetime
+
+
+def report_content(
+    analysis: CallAnalysis, info: CallInfo, accuracy: str | None = None
+) -> ReportContent:
+    """Put a call into words.
+
+    Args:
+        analysis: the scores; participants may be none, and none of them need have been seen.
+        info: the call's topic, start and zone.
+        accuracy: one sentence on how often the expression model is right, or None.
+    """
+    start, zone, zone_note = words.local_time(info.started_at, info.timezone)
+    end = start + timedelta(seconds=analysis.duration_s)
+    moments = moment_items(analysis, MAX_MOMENTS)
+    ranked = sorted(analysis.participants, key=presence_s, reverse=True)
+    with_page = [p for p in ranked if earns_page(p, analysis)][:MAX_PAGES_FOR_PEOPLE]
+    own = {person.index for person in with_page}
+    compact = [p for p in ranked if p.index not in own]
+    first = ranked[:PEOPLE_ON_FIRST_PAGE] if len(ranked) > PEOPLE_ON_FIRST_PAGE + 1 else ranked
+    left = len(ranked) - len(first)
+    return ReportContent(
+        topic=title(info),
+        date=words.long_date(start),
+        short_date=words.short_date(start),
+        time=f"{start:%H:%M}–{end:%H:%M} {zone}",
+        zone_note=zone_note,
+        facts=_facts(analysis, info),
+        headline=headline(analysis),
+        figures=key_figures(analysis),
+        timeline=timeline(analysis, moment_marks(analysis, moments), lanes(analysis, NAME_LENGTH)),
+        timeline_note=_timeline_note(analysis),
+        moments=moments,
+        moments_note=_moments_note(analysis, info),
+        people=tuple(person_row(p, analysis) for p in first),
+        more_people=f"and {left} more people, on the pages that follow" if left else "",
+        pages=tuple(person_page(p, analysis, moments) for p in with_page),
+        compact=tuple(person_row(p, analysis) for p in compact),
+        compact_charts=tuple(person_chart(p, analysis) for p in compact),
+        compact_note=_compact_note(analysis, len(with_page), len(compact)),
+        about=about_sections(analysis, info.notes, zone_note, accuracy),
+        started_at=start,
+    )
+
+
+def title(info: CallInfo) -> str:
+    """Give the topic as one clean line, or a plain name where the call has none."""
+    return words.clean(info.topic) or "Call without a topic"
+
+
+def _facts(analysis: CallAnalysis, info: CallInfo) -> tuple[str, ...]:
+    count = len(analysis.participants)
+    facts = [words.length(analysis.duration_s), "1 person" if count == 1 else f"{count} people"]
+    if info.host_name and words.clean(info.host_name):
+        host = words.shorten(words.clean(info.host_name), NAME_LENGTH)
+        facts.append(f"hosted by {words.isolate(host)}")
+    return tuple(facts)
+
+
+def _timeline_note(analysis: CallAnalysis) -> str:
+    if analysis.call.engagement is None:
+        return "No face could be read, so there is no engagement to draw."
+    note = "Mean of everyone seen. 44 is a calm, neutral face. Gaps: nobody was seen."
+    return note if analysis.turns else note + " The recording does not say who spoke."
+
+
+def _moments_note(analysis: CallAnalysis, info: CallInfo) -> str:
+    if not analysis.moments:
+        return "No moment stands out: engagement stayed within its usual swing."
+    if not info.has_transcript:
+        return "No transcript was available, so nothing is quoted."
+    return ""
+
+
+def _compact_note(analysis: CallAnalysis, pages: int, compact: int) -> str:
+    if not compact:
+        return ""
+    if not pages:
+        return "Nobody was seen well enough for a page of their own."
+    enough = words.length(enough_s(analysis))
+    return (
+        f"A page of their own goes to people seen or heard for at least {enough}, at most "
+        f"{MAX_PAGES_FOR_PEOPLE} of them, those seen and heard most. Everyone else is here."
+    )

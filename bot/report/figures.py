@@ -1,0 +1,106 @@
+"""The key figures of a call and of a person, each as label, value, unit and one line of detail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.report import words
+from inference.types import CallAnalysis, Estimate, Participant
+
+NAME_LENGTH = 48
+"""Longer names are cut, so that no line of a table or a chart overflows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One key figure: "Engagement", "58", "of 100", "likely between 51 and 64"."""
+
+    label: str
+    value: str
+    unit: str = ""
+    detail: str = ""
+
+
+def name_of(person: Participant, length: int = NAME_LENGTH) -> str:
+    """Give a person's name as one clean line of at most `length` characters."""
+    return words.shorten(words.clean(person.name) or f"Person {person.index + 1}", length)
+
+
+def key_figures(analysis: CallAnalysis) -> tuple[Figure, ...]:
+    """Give the call's four figures: engagement, course, faces seen, talk."""
+    call = analysis.call
+    return (
+        _engagement_figure("Engagement", call.engagement),
+        _course_figure(call.trend_per_min, analysis.duration_s),
+        Figure("Faces seen", words.percent(call.coverage), "", "of the time, on average")
+        if call.engagement is not None
+        else Figure("Faces seen", "None", "", "no face could be read"),
+        _talk_figure(analysis),
+    )
+
+
+def person_figures(person: Participant, analysis: CallAnalysis) -> tuple[Figure, ...]:
+    """Give a person's four figures; a 1–5 profile shows its own score in place of the last."""
+    score = person.score
+    if score.score is not None:
+        last = Figure("Score", f"{score.score.value:.1f}", "of 5", _score_range(score.score))
+    else:
+        last = _baseline_figure(score.baseline_change)
+    return (
+        _engagement_figure("Engagement", score.engagement),
+        _engagement_figure("Attention", score.attention),
+        _course_figure(score.trend_per_min, analysis.duration_s),
+        last,
+    )
+
+
+def _engagement_figure(label: str, estimate: Estimate | None) -> Figure:
+    if estimate is None:
+        return Figure(label, "–", "", "not seen well enough")
+    return Figure(label, str(words.points(estimate.value)), "of 100", words.likely(estimate))
+
+
+def _course_figure(trend: Estimate | None, duration_s: float) -> Figure:
+    if trend is None:
+        return Figure("From start to end", "–", "", "too little was seen to tell")
+    value, detail = words.change(trend, duration_s / 60)
+    return Figure("From start to end", value, "" if value[0] == "N" else "points", detail)
+
+
+def _baseline_figure(shift: Estimate | None) -> Figure:
+    label = "Against own first minutes"
+    if shift is None:
+        return Figure(label, "–", "", "too little was seen to tell")
+    value, detail = words.change(shift)
+    return Figure(label, value, "" if value[0] == "N" else "points", detail)
+
+
+def _score_range(score: Estimate) -> str:
+    return f"likely between {score.low:.1f} and {score.high:.1f}"
+
+
+def _talk_figure(analysis: CallAnalysis) -> Figure:
+    if not analysis.turns:
+        return Figure("Talk", "–", "", "the recording does not say who spoke")
+    sides = {"rep": 0.0, "prospect": 0.0, "unknown": 0.0}
+    for person in analysis.participants:
+        sides[person.side] = sides.get(person.side, 0.0) + person.score.talk.share
+    if sides["rep"] > 0 and sides["prospect"] > 0:
+        detail = f"our side; {words.percent(sides['prospect'])} their side"
+        return Figure("Talk", words.percent(sides["rep"]), "", detail)
+    most = max(analysis.participants, key=lambda p: p.score.talk.share)
+    detail = f"by {words.isolate(name_of(most, 28))}"
+    return Figure("Most talk", words.percent(most.score.talk.share), "", detail)
+
+
+def talk_figures(person: Participant, analysis: CallAnalysis) -> tuple[Figure, ...]:
+    """Give a person's talk; empty where the recording does not say who spoke."""
+    talk = person.score.talk
+    if not analysis.turns:
+        return ()
+    return (
+        Figure("Spoke for", words.length(talk.talk_s)),
+        Figure("Share of all talk", words.percent(talk.share)),
+        Figure("Times spoken", str(talk.turns)),
+        Figure("Longest without a break", words.length(talk.longest_monologue_s)),
+    )

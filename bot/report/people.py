@@ -1,0 +1,168 @@
+"""What the report says about each person, and who gets a page of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.report import words
+from bot.report.figures import Figure, name_of, person_figures, talk_figures
+from bot.report.moments import MomentItem
+from bot.report.series import PersonChart, person_chart
+from inference.types import CallAnalysis, Participant
+
+OWN_PAGE_S = 60.0
+"""Talk or face time that earns a page of one's own, or a tenth of the call where that is less."""
+CLOSE_CALL = 0.30
+"""Coverage under which a reader is warned not to lean on a person's figures."""
+MAX_MOMENTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One line of a table of people. Numbers are None where nothing was observed."""
+
+    index: int
+    name: str
+    role: str
+    side: str
+    engagement: int | None
+    low: int | None
+    high: int | None
+    attention: str
+    seen: str
+    talk_share: float
+    talk: str
+    talk_length: str
+    turns: str
+    longest: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One expression's share of the time a face was seen."""
+
+    label: str
+    share: float
+    percent: str
+    length: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """One person's page."""
+
+    row: PersonRow
+    presence: str
+    figures: tuple[Figure, ...]
+    talk_figures: tuple[Figure, ...]
+    expressions: tuple[Bar, ...]
+    chart: PersonChart
+    moments: tuple[MomentItem, ...]
+    warning: str
+
+
+def person_row(person: Participant, analysis: CallAnalysis) -> PersonRow:
+    """Give one person's line for a table."""
+    score, talk = person.score, person.score.talk
+    engagement = score.engagement
+    has_turns = bool(analysis.turns)
+    return PersonRow(
+        index=person.index,
+        name=name_of(person),
+        role=role_of(person),
+        side=person.side,
+        engagement=words.points(engagement.value) if engagement else None,
+        low=words.points(engagement.low) if engagement else None,
+        high=words.points(engagement.high) if engagement else None,
+        attention=str(words.points(score.attention.value)) if score.attention else "–",
+        seen=words.percent(score.coverage) if person.is_scored else "–",
+        talk_share=talk.share if has_turns else 0.0,
+        talk=words.percent(talk.share) if has_turns else "–",
+        talk_length=words.length(talk.talk_s) if has_turns else "–",
+        turns=str(talk.turns) if has_turns else "–",
+        longest=words.length(talk.longest_monologue_s) if talk.turns else "–",
+        note=_row_note(person),
+    )
+
+
+def role_of(person: Participant) -> str:
+    """Say what is known about a person: host, our side, their side."""
+    side = {"rep": "our side", "prospect": "their side"}.get(person.side, "")
+    parts = ["host" if person.is_host else "", side, "" if person.is_named else "name not known"]
+    return ", ".join(part for part in parts if part)
+
+
+def presence_s(person: Participant) -> float:
+    """Give how long a person was seen plus how long they spoke: who was there most."""
+    return person.score.face_s + person.score.talk.talk_s
+
+
+def earns_page(person: Participant, analysis: CallAnalysis) -> bool:
+    """Whether a person was scored, and seen or heard long enough, for a page of their own."""
+    if person.score.engagement is None:
+        return False
+    return max(person.score.face_s, person.score.talk.talk_s) >= enough_s(analysis)
+
+
+def enough_s(analysis: CallAnalysis) -> float:
+    """Give the talk or face time that earns a page in this call."""
+    return min(OWN_PAGE_S, analysis.duration_s / 10)
+
+
+def person_page(
+    person: Participant, analysis: CallAnalysis, moments: Sequence[MomentItem]
+) -> PersonPage:
+    """Put one person into words; `moments` are the call's, strongest first."""
+    return PersonPage(
+        row=person_row(person, analysis),
+        presence=_presence(person),
+        figures=person_figures(person, analysis),
+        talk_figures=talk_figures(person, analysis),
+        expressions=_bars(person),
+        chart=person_chart(person, analysis),
+        moments=tuple(m for m in moments if person.index in m.people)[:MAX_MOMENTS],
+        warning=_row_note(person),
+    )
+
+
+def _presence(person: Participant) -> str:
+    seen = f"Face seen {words.percent(person.score.coverage)} of the time"
+    if np.isfinite(person.first_seen_s) and np.isfinite(person.last_seen_s):
+        first, last = words.clock(person.first_seen_s), words.clock(person.last_seen_s)
+        seen += f", between {first} and {last}"
+    return seen
+
+
+def _bars(person: Participant) -> tuple[Bar, ...]:
+    score = person.score
+    order = sorted(score.expressions, key=lambda name: -score.expressions[name])
+    return tuple(
+        Bar(
+            _EXPRESSIONS.get(name, name),
+            score.expressions[name],
+            words.percent(score.expressions[name]),
+            words.length(score.expression_s.get(name, 0.0)),
+        )
+        for name in order
+    )
+
+
+def _row_note(person: Participant) -> str:
+    if not person.is_scored:
+        return "Expressions are not scored, by a setting."
+    if person.score.engagement is None:
+        return "Face not seen."
+    if person.score.coverage < CLOSE_CALL:
+        seen = words.percent(person.score.coverage)
+        return f"Face seen only {seen} of the time: read these figures with care."
+    return ""
+
+
+_EXPRESSIONS = {
+    "angry": "Angry", "disgust": "Disgusted", "fear": "Fearful", "happy": "Happy", "sad": "Sad",
+    "surprise": "Surprised", "neutral": "Neutral",
+}  # fmt: skip

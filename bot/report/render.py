@@ -1,0 +1,168 @@
+"""Renders the PDF: content in words, charts as SVG, laid out by `template.typ`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import UTC
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import typst
+
+from bot.report import words
+from bot.report.about import Section
+from bot.report.charts import LANE_MM, person_svg, spark_svg, timeline_svg
+from bot.report.content import CallInfo, ReportContent, report_content
+from bot.report.fonts import FAMILIES, FONTS, missing_glyphs
+from inference.types import CallAnalysis
+
+TEMPLATE = Path(__file__).parent / "template.typ"
+MODEL_CARD = Path(__file__).parents[2] / "inference" / "weights" / "expression.md"
+
+NAMES_MM, CHART_MM, PERSON_MM, SPARK_MM = 36.0, 134.0, 170.0, 38.0
+"""Widths on an A4 page with margins of 20 mm: names beside the timeline, charts, table lines."""
+
+
+class ReportFailed(Exception):
+    """The report could not be laid out: the message says what the layout program said."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedReport:
+    """A finished PDF. `missing_glyphs` are letters in it that no shipped font can draw."""
+
+    path: Path
+    pages: int
+    missing_glyphs: tuple[str, ...]
+
+
+def render_report(
+    analysis: CallAnalysis, info: CallInfo, out: Path, *, model_card: Path | None = MODEL_CARD
+) -> RenderedReport:
+    """Write the report of a call as PDF to `out`, replacing what is there.
+
+    The same analysis and info give the same bytes.
+
+    Args:
+        model_card: the expression model's card, from which the accuracy is quoted; may not exist.
+
+    Raises:
+        ReportFailed: the page layout failed.
+    """
+    content = report_content(analysis, info, model_accuracy(model_card) if model_card else None)
+    data = _data(content)
+    missing = missing_glyphs(_all_text(data))
+    if missing:
+        content = replace(content, about=_with_missing(content.about, missing))
+        data = _data(content)
+    pdf, pages = _compile(
+        data, _charts(content), int(content.started_at.astimezone(UTC).timestamp())
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(out.name + ".part")
+    part.write_bytes(pdf)
+    os.replace(part, out)
+    return RenderedReport(out, pages, missing)
+
+
+def model_accuracy(card: Path) -> str | None:
+    """Quote the accuracy on the private test from a model card, as a sentence, or None."""
+    try:
+        text = card.read_text(encoding="utf-8")
+    except OSError:
+        return None
+    for line in text.splitlines():
+        if "accuracy" not in line.lower():
+            continue
+        found = re.search(r"(\d{1,2}(?:\.\d+)?) ?%|\b0\.(\d{2,})", line)
+        if found:
+            share = float(found[1]) if found[1] else float(f"0.{found[2]}") * 100
+            return (
+                f"On photographs it had never seen, labelled by people, the model names the "
+                f"labelled expression in {share:.0f} of 100 cases. People agree with such "
+                "labels in about 65 of 100."
+            )
+    return None
+
+
+def _charts(content: ReportContent) -> dict[str, bytes]:
+    """Draw every chart, by the name under which the template finds it."""
+    plot_mm = 34.0
+    charts = {"timeline.svg": timeline_svg(content.timeline, CHART_MM, plot_mm, FONTS)}
+    for number, page in enumerate(content.pages):
+        charts[f"person-{number}.svg"] = person_svg(page.chart, PERSON_MM, 44.0, FONTS)
+    for number, (row, chart) in enumerate(
+        zip(content.compact, content.compact_charts, strict=True)
+    ):
+        if row.engagement is not None:
+            charts[f"spark-{number}.svg"] = spark_svg(chart, SPARK_MM, 7.0, FONTS)
+    return charts
+
+
+def _data(content: ReportContent) -> dict[str, Any]:
+    """Give the content as JSON holds it, the curves left out: they are drawn."""
+    lanes = [{"name": lane.name, "side": lane.side} for lane in content.timeline.lanes]
+    families = [family for family, _ in FAMILIES]
+    footer = f"{words.shorten(content.topic, 90)} · {content.short_date}"
+    layout = {"lanes": lanes, "lane_mm": LANE_MM, "families": families, "footer": footer}
+    return {**_plain(content), **layout}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if is_dataclass(value):
+        left_out = ("chart", "timeline", "compact_charts", "started_at")
+        named = ((field.name, getattr(value, field.name)) for field in fields(value))
+        return {name: _plain(item) for name, item in named if name not in left_out}
+    return value
+
+
+def _all_text(value: Any) -> str:
+    """Give all text in the data, for the search of letters that cannot be drawn."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return "".join(_all_text(item) for item in value.values())
+    if isinstance(value, list):
+        return "".join(_all_text(item) for item in value)
+    return ""
+
+
+def _with_missing(about: tuple[Section, ...], missing: tuple[str, ...]) -> tuple[Section, ...]:
+    codes = ", ".join(f"U+{ord(c):04X}" for c in missing[:12]) + (" …" if len(missing) > 12 else "")
+    line = f"Letters that no shipped font can draw stand as boxes: {codes}."
+    last = about[-1]
+    return (*about[:-1], replace(last, paragraphs=(*last.paragraphs, line)))
+
+
+def _compile(data: dict[str, Any], charts: dict[str, bytes], timestamp: int) -> tuple[bytes, int]:
+    with tempfile.TemporaryDirectory(prefix="rapport-report-") as folder:
+        root = Path(folder)
+        (root / "report.typ").write_bytes(TEMPLATE.read_bytes())
+        (root / "data.json").write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+        for name, svg in charts.items():
+            (root / name).write_bytes(svg)
+        try:
+            compiler = typst.Compiler(
+                root / "report.typ", root=root, font_paths=_fonts(), ignore_system_fonts=True
+            )
+            pdf, warnings = compiler.compile_with_warnings(format="pdf", timestamp=timestamp)
+            pages = json.loads(compiler.query("<pages>", field="value", one=True))
+        except typst.TypstError as error:
+            raise ReportFailed(f"The report could not be laid out: {error.message}") from error
+        if warnings:
+            raise ReportFailed(f"The report's layout has a fault: {warnings[0].message}")
+    assert isinstance(pdf, bytes)
+    return pdf, int(pages)
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> typst.Fonts:
+    """Read the shipped fonts once, and neither the machine's nor Typst's own."""
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])

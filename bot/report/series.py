@@ -1,0 +1,152 @@
+"""What the charts draw: courses thinned to what paper can show, and who spoke when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.report import words
+from inference.types import F32, F64, CallAnalysis, Participant
+
+MAX_LANES = 8
+"""More lanes than this are read by nobody; whoever spoke least shares the last one."""
+MAX_POINTS = 150
+_STEPS_S = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 90.0, 120.0, 300.0)
+_MIN_SEEN = 0.2
+"""A point is drawn where a face was seen in this share of its span; else the line has a gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Engagement on 0–100 at the middles of equal spans; NaN where too little was seen."""
+
+    t_s: F64
+    values: F64
+    step_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """When one person, or several who share a lane, spoke."""
+
+    name: str
+    side: str
+    spans: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A numbered moment."""
+
+    number: int
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The whole call: everyone's mean course, who spoke under it, and the moments."""
+
+    duration_s: float
+    course: Course
+    lanes: tuple[Lane, ...]
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonChart:
+    """One person's course beside everyone's, and when they spoke."""
+
+    duration_s: float
+    side: str
+    course: Course
+    everyone: Course
+    attention: Course
+    spans: tuple[tuple[float, float], ...]
+
+
+def step_for(duration_s: float) -> float:
+    """Give the span of one point, a round number that gives at most `MAX_POINTS` points."""
+    for step in _STEPS_S:
+        if duration_s / step <= MAX_POINTS:
+            return step
+    return duration_s / MAX_POINTS
+
+
+def course(t_s: F64, values: F32, duration_s: float) -> Course:
+    """Average a 0–1 series over equal spans, and put it on 0–100.
+
+    An empty series gives a course without points.
+    """
+    step = step_for(duration_s)
+    count = max(1, int(np.ceil(duration_s / step))) if len(t_s) else 0
+    middles = (np.arange(count) + 0.5) * step
+    if not count:
+        return Course(middles, np.zeros(0), step)
+    bucket = np.clip((t_s / step).astype(np.int64), 0, count - 1)
+    known = np.isfinite(values)
+    sums = np.bincount(bucket[known], values[known].astype(np.float64), count)
+    seen = np.bincount(bucket[known], minlength=count)
+    sampled = np.bincount(bucket, minlength=count)
+    enough = (seen > 0) & (seen >= _MIN_SEEN * sampled)
+    mean = np.where(enough, 100 * sums / np.maximum(1, seen), np.nan)
+    return Course(middles, mean, step)
+
+
+def timeline(analysis: CallAnalysis, marks: tuple[Mark, ...], spoken: tuple[Lane, ...]) -> Timeline:
+    """Give what the chart of the whole call draws."""
+    duration_s = analysis.duration_s
+    t_s, values = analysis.observations.t_s, analysis.call_series.engagement
+    return Timeline(duration_s, course(t_s, values, duration_s), spoken, marks)
+
+
+def person_chart(person: Participant, analysis: CallAnalysis) -> PersonChart:
+    """Give what one person's chart draws."""
+    t_s, duration_s = analysis.observations.t_s, analysis.duration_s
+    return PersonChart(
+        duration_s=duration_s,
+        side=person.side,
+        course=course(t_s, person.series.engagement, duration_s),
+        everyone=course(t_s, analysis.call_series.engagement, duration_s),
+        attention=course(t_s, person.series.attention, duration_s),
+        spans=_spans(analysis, [person]),
+    )
+
+
+def lanes(analysis: CallAnalysis, name_length: int) -> tuple[Lane, ...]:
+    """Give a lane to each person who spoke, most talk first; the rest share the last."""
+    spoke = [p for p in analysis.participants if p.score.talk.talk_s > 0]
+    spoke.sort(key=lambda p: -p.score.talk.talk_s)
+    own = spoke if len(spoke) <= MAX_LANES else spoke[: MAX_LANES - 1]
+    rest = spoke[len(own) :]
+    result = [
+        Lane(
+            words.shorten(words.clean(p.name) or f"Person {p.index + 1}", name_length),
+            p.side,
+            _spans(analysis, [p]),
+        )
+        for p in own
+    ]
+    if rest:
+        result.append(Lane(f"{len(rest)} others", "unknown", _spans(analysis, rest)))
+    return tuple(result)
+
+
+def _spans(
+    analysis: CallAnalysis, people: Sequence[Participant]
+) -> tuple[tuple[float, float], ...]:
+    """Give when any of these people spoke, pauses closed that paper cannot show."""
+    keys = {p.key for p in people if p.key}
+    names = {p.name for p in people}
+    pause = analysis.duration_s / 600
+    joined: list[tuple[float, float]] = []
+    for turn in sorted(analysis.turns, key=lambda turn: turn.start_s):
+        if turn.key not in keys and turn.speaker not in names:
+            continue
+        if joined and turn.start_s - joined[-1][1] <= pause:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], turn.end_s))
+        else:
+            joined.append((turn.start_s, turn.end_s))
+    return tuple(joined)

@@ -1,0 +1,152 @@
+"""How numbers, times and names are put into words, the same in the report and in the message.
+
+A manager reads these: engagement is told on 0–100, an interval is "likely between 51 and 64", and
+time into the call is a clock. What people typed (topics, names, quotes) is cleaned of characters
+that would disturb the line it stands in, and is otherwise kept letter for letter.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from inference.types import Estimate
+
+NBSP = "\u00a0"
+FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
+_DIRECTION_MARKS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_JOINERS = frozenset("\u200c\u200d")  # they shape Persian, Indic scripts and emoji
+
+
+def clean(text: str) -> str:
+    """Give text as one line: composed, without control characters and direction overrides.
+
+    An override (U+202E) in a name would turn the rest of the line around.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    kept = (
+        " " if c.isspace() else c
+        for c in composed
+        if c not in _DIRECTION_MARKS
+        and (c.isspace() or c in _JOINERS or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    )
+    return " ".join("".join(kept).split())
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut text at a word to at most `length` characters, with an ellipsis where it was cut."""
+    if len(text) <= length:
+        return text
+    cut = text[: length - 1]
+    space = cut.rfind(" ")
+    if space > length * 0.6:
+        cut = cut[:space]
+    while cut and (unicodedata.combining(cut[-1]) or cut[-1] in _JOINERS):
+        cut = cut[:-1]
+    return cut.rstrip(" ,;:–-") + "…"
+
+
+def isolate(name: str) -> str:
+    """Wrap a right-to-left name so that the sentence around it keeps its order."""
+    if any(unicodedata.bidirectional(c) in ("R", "AL") for c in name):
+        return f"{FIRST_STRONG_ISOLATE}{name}{POP_ISOLATE}"
+    return name
+
+
+def clock(t_s: float) -> str:
+    """Give a time into the call as 12:40, or 1:02:40 from the first hour on."""
+    total = math.floor(max(0.0, t_s) + 0.5)
+    hours, rest = divmod(total, 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def length(t_s: float) -> str:
+    """Give a length of time in the units a person would say: 48 s, 12 min, 1 h 5 min."""
+    total = math.floor(max(0.0, t_s) + 0.5)
+    if total < 100:
+        return f"{total}{NBSP}s"
+    minutes = (total + 30) // 60
+    if minutes < 60:
+        return f"{minutes}{NBSP}min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}{NBSP}h" + (f" {minutes}{NBSP}min" if minutes else "")
+
+
+def points(share: float) -> int:
+    """Put 0–1 on 0–100, halves up."""
+    return math.floor(share * 100 + 0.5)
+
+
+def percent(share: float) -> str:
+    """Give a share as 83 %; a share that is there but rounds to nothing as < 1 %."""
+    value = points(share)
+    return f"<{NBSP}1{NBSP}%" if value == 0 and share > 0 else f"{value}{NBSP}%"
+
+
+def likely(estimate: Estimate) -> str:
+    """Put the 95 % interval of a 0–1 figure into words: likely between 51 and 64."""
+    low, high = points(estimate.low), points(estimate.high)
+    return f"likely about {low}" if low == high else f"likely between {low} and {high}"
+
+
+def span(estimate: Estimate) -> str:
+    """Give the 95 % interval of a 0–1 figure for a table: 51–64."""
+    return f"{points(estimate.low)}–{points(estimate.high)}"
+
+
+def signed(value: int) -> str:
+    """Give a change with its sign and a true minus."""
+    return f"+{value}" if value > 0 else f"−{-value}" if value < 0 else "0"
+
+
+def is_clear(estimate: Estimate) -> bool:
+    """Whether the interval leaves out zero, so that the sign of a change is sure."""
+    return estimate.low > 0 or estimate.high < 0
+
+
+def change(estimate: Estimate, factor: float = 1.0) -> tuple[str, str]:
+    """Put a change of a 0–1 figure into a word and its likely range: ("+6", "likely …").
+
+    `factor` scales it first, such as minutes for a change per minute. Within ±100.
+    """
+    value, low, high = (
+        max(-100, min(100, points(x * factor)))
+        for x in (estimate.value, estimate.low, estimate.high)
+    )
+    if not is_clear(estimate):
+        return "No clear change", f"likely between {signed(low)} and {signed(high)}"
+    return signed(value), f"likely between {signed(low)} and {signed(high)}"
+
+
+def local_time(started_at: datetime, timezone: str | None) -> tuple[datetime, str, str]:
+    """Give a start in the meeting's zone, the zone's name, and a note where it is not known.
+
+    An unknown or missing zone becomes UTC, and the note says so.
+    """
+    if timezone:
+        try:
+            return started_at.astimezone(ZoneInfo(timezone)), timezone.replace("_", " "), ""
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            note = f"The meeting's time zone “{clean(timezone)}” is not known; times are UTC."
+            return started_at.astimezone(UTC), "UTC", note
+    return started_at.astimezone(UTC), "UTC", "The meeting names no time zone; times are UTC."
+
+
+def long_date(at: datetime) -> str:
+    """Give a date as Thursday 19 November 2026, whatever the machine's locale is."""
+    return f"{_DAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+
+def short_date(at: datetime) -> str:
+    """Give a date as 19 Nov 2026."""
+    return f"{at.day} {_MONTHS[at.month - 1][:3]} {at.year}"
+
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
