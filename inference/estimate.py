@@ -43,8 +43,11 @@ that is shorter; under 20 s there is no baseline."""
 
 
 def cosines_for(seen_s: float) -> int:
-    """Give how many cosines estimate the long-run variance: the cube root of the seconds seen."""
-    root = math.floor(math.pow(max(seen_s, 0.0), 1 / 3) + 0.5)
+    """Give how many cosines estimate the long-run variance: the cube root of the seconds seen.
+
+    Rounded down and held to `MIN_COSINES` … `MAX_COSINES`.
+    """
+    root = math.floor(math.pow(max(seen_s, 0.0), 1 / 3) + 1e-9)
     return min(max(root, MIN_COSINES), MAX_COSINES)
 
 
@@ -74,8 +77,8 @@ def estimate_mean(values: F64, interval_s: float, scale: tuple[float, float]) ->
 def estimate_trend(t_s: F64, values: F64, interval_s: float) -> Estimate | None:
     """Give the slope of a least-squares line per minute, with its 95 % interval.
 
-    The interval uses the products of time and residual, summed with the same cosines as the mean.
-    None with fewer than `MIN_SAMPLES` samples or where they span less than `TREND_MIN_S`.
+    The cosines are first made orthogonal to the constant and the line, in that order. None with
+    fewer than `MIN_SAMPLES` samples or where they span less than `TREND_MIN_S`.
     """
     seen = ~np.isnan(values)
     n = int(seen.sum())
@@ -87,7 +90,10 @@ def estimate_trend(t_s: F64, values: F64, interval_s: float) -> Estimate | None:
     slope = float(time @ level) / spread
     residual = level - slope * time
     cosines = cosines_for(n * interval_s)
-    variance = n * _long_run_variance(time * residual, cosines) / spread**2
+    fitted = np.stack([np.ones(n), time])
+    free = np.linalg.qr(np.concatenate([fitted, _cosine_basis(n, cosines)]).T)[0][:, 2:]
+    weights = level @ free
+    variance = float(weights @ weights) / cosines / spread
     # What FLOOR_SHARE per FLOOR_PERIOD_S means for a slope.
     floor = FLOOR_SHARE**2 * max(FLOOR_PERIOD_S / interval_s, 1.0) / spread
     variance = max(variance, floor)
