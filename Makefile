@@ -4,7 +4,7 @@ VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 OPENCV = opencv-contrib-python-headless==4.11.0.86
 
-.PHONY: demo test install install-test check clean
+.PHONY: demo test install install-test install-wheel check clean
 
 demo: install
 	$(VENV)/bin/rapport demo
@@ -38,6 +38,12 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) uninstall --quiet --yes opencv-python opencv-contrib-python opencv-python-headless opencv-contrib-python-headless
 	$(PIP) install --quiet --no-deps $(OPENCV)
 	touch $@
+
+# What the Dockerfile uses: the package itself instead of a link to this folder.
+install-wheel: | $(VENV)/bin/python
+	$(PIP) install --quiet --no-cache-dir -c constraints.txt .
+	$(PIP) uninstall --quiet --yes opencv-python opencv-contrib-python opencv-python-headless opencv-contrib-python-headless
+	$(PIP) install --quiet --no-cache-dir --no-deps $(OPENCV)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -10,8 +10,8 @@ import hashlib
 import json
 from datetime import timedelta
 
+from bot.api.links import page_link, report_link
 from bot.call_view import call_info, load_analysis
-from bot.links import page_link, report_link
 from bot.parts import Parts
 from bot.report.message import Message, compose_failure, compose_message
 from bot.settings import Settings

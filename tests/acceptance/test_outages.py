@@ -1,0 +1,117 @@
+"""Zoom and Slack fail in the ways they do; the call is told once, or the reason is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.demo.meeting import FileFixture, MeetingFixture
+from bot.demo.slack import SlackStandIn
+from bot.demo.zoom import ZoomStandIn
+from tests.acceptance.conftest import UUID, Rapport, wait_until
+from tests.acceptance.test_whole_way import assert_told_once
+
+
+def test_a_download_that_breaks_off_is_resumed(
+    rapport: Rapport, slack: SlackStandIn, zoom: ZoomStandIn
+) -> None:
+    zoom.faults.drop("/cdn/", after_bytes=60_000)
+    rapport.announce()
+
+    rapport.wait_for("done")
+
+    assert_told_once(slack)
+    ranges = [request.headers.get("range") for request in zoom.requests.to("/cdn/")]
+    assert "bytes=60000-" in [value for value in ranges if value]
+
+
+def test_slack_answering_429_delays_the_message_and_posts_it_once(
+    rapport: Rapport, slack: SlackStandIn
+) -> None:
+    slack.faults.status("/api/chat.postMessage", 429, retry_after=1, times=2)
+    rapport.announce()
+
+    rapport.wait_for("done")
+
+    assert_told_once(slack)
+
+
+def test_a_message_that_slack_accepted_before_the_connection_broke_is_not_posted_again(
+    embedded: Rapport, slack: SlackStandIn
+) -> None:
+    slack.faults.drop("/api/chat.postMessage")
+    slack.faults.drop("/api/files.completeUploadExternal")
+    embedded.start()
+    embedded.announce()
+
+    embedded.wait_for("done")
+
+    assert_told_once(slack)
+
+
+def test_zoom_being_down_is_waited_for(
+    embedded: Rapport, slack: SlackStandIn, zoom: ZoomStandIn
+) -> None:
+    zoom.faults.status("/rec/", 503, times=2)
+    zoom.expire_tokens()
+    embedded.start()
+    embedded.announce()
+
+    embedded.wait_for("done")
+
+    assert_told_once(slack)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "empty"), (b"\x00\x00\x00\x20ftypisom" + b"\x00" * 5000, "")],
+    ids=["zero bytes", "no media behind the header"],
+)
+def test_a_recording_that_cannot_be_read_is_told_with_the_reason(
+    embedded: Rapport,
+    slack: SlackStandIn,
+    meeting: MeetingFixture,
+    tmp_path: Path,
+    content: bytes,
+    reason: str,
+) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(content)
+    meeting.files[0] = FileFixture(broken)
+    embedded.start()
+    embedded.announce()
+
+    call = wait_until(
+        lambda: next((c for c in embedded.calls() if c["status"] == "failed"), None),
+        "the call has failed",
+    )
+
+    assert call["failure"]
+    told = wait_until(lambda: slack.messages, "the failure is posted")
+    assert len(told) == 1
+    assert "Pricing review" in told[0].text
+
+
+def test_nothing_starts_without_a_valid_signature(embedded: Rapport, zoom: ZoomStandIn) -> None:
+    import httpx
+
+    embedded.start()
+    target = f"{embedded.url}/webhooks/zoom"
+    body = zoom.webhook_body(UUID)
+
+    assert httpx.post(target, content=body).status_code == 401
+    assert httpx.post(target, content=b"x" * 1_000_001).status_code == 413
+    headers = zoom.signed_headers(b"not json")
+    assert httpx.post(target, content=b"not json", headers=headers).status_code == 400
+    assert embedded.calls() == []
+
+
+def test_nothing_is_readable_without_a_key(embedded: Rapport) -> None:
+    import httpx
+
+    embedded.start()
+
+    assert httpx.get(f"{embedded.url}/api/v1/calls").status_code == 401
+    assert httpx.get(f"{embedded.url}/healthz").status_code == 200
+    assert httpx.get(f"{embedded.url}/readyz").status_code == 200

@@ -1,0 +1,188 @@
+"""A recording becomes a message, a PDF and a row in the history, whatever happens on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.demo.meeting import MeetingFixture
+from bot.demo.slack import SlackStandIn
+from bot.demo.zoom import ZoomStandIn
+from tests.acceptance.conftest import Rapport, running, wait_until
+
+STEPS = ("fetch", "analyse", "store", "report", "notify", "clean up")
+
+
+def assert_told_once(slack: SlackStandIn) -> None:
+    """One message, and one PDF in its thread."""
+    posts = [message for message in slack.messages if message.thread_ts in (None, message.ts)]
+    assert len(posts) == 1
+    assert len(slack.files) == 1
+    assert slack.files[0].content.startswith(b"%PDF")
+    assert slack.files[0].thread_ts == posts[0].ts
+
+
+def test_a_recording_becomes_a_message_a_pdf_and_a_call_in_the_history(
+    rapport: Rapport, slack: SlackStandIn, zoom: ZoomStandIn
+) -> None:
+    assert zoom.validate(f"{rapport.url}/webhooks/zoom")
+    assert rapport.announce().status_code == 204
+
+    call = rapport.wait_for("done")
+
+    assert_told_once(slack)
+    assert "Pricing review" in slack.messages[0].text
+    assert call["engagement"] is not None
+    detail = rapport.get(f"/calls/{call['id']}").json()
+    assert {person["name"] for person in detail["participants"]} >= {"Dana Reyes"}
+    assert rapport.get(f"/calls/{call['id']}/transcript").json()["lines"]
+    assert rapport.get(f"/calls/{call['id']}/timeline", resolution=10).is_success
+    report = rapport.get(f"/calls/{call['id']}/report.pdf")
+    assert report.content == slack.files[0].content
+    assert not list((rapport.data_dir / "calls").rglob("*.mp4")), "the recording is deleted"
+
+
+def test_five_deliveries_in_any_order_give_one_call_one_message_one_pdf(
+    rapport: Rapport, slack: SlackStandIn
+) -> None:
+    for event in ("recording.completed", "recording.completed", "recording.started"):
+        assert rapport.announce(event).status_code == 204
+    rapport.wait_for("done")
+    for _ in range(3):
+        assert rapport.announce().status_code == 204
+
+    wait_until(lambda: rapport.log.count(": joined ") >= 4, "all deliveries are handled")
+
+    assert len(rapport.calls()) == 1
+    assert rapport.get(f"/workflows/{rapport.calls()[0]['id']}.2").status_code == 404
+    assert_told_once(slack)
+
+
+def test_killed_in_every_step_the_call_still_ends_once(
+    tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn, any_database: str | None
+) -> None:
+    service = Rapport(tmp_path / "data", zoom, slack, any_database)
+    zoom.faults.delay("/cdn/", 3.0)
+    slack.faults.delay("/api/chat.postMessage", 3.0)
+    with running(service):
+        assert service.announce().status_code == 204
+        for step in STEPS:
+            wait_until(lambda step=step: f"run 1: {step} …" in service.log, f"the {step} step")
+            service.kill()
+            assert f"run 1: {step} done" not in service.log, f"{step} was over before the kill"
+            if step == "report":
+                _make_clean_up_slow(service)
+            service.start()
+
+        call = service.wait_for("done")
+
+        assert len(service.calls()) == 1
+        assert call["failure"] is None
+        assert_told_once(slack)
+        for step in STEPS:
+            assert service.log.count(f"run 1: {step} done") == 1, f"{step} was done again"
+
+
+def _make_clean_up_slow(service: Rapport) -> None:
+    # Deleting one file takes no time that a test could hit: thousands do.
+    media = next((service.data_dir / "calls").glob("*/media"))
+    for number in range(30_000):
+        (media / f"filler-{number}").touch()
+
+
+def test_ctrl_c_or_sigterm_ends_within_five_seconds_and_the_call_goes_on_later(
+    embedded: Rapport, slack: SlackStandIn
+) -> None:
+    embedded.start()
+    embedded.announce()
+    wait_until(lambda: "run 1: analyse …" in embedded.log, "the analysis")
+
+    assert embedded.terminate() < 5.0
+
+    embedded.start()
+    embedded.wait_for("done")
+    assert_told_once(slack)
+    assert embedded.log.count("run 1: fetch …") == 1
+
+
+def test_an_upgrade_in_the_middle_of_a_call_does_not_strand_it(
+    embedded: Rapport, slack: SlackStandIn, tmp_path: Path
+) -> None:
+    slack.faults.delay("/api/chat.postMessage", 3.0)
+    embedded.start()
+    embedded.announce()
+    wait_until(lambda: "run 1: notify …" in embedded.log, "the notify step")
+    embedded.kill()
+
+    embedded.source = _newer_version(embedded.source, tmp_path / "newer")
+    embedded.start()
+
+    embedded.wait_for("done")
+    assert_told_once(slack)
+    assert embedded.log.count("run 1: report …") == 1, "finished steps are not repeated"
+
+
+def _newer_version(source: Path, target: Path) -> Path:
+    """The same product with a step more before the report, guarded as an upgrade must be."""
+    import shutil
+
+    for package in ("bot", "integrations", "inference", "storage", "alembic"):
+        shutil.copytree(
+            source / package, target / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    pipeline = target / "bot" / "pipeline.py"
+    text = pipeline.read_text()
+    before_report = "            self._durably(self.report, call_id, run)\n"
+    assert before_report in text
+    text = text.replace(
+        before_report,
+        '            if DBOS.patch("count-words"):\n'
+        "                self._durably(self.count_words, call_id, run)\n" + before_report,
+    )
+    first_step = "    @DBOS.step()\n    def store("
+    assert first_step in text
+    text = text.replace(
+        first_step,
+        "    @DBOS.step()\n    def count_words(self, call_id: str, run: int) -> int:\n"
+        "        return 0\n\n" + first_step,
+    )
+    pipeline.write_text(text)
+    return target
+
+
+def test_a_late_transcript_edits_the_message_and_replaces_the_pdf(
+    embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
+) -> None:
+    transcript = meeting.files.pop()
+    embedded.start()
+    embedded.announce()
+    call = embedded.wait_for("done")
+    assert embedded.get(f"/calls/{call['id']}/transcript").json()["lines"] == []
+    first_pdf = slack.files[0].content
+
+    meeting.files.append(transcript)
+    assert embedded.announce("recording.transcript_completed").status_code == 204
+    embedded.wait_for("done", run=2)
+
+    assert embedded.get(f"/calls/{call['id']}/transcript").json()["lines"]
+    assert_told_once(slack)
+    assert slack.messages[0].edited
+    assert slack.files[0].content != first_pdf
+
+
+def test_a_call_waits_for_its_transcript_and_takes_it_up_at_once(
+    embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
+) -> None:
+    transcript = meeting.files.pop()
+    embedded.more["CALLS__TRANSCRIPT_WAIT_S"] = "600"
+    embedded.start()
+    embedded.announce()
+    call = embedded.wait_for("waiting")
+    assert slack.messages == []
+
+    meeting.files.append(transcript)
+    embedded.announce("recording.transcript_completed")
+    embedded.wait_for("done")
+
+    assert embedded.get(f"/calls/{call['id']}/transcript").json()["lines"]
+    assert_told_once(slack)
+    assert not slack.messages[0].edited
