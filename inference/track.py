@@ -1,0 +1,187 @@
+"""Faces through time: which face of this sample is which of the samples before.
+
+A track is never handed to somebody else where that can be helped: in doubt it ends and a new one
+begins. In a gallery a track belongs to its tile; elsewhere to its surroundings in the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.boxes import centre, has_centre_in, overlap, scaled
+from inference.layout import CUT_DIFFERENCE, Layout, picture_difference
+from inference.types import F32, Detection
+
+TILE_GAP_S = 10.0
+"""A face lost for so long in a tile or a one-person view that stayed the same is taken up again."""
+FREE_GAP_S = 2.0
+"""The same in a picture of unknown layout, where nothing else ties a face to its place."""
+REACH = 1.0
+REACH_PER_SAMPLE = 0.25
+REACH_MAX = 2.5
+"""How far a face may have moved, in face sizes: a face's own size between samples, and more the
+longer it was lost. Heads in calls move a tenth of that."""
+SIZE_RATIO = 2.0
+"""A face does not become this much larger or smaller while it is out of sight."""
+AMBIGUOUS = 0.35
+"""When a second face would fit nearly as well (by so many face sizes), the track ends."""
+LOST_COST = 0.1
+"""What each missed sample adds to the distance, so that an old trace does not put a live one in
+doubt."""
+SAME_TILE_OVERLAP = 0.9
+"""A tile that overlaps its old place this much (intersection over union) has not moved."""
+SURROUNDINGS = 2.5
+"""The picture around a face, that many times its size, tells whether the scene was cut."""
+
+
+@dataclass(slots=True, eq=False)
+class _Track:
+    """A face that may be seen again."""
+
+    number: int
+    box: F32
+    sample: int
+    tile: F32 | None  # None outside galleries
+    layout: Layout
+    """The layout in which it was last seen."""
+
+
+class Tracker:
+    """Gives every detection a track id, sample by sample, in order of time."""
+
+    def __init__(self, samples_per_s: float = 2.0) -> None:
+        self._tile_gap = max(1, round(TILE_GAP_S * samples_per_s))
+        self._free_gap = max(1, round(FREE_GAP_S * samples_per_s))
+        self._live: list[_Track] = []
+        self._next = 0
+
+    def update(self, sample: int, detections: Sequence[Detection], layout: Layout) -> list[int]:
+        """Give the track id of each detection, in their order.
+
+        Ids count from 0 and are never used again. The order of the detections does not matter.
+        """
+        self._end_tracks(sample, layout)
+        ids = [-1] * len(detections)
+        groups: dict[int, list[int]] = {}
+        for k in sorted(range(len(detections)), key=lambda k: _place(detections[k])):
+            groups.setdefault(_tile_of(detections[k], layout), []).append(k)
+        for tile_index in sorted(groups):
+            members = groups[tile_index]
+            tile = layout.tiles[tile_index] if tile_index >= 0 else None
+            tracks = [track for track in self._live if _is_in(track, tile)]
+            matches = self._match(sample, [detections[k] for k in members], tracks, layout)
+            for k, track in zip(members, matches, strict=True):
+                if track is None:
+                    track = _Track(self._next, detections[k].box, sample, tile, layout)
+                    self._next += 1
+                    self._live.append(track)
+                track.box, track.sample = detections[k].box, sample
+                track.layout = layout
+                ids[k] = track.number
+        return ids
+
+    def _end_tracks(self, sample: int, layout: Layout) -> None:
+        """Drop what cannot go on: tiles that moved or show something else, faces gone for long."""
+        kept = []
+        for track in self._live:
+            gap = self._free_gap
+            if track.tile is not None:
+                gap = self._tile_gap
+                # "unknown" may be one sample of a change or a fade: the tile may come back.
+                if layout.kind == "single" or not _stays(track.tile, layout):
+                    continue
+            else:
+                if layout.kind == "gallery":
+                    continue
+                if layout.kind == "single":
+                    gap = self._tile_gap
+                if layout.changed and layout.picture is None:
+                    continue
+            if sample - track.sample <= gap:
+                kept.append(track)
+        self._live = kept
+
+    def _match(
+        self, sample: int, faces: list[Detection], tracks: list[_Track], layout: Layout
+    ) -> list[_Track | None]:
+        """Give each face its track, the nearest pairs first; None starts a new one.
+
+        Tracks in doubt are ended here.
+        """
+        costs = np.full((len(faces), len(tracks)), np.inf)
+        for i, face in enumerate(faces):
+            for j, track in enumerate(tracks):
+                costs[i, j] = _cost(face.box, track, sample, layout)
+        matches: list[_Track | None] = [None] * len(faces)
+        doubtful: list[_Track] = []
+        while costs.size and np.isfinite(costs).any():
+            i, j = divmod(int(costs.argmin()), len(tracks))
+            rivals = np.concatenate([np.delete(costs[i], j), np.delete(costs[:, j], i)])
+            if (rivals < costs[i, j] + AMBIGUOUS).any():
+                doubtful.append(tracks[j])
+            else:
+                matches[i] = tracks[j]
+                costs[i, :] = np.inf
+            costs[:, j] = np.inf
+        self._live = [track for track in self._live if track not in doubtful]
+        return matches
+
+
+def _cost(box: F32, track: _Track, sample: int, layout: Layout) -> float:
+    """Distance in face sizes, infinite where the face cannot be the track's."""
+    size, old = float((box[2:] - box[:2]).mean()), float((track.box[2:] - track.box[:2]).mean())
+    if size <= 0 or old <= 0 or max(size, old) > SIZE_RATIO * min(size, old):
+        return np.inf
+    distance = float(np.linalg.norm(centre(box) - centre(track.box))) / max(size, old)
+    reach = min(REACH_MAX, REACH + REACH_PER_SAMPLE * (sample - track.sample - 1))
+    if distance > reach:
+        return np.inf
+    if track.tile is None and _scene_was_cut(track, layout):
+        return np.inf
+    return distance + LOST_COST * (sample - track.sample - 1)
+
+
+def _scene_was_cut(track: _Track, layout: Layout) -> bool:
+    """Whether the surroundings of the face show something else now.
+
+    A face that fills most of the picture moves its surroundings itself: the whole is compared.
+    """
+    place = scaled(track.box, SURROUNDINGS)
+    if layout.picture is not None:
+        high, wide = layout.picture.shape[:2]
+        frame = np.array([0, 0, layout.width_px, layout.width_px * high / wide], np.float32)
+        if place[3] - place[1] > frame[3]:
+            place = frame
+    difference = picture_difference(track.layout, layout, place)
+    return difference is not None and difference > CUT_DIFFERENCE
+
+
+def _stays(tile: F32, layout: Layout) -> bool:
+    """Whether the tile stands where it stood and shows the same scene."""
+    if layout.kind != "gallery":
+        return True
+    for k, other in enumerate(layout.tiles):
+        if overlap(tile, other) >= SAME_TILE_OVERLAP:
+            return not (k < len(layout.cuts) and layout.cuts[k])
+    return False
+
+
+def _is_in(track: _Track, tile: F32 | None) -> bool:
+    if tile is None or track.tile is None:
+        return tile is None and track.tile is None
+    return overlap(track.tile, tile) >= SAME_TILE_OVERLAP
+
+
+def _tile_of(face: Detection, layout: Layout) -> int:
+    """Index of the tile that holds the face, -1 if none does."""
+    if layout.kind != "gallery":
+        return -1
+    inside = (k for k, tile in enumerate(layout.tiles) if has_centre_in(face.box, tile))
+    return next(inside, -1)
+
+
+def _place(face: Detection) -> tuple[float, ...]:
+    return tuple(float(edge) for edge in (face.box[1], face.box[0], face.box[3], face.box[2]))
