@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from bot.api.problems import install_problem_handlers
-from bot.control import PipelineControl
 from bot.intake import Intake
 from bot.parts import Parts
 from bot.pipeline import CallPipeline

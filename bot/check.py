@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bot.settings import Settings
 from integrations.errors import IntegrationError
+from integrations.slack.messenger import Messenger
 from storage.errors import StorageError
 
 ZOOM_SCOPES = (
@@ -194,12 +195,12 @@ def _slack(settings: Settings) -> Iterator[Finding]:
     if not settings.slack.channel:
         yield Finding("Slack channel", "wrong", "set RAPPORT_SLACK__CHANNEL to a channel ID")
     for channel in sorted(channels - {""}):
-        yield _channel(lambda channel=channel: slack.check_channel(channel), channel)
+        yield _channel(slack, channel)
 
 
-def _channel(look: Callable[[], None], channel: str) -> Finding:
+def _channel(slack: Messenger, channel: str) -> Finding:
     try:
-        look()
+        slack.check_channel(channel)
     except IntegrationError as exc:
         return Finding("Slack channel", "wrong", f"{channel}: {exc}")
     return Finding("Slack channel", "ok", channel)

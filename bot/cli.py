@@ -6,10 +6,9 @@ Imports stand inside the commands: `rapport --help` must not wait for PyTorch.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -260,6 +259,37 @@ def db_status() -> None:
         raise _fail("The database schema is missing or old. Run `rapport db upgrade`.")
 
 
+@train_app.command("expression")
+def train_expression_command(
+    data: Annotated[
+        Path, typer.Option(help="FER2013 grids, a fer2013.csv, or a folder per expression.")
+    ],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for weights and model card.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Times through the data.")] = 50,
+    batch: Annotated[int, typer.Option(min=2, help="Faces per step.")] = 128,
+    device: Annotated[str, typer.Option(help='"auto", "cpu" or "cuda".')] = "auto",
+) -> None:
+    """Train the expression network. A run that was stopped goes on where it was."""
+    from rich.progress import Progress
+
+    from inference.errors import InferenceError
+    from inference.expression.train import TrainOptions, train_expression
+
+    options = TrainOptions(data=data, out=out_dir, epochs=epochs, batch=batch, device=device)
+    with Progress(console=err) as bar:
+        task = bar.add_task("Training", total=1.0)
+        try:
+            weights = train_expression(
+                options, lambda share, text: bar.update(task, completed=share, description=text)
+            )
+        except (InferenceError, ValueError, OSError) as exc:
+            raise _fail(str(exc)) from exc
+        except KeyboardInterrupt:
+            err.print("Stopped; the same command goes on where it was.")
+            raise typer.Exit(130) from None
+    out.print(f"Weights: {weights}")
+
+
 @evaluate_app.command("expression")
 def evaluate_expression_command(
     images: Annotated[Path, typer.Option(help="Folder with face crops.")],
@@ -279,7 +309,7 @@ def evaluate_expression_command(
         evaluation = evaluate_expression(images, labels, classifier)
     except InferenceError as exc:
         raise _fail(str(exc)) from exc
-    result = evaluation.to_json()
+    result: dict[str, Any] = evaluation.to_json()
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
         return
@@ -299,9 +329,3 @@ def evaluate_expression_command(
     for label, counts in zip(result["labels"], result["confusion"], strict=True):
         confusion.add_row(label, *(str(n) for n in counts))
     out.print(confusion)
-
-
-def quiet_native_logs() -> None:
-    """Keep MediaPipe's and TensorFlow's C++ log lines off the terminal; call before importing."""
-    os.environ.setdefault("GLOG_minloglevel", "3")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

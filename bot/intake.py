@@ -62,29 +62,25 @@ class Intake:
         with reading(self._engine) as session:
             row = inbox.get(session, row_id)
         try:
-            event = parse_event(row.raw_body)
-            match event.event:
-                case "recording.completed":
-                    outcome, call_id = self._recording(row, meeting_from_event(event))
-                case "recording.transcript_completed":
-                    outcome, call_id = self._transcript(row, meeting_from_event(event))
-                case _:
-                    outcome, call_id = (
-                        "answered" if event.event == URL_VALIDATION else "ignored",
-                        None,
-                    )
+            outcome, call_id = self._decide(row)
         except UnexpectedResponse as exc:
             outcome, call_id = f"not understood: {exc}", None
         with transaction(self._engine) as session:
             inbox.mark(session, row_id, outcome, call_id)
         log.info("webhook %d %s: %s", row_id, row.event, outcome)
 
+    def _decide(self, row: InboxRow) -> tuple[str, str | None]:
+        event = parse_event(row.raw_body)
+        if event.event == RECORDING_COMPLETED:
+            # A delivery that has a call already was put back into the inbox by a person.
+            return self._start(meeting_from_event(event), is_replay=row.call_id is not None)
+        if event.event == TRANSCRIPT_COMPLETED:
+            return self._transcript(row, meeting_from_event(event))
+        return "answered" if event.event == URL_VALIDATION else "ignored", None
+
     def start_known(self, meeting: Meeting) -> str:
         """Start a recording that Zoom listed but never announced; gives the outcome."""
         return self._start(meeting, is_replay=False)[0]
-
-    def _recording(self, row: InboxRow, meeting: Meeting) -> tuple[str, str]:
-        return self._start(meeting, is_replay=row.call_id is not None)
 
     def _start(self, meeting: Meeting, *, is_replay: bool) -> tuple[str, str]:
         with transaction(self._engine) as session:
@@ -165,6 +161,3 @@ def _length_s(meeting: Meeting) -> float | None:
         if segment.recording_end is not None
     ]
     return sum(spans) if spans else None
-
-
-__all__ = ["RECORDING_COMPLETED", "TRANSCRIPT_COMPLETED", "Intake"]

@@ -30,7 +30,7 @@ def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
         starts.append(total_s)
         if files.video is not None:
             paths.append(parts.files.resolve(files.video))
-            total_s += probe(paths[-1]).duration_s
+            total_s += probe(paths[-1]).duration_s or 0.0
     if not paths:
         raise NoVideoStream(
             "The recording has no video file. Switch on gallery view in Zoom's recording settings."
