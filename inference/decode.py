@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -133,7 +133,7 @@ class FrameReader:
         self.duration_s = 0.0
         """Length of the recording: as the container tells it, else up to the last packet."""
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Generator[Frame, None, None]:
         ready: _Ready = queue.Queue(self._options.queue_frames)
         ended = threading.Event()
         worker = threading.Thread(

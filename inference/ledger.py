@@ -94,7 +94,8 @@ class PictureLedger:
 
     def note_end(self, end_s: float) -> None:
         """Note the end of a packet of any stream."""
-        self._end_s = max(self._end_s, end_s)
+        if end_s <= self._latest * self._tick_s:
+            self._end_s = max(self._end_s, end_s)
 
     def count_error(self) -> None:
         """Note that the decoder refused a packet; which one, it does not tell when threaded."""
@@ -120,8 +121,8 @@ class PictureLedger:
 
     @property
     def duration_s(self) -> float:
-        """As the container states it; where it says nothing, up to the last packet's end."""
-        return self._nominal_s if self._nominal_s is not None else self._end_s
+        """As the container states it, or up to the last packet's end where that is later."""
+        return max(self._nominal_s or 0.0, self._end_s)
 
     @property
     def lost_share(self) -> float:

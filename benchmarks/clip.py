@@ -1,0 +1,116 @@
+"""The recording that the benchmarks read: a four-tile gallery with faces that move, made here.
+
+1280×720, 25 pictures a second, H.264 at a fixed bitrate, AAC sound; the faces are the public-domain
+portraits that matplotlib (Grace Hopper) and scikit-image (Eileen Collins) carry.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import matplotlib.cbook
+import numpy as np
+import PIL.Image
+import skimage.data
+
+from inference.types import U8
+
+WIDTH_PX, HEIGHT_PX, FPS = 1280, 720, 25
+BITS_PER_S = 1_500_000
+"""About what a Zoom recording in 720p has."""
+TILE_PX = (628, 353)
+_GROUND = 26
+_GAP_PX = 8
+_SOUND_HZ = 32_000
+_BEFORE_MOVE = (80, 45)
+"""How much further than its tile a portrait reaches, so that it can move: pixels across, down."""
+
+
+def make_clip(path: Path, seconds: float, *, b_frames: int = 0, keyframe_every_s: int = 10) -> Path:
+    """Encode the clip.
+
+    Args:
+        b_frames: 0 as encoders for live video do; 2 as encoders for files do, which lets a reader
+            leave pictures out.
+    """
+    portraits = _portraits()
+    noise = np.random.default_rng(1).integers(-3, 4, (8, HEIGHT_PX, WIDTH_PX, 3), dtype=np.int16)
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        video = container.add_stream("libx264", rate=FPS)
+        video.width, video.height, video.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        video.bit_rate, video.gop_size = BITS_PER_S, FPS * keyframe_every_s
+        video.codec_context.max_b_frames = b_frames
+        video.options = {
+            "preset": "veryfast",
+            "x264-params": f"bframes={b_frames}:vbv-maxrate=1500:vbv-bufsize=3000",
+        }
+        sound = container.add_stream("aac", rate=_SOUND_HZ, layout="mono")
+        for number in range(round(seconds * FPS)):
+            image = paint(number / FPS, portraits)
+            lively = np.clip(image + noise[number % len(noise)], 0, 255).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(lively, format="rgb24")
+            frame.pts = number
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        for start in range(0, round(seconds * _SOUND_HZ), 1024):
+            at = np.arange(start, start + 1024, dtype=np.float32) / _SOUND_HZ
+            tone = 0.1 * np.sin(2 * np.pi * 180 * at) * (np.sin(2 * np.pi * 0.7 * at) > 0)
+            part = av.AudioFrame.from_ndarray(tone.astype(np.float32)[None], "fltp", "mono")
+            part.sample_rate, part.pts = _SOUND_HZ, start
+            part.time_base = Fraction(1, _SOUND_HZ)
+            container.mux(sound.encode(part))
+        container.mux(sound.encode(None))
+    return path
+
+
+def repeat_clip(source: Path, path: Path, times: int) -> Path:
+    """Join a clip to itself without encoding it again: a long recording in seconds of work."""
+    with av.open(str(source)) as taken, av.open(str(path), "w") as written:
+        streams = {s.index: written.add_stream_from_template(s) for s in taken.streams}
+        length = Fraction(taken.duration, av.time_base)
+        for turn in range(times):
+            taken.seek(0)
+            for packet in taken.demux():
+                if packet.dts is None or packet.pts is None:
+                    continue
+                stream = taken.streams[packet.stream_index]
+                shift = int(turn * length / stream.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = streams[stream.index]
+                written.mux(packet)
+    return path
+
+
+def paint(t_s: float, portraits: list[U8] | None = None) -> U8:
+    """The picture at a time: four tiles, each with its own sway, zoom and light."""
+    image = np.full((HEIGHT_PX, WIDTH_PX, 3), _GROUND, np.uint8)
+    wide, high = TILE_PX
+    for place, portrait in enumerate(portraits or _portraits()):
+        phase = t_s * (0.9 + 0.23 * place) + place
+        zoom = 1 + 0.03 * np.sin(0.6 * phase)
+        shift = (
+            -_BEFORE_MOVE[0] / 2 + 22 * np.sin(phase),
+            -_BEFORE_MOVE[1] / 2 + 10 * np.sin(1.7 * phase),
+        )
+        matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), 4 * np.sin(0.8 * phase), zoom)
+        matrix[:, 2] += shift
+        tile = cv2.warpAffine(portrait, matrix, TILE_PX, borderMode=cv2.BORDER_REFLECT)
+        tile = cv2.convertScaleAbs(tile, alpha=1 + 0.08 * np.sin(0.37 * phase), beta=0)
+        x = _GAP_PX + place % 2 * (wide + _GAP_PX)
+        y = 3 + place // 2 * (high + _GAP_PX)
+        image[y : y + high, x : x + wide] = tile
+    return image
+
+
+def _portraits() -> list[U8]:
+    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
+        hopper = np.asarray(PIL.Image.open(file))
+    collins = skimage.data.astronaut()
+    wide, high = TILE_PX[0] + _BEFORE_MOVE[0], TILE_PX[1] + _BEFORE_MOVE[1]
+    # The upper part of each portrait, in the tile's shape, with the head whole.
+    cuts = (hopper[20 : 20 + 512 * high // wide], collins[: 512 * high // wide])
+    faces = [cv2.resize(cut, (wide, high), interpolation=cv2.INTER_AREA) for cut in cuts]
+    return [*faces, *(np.ascontiguousarray(face[:, ::-1]) for face in faces)]
