@@ -1,0 +1,72 @@
+"""Which failures are tried again, how often and after how long."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+import inference.errors
+import integrations.errors
+import storage.errors
+from bot.retry import LONGEST_WAIT_S, POLICIES, advice, wait_before_retry
+from inference.errors import NoVideoStream, UnreadableMedia
+from integrations.errors import AuthFailed, NoSpace, NotFound, RateLimited, Unavailable
+from storage.errors import DatabaseDown, Missing
+
+
+@pytest.mark.parametrize(
+    ("error", "waits_s"),
+    [
+        (Unavailable("x"), [2, 4, 8, 16, 32, 64]),
+        (AuthFailed("x"), [60, 180, 540, 1620, 3600, 3600, None]),
+        (NotFound("x"), [5, 30, 180, None]),
+        (DatabaseDown("x"), [1, 2, 4, 8]),
+        (RateLimited("x", 7.0), [7, 7, 7]),
+        (RateLimited("x", 1e9), [LONGEST_WAIT_S]),
+        (UnreadableMedia("x"), [None]),
+        (NoVideoStream("x"), [None]),
+        (Missing("x"), [None]),
+        (ValueError("x"), [None]),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_waits(error: Exception, waits_s: list[float | None]) -> None:
+    assert [wait_before_retry(error, attempt) for attempt in range(len(waits_s))] == waits_s
+
+
+def test_an_outage_of_a_working_day_is_survived() -> None:
+    waits = [POLICIES[Unavailable].wait_s(attempt) for attempt in range(30)]
+
+    assert sum(wait or 0 for wait in waits) > 8 * 3600
+    assert wait_before_retry(Unavailable("x"), 30) is None
+
+
+def _error_classes() -> list[type[Exception]]:
+    modules = (inference.errors, integrations.errors, storage.errors)
+    return [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Exception)
+    ]
+
+
+@pytest.mark.parametrize("kind", _error_classes(), ids=lambda kind: kind.__name__)
+def test_every_error_survives_the_round_trip_through_the_workflow_database(
+    kind: type[Exception],
+) -> None:
+    more = {RateLimited: (3.5,), NoSpace: (10, 5)}.get(kind, ())
+    error = kind("what failed", *more)
+
+    back = pickle.loads(pickle.dumps(error))
+
+    assert type(back) is kind
+    assert str(back) == "what failed"
+    assert back.args == error.args
+    assert vars(back) == vars(error)
+
+
+@pytest.mark.parametrize("kind", [AuthFailed, NotFound, Unavailable, UnreadableMedia])
+def test_every_failure_comes_with_what_to_do(kind: type[Exception]) -> None:
+    assert advice(kind("x")).endswith(".")

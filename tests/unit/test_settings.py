@@ -1,0 +1,77 @@
+"""README's settings table is what the code reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from bot.settings import Settings
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _fields(kind, f"{prefix}{name.upper()}__")
+        else:
+            yield prefix + name.upper(), field
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, SecretStr):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | dict):
+        import json
+
+        return f"`{json.dumps(value)}`" if value else ""
+    return f"`{value}`"
+
+
+def settings_table() -> str:
+    """The table as README must show it."""
+    rows = ["| setting | default | what it does |", "| --- | --- | --- |"]
+    for name, field in _fields(Settings, "RAPPORT_"):
+        default = _shown(field.default).replace("|", "\\|")
+        rows.append(f"| `{name}` | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def test_readme_lists_every_setting_with_its_default_and_meaning() -> None:
+    text = README.read_text()
+    found = re.search(r"<!-- settings -->\n(.*?)\n<!-- /settings -->", text, re.DOTALL)
+
+    assert found, "README has no settings table"
+    assert found.group(1) == settings_table(), "paste the output of settings_table() into README"
+
+
+def test_every_setting_says_what_it_does() -> None:
+    assert [name for name, field in _fields(Settings, "") if not field.description] == []
+
+
+def test_a_setting_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAPPORT_CALLS__TOPICS", '["("]')
+
+    with pytest.raises(ValidationError, match="is not a regular expression"):
+        Settings(_env_file=None)
+
+
+def test_a_postgres_address_is_taken_as_it_is_usually_written() -> None:
+    settings = Settings(_env_file=None, database_url="postgresql://me@localhost/db")
+
+    assert settings.resolved_database_url == "postgresql+psycopg://me@localhost/db"
+
+
+def test_by_default_everything_stays_below_the_data_folder(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, data_dir=tmp_path)
+
+    assert settings.resolved_database_url == f"sqlite:///{tmp_path / 'rapport.db'}"
