@@ -1,0 +1,177 @@
+"""Moments appear where something happened, and nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference.moments import MAX_MOMENTS, MAX_SILENCES, Scene, find_moments
+from inference.profiles import PROFILES
+from inference.score import build_series
+from inference.types import EXPRESSIONS, F32, Moment, Series, TranscriptLine
+
+INTERVAL_S = 0.5
+
+
+def mix(**shares: float) -> list[float]:
+    """Probabilities of one sample; what is left goes to the other expressions in equal parts."""
+    rest = (1 - sum(shares.values())) / (7 - len(shares))
+    return [shares.get(name, rest) for name in EXPRESSIONS]
+
+
+def course(*parts: tuple[float, list[float]], noise: float = 0.0, seed: int = 0) -> F32:
+    """Probabilities over time from (seconds, probabilities of a sample)."""
+    rows = np.concatenate([np.tile(probs, (round(s / INTERVAL_S), 1)) for s, probs in parts])
+    rows = np.abs(rows + noise * np.random.default_rng(seed).standard_normal(rows.shape))
+    return (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def series(probs: F32) -> Series:
+    engagement = PROFILES["sales"].engagement(probs)
+    return build_series(np.arange(len(probs)) * INTERVAL_S, engagement, engagement, probs)
+
+
+def moments(
+    people: dict[str, F32 | None],
+    talk: dict[str, list[tuple[float, float]]] | None = None,
+    lines: tuple[TranscriptLine, ...] = (),
+    duration_s: float | None = None,
+) -> tuple[Moment, ...]:
+    samples = max([len(probs) for probs in people.values() if probs is not None], default=0)
+    return find_moments(
+        Scene(
+            t_s=np.arange(samples) * INTERVAL_S,
+            interval_s=INTERVAL_S,
+            duration_s=samples * INTERVAL_S if duration_s is None else duration_s,
+            names=list(people),
+            series=[None if probs is None else series(probs) for probs in people.values()],
+            talk=[(talk or {}).get(name, []) for name in people],
+            lines=lines,
+        )
+    )
+
+
+NEUTRAL, HAPPY = mix(neutral=0.8), mix(happy=0.85)
+ANGRY, SAD = mix(angry=0.8), mix(sad=0.8)
+
+
+def test_a_face_that_never_changes_gives_no_moment() -> None:
+    assert moments({"Dana": course((600, NEUTRAL)), "Sam": course((600, HAPPY))}) == ()
+
+
+@pytest.mark.parametrize("kind", ["flat", "peaked", "flicker"])
+def test_noise_gives_no_moment(kind: str) -> None:
+    rng = np.random.default_rng(3)
+    n = 3 * 3600 * 2
+    for _ in range(3):
+        if kind == "flicker":  # neutral or happy at random in every sample
+            probs = np.array([NEUTRAL, HAPPY], np.float32)[rng.integers(0, 2, n)]
+        else:
+            probs = rng.dirichlet(np.full(7, 1.0 if kind == "flat" else 0.1), n).astype(np.float32)
+        assert moments({"Dana": probs}) == ()
+
+
+def test_a_smile_that_lasts_is_told_in_everyday_words() -> None:
+    probs = course((60, NEUTRAL), (20, HAPPY), (40, NEUTRAL), noise=0.03)
+    line = TranscriptLine(56, 59, "Sam", "We can do that for half the price.")
+    far = TranscriptLine(10, 14, "Sam", "Welcome.")
+    found = moments({"Dana": probs, "Sam": None}, {"Sam": [(50.0, 70.0)]}, lines=(far, line))
+    smile = next(moment for moment in found if moment.kind == "to_happy")
+    assert smile.reason == "Dana's expression moved from neutral to smiling while Sam spoke"
+    assert smile.participants == (0,)
+    assert smile.start_s == pytest.approx(55, abs=1)
+    assert smile.end_s == pytest.approx(70, abs=1)
+    assert smile.before is not None
+    assert smile.after is not None
+    assert smile.before < 0.5 < 0.8 < smile.after
+    assert smile.lines == (line,)
+    assert not any(moment.kind == "rise" for moment in found)  # the same event, told once
+
+
+def test_a_turn_to_angry_is_told_as_what_the_face_showed() -> None:
+    probs = course((60, NEUTRAL), (60, ANGRY), noise=0.03)
+    (shift,) = moments({"Dana": probs}, {"Dana": [(58.0, 66.0)]})
+    assert shift.kind == "to_angry"
+    assert shift.reason == "Dana's expression moved from neutral to angry-looking while speaking"
+
+
+def test_a_fall_names_both_levels_on_the_scale_of_the_pages() -> None:
+    probs = course((60, HAPPY), (60, SAD), noise=0.03)
+    (fall,) = moments({"Dana": probs})
+    assert fall.kind == "fall"
+    assert fall.before is not None
+    assert fall.after is not None
+    before, after = round(100 * fall.before), round(100 * fall.after)
+    assert fall.reason == f"Dana's engagement fell from {before} to {after}"
+    assert fall.strength == pytest.approx(fall.before - fall.after)
+    assert fall.start_s <= 60 <= fall.end_s
+
+
+def test_a_smile_shorter_than_a_moment_is_no_shift() -> None:
+    assert moments({"Dana": course((60, NEUTRAL), (2, HAPPY), (60, NEUTRAL), noise=0.03)}) == ()
+
+
+def test_everybody_turning_is_a_moment_of_the_call() -> None:
+    people: dict[str, F32 | None] = {
+        name: course((60, HAPPY), (60, SAD), noise=0.05, seed=i)
+        for i, name in enumerate(("Dana", "Sam", "Kim"))
+    }
+    found = moments(people)
+    assert any(m.reason.startswith("Engagement fell from") for m in found)
+    whole = next(m for m in found if m.reason.startswith("Engagement fell"))
+    assert whole.participants == (0, 1, 2)
+
+
+def test_somebody_joining_moves_nothing() -> None:
+    late = course((120, HAPPY), noise=0.03)
+    late[:120] = np.nan
+    assert moments({"Dana": course((120, SAD), noise=0.03), "Sam": late}) == ()
+
+
+def test_a_long_silence_between_turns_is_a_moment() -> None:
+    talk = {"Dana": [(5.0, 20.0), (80.0, 90.0)], "Sam": [(32.0, 50.0)]}
+    found = moments({"Dana": course((100, NEUTRAL)), "Sam": None, "Kim": None}, talk)
+    assert [(m.kind, m.start_s, m.end_s, m.participants) for m in found] == [
+        ("silence", 50, 80, (0, 1)),
+        ("silence", 20, 32, (0, 1)),
+    ]
+    assert found[1].reason == "Nobody spoke for 12 seconds"
+    assert found[0].before is None
+
+
+def test_without_turns_there_is_no_silence() -> None:
+    assert moments({"Dana": course((300, NEUTRAL))}) == ()
+
+
+def test_silences_do_not_crowd_out_the_rest() -> None:
+    talk = {"Dana": [(20.0 * i, 20.0 * i + 5) for i in range(20)]}
+    assert len(moments({"Dana": course((400, NEUTRAL))}, talk)) == MAX_SILENCES
+
+
+def test_people_who_are_not_scored_have_no_moment_of_their_own() -> None:
+    assert moments({"Dana": None, "Sam": course((120, NEUTRAL), noise=0.03)}) == ()
+
+
+def test_moments_are_few_sorted_short_and_do_not_overlap() -> None:
+    rng = np.random.default_rng(1)
+    people: dict[str, F32 | None] = {}
+    for i in range(8):
+        parts = [
+            (float(rng.integers(25, 70)), (NEUTRAL, HAPPY, SAD, ANGRY)[rng.integers(0, 4)])
+            for _ in range(12)
+        ]
+        probs = course(*parts, noise=0.04, seed=i)
+        people[f"Person {i}"] = probs[: 2 * 300]
+    found = moments(people)
+    assert len(found) == MAX_MOMENTS
+    assert [m.strength for m in found] == sorted((m.strength for m in found), reverse=True)
+    assert all(5 <= m.end_s - m.start_s <= 30 for m in found)
+    for i, first in enumerate(found):
+        for second in found[i + 1 :]:
+            if (first.kind, first.participants) == (second.kind, second.participants):
+                assert first.end_s <= second.start_s or second.end_s <= first.start_s
+
+
+def test_a_call_of_no_length_has_no_moment() -> None:
+    assert moments({}) == ()
+    assert moments({"Dana": course((1, NEUTRAL))}) == ()
