@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from bot.api.problems import install_problem_handlers
+from bot.api.routes import create_api
+from bot.control import PipelineControl
 from bot.intake import Intake
 from bot.parts import Parts
 from bot.pipeline import CallPipeline
@@ -19,5 +21,14 @@ def create_app(parts: Parts, pipeline: CallPipeline, intake: Intake) -> FastAPI:
         summary="Sales calls as evidence: scores with their uncertainty, moments, words.",
     )
     install_problem_handlers(app)
+    app.include_router(
+        create_api(
+            parts.engine,
+            parts.settings,
+            parts.files,
+            PipelineControl(parts, pipeline),
+            link_secret=parts.link_secret,
+        )
+    )
     app.include_router(create_webhook(parts.engine, parts.settings, intake))
     return app
