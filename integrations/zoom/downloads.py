@@ -204,14 +204,6 @@ class Downloader:
 
     def _receive(self, job: _Job, response: httpx.Response, offset: int) -> None:
         whole = _announced_bytes(response, offset)
-        if whole is not None:
-            if not is_size_right(job.file, whole):
-                job.part.unlink(missing_ok=True)
-                raise UnexpectedResponse(
-                    f"What Zoom gives as the {job.what} has {whole} bytes where "
-                    f"{job.file.size_bytes} were announced."
-                )
-            self._check_space(job, whole - offset)
         size, next_check = offset, offset + SPACE_CHECK_BYTES
         try:
             chunks = response.iter_bytes(CHUNK_BYTES)
@@ -219,6 +211,9 @@ class Downloader:
             # Judged before the part file is touched: a refusal must not cost what is there.
             if offset == 0 and head:
                 _check_head(job, head)
+            if whole is not None:
+                _check_size(job, whole)
+                self._check_space(job, whole - offset)
             with job.part.open("ab" if offset else "wb") as out:
                 for chunk in _then(head, chunks):
                     out.write(chunk)
@@ -293,6 +288,16 @@ def _check_head(job: _Job, head: bytes) -> None:
         raise _TokenRefused(f"an error message instead of the {job.what}")
     if verdict is Verdict.WRONG:
         raise UnexpectedResponse(f"What Zoom gives as the {job.what} does not begin as one.")
+
+
+def _check_size(job: _Job, whole_bytes: int) -> None:
+    if is_size_right(job.file, whole_bytes):
+        return
+    job.part.unlink(missing_ok=True)  # it belongs to another file
+    raise UnexpectedResponse(
+        f"What Zoom gives as the {job.what} has {whole_bytes} bytes where "
+        f"{job.file.size_bytes} were announced."
+    )
 
 
 def _complaint(file: RecordingFile, path: Path) -> str | None:
