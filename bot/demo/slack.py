@@ -14,9 +14,15 @@ from starlette.routing import Route
 
 from bot.demo.faults import Fault
 from bot.demo.server import StandIn
-from bot.demo.slack_workspace import Arguments, SlackError, SlackFile, SlackMessage, SlackWorkspace
+from bot.demo.slack_workspace import (
+    DEFAULT_CHANNEL,
+    Arguments,
+    SlackError,
+    SlackFile,
+    SlackMessage,
+    SlackWorkspace,
+)
 
-DEFAULT_CHANNEL = "C0RAPPORT"
 SCOPES = (
     "chat:write",
     "files:write",

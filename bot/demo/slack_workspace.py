@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.demo.slack_blocks import block_errors
 
+DEFAULT_CHANNEL = "C0RAPPORT"
 TEXT_CHARS = 40_000
 """Slack cuts a longer text."""
 

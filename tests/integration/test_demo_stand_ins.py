@@ -23,7 +23,8 @@ from starlette.routing import Route
 
 from bot.demo.meeting import DEMO_UUID, FileFixture, MeetingFixture, ParticipantFixture
 from bot.demo.server import LocalServer
-from bot.demo.slack import DEFAULT_CHANNEL, SlackStandIn
+from bot.demo.slack import SlackStandIn
+from bot.demo.slack_workspace import DEFAULT_CHANNEL
 from bot.demo.zoom import ZoomStandIn
 
 STARTED_AT = datetime(2026, 9, 10, 8, 0, 5, tzinfo=UTC)

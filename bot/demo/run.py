@@ -1,0 +1,261 @@
+"""`rapport demo`: one recording the whole way, against stand-ins for Zoom and Slack."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from bot.demo.meeting import FileFixture, MeetingFixture
+from bot.demo.process import DemoFailed, RapportProcess
+from bot.demo.recording import make_recording
+from bot.demo.slack import SlackStandIn
+from bot.demo.steps import StepBoard
+from bot.demo.zoom import ZoomStandIn
+from bot.report.message import Message, as_text
+from inference.decode import probe
+from inference.errors import InferenceError
+
+STEPS = ("fetch", "analyse", "store", "report", "notify", "clean up")
+POLL_S = 0.25
+INTERRUPTED = 130
+
+
+def run_demo(
+    *,
+    recording: Path | None,
+    timeline: Path | None,
+    transcript: Path | None,
+    data_dir: Path | None,
+    keep_serving: bool,
+    console: Console,
+) -> int:
+    """Put one call through Rapport and show what came of it; gives the exit status.
+
+    Args:
+        recording: a recording of the user's own; None makes one.
+        timeline: the recording's Zoom TIMELINE, if any.
+        transcript: the recording's transcript, if any.
+        data_dir: folder for everything; None makes a temporary one, which is kept.
+        keep_serving: go on serving until Ctrl-C when the report is there.
+        console: where to print.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="rapport-demo-")) if data_dir is None else data_dir
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    uuid = f"/{secrets.token_urlsafe(6)}//{secrets.token_urlsafe(4)}Demo=="
+    with _interrupted_by_sigterm(), ZoomStandIn() as zoom, SlackStandIn() as slack:
+        rapport = RapportProcess(folder, zoom, slack, _settings(recording, transcript))
+        try:
+            call_id = _one_call(rapport, zoom, uuid, recording, timeline, transcript, console)
+            _show_result(rapport, slack, call_id, console)
+            if not keep_serving:
+                _show_serve_line(rapport, console)
+                return 0
+            console.print(
+                f"\nRapport goes on serving at {rapport.url}; everything stands in {folder}. "
+                "Ctrl-C ends it.",
+                highlight=False,
+            )
+            while True:
+                rapport.check_alive()
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            console.print(f"\nStopped. Everything stays in {folder}.", highlight=False)
+            return INTERRUPTED
+        except (DemoFailed, InferenceError, OSError, httpx.HTTPError) as exc:
+            console.print(Text(f"The demo failed: {exc}", style="bold red"))
+            tail = rapport.log_tail()
+            if tail:
+                console.print(Panel(Text(tail), title=str(rapport.log_path), expand=False))
+            return 1
+        finally:
+            rapport.stop()
+
+
+def _settings(recording: Path | None, transcript: Path | None) -> dict[str, str]:
+    """What differs from the defaults: a recording of one's own is analysed whatever it is."""
+    if recording is None:
+        return {}
+    settings = {
+        "CALLS__INCLUDE_INTERNAL": "true",
+        "CALLS__MIN_DURATION_S": "0",
+        "CALLS__EXCLUDE_TOPICS": "[]",
+    }
+    if transcript is None:
+        settings["CALLS__TRANSCRIPT_WAIT_S"] = "0"
+    return settings
+
+
+def _one_call(
+    rapport: RapportProcess,
+    zoom: ZoomStandIn,
+    uuid: str,
+    recording: Path | None,
+    timeline: Path | None,
+    transcript: Path | None,
+    console: Console,
+) -> str:
+    """Take the call the whole way, showing each step; gives its id."""
+    with StepBoard(console, ("recording", "start", "webhook", *STEPS)) as board:
+        board.start("start", "Rapport, SQLite in " + str(rapport.data_dir))
+        rapport.add_key(f"demo-{secrets.token_hex(3)}")
+        rapport.start()
+        board.start("recording", "making a sales call" if recording is None else str(recording))
+        if recording is None:
+            made = make_recording(
+                rapport.data_dir / "recording",
+                on_progress=lambda share: board.update("recording", share),
+            )
+            meeting = made.meeting(uuid)
+        else:
+            meeting = _own_meeting(uuid, recording, timeline, transcript)
+        zoom.add_meeting(meeting)
+        board.finish("recording", f"{meeting.duration_s:.0f} s, “{meeting.topic}”")
+        rapport.wait_until_ready()
+        board.finish("start", rapport.url)
+        board.start("webhook", "URL validation")
+        target = f"{rapport.url}/webhooks/zoom"
+        if not zoom.validate(target):
+            raise DemoFailed("Rapport did not answer Zoom's URL validation.")
+        answer = zoom.send(target, uuid)
+        if answer.status_code != 204:
+            raise DemoFailed(f"Rapport answered {answer.status_code} to the webhook, not 204.")
+        board.finish("webhook", "validated, signed, accepted")
+        return _follow(rapport, uuid, board)
+
+
+def _follow(rapport: RapportProcess, uuid: str, board: StepBoard) -> str:
+    """Show the workflow's steps until it is done; gives the call's id."""
+    call_id = None
+    with httpx.Client(timeout=10.0, trust_env=False) as client:
+        while True:
+            if call_id is None:
+                listed = rapport.get(client, "/calls") or {"items": []}
+                found = [call["id"] for call in listed["items"] if call["zoom_uuid"] == uuid]
+                call_id = found[0] if found else None
+            state = None if call_id is None else rapport.get(client, f"/workflows/{call_id}.1")
+            if call_id is not None and state is not None and _show_state(state, board):
+                return str(call_id)
+            time.sleep(POLL_S)
+
+
+def _show_state(state: dict[str, Any], board: StepBoard) -> bool:
+    """Bring the board up to what the workflow says; True when it is done.
+
+    Raises:
+        DemoFailed: the workflow failed, or left the call out.
+    """
+    status, step = state["status"], state.get("step")
+    if status in ("failed", "skipped"):
+        raise DemoFailed(f"The call was {status}: {state.get('error') or state.get('detail')}")
+    if status == "done":
+        for name in STEPS:
+            board.finish(name)
+        return True
+    if step in STEPS:
+        for name in STEPS[: STEPS.index(step)]:
+            board.finish(name)
+        board.start(step, state.get("detail") or "")
+        board.update(step, state.get("progress") or 0.0)
+    return False
+
+
+def _own_meeting(
+    uuid: str, recording: Path, timeline: Path | None, transcript: Path | None
+) -> MeetingFixture:
+    """A meeting around a recording of the user's own.
+
+    Raises:
+        DemoFailed: a file is not there.
+        InferenceError: the recording cannot be read.
+    """
+    given = [(recording, "MP4"), (timeline, "TIMELINE"), (transcript, "TRANSCRIPT")]
+    for path, _ in given:
+        if path is not None and not path.is_file():
+            raise DemoFailed(f"There is no file {path}.")
+    # A file that does not tell its length is taken for a long one, so that no rule leaves it out.
+    duration_s = probe(recording).duration_s or 3600.0
+    return MeetingFixture(
+        uuid=uuid,
+        topic=recording.stem,
+        host_email="host@example.com",
+        started_at=datetime.now(UTC) - timedelta(seconds=duration_s),
+        duration_s=duration_s,
+        timezone="UTC",
+        files=[FileFixture(path.resolve(), kind) for path, kind in given if path is not None],
+    )
+
+
+def _show_result(
+    rapport: RapportProcess, slack: SlackStandIn, call_id: str, console: Console
+) -> None:
+    """Print the Slack message, where the PDF is, and what to try next.
+
+    Raises:
+        DemoFailed: nothing was posted.
+    """
+    posts = [message for message in slack.messages if not message.is_reply]
+    if not posts or not slack.files:
+        raise DemoFailed("The call is done, but Slack did not get its message and PDF.")
+    text = as_text(Message(posts[-1].text, posts[-1].blocks))
+    channel = slack.workspace.channels[posts[-1].channel]
+    console.print(Panel(Text(text.rstrip()), title=f"Slack: #{channel}", expand=False))
+    posted = slack.files[-1]
+    copy = rapport.data_dir / "slack" / Path(posted.name).name
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_bytes(posted.content)
+    stored = rapport.data_dir / "calls" / call_id / "report.pdf"
+    _print_line(console, f"Report (PDF): {stored if stored.exists() else copy}")
+    _print_line(console, f"As posted:    {copy}")
+    _print_line(console, "\nTry:")
+    header = f'-H "Authorization: Bearer {rapport.key}"'
+    call_url = f"{rapport.url}/api/v1/calls/{call_id}"
+    _print_line(console, f"  curl {header} {rapport.url}/api/v1/calls")
+    _print_line(console, f"  curl {header} {call_url}/moments")
+    _print_line(console, f"  curl {header} {call_url}/report.pdf -o report.pdf")
+
+
+def _show_serve_line(rapport: RapportProcess, console: Console) -> None:
+    command = Path(sys.executable).with_name("rapport")
+    program = str(command) if command.exists() else f"{sys.executable} -m bot"
+    folder = shlex.quote(str(rapport.data_dir))
+    _print_line(console, "\nThese work while Rapport serves the same folder:")
+    _print_line(console, f"  RAPPORT_DATA_DIR={folder} {program} serve --port {rapport.port}")
+
+
+def _print_line(console: Console, line: str) -> None:
+    """Print a line whole, so that a command or path can be copied from it."""
+    console.print(Text(line), soft_wrap=True)
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the demo as Ctrl-C does, so that no process stays behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
