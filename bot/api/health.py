@@ -1,0 +1,65 @@
+"""`/healthz` and `/readyz`, for load balancers and container engines: no key, no names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Response
+from sqlalchemy import Engine
+
+from bot.api.models import Health, Readiness
+from bot.api.problems import problem_response
+from bot.settings import Settings
+from inference.expression.classifier import SHIPPED_WEIGHTS
+from storage.engine import ping
+from storage.errors import StorageError
+from storage.files import MediaFiles
+
+
+def create_health(engine: Engine, settings: Settings, files: MediaFiles) -> APIRouter:
+    """Give the two routes."""
+    router = APIRouter(tags=["health"])
+
+    def database() -> str | None:
+        try:
+            ping(engine)
+        except StorageError as exc:
+            return str(exc)
+        return None
+
+    def disk() -> str | None:
+        free = files.free_bytes()
+        if free >= settings.zoom.disk_reserve_bytes:
+            return None
+        return f"{free / 1e9:.1f} GB are free, less than the reserve that downloads must leave."
+
+    def weights() -> str | None:
+        if (settings.analysis.weights or SHIPPED_WEIGHTS).is_file():
+            return None
+        return "The expression weights are missing: install Rapport again."
+
+    checks: dict[str, Callable[[], str | None]] = {
+        "database": database,
+        "disk": disk,
+        "weights": weights,
+    }
+
+    @router.get("/healthz", summary="Does the process answer?")
+    def healthz() -> Health:
+        return Health()
+
+    @router.get(
+        "/readyz",
+        summary="Can it do its work: database, disk, weights?",
+        response_model=Readiness,
+        responses={503: {"description": "A check fails; `checks` says which and why."}},
+    )
+    def readyz() -> Readiness | Response:
+        found = {name: check() for name, check in checks.items()}
+        failed = {name: reason for name, reason in found.items() if reason is not None}
+        told = {name: reason or "ok" for name, reason in found.items()}
+        if failed:
+            return problem_response(503, f"Not ready: {', '.join(failed)}.", checks=told)
+        return Readiness(status="ready", checks=told)
+
+    return router

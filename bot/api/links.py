@@ -1,0 +1,73 @@
+"""Links that open one call for a limited time, for people who have no API key."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import jwt
+
+from bot.settings import Settings
+
+AUDIENCE = "rapport:call"
+ALGORITHM = "HS256"
+
+
+class LinkInvalid(Exception):
+    """The token was not made by this service."""
+
+
+class LinkExpired(LinkInvalid):
+    """The token was made by this service, for a time that is over."""
+
+
+def sign_link(call_id: str, secret: str, days: int, now: datetime | None = None) -> str:
+    """Give a token for one call, good for the given days and until the end of the last one (UTC).
+
+    All tokens of a day are the same, so that a repeated message is seen to be the same message.
+    """
+    last = (now or datetime.now(UTC)).astimezone(UTC) + timedelta(days=days + 1)
+    expires_at = last.replace(hour=0, minute=0, second=0, microsecond=0)
+    claims = {"aud": AUDIENCE, "sub": call_id, "exp": expires_at}
+    return jwt.encode(claims, _key(secret), algorithm=ALGORITHM)
+
+
+def read_link(token: str, secret: str) -> str:
+    """Give the id of the call that a token opens.
+
+    Raises:
+        LinkExpired: its time is over.
+        LinkInvalid: it is not one of ours.
+    """
+    try:
+        claims = jwt.decode(
+            token,
+            _key(secret),
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            options={"require": ["exp", "sub", "aud"]},
+        )
+    except jwt.ExpiredSignatureError as exc:
+        raise LinkExpired("This link has expired.") from exc
+    except (jwt.InvalidTokenError, ValueError) as exc:
+        raise LinkInvalid("This link is not valid.") from exc
+    return str(claims["sub"])
+
+
+def page_link(settings: Settings, secret: str, call_id: str) -> str | None:
+    """Give the address of a call's page; None where the service has no public address."""
+    if not settings.public_url:
+        return None
+    token = sign_link(call_id, secret, settings.link_days)
+    return f"{settings.public_url.rstrip('/')}/c/{token}"
+
+
+def report_link(settings: Settings, secret: str, call_id: str) -> str | None:
+    """Give the address of a call's PDF; None where the service has no public address."""
+    page = page_link(settings, secret, call_id)
+    return f"{page}/report.pdf" if page else None
+
+
+def _key(secret: str) -> bytes:
+    # Always 256 bits, however long the secret is, and of no use for anything else it may sign.
+    return hashlib.sha256(f"{AUDIENCE}\n{secret}".encode()).digest()

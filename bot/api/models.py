@@ -1,0 +1,260 @@
+"""What the REST API answers. Engagement is 0–1, times into the call are seconds, null is unseen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PERSON_EXAMPLE: dict[str, Any] = {
+    "index": 1, "name": "Jonas Brandt", "side": "prospect", "is_host": False, "is_named": True,
+    "is_scored": True, "engagement": 0.58, "interval": [0.53, 0.63], "attention": 0.81,
+    "coverage": 0.94, "face_s": 1743.5, "talk_s": 912.0, "talk_share": 0.47,
+    "expressions": {"happy": 0.21, "neutral": 0.66, "sad": 0.13},
+}  # fmt: skip
+CALL_EXAMPLE: dict[str, Any] = {
+    "id": "k3v7qzv2m4x5ab6c", "zoom_uuid": "abc/def+gh==", "topic": "Offer walk-through",
+    "host_email": "dana@example.com", "host_name": "Dana Weiss",
+    "started_at": "2026-03-04T09:30:00Z", "timezone": "Europe/Berlin", "duration_s": 1860.0,
+    "status": "done", "skipped_reason": None, "failure": None, "engagement": 0.61,
+    "interval": [0.57, 0.65], "coverage": 0.92, "workflow_id": "k3v7qzv2m4x5ab6c.1",
+    "participants": [PERSON_EXAMPLE],
+}  # fmt: skip
+
+
+class Person(BaseModel):
+    """A participant and the figures that are compared."""
+
+    index: int = Field(description="Names the person within the call's other answers.")
+    name: str
+    side: str = Field(description='"rep" (own side), "prospect" or "unknown".')
+    is_host: bool
+    is_named: bool = Field(description='False for "Person 1": nothing certain names the face.')
+    is_scored: bool = Field(description="False when a setting leaves this person unscored.")
+    engagement: float | None
+    interval: tuple[float, float] | None = Field(description="95 % interval of the engagement.")
+    attention: float | None
+    coverage: float = Field(description="Share of the person's time in which the face was seen.")
+    face_s: float
+    talk_s: float
+    talk_share: float
+    expressions: dict[str, float] = Field(description="Mean probability of each expression.")
+
+    model_config = ConfigDict(json_schema_extra={"examples": [PERSON_EXAMPLE]})
+
+
+class PersonFigures(Person):
+    """A participant with every figure of docs/scoring.md."""
+
+    first_seen_s: float
+    last_seen_s: float
+    name_confidence: float
+    figures: dict[str, Any] | None = Field(
+        description="All figures with their intervals, as docs/scoring.md names them."
+    )
+
+
+class CallFields(BaseModel):
+    """What every answer about a call holds."""
+
+    id: str
+    zoom_uuid: str
+    topic: str
+    host_email: str
+    host_name: str | None
+    started_at: datetime
+    timezone: str | None = Field(description="The meeting's zone, an IANA name.")
+    duration_s: float
+    status: str = Field(
+        description='"queued", "running", "waiting" (for a transcript), "done", "failed" or '
+        '"skipped".'
+    )
+    skipped_reason: str | None
+    failure: str | None
+    engagement: float | None
+    interval: tuple[float, float] | None = Field(description="95 % interval of the engagement.")
+    coverage: float | None
+    workflow_id: str | None = Field(description="The current run, for GET /workflows/{id}.")
+
+
+class Call(CallFields):
+    """A call as lists show it."""
+
+    participants: list[Person]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [CALL_EXAMPLE]})
+
+
+class CallFigures(CallFields):
+    """A call with every figure of docs/scoring.md."""
+
+    participants: list[PersonFigures]
+    has_transcript: bool
+    has_report: bool
+    profile: str | None
+    scoring_version: int | None
+    model: str | None
+    quality: dict[str, Any] | None = Field(description="What the pictures allowed.")
+    figures: dict[str, Any] | None = Field(
+        description="The call's figures with their intervals, as docs/scoring.md names them."
+    )
+    created_at: datetime
+    updated_at: datetime
+
+
+class CallPage(BaseModel):
+    """Some calls, latest first."""
+
+    items: list[Call]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+
+
+class PersonStep(BaseModel):
+    """One person's means over one step of the timeline."""
+
+    participant: int
+    engagement: float | None
+    attention: float | None
+    expression: str | None = Field(description="The likeliest expression.")
+    coverage: float | None = Field(None, description="Only at 10 s and coarser.")
+    talk_s: float | None = Field(None, description="Only at 10 s and coarser.")
+
+
+class TimelineStep(BaseModel):
+    """The call's means over one step, and who spoke in it."""
+
+    start_s: float
+    end_s: float
+    engagement: float | None
+    attention: float | None
+    speakers: list[str]
+    people: list[PersonStep]
+
+
+class Timeline(BaseModel):
+    """The course of a call."""
+
+    call_id: str
+    resolution_s: float
+    items: list[TimelineStep]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "call_id": "k3v7qzv2m4x5ab6c",
+                    "resolution_s": 10.0,
+                    "items": [
+                        {
+                            "start_s": 0.0,
+                            "end_s": 10.0,
+                            "engagement": 0.55,
+                            "attention": 0.9,
+                            "speakers": ["Dana Weiss"],
+                            "people": [
+                                {
+                                    "participant": 1,
+                                    "engagement": 0.55,
+                                    "attention": 0.9,
+                                    "expression": "neutral",
+                                    "coverage": 1.0,
+                                    "talk_s": 0.0,
+                                }
+                            ],
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+
+class Line(BaseModel):
+    """One cue of the transcript."""
+
+    start_s: float
+    end_s: float
+    speaker: str | None
+    text: str
+
+
+class Moment(BaseModel):
+    """A span worth watching."""
+
+    start_s: float
+    end_s: float
+    kind: str = Field(description='"rise", "fall", "to_happy", "to_angry" or "silence".')
+    participants: list[int]
+    names: list[str]
+    reason: str
+    before: float | None
+    after: float | None
+    strength: float
+    lines: list[Line]
+
+
+class Moments(BaseModel):
+    """The moments of a call, strongest first."""
+
+    call_id: str
+    items: list[Moment]
+
+
+class Transcript(BaseModel):
+    """The words of a call by time; empty where there is no transcript."""
+
+    call_id: str
+    has_transcript: bool
+    items: list[Line]
+
+
+class Workflow(BaseModel):
+    """Where one run of a call stands."""
+
+    id: str
+    call_id: str
+    run: int
+    status: str
+    step: str | None = Field(description='"fetch", "analyse", "store", "report", "notify", …')
+    progress: float | None = Field(description="Share of the step that is done, 0–1.")
+    detail: str
+    error: str | None
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "k3v7qzv2m4x5ab6c.1",
+                    "call_id": "k3v7qzv2m4x5ab6c",
+                    "run": 1,
+                    "status": "running",
+                    "step": "analyse",
+                    "progress": 0.42,
+                    "detail": "12:40 of 31:00",
+                    "error": None,
+                }
+            ]
+        },
+    )
+
+
+class Started(BaseModel):
+    """The run that was started or joined."""
+
+    workflow_id: str
+    call_id: str
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: str = "ok"
+
+
+class Readiness(BaseModel):
+    """Whether the service can do its work: each check, and why where one fails."""
+
+    status: str
+    checks: dict[str, str]

@@ -1,0 +1,87 @@
+"""`/c/{token}`: one call for whoever holds a signed link, to read and nothing else."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse, HTMLResponse
+from sqlalchemy import Engine
+
+from bot.api.links import LinkExpired, LinkInvalid, read_link
+from bot.api.page import STYLE_DIGEST, CallPage, message_page, render_page
+from storage import calls
+from storage.engine import reading
+from storage.errors import DatabaseDown, Missing
+from storage.files import MediaFiles
+
+HEADERS = {
+    "Cache-Control": "private, no-store",
+    # The address is the key: it must not travel on in a Referer or into a search engine.
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
+}
+PAGE_HEADERS = {
+    **HEADERS,
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+}
+
+
+def create_pages(engine: Engine, files: MediaFiles, secret: str) -> APIRouter:
+    """Give the page and the PDF behind signed links."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/c/{token}")
+    def page(token: str) -> Response:
+        try:
+            call_id = read_link(token, secret)
+            with reading(engine) as session:
+                content = CallPage(
+                    call=calls.get_call(session, call_id),
+                    people=calls.get_participants(session, call_id),
+                    moments=calls.get_moments(session, call_id),
+                    windows=calls.get_windows(session, call_id),
+                    turns=calls.get_turns(session, call_id),
+                    report_url=f"{token}/report.pdf",
+                )
+        except (LinkInvalid, Missing, DatabaseDown) as exc:
+            return _refusal(exc)
+        return HTMLResponse(render_page(content), headers=PAGE_HEADERS)
+
+    @router.get("/c/{token}/report.pdf")
+    def report(token: str) -> Response:
+        try:
+            call_id = read_link(token, secret)
+            with reading(engine) as session:
+                call = calls.get_call(session, call_id)
+            path = files.resolve(call.report_path) if call.report_path else None
+            if path is None or not path.is_file():
+                raise Missing("no report")
+        except (LinkInvalid, Missing, DatabaseDown) as exc:
+            return _refusal(exc)
+        return FileResponse(
+            path,
+            media_type="application/pdf",
+            filename=f"call-{call_id}.pdf",
+            content_disposition_type="inline",
+            headers=HEADERS,
+        )
+
+    return router
+
+
+def _refusal(error: LinkInvalid | Missing | DatabaseDown) -> HTMLResponse:
+    match error:
+        case LinkExpired():
+            status, title = 410, "This link has expired"
+            text = "Links open a call for a limited time. Ask for a new one where you got this one."
+        case DatabaseDown():
+            status, title = 503, "Not available right now"
+            text = "The call cannot be read at the moment. Please try again in a minute."
+        case Missing():
+            status, title = 404, "Nothing here any more"
+            text = "The call was deleted, or its report is not made yet."
+        case _:
+            status, title = 404, "This link does not work"
+            text = "It may have been cut off when it was copied. Open it again from the message."
+    return HTMLResponse(message_page(title, text), status_code=status, headers=PAGE_HEADERS)

@@ -1,0 +1,289 @@
+"""The REST API under /api/v1, with health checks and the signed pages beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import FileResponse
+from sqlalchemy import Engine
+
+from bot.api import models
+from bot.api.auth import require_key
+from bot.api.health import create_health
+from bot.api.pages import create_pages
+from bot.api.problems import MEDIA_TYPE, Problem
+from bot.api.timeline import WINDOW_S, coarse_timeline, fine_timeline
+from bot.api.views import call_figures, call_view, line_view, moment_view
+from bot.api.workflows import Gone, WorkflowControl
+from bot.call_view import load_analysis
+from bot.settings import Settings
+from inference.timeline import series_at
+from integrations.errors import IntegrationError
+from storage import calls
+from storage.engine import reading, transaction
+from storage.errors import BadCursor, DatabaseDown, Missing, StorageError
+from storage.files import MediaFiles
+from storage.tables import Call
+
+MOST_STEPS = 200_000
+"""Steps times people in one timeline: some tens of megabytes of JSON."""
+
+PRIVATE = {"Cache-Control": "private, no-store"}
+
+
+def problem(description: str) -> dict[str, Any]:
+    """Describe an error answer for OpenAPI."""
+    schema = {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+        },
+    }
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+COMMON: dict[int | str, dict[str, Any]] = {
+    401: problem("No valid API key."),
+    422: problem("A parameter is not what it should be; `errors` lists which and why."),
+    503: problem("The database does not answer; try again after `Retry-After`."),
+}
+NO_CALL: dict[int | str, dict[str, Any]] = {404: problem("There is no such call, or no such part.")}
+
+
+def create_api(
+    engine: Engine,
+    settings: Settings,
+    files: MediaFiles,
+    workflows: WorkflowControl,
+    *,
+    link_secret: str | None = None,
+) -> APIRouter:
+    """Give every route of the API. Without a secret for links, the signed pages are left out."""
+    router = APIRouter()
+    router.include_router(create_health(engine, settings, files))
+    api = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key(engine))], responses=COMMON)
+    _add_calls(api, engine)
+    _add_parts(api, engine, settings, files)
+    _add_workflows(api, engine, files, workflows)
+    router.include_router(api)
+    if link_secret is not None:
+        router.include_router(create_pages(engine, files, link_secret))
+    return router
+
+
+def _add_calls(api: APIRouter, engine: Engine) -> None:
+    @api.get(
+        "/calls",
+        tags=["calls"],
+        summary="Find calls, latest first",
+        responses={400: problem("The cursor is not one that this service gave.")},
+    )
+    def find_calls(
+        from_: Annotated[
+            datetime | None,
+            Query(alias="from", description="Started then or later; UTC where it has no zone."),
+        ] = None,
+        to: Annotated[datetime | None, Query(description="Started before then.")] = None,
+        host: Annotated[
+            str | None,
+            Query(min_length=1, max_length=200, description="E-mail, or part of name or e-mail."),
+        ] = None,
+        participant: Annotated[
+            str | None, Query(min_length=1, max_length=200, description="Part of a name.")
+        ] = None,
+        text: Annotated[
+            str | None, Query(min_length=1, max_length=200, description="Part of the topic.")
+        ] = None,
+        min_engagement: Annotated[float | None, Query(ge=0, le=1)] = None,
+        max_engagement: Annotated[float | None, Query(ge=0, le=1)] = None,
+        status: Annotated[
+            Literal["queued", "running", "waiting", "done", "failed", "skipped"] | None, Query()
+        ] = None,
+        cursor: Annotated[
+            str | None, Query(max_length=200, description="`next_cursor` of the page before.")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> models.CallPage:
+        wanted = calls.CallFilter(
+            from_=_aware(from_),
+            to=_aware(to),
+            host=host,
+            participant=participant,
+            text=text,
+            min_engagement=min_engagement,
+            max_engagement=max_engagement,
+            status=status,
+        )
+        try:
+            with reading(engine) as session:
+                page = calls.find_calls(session, wanted, cursor, limit)
+                people = calls.get_people_of(session, [call.id for call in page.items])
+        except BadCursor as exc:
+            raise Problem(400, str(exc)) from exc
+        return models.CallPage(
+            items=[call_view(call, people[call.id]) for call in page.items],
+            next_cursor=page.next_cursor,
+        )
+
+    @api.get(
+        "/calls/{call_id}", tags=["calls"], summary="One call, every figure", responses=NO_CALL
+    )
+    def get_call(call_id: str) -> models.CallFigures:
+        with reading(engine) as session:
+            call = calls.get_call(session, call_id)
+            return call_figures(call, calls.get_participants(session, call_id))
+
+
+def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaFiles) -> None:
+    @api.get(
+        "/calls/{call_id}/timeline",
+        tags=["calls"],
+        summary="The course of a call",
+        description="From 10 s on, steps are multiples of 10 s; finer ones are computed from the "
+        "full-resolution series.",
+        responses=NO_CALL,
+    )
+    def get_timeline(
+        call_id: str,
+        resolution: Annotated[
+            float, Query(ge=0.5, le=3600, description="Seconds per step.")
+        ] = WINDOW_S,
+    ) -> models.Timeline:
+        with reading(engine) as session:
+            call = calls.get_call(session, call_id)
+            if resolution >= WINDOW_S:
+                resolution = int(resolution // WINDOW_S) * WINDOW_S
+                items = coarse_timeline(
+                    calls.get_windows(session, call_id),
+                    calls.get_turns(session, call_id),
+                    int(resolution),
+                )
+                return models.Timeline(call_id=call_id, resolution_s=resolution, items=items)
+            people = len(calls.get_participants(session, call_id))
+        if call.duration_ms / 1000 / resolution * max(people, 1) > MOST_STEPS:
+            raise Problem(422, "That is too much for one answer: ask for a coarser resolution.")
+        return models.Timeline(
+            call_id=call_id,
+            resolution_s=resolution,
+            items=_fine(files, settings, call, resolution),
+        )
+
+    @api.get(
+        "/calls/{call_id}/moments",
+        tags=["calls"],
+        summary="Moments worth watching, strongest first",
+        responses=NO_CALL,
+    )
+    def get_moments(call_id: str) -> models.Moments:
+        with reading(engine) as session:
+            calls.get_call(session, call_id)
+            names = {p.position: p.name for p in calls.get_participants(session, call_id)}
+            moments = calls.get_moments(session, call_id)
+        items = [moment_view(moment, names) for moment in moments]
+        return models.Moments(call_id=call_id, items=items)
+
+    @api.get(
+        "/calls/{call_id}/transcript", tags=["calls"], summary="What was said", responses=NO_CALL
+    )
+    def get_transcript(call_id: str) -> models.Transcript:
+        with reading(engine) as session:
+            call = calls.get_call(session, call_id)
+            lines = calls.get_transcript(session, call_id)
+        return models.Transcript(
+            call_id=call_id,
+            has_transcript=call.has_transcript,
+            items=[line_view(line) for line in lines],
+        )
+
+    @api.get(
+        "/calls/{call_id}/report.pdf",
+        tags=["calls"],
+        summary="The report",
+        response_class=FileResponse,
+        responses={
+            200: {"content": {"application/pdf": {}}, "description": "The report as PDF."},
+            **NO_CALL,
+        },
+    )
+    def get_report(call_id: str) -> FileResponse:
+        with reading(engine) as session:
+            call = calls.get_call(session, call_id)
+        path = files.resolve(call.report_path) if call.report_path else None
+        if path is None or not path.is_file():
+            raise Problem(404, "This call has no report yet; its status says why.")
+        return FileResponse(
+            path, media_type="application/pdf", filename=f"call-{call_id}.pdf", headers=PRIVATE
+        )
+
+
+def _add_workflows(
+    api: APIRouter, engine: Engine, files: MediaFiles, workflows: WorkflowControl
+) -> None:
+    @api.get(
+        "/workflows/{workflow_id}",
+        tags=["workflows"],
+        summary="Where a run stands: step and progress",
+        responses={404: problem("There is no such run.")},
+    )
+    def get_workflow(workflow_id: str) -> models.Workflow:
+        found = workflows.status(workflow_id)
+        if found is None:
+            raise Problem(404, "There is no such run; a call's `workflow_id` names its own.")
+        return models.Workflow.model_validate(found)
+
+    @api.post(
+        "/calls/{call_id}/reanalyze",
+        tags=["workflows"],
+        status_code=202,
+        summary="Fetch the recording from Zoom and analyse it again",
+        responses={**NO_CALL, 409: problem("Zoom no longer has the recording.")},
+    )
+    def reanalyze(call_id: str, response: Response) -> models.Started:
+        with reading(engine) as session:
+            calls.get_call(session, call_id)
+        try:
+            workflow_id = workflows.reanalyze(call_id)
+        except Gone as exc:
+            raise Problem(409, str(exc) or "Zoom no longer has the recording.") from exc
+        except IntegrationError as exc:
+            raise Problem(503, str(exc), {"Retry-After": "60"}) from exc
+        response.headers["Location"] = f"/api/v1/workflows/{workflow_id}"
+        return models.Started(workflow_id=workflow_id, call_id=call_id)
+
+    @api.delete(
+        "/calls/{call_id}",
+        tags=["calls"],
+        status_code=204,
+        summary="Delete a call: rows, recording, series and report",
+        responses=NO_CALL,
+    )
+    def delete_call(call_id: str) -> None:
+        with reading(engine) as session:
+            calls.get_call(session, call_id)
+        workflows.cancel(call_id)
+        # Files first: if the process dies here, the call is still listed and can be deleted again.
+        files.delete_call(call_id)
+        with transaction(engine) as session:
+            calls.delete_call(session, call_id)
+        files.delete_call(call_id)  # what a step that was just ending wrote meanwhile
+
+
+def _fine(
+    files: MediaFiles, settings: Settings, call: Call, resolution_s: float
+) -> list[models.TimelineStep]:
+    try:
+        return fine_timeline(series_at(load_analysis(files, settings, call), resolution_s))
+    except (Missing, DatabaseDown):
+        raise
+    except StorageError as exc:
+        raise Problem(500, str(exc)) from exc
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

@@ -1,0 +1,123 @@
+"""Stored rows as the API's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bot.api import models
+from storage import tables
+
+
+def call_view(call: tables.Call, people: Sequence[tables.Participant]) -> models.Call:
+    """A call as lists show it."""
+    return models.Call(**_call(call), participants=[person_view(person) for person in people])
+
+
+def call_figures(call: tables.Call, people: Sequence[tables.Participant]) -> models.CallFigures:
+    """A call with everything that is known of it."""
+    return models.CallFigures(
+        **_call(call),
+        participants=[_person_figures(person) for person in people],
+        has_transcript=call.has_transcript,
+        has_report=call.report_path is not None,
+        profile=call.profile,
+        scoring_version=call.scoring_version,
+        model=call.model,
+        quality=call.quality,
+        figures=call.score,
+        created_at=call.created_at,
+        updated_at=call.updated_at,
+    )
+
+
+def person_view(person: tables.Participant) -> models.Person:
+    """A participant as lists show it."""
+    return models.Person(**_person(person))
+
+
+def moment_view(moment: tables.Moment, names: dict[int, str]) -> models.Moment:
+    """A moment with the names of its people."""
+    return models.Moment(
+        start_s=moment.start_ms / 1000,
+        end_s=moment.end_ms / 1000,
+        kind=moment.kind,
+        participants=moment.participants,
+        names=[names[index] for index in moment.participants if index in names],
+        reason=moment.reason,
+        before=moment.before,
+        after=moment.after,
+        strength=moment.strength,
+        lines=[
+            models.Line(
+                start_s=line["start_ms"] / 1000,
+                end_s=line["end_ms"] / 1000,
+                speaker=line["speaker"],
+                text=line["text"],
+            )
+            for line in moment.lines
+        ],
+    )
+
+
+def line_view(line: tables.TranscriptLine) -> models.Line:
+    """A cue of the transcript."""
+    return models.Line(
+        start_s=line.start_ms / 1000,
+        end_s=line.end_ms / 1000,
+        speaker=line.speaker,
+        text=line.text,
+    )
+
+
+def _call(call: tables.Call) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "zoom_uuid": call.zoom_uuid,
+        "topic": call.topic,
+        "host_email": call.host_email,
+        "host_name": call.host_name,
+        "started_at": call.started_at,
+        "timezone": call.timezone,
+        "duration_s": call.duration_ms / 1000,
+        "status": call.status,
+        "skipped_reason": call.skipped_reason,
+        "failure": call.failure,
+        "engagement": call.engagement,
+        "interval": _interval(call.engagement_low, call.engagement_high),
+        "coverage": call.coverage,
+        "workflow_id": f"{call.id}.{call.run}" if call.run else None,
+    }
+
+
+def _person(person: tables.Participant) -> dict[str, Any]:
+    return {
+        "index": person.position,
+        "name": person.name,
+        "side": person.side,
+        "is_host": person.is_host,
+        "is_named": person.is_named,
+        "is_scored": person.is_scored,
+        "engagement": person.engagement,
+        "interval": _interval(person.engagement_low, person.engagement_high),
+        "attention": person.attention,
+        "coverage": person.coverage,
+        "face_s": person.face_ms / 1000,
+        "talk_s": person.talk_ms / 1000,
+        "talk_share": person.talk_share,
+        "expressions": (person.score or {}).get("expressions") or {},
+    }
+
+
+def _person_figures(person: tables.Participant) -> models.PersonFigures:
+    return models.PersonFigures(
+        **_person(person),
+        first_seen_s=person.first_seen_ms / 1000,
+        last_seen_s=person.last_seen_ms / 1000,
+        name_confidence=person.name_confidence,
+        figures=person.score,
+    )
+
+
+def _interval(low: float | None, high: float | None) -> tuple[float, float] | None:
+    return None if low is None or high is None else (low, high)
