@@ -213,10 +213,11 @@ def _seen(count: int, coverage: float, rng: np.random.Generator) -> np.ndarray: 
     seen = np.full(count, coverage > 0)
     if coverage in (0, 1):
         return seen
-    missing = int(count * (1 - coverage))
     stretches = max(1, min(8, count // 120))
-    for start in rng.integers(0, max(1, count - missing // stretches), stretches):
-        seen[start : start + missing // stretches] = False
+    each, off = count // stretches, int(count * (1 - coverage)) // stretches
+    for number in range(stretches):
+        start = number * each + int(rng.integers(0, each - off + 1))
+        seen[start : start + off] = False
     return seen
 
 
@@ -265,7 +266,7 @@ def _estimate(values: F32) -> Estimate | None:
     known = values[np.isfinite(values)]
     if not len(known):
         return None
-    worth = max(2.0, len(known) / 40)
+    worth = max(2.0, len(known) / 250)
     half = 1.96 * float(known.std()) / worth**0.5
     mean = float(known.mean())
     return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), worth)
@@ -333,16 +334,17 @@ def _moments(
         who = scored[rank % len(scored)]
         low, high = 0.38 + 0.01 * rank, 0.61 - 0.01 * rank
         before, after = (high, low) if kind in ("fall", "to_angry") else (low, high)
+        reason = _reason(kind, who.name, before, after) + _while(transcript, start)
         found.append(
             Moment(
-                start, start + 18.0, kind, (who.index,), _reason(kind, who.name, before, after),
+                start, start + 18.0, kind, (who.index,), reason,
                 before, after, 1.0 - 0.1 * rank, _near(transcript, start),
             )
         )  # fmt: skip
     if transcript and not scored:
         start = round(duration_s * 0.5, 1)
         found.append(
-            Moment(start, start + 14.0, "silence", (), "Nobody spoke for 14 seconds.",
+            Moment(start, start + 14.0, "silence", (), "Nobody spoke for 14 seconds",
                    None, None, 0.4, _near(transcript, start))
         )  # fmt: skip
     return tuple(found)
@@ -350,11 +352,18 @@ def _moments(
 
 def _reason(kind: str, name: str, before: float, after: float) -> str:
     if kind == "to_happy":
-        return f"{name} went from neutral to happy."
+        return f"{name}'s expression moved from neutral to happy"
     if kind == "to_angry":
-        return f"{name} went from neutral to angry."
+        return f"{name}'s expression moved from neutral to angry"
     verb = "rose" if kind == "rise" else "fell"
-    return f"{name}'s engagement {verb} from {before * 100:.0f} to {after * 100:.0f}."
+    return f"{name}'s engagement {verb} from {before * 100:.0f} to {after * 100:.0f}"
+
+
+def _while(transcript: Sequence[TranscriptLine], start_s: float) -> str:
+    for line in transcript:
+        if line.start_s < start_s + 10 and line.end_s > start_s:
+            return f" while {line.speaker} spoke"
+    return ""
 
 
 def _near(transcript: Sequence[TranscriptLine], start_s: float) -> tuple[TranscriptLine, ...]:

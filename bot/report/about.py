@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.report import words
+from bot.report.series import neutral_level
 from inference.types import CallAnalysis, Quality
 
 
@@ -24,7 +25,7 @@ def about_sections(
     own = [zone_note, *notes, *analysis.quality.notes]
     return (
         Section("Expressions are not feelings", _FEELINGS),
-        Section("How to read the figures", _READING),
+        Section("How to read the figures", _reading(analysis)),
         Section("How they were made", _made(analysis, accuracy)),
         Section("What was not seen", (*seen, *(words.clean(n) for n in own if words.clean(n)))),
     )
@@ -38,16 +39,23 @@ _FEELINGS = (
     "decide about a person by it.",
 )
 
-_READING = (
-    "Engagement runs from 0 to 100. A broad smile is near 100, a calm, neutral face is 44, an "
-    "angry or disgusted one is near 0. Faces differ at rest, so compare a person with themselves, "
-    "earlier and later, rather than with others.",
+_ATTENTION_AND_RANGE = (
     "“Likely between 51 and 64” means: were the same call sampled again and again, 95 of 100 such "
     "ranges would hold the true average. It covers chance, not the errors of the model. Where "
     "a change's likely range holds zero, the report says “no clear change”.",
     "Attention runs from 0 to 100 too: how far head and eyes were towards the screen. Looking at "
     "a second screen or taking notes lowers it. Times count from the start of the recording.",
 )
+
+
+def _reading(analysis: CallAnalysis) -> tuple[str, ...]:
+    neutral = round(neutral_level(analysis.profile))
+    scale = (
+        f"Engagement runs from 0 to 100. A broad smile is near 100, a calm, neutral face is "
+        f"{neutral}, an angry or disgusted one is near 0. Faces differ at rest, so compare a "
+        "person with themselves, earlier and later, rather than with others."
+    )
+    return (scale, *_ATTENTION_AND_RANGE)
 
 
 def _made(analysis: CallAnalysis, accuracy: str | None) -> tuple[str, ...]:
@@ -59,7 +67,12 @@ def _made(analysis: CallAnalysis, accuracy: str | None) -> tuple[str, ...]:
         f"all), each face in it was found and followed, and the model {model} gave seven "
         "expressions their likelihoods. Engagement weighs all seven, so that an unsure picture "
         "moves the figure to the middle and not to the bottom. The range around each average "
-        "respects that neighbouring pictures resemble each other.",
+        "respects that neighbouring pictures resemble each other."
+        if analysis.profile != "classic"
+        else f"A picture was taken from the recording every {every:g} s "
+        f"({quality.frames_sampled:,} in all), each face in it was found and followed, and the "
+        f"model {model} named its expression. Engagement is that expression's weight times how "
+        "sure the model was, as the Sales Call Emotion Analyzer does it.",
         accuracy or "The accuracy of the model on this installation is not recorded.",
         f"Scoring version {analysis.scoring_version}, profile “{words.clean(analysis.profile)}”. "
         "Everything was computed on your own machine; no picture or sound left it.",

@@ -25,12 +25,12 @@ from bot.report.series import Course, PersonChart, Timeline
 INK, GREY, RULE, PALE = "#16263a", "#6d7783", "#d9dee4", "#eef1f4"
 SIDES = {"rep": "#1d5f85", "prospect": "#d08428", "unknown": "#7d8894"}
 """Dark blue, ochre, grey: told apart by every kind of colour vision, and in grey by lightness."""
-NEUTRAL = 44.4
-"""Engagement of a calm, neutral face on 0–100 (docs/scoring.md): the line to compare with."""
 MM = 1 / 25.4
 LANE_MM = 5.0
 """Height of one speaker's lane; the template sets the names beside them with the same value."""
-_MARGIN_MM, _AXIS_MM, _TOP_MM = 7.0, 5.5, 5.0
+TOP_MM = 5.0
+"""Room above a plot, for the numbers of moments."""
+_MARGIN_MM, _AXIS_MM = 7.0, 5.5
 _lock = threading.Lock()
 
 
@@ -45,53 +45,59 @@ class Size:
 def timeline_svg(chart: Timeline, width_mm: float, plot_mm: float, fonts: Path) -> bytes:
     """Draw the call: engagement over time, who spoke under it, numbered moments across both.
 
-    The height is `plot_mm` + a lane of `LANE_MM` per speaker + room for the clock below.
+    The height is `TOP_MM` + `plot_mm` + a lane of `LANE_MM` per speaker + room for the clock
+    below. A `plot_mm` of 0 leaves engagement out, for a call in which no face was seen.
     """
     lanes_mm = LANE_MM * len(chart.lanes)
-    size = Size(width_mm, _TOP_MM + plot_mm + lanes_mm + _AXIS_MM)
+    size = Size(width_mm, TOP_MM + plot_mm + lanes_mm + _AXIS_MM)
     with _Canvas(size, fonts) as canvas:
-        top = canvas.axes(_TOP_MM, plot_mm, chart.duration_s)
-        _level_axis(canvas, top)
-        _draw_course(top, chart.course, INK, 1.3)
-        for mark in chart.marks:
-            middle = (mark.start_s + mark.end_s) / 2
-            top.axvspan(mark.start_s, mark.end_s, color="#c9d3dd", alpha=0.55, lw=0)
-            canvas.badge(top, middle, mark.number)
-        bottom = top
+        plots = []
+        if plot_mm:
+            top = canvas.axes(TOP_MM, plot_mm, chart.duration_s)
+            _level_axis(canvas, top, chart.levels, chart.neutral)
+            _draw_course(top, chart.course, INK, 1.3)
+            plots.append(top)
         if chart.lanes:
-            bottom = canvas.axes(_TOP_MM + plot_mm, lanes_mm, chart.duration_s)
+            bottom = canvas.axes(TOP_MM + plot_mm, lanes_mm, chart.duration_s)
             bottom.set_ylim(len(chart.lanes), 0)
             bottom.set_yticks([])
-            for mark in chart.marks:
-                bottom.axvspan(mark.start_s, mark.end_s, color="#c9d3dd", alpha=0.55, lw=0)
+            plots.append(bottom)
             for row, lane in enumerate(chart.lanes):
                 bottom.axhline(row + 1, color=PALE, lw=0.6)
                 spans = [(start, max(end - start, 0.1)) for start, end in lane.spans]
                 color = SIDES.get(lane.side, SIDES["unknown"])
                 bottom.broken_barh(spans, (row + 0.24, 0.52), color=color, lw=0)
-        canvas.clock(bottom, chart.duration_s)
+        for mark in chart.marks if plots else ():
+            for axes in plots:
+                axes.axvspan(mark.start_s, mark.end_s, color="#c9d3dd", alpha=0.55, lw=0, zorder=0)
+            canvas.badge(plots[0], (mark.start_s + mark.end_s) / 2, mark.number)
+        if plots:
+            canvas.clock(plots[-1], chart.duration_s)
         return canvas.svg()
 
 
 def person_svg(chart: PersonChart, width_mm: float, plot_mm: float, fonts: Path) -> bytes:
     """Draw one person: engagement beside everyone's, then attention, then when they spoke."""
     attention_mm, gap_mm = 17.0, 6.0
-    size = Size(width_mm, _TOP_MM + plot_mm + 2 * gap_mm + attention_mm + LANE_MM + _AXIS_MM)
+    size = Size(width_mm, TOP_MM + plot_mm + 2 * gap_mm + attention_mm + LANE_MM + _AXIS_MM)
     color = SIDES.get(chart.side, SIDES["unknown"])
     color = INK if chart.side == "unknown" else color
     with _Canvas(size, fonts) as canvas:
-        top = canvas.axes(_TOP_MM, plot_mm, chart.duration_s)
-        _level_axis(canvas, top)
+        top = canvas.axes(TOP_MM, plot_mm, chart.duration_s)
+        _level_axis(canvas, top, chart.levels, chart.neutral)
+        canvas.title(top, "Engagement")
         _draw_course(top, chart.everyone, "#b3bcc6", 0.9)
         _draw_course(top, chart.course, color, 1.4)
-        middle = canvas.axes(_TOP_MM + plot_mm + gap_mm, attention_mm, chart.duration_s)
+        middle = canvas.axes(TOP_MM + plot_mm + gap_mm, attention_mm, chart.duration_s)
         middle.set_ylim(0, 100)
         canvas.levels(middle, (0, 100))
+        canvas.title(middle, "Attention")
         _draw_course(middle, chart.attention, GREY, 0.9)
-        lane_top = _TOP_MM + plot_mm + 2 * gap_mm + attention_mm
+        lane_top = TOP_MM + plot_mm + 2 * gap_mm + attention_mm
         lane = canvas.axes(lane_top, LANE_MM, chart.duration_s)
         lane.set_ylim(1, 0)
         lane.set_yticks([])
+        canvas.title(lane, "Speaks" if chart.spans else "")
         spans = [(start, max(end - start, 0.1)) for start, end in chart.spans]
         lane.broken_barh(spans, (0.24, 0.52), color=color, lw=0)
         canvas.clock(lane, chart.duration_s)
@@ -99,20 +105,20 @@ def person_svg(chart: PersonChart, width_mm: float, plot_mm: float, fonts: Path)
 
 
 def spark_svg(chart: PersonChart, width_mm: float, height_mm: float, fonts: Path) -> bytes:
-    """Draw one person's engagement as a line for a table, on the same 0–100 as the large ones."""
+    """Draw one person's engagement as a line for a table, on the scale of the large charts."""
     with _Canvas(Size(width_mm, height_mm), fonts, margin_mm=0.0) as canvas:
         axes = canvas.axes(0.0, height_mm, chart.duration_s)
-        axes.set_ylim(0, 100)
+        axes.set_ylim(chart.levels[0], chart.levels[-1])
         axes.set_yticks([])
-        axes.axhline(NEUTRAL, color=RULE, lw=0.5)
+        axes.axhline(chart.neutral, color=RULE, lw=0.5)
         _draw_course(axes, chart.course, INK, 0.9)
         return canvas.svg()
 
 
-def _level_axis(canvas: _Canvas, axes: Any) -> None:
-    axes.set_ylim(0, 100)
-    canvas.levels(axes, (0, 50, 100))
-    axes.axhline(NEUTRAL, color=GREY, lw=0.6, dashes=(2, 3))
+def _level_axis(canvas: _Canvas, axes: Any, levels: tuple[int, int, int], neutral: float) -> None:
+    axes.set_ylim(levels[0], levels[-1])
+    canvas.levels(axes, levels)
+    axes.axhline(neutral, color=GREY, lw=0.6, dashes=(2, 3))
 
 
 def _draw_course(axes: Any, course: Course, color: str, width: float) -> None:
@@ -132,6 +138,7 @@ class _Canvas:
 
     def __init__(self, size: Size, fonts: Path, margin_mm: float = _MARGIN_MM) -> None:
         self.size, self._margin_mm = size, margin_mm
+        self._right_mm = 4.0 if margin_mm else 0.0
         matplotlib = load_matplotlib()
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
@@ -160,7 +167,12 @@ class _Canvas:
         width, height = self.size.width_mm, self.size.height_mm
         left = self._margin_mm / width
         axes = self._figure.add_axes(
-            (left, 1 - (top_mm + height_mm) / height, 1 - left - 1.0 / width, height_mm / height),
+            (
+                left,
+                1 - (top_mm + height_mm) / height,
+                1 - left - self._right_mm / width,
+                height_mm / height,
+            ),
             facecolor="none",
         )
         for spine in axes.spines.values():
@@ -186,6 +198,13 @@ class _Canvas:
         axes.set_xticklabels([words.clock(t) for t in ticks], fontproperties=self._font)
         for label in axes.get_xticklabels():
             label.set_color(GREY)
+
+    def title(self, axes: Any, text: str) -> None:
+        """Name a plot above its left end."""
+        axes.annotate(
+            text, (0.0, 1.0), xycoords="axes fraction", xytext=(0, 3), color=GREY,
+            textcoords="offset points", fontproperties=self._font, parse_math=False,
+        )  # fmt: skip
 
     def badge(self, axes: Any, t_s: float, number: int) -> None:
         """Put a moment's number in a disc above a plot."""

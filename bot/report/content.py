@@ -22,12 +22,14 @@ from bot.report.people import (
     person_row,
     presence_s,
 )
-from bot.report.series import PersonChart, Timeline, lanes, person_chart, timeline
+from bot.report.series import PersonChart, Timeline, lanes, neutral_level, person_chart, timeline
 from inference.types import CallAnalysis
 
 MAX_PAGES_FOR_PEOPLE = 12
 """A reader leafs through a dozen pages; whoever spoke or was seen less stands in the table."""
 MAX_MOMENTS = 6
+LANE_NAME_LENGTH = 22
+"""Fits beside the timeline."""
 PEOPLE_ON_FIRST_PAGE = 8
 
 
@@ -57,6 +59,7 @@ class ReportContent:
     headline: str
     figures: tuple[Figure, ...]
     timeline: Timeline
+    timeline_title: str
     timeline_note: str
     moments: tuple[MomentItem, ...]
     moments_note: str
@@ -98,7 +101,10 @@ def report_content(
         facts=_facts(analysis, info),
         headline=headline(analysis),
         figures=key_figures(analysis),
-        timeline=timeline(analysis, moment_marks(analysis, moments), lanes(analysis, NAME_LENGTH)),
+        timeline=timeline(
+            analysis, moment_marks(analysis, moments), lanes(analysis, LANE_NAME_LENGTH)
+        ),
+        timeline_title=_timeline_title(analysis),
         timeline_note=_timeline_note(analysis),
         moments=moments,
         moments_note=_moments_note(analysis, info),
@@ -127,15 +133,26 @@ def _facts(analysis: CallAnalysis, info: CallInfo) -> tuple[str, ...]:
     return tuple(facts)
 
 
+def _timeline_title(analysis: CallAnalysis) -> str:
+    if analysis.call.engagement is None:
+        return "Who spoke" if analysis.turns else ""
+    return "Engagement over the call" + (", and who spoke" if analysis.turns else "")
+
+
 def _timeline_note(analysis: CallAnalysis) -> str:
     if analysis.call.engagement is None:
-        return "No face could be read, so there is no engagement to draw."
-    note = "Mean of everyone seen. 44 is a calm, neutral face. Gaps: nobody was seen."
+        return ""
+    neutral = round(neutral_level(analysis.profile))
+    note = (
+        f"Everyone seen, averaged. Dashed: a calm, neutral face ({neutral}). Gaps: nobody was seen."
+    )
     return note if analysis.turns else note + " The recording does not say who spoke."
 
 
 def _moments_note(analysis: CallAnalysis, info: CallInfo) -> str:
     if not analysis.moments:
+        if analysis.call.engagement is None:
+            return ""
         return "No moment stands out: engagement stayed within its usual swing."
     if not info.has_transcript:
         return "No transcript was available, so nothing is quoted."

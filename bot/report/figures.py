@@ -27,30 +27,40 @@ def name_of(person: Participant, length: int = NAME_LENGTH) -> str:
 
 
 def key_figures(analysis: CallAnalysis) -> tuple[Figure, ...]:
-    """Give the call's four figures: engagement, course, faces seen, talk."""
+    """Give the call's key figures: engagement, course, faces seen, talk.
+
+    Without faces: who talked, and how much was talk and how much silence.
+    """
     call = analysis.call
+    if call.engagement is None:
+        unseen = Figure("Faces seen", "None", "", "no face could be read")
+        if not analysis.turns:
+            return (unseen, _talk_figure(analysis))
+        talk = Figure("Time with talk", words.length(call.talk_s))
+        return (
+            unseen,
+            _talk_figure(analysis),
+            talk,
+            Figure("Silence", words.length(call.silence_s)),
+        )
     return (
         _engagement_figure("Engagement", call.engagement),
+        *_score_figure(call.score),
         _course_figure(call.trend_per_min, analysis.duration_s),
-        Figure("Faces seen", words.percent(call.coverage), "", "of the time, on average")
-        if call.engagement is not None
-        else Figure("Faces seen", "None", "", "no face could be read"),
+        Figure("Faces seen", words.percent(call.coverage), "", "of the time, on average"),
         _talk_figure(analysis),
     )
 
 
 def person_figures(person: Participant, analysis: CallAnalysis) -> tuple[Figure, ...]:
-    """Give a person's four figures; a 1–5 profile shows its own score in place of the last."""
+    """Give a person's figures: engagement, the profile's own score if it has one, and changes."""
     score = person.score
-    if score.score is not None:
-        last = Figure("Score", f"{score.score.value:.1f}", "of 5", _score_range(score.score))
-    else:
-        last = _baseline_figure(score.baseline_change)
     return (
         _engagement_figure("Engagement", score.engagement),
+        *_score_figure(score.score),
         _engagement_figure("Attention", score.attention),
         _course_figure(score.trend_per_min, analysis.duration_s),
-        last,
+        _baseline_figure(score.baseline_change),
     )
 
 
@@ -75,8 +85,11 @@ def _baseline_figure(shift: Estimate | None) -> Figure:
     return Figure(label, value, "" if value[0] == "N" else "points", detail)
 
 
-def _score_range(score: Estimate) -> str:
-    return f"likely between {score.low:.1f} and {score.high:.1f}"
+def _score_figure(score: Estimate | None) -> tuple[Figure, ...]:
+    if score is None:
+        return ()
+    detail = f"likely between {score.low:.1f} and {score.high:.1f}"
+    return (Figure("Score", f"{score.value:.1f}", "of 5", detail),)
 
 
 def _talk_figure(analysis: CallAnalysis) -> Figure:

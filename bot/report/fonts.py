@@ -21,7 +21,7 @@ FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Noto Sans Hebrew", ("NotoSansHebrew-Regular.ttf", "NotoSansHebrew-Bold.ttf")),
     ("Noto Sans Devanagari", ("NotoSansDevanagari-Regular.ttf", "NotoSansDevanagari-Bold.ttf")),
     ("Noto Sans Thai", ("NotoSansThai-Regular.ttf", "NotoSansThai-Bold.ttf")),
-    ("Droid Sans Fallback", ("DroidSansFallbackFull.ttf",)),
+    ("Droid Sans Fallback", ("DroidSansFallback.ttf",)),
     ("Noto Color Emoji", ("NotoColorEmoji-64px.ttf",)),
     ("Noto Sans Armenian", ("NotoSansArmenian-Regular.ttf",)),
     ("Noto Sans Bengali", ("NotoSansBengali-Regular.ttf",)),

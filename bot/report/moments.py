@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.report import words
-from bot.report.figures import NAME_LENGTH, name_of
+from bot.report.figures import NAME_LENGTH
 from bot.report.series import Mark
 from inference.types import CallAnalysis, Moment
 
 MAX_QUOTES = 3
 QUOTE_LENGTH = 190
+SPEAKER_LENGTH = 20
+"""Fits the column beside quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,7 @@ class MomentItem:
 
     number: int
     clock: str
-    kind: str
     reason: str
-    change: str
     quotes: tuple[Quote, ...]
     people: tuple[int, ...]
 
@@ -43,17 +43,10 @@ def moment_items(analysis: CallAnalysis, limit: int) -> tuple[MomentItem, ...]:
 
 
 def _moment_item(number: int, moment: Moment, analysis: CallAnalysis) -> MomentItem:
-    reason = words.clean(moment.reason)
-    for index in moment.participants:
-        name = words.clean(analysis.participants[index].name)
-        if name:
-            reason = reason.replace(name, words.isolate(words.shorten(name, NAME_LENGTH)))
-    has_change = moment.before is not None and moment.after is not None
-    before, after = moment.before or 0.0, moment.after or 0.0
     quotes = [
         Quote(
             words.clock(line.start_s),
-            words.shorten(words.clean(line.speaker or ""), NAME_LENGTH),
+            words.shorten(words.clean(line.speaker or ""), SPEAKER_LENGTH),
             words.shorten(words.clean(line.text), QUOTE_LENGTH),
         )
         for line in moment.lines
@@ -62,9 +55,7 @@ def _moment_item(number: int, moment: Moment, analysis: CallAnalysis) -> MomentI
     return MomentItem(
         number=number,
         clock=words.clock(moment.start_s),
-        kind=_KINDS.get(moment.kind, words.clean(moment.kind)),
-        reason=reason,
-        change=f"{words.points(before)} → {words.points(after)}" if has_change else "",
+        reason=_reason(moment, analysis),
         quotes=tuple(quotes[:MAX_QUOTES]),
         people=moment.participants,
     )
@@ -86,36 +77,25 @@ def headline(analysis: CallAnalysis) -> str:
         if analysis.turns:
             return "No face could be read in this call. Who spoke, and for how long, is below."
         return "No face could be read in this call, and nothing tells who spoke."
-    falls = [
-        m
-        for m in analysis.moments
-        if m.kind == "fall" and m.before is not None and m.after is not None
-    ]
+    falls = [moment for moment in analysis.moments if moment.kind in ("fall", "to_angry")]
     if not falls:
         return f"Engagement averaged {words.points(call.value)} of 100, without a marked drop."
     worst = max(falls, key=lambda m: m.strength)
-    before, after = words.points(worst.before or 0.0), words.points(worst.after or 0.0)
-    speaker = _speaker_at(analysis, worst.start_s)
-    who = [name_of(analysis.participants[i]) for i in worst.participants[:1]]
-    whose = f"{words.isolate(who[0])} went" if len(worst.participants) == 1 else "it went"
-    while_who = f" while {words.isolate(speaker)} was speaking" if speaker else ""
+    reason = _reason(worst, analysis)
+    if reason.startswith("Engagement "):
+        reason = f"e{reason[1:]}"
     return (
         f"Engagement averaged {words.points(call.value)} of 100. The sharpest drop came at "
-        f"{words.clock(worst.start_s)}: {whose} from {before} to {after}{while_who}."
+        f"{words.clock(worst.start_s)}: {reason}."
     )
 
 
-def _speaker_at(analysis: CallAnalysis, t_s: float) -> str:
-    for turn in analysis.turns:
-        if turn.start_s <= t_s < turn.end_s:
-            return words.shorten(words.clean(turn.speaker), NAME_LENGTH)
-    return ""
-
-
-_KINDS = {
-    "rise": "Rise",
-    "fall": "Drop",
-    "to_happy": "Turned happy",
-    "to_angry": "Turned angry",
-    "silence": "Silence",
-}
+def _reason(moment: Moment, analysis: CallAnalysis) -> str:
+    """Give a moment's sentence without its full stop, right-to-left names set apart."""
+    reason = words.clean(moment.reason).rstrip(".")
+    for person in analysis.participants:
+        name = words.clean(person.name)
+        shown = words.isolate(words.shorten(name, NAME_LENGTH))
+        if name and shown != name:
+            reason = reason.replace(name, shown)
+    return reason

@@ -60,6 +60,7 @@ class PersonPage:
     figures: tuple[Figure, ...]
     talk_figures: tuple[Figure, ...]
     expressions: tuple[Bar, ...]
+    steadiness: str
     chart: PersonChart
     moments: tuple[MomentItem, ...]
     warning: str
@@ -92,8 +93,7 @@ def person_row(person: Participant, analysis: CallAnalysis) -> PersonRow:
 def role_of(person: Participant) -> str:
     """Say what is known about a person: host, our side, their side."""
     side = {"rep": "our side", "prospect": "their side"}.get(person.side, "")
-    parts = ["host" if person.is_host else "", side, "" if person.is_named else "name not known"]
-    return ", ".join(part for part in parts if part)
+    return ", ".join(part for part in ("host" if person.is_host else "", side) if part)
 
 
 def presence_s(person: Participant) -> float:
@@ -123,6 +123,7 @@ def person_page(
         figures=person_figures(person, analysis),
         talk_figures=talk_figures(person, analysis),
         expressions=_bars(person),
+        steadiness=_steadiness(person.score.stability),
         chart=person_chart(person, analysis),
         moments=tuple(m for m in moments if person.index in m.people)[:MAX_MOMENTS],
         warning=_row_note(person),
@@ -134,18 +135,27 @@ def _presence(person: Participant) -> str:
     if np.isfinite(person.first_seen_s) and np.isfinite(person.last_seen_s):
         first, last = words.clock(person.first_seen_s), words.clock(person.last_seen_s)
         seen += f", between {first} and {last}"
-    return seen
+    return seen if person.is_named else f"{seen}. Nothing certain names this face"
+
+
+def _steadiness(stability: float | None) -> str:
+    if stability is None:
+        return ""
+    return f"Unchanged from one picture to the next {words.percent(stability)} of the time."
 
 
 def _bars(person: Participant) -> tuple[Bar, ...]:
     score = person.score
-    order = sorted(score.expressions, key=lambda name: -score.expressions[name])
+    total_s = sum(score.expression_s.values())
+    if total_s <= 0:
+        return ()
+    order = sorted(score.expression_s, key=lambda name: -score.expression_s[name])
     return tuple(
         Bar(
             _EXPRESSIONS.get(name, name),
-            score.expressions[name],
-            words.percent(score.expressions[name]),
-            words.length(score.expression_s.get(name, 0.0)),
+            score.expression_s[name] / total_s,
+            words.percent(score.expression_s[name] / total_s),
+            words.length(score.expression_s[name]),
         )
         for name in order
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.report import words
-from inference.types import F32, F64, CallAnalysis, Participant
+from inference.profiles import PROFILES
+from inference.types import EXPRESSIONS, F32, F64, CallAnalysis, Participant
 
 MAX_LANES = 8
 """More lanes than this are read by nobody; whoever spoke least shares the last one."""
@@ -53,6 +54,13 @@ class Timeline:
     course: Course
     lanes: tuple[Lane, ...]
     marks: tuple[Mark, ...]
+    levels: tuple[int, int, int]
+    neutral: float
+
+    @property
+    def has_course(self) -> bool:
+        """Whether any engagement was seen that can be drawn."""
+        return bool(np.isfinite(self.course.values).any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,8 @@ class PersonChart:
     course: Course
     everyone: Course
     attention: Course
+    levels: tuple[int, int, int]
+    neutral: float
     spans: tuple[tuple[float, float], ...]
 
 
@@ -95,11 +105,31 @@ def course(t_s: F64, values: F32, duration_s: float) -> Course:
     return Course(middles, mean, step)
 
 
+def neutral_level(profile: str) -> float:
+    """Give the engagement, 0–100, of a calm, neutral face: the line to compare with."""
+    weights = PROFILES.get(profile, PROFILES["sales"]).weights
+    return 100 * weights[EXPRESSIONS.index("neutral")]
+
+
+def levels(analysis: CallAnalysis) -> tuple[int, int, int]:
+    """Give the engagement axis that all charts of a report share: its ends and middle.
+
+    It is 20–80 where everything drawn lies within, which nearly every call does; else 0–100.
+    """
+    t_s, duration_s = analysis.observations.t_s, analysis.duration_s
+    drawn = [analysis.call_series, *(person.series for person in analysis.participants)]
+    values = np.concatenate([course(t_s, s.engagement, duration_s).values for s in drawn])
+    known = values[np.isfinite(values)]
+    return (20, 50, 80) if ((known > 20) & (known < 80)).all() else (0, 50, 100)
+
+
 def timeline(analysis: CallAnalysis, marks: tuple[Mark, ...], spoken: tuple[Lane, ...]) -> Timeline:
     """Give what the chart of the whole call draws."""
     duration_s = analysis.duration_s
     t_s, values = analysis.observations.t_s, analysis.call_series.engagement
-    return Timeline(duration_s, course(t_s, values, duration_s), spoken, marks)
+    drawn = course(t_s, values, duration_s)
+    neutral = neutral_level(analysis.profile)
+    return Timeline(duration_s, drawn, spoken, marks, levels(analysis), neutral)
 
 
 def person_chart(person: Participant, analysis: CallAnalysis) -> PersonChart:
@@ -111,6 +141,8 @@ def person_chart(person: Participant, analysis: CallAnalysis) -> PersonChart:
         course=course(t_s, person.series.engagement, duration_s),
         everyone=course(t_s, analysis.call_series.engagement, duration_s),
         attention=course(t_s, person.series.attention, duration_s),
+        levels=levels(analysis),
+        neutral=neutral_level(analysis.profile),
         spans=_spans(analysis, [person]),
     )
 
