@@ -55,7 +55,13 @@ class DemoRecording:
     duration_s: float
 
     def meeting(self, uuid: str = DEMO_UUID) -> MeetingFixture:
-        """The meeting for a Zoom stand-in, with these files."""
+        """The meeting for a Zoom stand-in, with these files; as at Zoom, no chat means no file."""
+        files = [
+            FileFixture(self.video, "MP4"),
+            FileFixture(self.timeline, "TIMELINE"),
+            FileFixture(self.transcript, "TRANSCRIPT"),
+            FileFixture(self.chat, "CHAT"),
+        ]
         return MeetingFixture(
             uuid=uuid,
             topic=self.topic,
@@ -63,12 +69,7 @@ class DemoRecording:
             started_at=self.started_at,
             duration_s=self.duration_s,
             timezone=self.timezone,
-            files=[
-                FileFixture(self.video, "MP4"),
-                FileFixture(self.timeline, "TIMELINE"),
-                FileFixture(self.transcript, "TRANSCRIPT"),
-                FileFixture(self.chat, "CHAT"),
-            ],
+            files=[file for file in files if file.path.stat().st_size > 0],
             participants=list(self.participants),
         )
 

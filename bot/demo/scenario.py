@@ -98,6 +98,7 @@ _SCRIPT: tuple[tuple[float, float, Person, str], ...] = (
 )  # fmt: skip
 
 _CHAT: tuple[tuple[float, Person, str], ...] = (
+    (3.0, REP, "Today: your forty sample notes, then what comes next"),
     (24.0, REP, "The forty notes, line by line: https://brightfield.example.com/harbourline"),
     (35.0, PROSPECT, "Thanks, passing it on to Ana and Piotr"),
     (78.5, REP, "Pilot: Rotterdam, 8 weeks, 6,000 in two monthly parts, stop at any month end"),

@@ -344,6 +344,7 @@ def test_slack_limits_the_rate_for_a_while(slack: SlackStandIn) -> None:
     client.chat_postMessage(channel=DEFAULT_CHANNEL, text="x")
 
 
+@pytest.mark.usefixtures("logged_errors")  # slack_sdk logs the lost connection itself
 def test_slack_accepts_a_message_and_drops_the_connection(slack: SlackStandIn) -> None:
     slack.faults.drop("/api/chat.postMessage")
     client = slack_client(slack)
