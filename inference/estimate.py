@@ -90,9 +90,12 @@ def estimate_trend(t_s: F64, values: F64, interval_s: float) -> Estimate | None:
     slope = float(time @ level) / spread
     residual = level - slope * time
     cosines = cosines_for(n * interval_s)
-    fitted = np.stack([np.ones(n), time])
-    free = np.linalg.qr(np.concatenate([fitted, _cosine_basis(n, cosines)]).T)[0][:, 2:]
-    weights = level @ free
+    basis = _cosine_basis(n, cosines)
+    along = basis @ time / math.sqrt(spread)
+    # The cosines are of norm 1 and orthogonal to each other and to the constant already: taking the
+    # line out of them leaves these products, and Cholesky's factor orthonormalises them in order.
+    factor = np.linalg.cholesky(np.eye(cosines) - np.outer(along, along))
+    weights = np.linalg.solve(factor, basis @ residual)
     variance = float(weights @ weights) / cosines / spread
     # What FLOOR_SHARE per FLOOR_PERIOD_S means for a slope.
     floor = FLOOR_SHARE**2 * max(FLOOR_PERIOD_S / interval_s, 1.0) / spread

@@ -71,6 +71,16 @@ def test_noise_gives_no_moment(kind: str) -> None:
         assert moments({"Dana": probs}) == ()
 
 
+def test_noise_that_lingers_gives_no_moment() -> None:
+    rng = np.random.default_rng(5)
+    logits = rng.standard_normal((3600 * 2, 7))
+    for i in range(1, len(logits)):
+        logits[i] = 0.6 * logits[i - 1] + 0.8 * logits[i]
+    probs = np.exp(logits)
+    probs /= probs.sum(axis=1, keepdims=True)
+    assert moments({"Dana": probs.astype(np.float32)}) == ()
+
+
 def test_a_smile_that_lasts_is_told_in_everyday_words() -> None:
     probs = course((60, NEUTRAL), (20, HAPPY), (40, NEUTRAL), noise=0.03)
     line = TranscriptLine(56, 59, "Sam", "We can do that for half the price.")
