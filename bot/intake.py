@@ -65,6 +65,11 @@ class Intake:
             outcome, call_id = self._decide(row)
         except UnexpectedResponse as exc:
             outcome, call_id = f"not understood: {exc}", None
+        except StorageError:
+            raise
+        except Exception:  # The edge: one bad delivery must not hold up those behind it.
+            log.exception("webhook %d could not be handled", row_id)
+            outcome, call_id = "failed: the log has the cause; replay it when mended", None
         with transaction(self._engine) as session:
             inbox.mark(session, row_id, outcome, call_id)
         log.info("webhook %d %s: %s", row_id, row.event, outcome)
@@ -95,8 +100,9 @@ class Intake:
                 calls.set_status(session, call.id, "skipped", skipped_reason=skip)
                 return f"skipped: {skip}", call.id
             run = calls.begin_run(session, call.id)
-            if run is None:
-                return self._joined(call)
+            call = calls.get_call(session, call.id)
+        if run is None:
+            return self._joined(call)
         return f"started {self._pipeline.start(call.id, run, by_hand=is_replay)}", call.id
 
     def _joined(self, call: Call) -> tuple[str, str]:
@@ -116,6 +122,7 @@ class Intake:
                 run = None
             elif call.status == "done" and (new_files or row.call_id is not None):
                 run = calls.begin_run(session, call.id, force=True)
+                call = calls.get_call(session, call.id)
             else:
                 return f"joined {call.id}.{call.run}", call.id
         if run is None:

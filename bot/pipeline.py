@@ -66,9 +66,10 @@ class CallPipeline(DBOSConfiguredInstance):
             self._fail(call_id, run, exc)
 
     def _finish(self, call_id: str, run: int) -> None:
-        next_run = self._durably(self.clean_up, call_id, run)
-        if next_run is not None:  # A transcript came while the report was being made.
-            self.start_refresh(call_id, next_run)
+        late = self._durably(self.clean_up, call_id, run)
+        if late is not None:  # Files came while this run was working.
+            start = self.start if late.has_video else self.start_refresh
+            start(call_id, late.run)
 
     def _await_transcript(self, call_id: str, run: int) -> None:
         wait_s = self._durably(self.transcript_wait_s, call_id, run)
@@ -119,7 +120,7 @@ class CallPipeline(DBOSConfiguredInstance):
             notify.notify_call(self.parts, call_id, run)
 
     @DBOS.step()
-    def clean_up(self, call_id: str, run: int) -> int | None:
+    def clean_up(self, call_id: str, run: int) -> clean_up.NextRun | None:
         """Delete the media unless it is kept; gives the next run where one is waiting."""
         with reporting(self.parts, call_id, run, "clean up"):
             return clean_up.finish_call(self.parts, call_id, run)

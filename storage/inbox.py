@@ -71,14 +71,14 @@ def get(session: Session, row_id: int) -> InboxRow:
     return row
 
 
-def latest_body_for(session: Session, zoom_uuid: str, event: str) -> bytes | None:
-    """Give the body of the latest delivery of an event for a meeting; None if there is none.
+def bodies_for(session: Session, zoom_uuid: str, events: Sequence[str]) -> Sequence[bytes]:
+    """Give the bodies of a meeting's deliveries of some events, latest first.
 
     Bodies emptied with their deleted call do not count.
     """
     query = select(InboxRow.raw_body).where(
         col(InboxRow.zoom_uuid) == zoom_uuid,
-        col(InboxRow.event) == event,
+        col(InboxRow.event).in_(events),
         col(InboxRow.outcome) != "deleted",
     )
-    return session.exec(query.order_by(col(InboxRow.id).desc()).limit(1)).first()
+    return session.exec(query.order_by(col(InboxRow.id).desc())).all()

@@ -184,7 +184,7 @@ class RecordingFile(Table, table=True):
     path: str | None = Field(default=None, sa_type=CleanText)
     """Relative to the media root; None while not on disk."""
     state: str = Field(default="announced", sa_type=CleanText)
-    """"announced", "fetched", "failed" or "deleted"."""
+    """"announced", "fetched", "unused" (a better view was there), "failed" or "deleted"."""
 
 
 class InboxRow(Table, table=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from bot.parts import Parts
 from storage import calls
@@ -11,24 +12,35 @@ from storage.engine import transaction
 log = logging.getLogger(__name__)
 
 
-def finish_call(parts: Parts, call_id: str, run: int) -> int | None:
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """A run that was begun because files came too late for this one."""
+
+    run: int
+    has_video: bool
+
+
+def finish_call(parts: Parts, call_id: str, run: int) -> NextRun | None:
     """Delete the recording, mark the call done, and give the next run where one is waiting.
 
-    A transcript that came while the report was being made is in none of its figures: the run that
-    takes it up is begun here, in the same transaction, so that it cannot be missed.
+    Files that came while the call was being worked on are in none of its figures: the run that
+    takes them up is begun here, in the same transaction, so that they cannot be missed.
     """
     if not parts.settings.keep_recordings:
         freed = parts.files.delete_media(call_id)
         log.info("call %s: recording deleted, %.1f MB freed", call_id, freed / 1e6)
     with transaction(parts.engine) as session:
         files = calls.get_files(session, call_id)
-        late = any(file.file_type == "TRANSCRIPT" and file.state == "announced" for file in files)
+        late = {file.file_type for file in files if file.state == "announced"}
         if not parts.settings.keep_recordings:
             for file in files:
                 if file.path is not None:
                     calls.set_file(session, call_id, file.zoom_file_id, state="deleted")
         calls.set_status(session, call_id, "done", run=run)
-        return calls.begin_run(session, call_id, force=True) if late else None
+        if not late & {"MP4", "TRANSCRIPT"}:
+            return None
+        next_run = calls.begin_run(session, call_id, force=True)
+    return None if next_run is None else NextRun(next_run, "MP4" in late)
 
 
 def fail_call(parts: Parts, call_id: str, run: int, reason: str) -> None:

@@ -40,6 +40,7 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
     """
     with reading(parts.engine) as session:
         call = calls.get_call(session, call_id)
+        announced = [file.zoom_file_id for file in calls.get_files(session, call_id)]
     meeting = known_meeting(parts, call)
     attendees, notes = _attendees(parts, call)
     if (
@@ -82,12 +83,25 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
             continue
         done_bytes += file.size_bytes or 0
         fetched[index] = replace(fetched[index], **{kind: parts.files.relative(path)})
-        with transaction(parts.engine) as session:
-            calls.set_file(
-                session, call_id, file.id, state="fetched", path=parts.files.relative(path)
-            )
+        _mark_fetched(parts, call_id, file, path)
     write_manifest(parts.files, call_id, Manifest(tuple(fetched), attendees, notes))
+    _mark_unused(parts, call_id, set(announced) - {file.id for _, _, file in wanted})
     return True
+
+
+def _mark_fetched(parts: Parts, call_id: str, file: RecordingFile, path: Path) -> None:
+    row = calls.NewFile(file.id, 0, file.file_type, recording_type=file.recording_type)
+    stored = parts.files.relative(path)
+    with transaction(parts.engine) as session:
+        calls.add_files(session, call_id, [row])  # One that only Zoom's own answer named.
+        calls.set_file(session, call_id, file.id, state="fetched", path=stored)
+
+
+def _mark_unused(parts: Parts, call_id: str, file_ids: set[str]) -> None:
+    # What is still "announced" at the end of the run came too late for it, and starts the next.
+    with transaction(parts.engine) as session:
+        for file_id in sorted(file_ids):
+            calls.set_file(session, call_id, file_id, state="unused")
 
 
 def fetch_transcript(parts: Parts, call_id: str, progress: Progress) -> None:
@@ -108,14 +122,7 @@ def fetch_transcript(parts: Parts, call_id: str, progress: Progress) -> None:
         path = _target(parts, call_id, index, "transcript", segment.transcript)
         _download(parts, meeting, segment.transcript, path, lambda n: progress(0.5, "transcript"))
         fetched[index] = replace(fetched[index], transcript=parts.files.relative(path))
-        with transaction(parts.engine) as session:
-            calls.set_file(
-                session,
-                call_id,
-                segment.transcript.id,
-                state="fetched",
-                path=parts.files.relative(path),
-            )
+        _mark_fetched(parts, call_id, segment.transcript, path)
     write_manifest(parts.files, call_id, replace(manifest, segments=tuple(fetched)))
 
 
@@ -139,10 +146,9 @@ def known_meeting(parts: Parts, call: Call) -> Meeting:
     """
     told: list[Meeting] = []
     with reading(parts.engine) as session:
-        for event in (RECORDING_COMPLETED, TRANSCRIPT_COMPLETED):
-            body = inbox.latest_body_for(session, call.zoom_uuid, event)
-            if body is not None:
-                told.append(meeting_from_event(parse_event(body)))
+        events = (RECORDING_COMPLETED, TRANSCRIPT_COMPLETED)
+        for body in inbox.bodies_for(session, call.zoom_uuid, events):
+            told.append(meeting_from_event(parse_event(body)))
     if parts.zoom is not None:
         try:
             told.append(parts.zoom.recording(call.zoom_uuid))

@@ -43,10 +43,10 @@ def test_the_latest_body_of_an_event_is_found_until_its_call_is_deleted(engine: 
         for body in (b"old", b"new"):
             inbox.receive(session, "recording.completed", "uuid/1", body, NOW, False)
         inbox.receive(session, "recording.completed", "other", b"other", NOW, False)
-        assert inbox.latest_body_for(session, "uuid/1", "recording.completed") == b"new"
-        assert inbox.latest_body_for(session, "uuid/1", "x") is None
+        assert inbox.bodies_for(session, "uuid/1", ["recording.completed"])[0] == b"new"
+        assert inbox.bodies_for(session, "uuid/1", ["x"]) == []
         calls.delete_call(session, calls.announce(session, CALL).id)
-        assert inbox.latest_body_for(session, "uuid/1", "recording.completed") is None
+        assert inbox.bodies_for(session, "uuid/1", ["recording.completed"]) == []
         assert [row.raw_body for row in inbox.recent(session)] == [b"other", b"", b""]
 
 
