@@ -1,0 +1,205 @@
+"""How well faces and speakers go together: moving mouths and switching views against turns.
+
+Nothing here knows what a strong correlation is in general: the turns are compared with the pictures
+as they stand, and then again shifted along the recording by every amount over `GUARD_S`. Shifted
+turns have the same lengths and order but nothing to do with the pictures, so they show what chance
+gives in this very call. Turns of another meeting look like the shifted ones, and name nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.types import F32, F64, Bools, SpeakerTurn
+
+GUARD_S = 10.0
+"""Shifts up to this are not chance: turns last about as long."""
+MIN_SHIFTS = 30
+"""With fewer shifts to compare with (about 35 s of call) nothing is claimed."""
+MIN_SAMPLES = 40
+MIN_SPEECH_S = 5.0
+"""A face is compared with a speaker when its mouth was seen in this many samples, for that long
+while the speaker spoke and for that long while not."""
+EXPECTED_CORRELATION = 0.3
+"""Between mouth activity and speaking, for a person's own turns; the rest is what the likelihood
+says. Lower values name fewer people in short calls."""
+MAX_EFFECT = 5.0
+"""The expected effect in standard deviations of chance is limited to this, so that a weaker true
+effect in a long call still counts for and not against."""
+MEDIAN_REACH = 4
+"""Mouth activity is the distance from the median over this many samples to both sides."""
+TIMELINE_SHIFTS = 400
+DOMINANCE = 0.8
+"""Who speaks for more than this share of the speech while one face is shown alone is its owner."""
+MIN_SPEECH_SHARE = 0.3
+"""Of the time a face is shown; less is a picture that was left standing."""
+MIN_VIEWS = 4
+"""Fewer faces in turn cannot show that the picture follows the speaker."""
+MIN_EXCESS = 3.5
+"""By so many standard deviations of chance the picture must follow the speaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class MouthEvidence:
+    """Log likelihood ratio of "this face is this speaker" against chance, (units, speakers).
+
+    -inf where too little was seen. `is_aligned`: the turns fit as they stand better than under any
+    shift; where not, they belong to something else and the ratios mean nothing.
+    """
+
+    log_ratio: F64
+    is_aligned: bool
+
+
+def speech_table(
+    t_s: F64, interval_s: float, turns: Sequence[SpeakerTurn], speakers: Sequence[int], count: int
+) -> F32:
+    """Give the share (0–1) of each sample's interval that each speaker speaks, (count, samples).
+
+    Args:
+        speakers: for each turn, which row it belongs to.
+    """
+    table = np.zeros((count, len(t_s)), np.float32)
+    starts, ends = t_s - interval_s / 2, t_s + interval_s / 2
+    for turn, row in zip(turns, speakers, strict=True):
+        first = int(np.searchsorted(ends, turn.start_s, side="right"))
+        last = int(np.searchsorted(starts, turn.end_s, side="left"))
+        part = slice(first, max(first, last))
+        common = np.minimum(ends[part], turn.end_s) - np.maximum(starts[part], turn.start_s)
+        table[row, part] += (np.clip(common, 0, None) / interval_s).astype(np.float32)
+    clipped: F32 = np.clip(table, 0, 1)
+    return clipped
+
+
+def mouth_activity(opening: F32, yaw_deg: F32, pitch_deg: F32) -> F64:
+    """Turn a mouth's opening, (T,) with NaN, into how much it moves: ranks of mean 0, variance 1.
+
+    What a straight line over the head's turn explains is taken out first. NaN stays NaN.
+    """
+    seen = np.isfinite(opening) & np.isfinite(yaw_deg) & np.isfinite(pitch_deg)
+    activity = np.full(len(opening), np.nan)
+    if np.count_nonzero(seen) < MIN_SAMPLES:
+        return activity
+    values = opening[seen].astype(np.float64)
+    yaw, pitch = yaw_deg[seen].astype(np.float64), pitch_deg[seen].astype(np.float64)
+    turn = np.stack([np.ones_like(yaw), yaw, np.abs(yaw), pitch], axis=1)
+    values = values - turn @ np.linalg.lstsq(turn, values, rcond=None)[0]
+    padded = np.pad(values, MEDIAN_REACH, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * MEDIAN_REACH + 1)
+    moved = np.abs(values - np.median(windows, axis=1))
+    ranks = moved.argsort(kind="stable").argsort(kind="stable").astype(np.float64)
+    activity[seen] = (ranks - ranks.mean()) / max(float(ranks.std()), 1e-9)
+    return activity
+
+
+def mouth_evidence(activity: F64, speech: F32, interval_s: float) -> MouthEvidence:
+    """Compare every face's mouth with every speaker's turns.
+
+    Args:
+        activity: (units, T) of `mouth_activity`.
+        speech: (speakers, T) of `speech_table`.
+    """
+    units, samples = activity.shape
+    none = MouthEvidence(np.full((units, len(speech)), -np.inf), False)
+    chance = _chance_shifts(samples, interval_s)
+    if units == 0 or len(speech) == 0 or np.count_nonzero(chance) < MIN_SHIFTS:
+        return none
+    best_sum = np.zeros(samples)
+    log_ratio = none.log_ratio.copy()
+    for unit in range(units):
+        seen = np.isfinite(activity[unit])
+        correlation, spoken = _correlations(np.where(seen, activity[unit], 0.0), seen, speech)
+        count = np.count_nonzero(seen)
+        enough_s = MIN_SPEECH_S / interval_s
+        usable = (spoken >= enough_s) & (count - spoken >= enough_s) & (count >= MIN_SAMPLES)
+        if not usable.any():
+            continue
+        by_chance = correlation[:, chance]
+        # The ranks are scaled to variance 1, so white noise alone gives 1/sqrt(count).
+        spread = np.maximum(by_chance.std(axis=1), 1.2 / np.sqrt(count))
+        excess = (correlation - by_chance.mean(axis=1)[:, None]) / spread[:, None]
+        effect = np.minimum(EXPECTED_CORRELATION / spread, MAX_EFFECT)[:, None]
+        ratios = np.where(usable[:, None], effect * excess - effect**2 / 2, -np.inf)
+        log_ratio[unit] = ratios[:, 0]
+        best_sum += np.maximum(0.0, ratios.max(axis=0))
+    return MouthEvidence(log_ratio, bool(best_sum[0] > best_sum[chance].max()))
+
+
+def _chance_shifts(samples: int, interval_s: float) -> Bools:
+    """Which circular shifts, 0 to samples, are far enough from 0."""
+    shifts = np.arange(samples)
+    far: Bools = np.minimum(shifts, samples - shifts) * interval_s > GUARD_S
+    return far
+
+
+def _correlations(activity: F64, seen: Bools, speech: F32) -> tuple[F64, F64]:
+    """Correlate one face with every speaker under every circular shift of the turns.
+
+    Returns:
+        (speakers, T) correlations, column k for the turns shifted by k samples; and for the turns
+        as they stand, how many of the face's samples each speaker speaks.
+    """
+    samples = len(seen)
+    turned = np.fft.rfft(speech, axis=1).conj()
+    squared = np.fft.rfft(speech.astype(np.float64) ** 2, axis=1).conj()
+    mask = np.fft.rfft(seen.astype(np.float64))
+    count = max(1, np.count_nonzero(seen))
+    product = np.fft.irfft(np.fft.rfft(activity) * turned, samples, axis=1) / count
+    mean = np.fft.irfft(mask * turned, samples, axis=1) / count
+    variance = np.fft.irfft(mask * squared, samples, axis=1) / count - mean**2
+    # A speaker who (almost) always or never speaks while the face is seen tells nothing.
+    tells = variance > 0.01
+    correlation = np.where(tells, product / np.sqrt(np.where(tells, variance, 1.0)), 0.0)
+    return correlation, mean[:, 0] * count
+
+
+def followed_speakers(
+    spans: Sequence[tuple[int, int]], speech: F32, interval_s: float
+) -> list[tuple[int, float] | None]:
+    """Tell whose turns each face fills that is shown alone, in a picture that follows the speaker.
+
+    Args:
+        spans: first sample and end (exclusive) of each showing.
+        speech: (speakers, T) of `speech_table`.
+
+    Returns:
+        For each span the speaker's row and the probability that this is right, or None. All None
+        where the picture does not follow the turns better than by chance.
+    """
+    unknown: list[tuple[int, float] | None] = [None] * len(spans)
+    samples = speech.shape[1]
+    shifts = np.flatnonzero(_chance_shifts(samples, interval_s))
+    if len(spans) < MIN_VIEWS or len(speech) < 2 or len(shifts) < MIN_SHIFTS:
+        return unknown
+    shifts = shifts[:: max(1, len(shifts) // TIMELINE_SHIFTS)]
+    offsets = np.concatenate([[0], shifts])
+    starts = np.array([span[0] for span in spans])[:, None]
+    ends = np.array([span[1] for span in spans])[:, None]
+    twice = np.concatenate([speech, speech], axis=1).astype(np.float64)
+    sums = np.concatenate([np.zeros((len(speech), 1)), np.cumsum(twice, axis=1)], axis=1)
+    first = (starts - offsets) % samples
+    spoken = sums[:, first + (ends - starts)] - sums[:, first]  # (speakers, spans, offsets)
+    total, most = spoken.sum(axis=0), spoken.max(axis=0)
+    purity = most.sum(axis=0) / np.maximum(total.sum(axis=0), 1e-9)
+    enough = total >= MIN_SPEECH_SHARE * (ends - starts)
+    dominated = enough & (most > DOMINANCE * total)
+    share = dominated.mean(axis=0)
+    spread = max(float(purity[1:].std()), 0.01)
+    owners = spoken[:, :, 0].argmax(axis=0)
+    if (
+        purity[0] <= purity[1:].max()
+        or purity[0] - purity[1:].mean() < MIN_EXCESS * spread
+        or len(set(owners[dominated[:, 0]].tolist())) < 2
+    ):
+        return unknown
+    # Of the showings that one speaker dominates, those that chance does not explain.
+    chance = float(share[1:].mean())
+    follows = (float(share[0]) - chance) / max(1e-9, 1.0 - chance)
+    right = float(np.clip(follows / max(float(share[0]), 1e-9), 0.0, 0.99))
+    return [
+        (int(owner), right) if is_dominated else None
+        for owner, is_dominated in zip(owners, dominated[:, 0], strict=True)
+    ]
