@@ -1,0 +1,1 @@
+"""Slack, and a folder in its place where no token is set."""

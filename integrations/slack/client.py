@@ -77,10 +77,12 @@ class SlackMessenger:
         self._web = _Web(
             token=token, base_url=base_url, timeout=TIMEOUT_S, logger=quiet, retry_handlers=[]
         )
+        # Its own reading of HTTPS_PROXY forgets NO_PROXY; without it urllib's is used.
+        self._web.proxy = None
 
     def check(self) -> Account:
         """Say which workspace and bot the token belongs to, and its scopes."""
-        answer = self._call("auth.test", "", self._web.auth_test)
+        answer = self._call("auth.test", None, self._web.auth_test)
         headers = {name.lower(): value for name, value in answer.headers.items()}
         scopes = str(headers.get("x-oauth-scopes", ""))
         return Account(
@@ -209,7 +211,7 @@ class SlackMessenger:
     def delete_file(self, file_id: str) -> None:
         """Delete a file; one that is gone already is no error."""
         try:
-            self._call("files.delete", "", lambda: self._web.files_delete(file=file_id))
+            self._call("files.delete", None, lambda: self._web.files_delete(file=file_id))
         except NotFound:
             log.info("The file %s was gone from Slack already.", file_id)
 
@@ -231,7 +233,11 @@ class SlackMessenger:
             "Looked through %d messages in %s and stopped.", MOST_PAGES * PAGE_SIZE, channel
         )
 
-    def _call(self, method: str, channel: str, ask: Callable[[], SlackResponse]) -> SlackResponse:
+    def _call(
+        self, method: str, channel: str | None, ask: Callable[[], SlackResponse]
+    ) -> SlackResponse:
+        if channel == "":
+            raise NotFound("No Slack channel is set: put its ID into RAPPORT_SLACK__CHANNEL.")
         try:
             return ask()
         except SlackApiError as exc:
@@ -265,7 +271,7 @@ class _Web(WebClient):
         return answer
 
 
-def _error_from(exc: SlackApiError, method: str, channel: str) -> IntegrationError:
+def _error_from(exc: SlackApiError, method: str, channel: str | None) -> IntegrationError:
     answer = exc.response
     body = answer.data if isinstance(answer.data, dict) else {}
     error = str(body.get("error", ""))

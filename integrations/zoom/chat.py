@@ -12,7 +12,7 @@ from itertools import pairwise
 from integrations.zoom.text import clean_text, count, decode, offset_s
 
 # Names may hold ":" and messages tabs, so the name ends at the first ":" that a tab follows.
-_LINE = re.compile(r"(\d{1,4}:\d{2}:\d{2})\t\s*(.*?)\s*:(?:\t(.*)|\s*)")
+_LINE = re.compile(r"(\d{1,4}:\d{2}:\d{2})\t(.*?):(?:\t(.*)|\s*)")
 
 
 @dataclass(frozen=True, slots=True)

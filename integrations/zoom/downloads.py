@@ -63,10 +63,6 @@ class Downloaded:
     size_bytes: int
 
 
-class DownloadStopped(Unavailable):
-    """The stop flag was set; what has come is kept and the next try goes on from there."""
-
-
 class _TokenRefused(Exception):
     """Zoom does not give this file for this token; another may do."""
 
@@ -123,7 +119,7 @@ class Downloader:
             NoSpace: the disk cannot hold it (and the reserve).
             AuthFailed: every token was refused, which is also how Zoom says "deleted".
             NotFound, RateLimited: Zoom says so.
-            Unavailable: the connection broke; what has come is kept. DownloadStopped: `stop`.
+            Unavailable: the connection broke or `stop` was set; what has come is kept.
             UnexpectedResponse: what came is not the file, or comes from where it must not.
         """
         what = f"{file.file_type} file {file.id}"
@@ -221,7 +217,7 @@ class Downloader:
                     if job.on_progress is not None:
                         job.on_progress(size)
                     if job.stop is not None and job.stop.is_set():
-                        raise DownloadStopped(f"The download of the {job.what} was stopped.")
+                        raise Unavailable(f"The download of the {job.what} was stopped.")
                     if size >= next_check:
                         next_check = size + SPACE_CHECK_BYTES
                         self._check_space(job, 0)

@@ -223,6 +223,14 @@ class TestSlack:
         with pytest.raises(Unavailable, match="ConnectionRefusedError"):
             SlackMessenger(TOKEN, f"http://127.0.0.1:{port}/api/").check()
 
+    def test_a_host_that_needs_no_proxy_is_reached_without_one(
+        self, slack: SlackStandIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert SlackMessenger(TOKEN, slack.api_url).check().bot_user == "rapport"
+
     def test_a_wrong_token_says_which_setting_to_check(self, slack: SlackStandIn) -> None:
         with pytest.raises(AuthFailed, match=r"RAPPORT_SLACK__TOKEN") as caught:
             SlackMessenger("xoxb-wrong", slack.api_url).check()
@@ -242,6 +250,13 @@ class TestSlack:
         ):
             with pytest.raises(NotFound, match=r"#sales does not exist.*ID"):
                 ask()
+
+    def test_a_channel_that_nobody_set_is_told_before_slack_is_asked(
+        self, slack: SlackStandIn, messenger: SlackMessenger
+    ) -> None:
+        with pytest.raises(NotFound, match="RAPPORT_SLACK__CHANNEL"):
+            messenger.find("", "k", long_ago())
+        assert len(slack.requests) == 0
 
     def test_blocks_that_slack_refuses_are_told_with_slacks_own_words(
         self, messenger: SlackMessenger
