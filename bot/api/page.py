@@ -24,13 +24,6 @@ MOST_LINES = 4
 MOST_LANES = 8
 
 SIDES = {"rep": "your side", "prospect": "their side"}
-KINDS = {
-    "rise": "Rise",
-    "fall": "Fall",
-    "to_happy": "Brightened",
-    "to_angry": "Darkened",
-    "silence": "Silence",
-}
 STATES = {
     "queued": "This call is waiting to be analysed. Come back in a few minutes.",
     "running": "This call is being analysed. Come back in a few minutes.",
@@ -49,6 +42,8 @@ overflow-wrap:anywhere}
 h1{font-size:1.5rem;line-height:1.25;margin:0}
 h2{font-size:1.15rem;margin:2.25rem 0 .5rem}
 h3{font-size:1rem;margin:0}
+h3 .small{font-weight:400}
+.axis+h3{margin-top:1rem}
 p{margin:.35rem 0}
 a{color:var(--accent)}
 .soft{color:var(--soft)}
@@ -62,7 +57,7 @@ padding:.75rem 1rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .75rem;margin:.4rem 0 0}
 dt{color:var(--soft)}
 dd{margin:0}
-blockquote{margin:.5rem 0 0;padding-left:.75rem;border-left:3px solid var(--line)}
+blockquote{margin:.5rem 0 0;padding-inline-start:.75rem;border-inline-start:3px solid var(--line)}
 svg{display:block;width:100%}
 .course{height:9rem;border-bottom:1px solid var(--line)}
 .lane{height:.7rem;background:var(--card);border-radius:.2rem}
@@ -216,27 +211,17 @@ def _axis(duration_s: float) -> str:
 def _moments(page: CallPage) -> str:
     if not page.moments:
         return "<section><h2>Moments</h2><p>Nothing stood out.</p></section>"
-    names = {person.position: person.name for person in page.people}
-    items = [_moment(page.call, moment, names) for moment in page.moments[:MOST_MOMENTS]]
+    items = [_moment(page.call, moment) for moment in page.moments[:MOST_MOMENTS]]
     return f'<section><h2>Moments</h2><ol class="cards">{"".join(items)}</ol></section>'
 
 
-def _moment(call: Call, moment: Moment, names: dict[int, str]) -> str:
+def _moment(call: Call, moment: Moment) -> str:
     at_s = moment.start_ms / 1000
     local, _, _ = words.local_time(call.started_at + timedelta(seconds=at_s), call.timezone)
-    who = ", ".join(
-        f"<bdi>{_text(names[index])}</bdi>" for index in moment.participants if index in names
-    )
-    change = ""
-    if moment.before is not None and moment.after is not None:
-        before, after = words.points(moment.before), words.points(moment.after)
-        change = f'<p class="small soft">Engagement from {before} to {after}</p>'
     quotes = "".join(_quote(line) for line in moment.lines[:MOST_LINES])
     return (
-        f'<li class="card"><h3>{words.clock(at_s)} · {KINDS.get(moment.kind, "Moment")}'
-        f"{' · ' + who if who else ''}</h3>"
-        f'<p dir="auto">{_text(moment.reason)}</p>{change}{quotes}'
-        f'<p class="small soft">{local:%H:%M:%S} by the meeting\'s clock</p></li>'
+        f'<li class="card"><h3>{words.clock(at_s)} <span class="small soft">into the call, '
+        f"{local:%H:%M:%S} by the clock</span></h3><p>{_text(moment.reason)}</p>{quotes}</li>"
     )
 
 

@@ -417,7 +417,7 @@ def test_a_signed_link_opens_the_page_and_the_report(service: Service) -> None:
     assert "<b>61</b>" in text
     assert "likely between 55 and 67" in text
     assert "10:30–10:30 (Europe/Berlin)" in text
-    assert "10:30:05 by the meeting" in text
+    assert "10:30:05 by the clock" in text
     assert "Wednesday 4 March 2026" in text
     assert "not scored, as set up" in text
     assert "Expressions are not feelings" in text
