@@ -13,9 +13,9 @@ import numpy as np
 
 from inference.attribute import Cast, attribute
 from inference.moments import Scene, find_moments
+from inference.people import known_people
 from inference.profiles import PROFILES, SCORING_VERSION
 from inference.score import (
-    Faces,
     person_span,
     score_call,
     score_person,
@@ -26,7 +26,6 @@ from inference.score import (
 from inference.talk import Span, merge_spans, talk_figures, total_s, usable_turns
 from inference.types import (
     Attendee,
-    Attribution,
     CallAnalysis,
     Observations,
     Participant,
@@ -34,9 +33,6 @@ from inference.types import (
     TranscriptLine,
     WindowScore,
 )
-
-SEEN_MIN_S = 2.0
-"""Whoever was seen this long, or spoke, is a participant; less is a face in passing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ def assess(
     Without turns the transcript's lines tell who spoke. All of them may be empty.
     """
     cast = attribute(observations, turns, transcript, attendees)
-    return assess_cast(observations, cast, turns, transcript, options)
+    return assess_cast(observations, cast, turns, transcript, attendees, options)
 
 
 def assess_cast(
@@ -80,14 +76,14 @@ def assess_cast(
     cast: Cast,
     turns: Sequence[SpeakerTurn],
     transcript: Sequence[TranscriptLine],
+    attendees: Sequence[Attendee],
     options: AssessOptions,
 ) -> CallAnalysis:
     """Score a call whose faces have been attributed already."""
     turns = usable_turns(turns, transcript, observations.duration_s)
-    talk = _talk_by_person(cast, turns)
+    talk = _talk_by_person(cast, turns, attendees)
     track_person = {a.track: a.participant for a in cast.attributions}
     faces = select_faces(observations, track_person, len(cast.people))
-    cast, faces, talk = _keep_participants(observations.sample_interval_s, cast, faces, talk)
 
     profile = PROFILES[options.profile]
     scored = [options.score_own_side or person.side != "rep" for person in cast.people]
@@ -181,41 +177,15 @@ def without_expressions(observations: Observations, tracks: set[int]) -> Observa
     return replace(observations, faces=replace(faces, **kept))
 
 
-def _talk_by_person(cast: Cast, turns: Sequence[SpeakerTurn]) -> list[list[Span]]:
-    """Give each person's turns as spans: by the turn's key where it has one, else by the name."""
-    by_key = {person.key: i for i, person in reversed(list(enumerate(cast.people))) if person.key}
-    by_name = {_folded(person.name): i for i, person in reversed(list(enumerate(cast.people)))}
+def _talk_by_person(
+    cast: Cast, turns: Sequence[SpeakerTurn], attendees: Sequence[Attendee]
+) -> list[list[Span]]:
+    """Give the spans in which each person of the cast spoke."""
+    index = {person.key: i for i, person in enumerate(cast.people) if person.is_named}
     talk: list[list[Span]] = [[] for _ in cast.people]
-    for turn in turns:
-        person = by_key.get(turn.key or turn.speaker)
-        if person is None:
-            person = by_name.get(_folded(turn.speaker))
+    known, owners = known_people(turns, attendees)
+    for turn, owner in zip(turns, owners, strict=True):
+        person = index.get(known[owner].key)
         if person is not None:
             talk[person].append((turn.start_s, turn.end_s))
     return talk
-
-
-def _folded(name: str) -> str:
-    return " ".join(name.casefold().split())
-
-
-def _keep_participants(
-    interval_s: float, cast: Cast, faces: list[Faces], talk: list[list[Span]]
-) -> tuple[Cast, list[Faces], list[list[Span]]]:
-    """Leave out who neither spoke nor was seen for `SEEN_MIN_S`, and number the rest anew."""
-    kept = [
-        i
-        for i in range(len(cast.people))
-        if talk[i] or np.count_nonzero(faces[i].present) * interval_s >= SEEN_MIN_S - 1e-6
-    ]
-    index = {old: new for new, old in enumerate(kept)}
-    attributions = tuple(
-        Attribution(a.track, index[a.participant], a.confidence)
-        for a in cast.attributions
-        if a.participant in index
-    )
-    return (
-        Cast(tuple(cast.people[i] for i in kept), attributions),
-        [faces[i] for i in kept],
-        [talk[i] for i in kept],
-    )
