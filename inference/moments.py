@@ -39,8 +39,7 @@ BLOCK_S = 5.0
 BLOCK_ERRORS = 5.0
 """And five errors by the usual (median) change between neighbouring 5 s means, which noise that
 lasts longer than a sample does not pass either: with neighbours correlated by 0.8, three errors
-gave 20 false moments in an hour of one face, five give 0.4, and still find a 12 s smile each
-minute (measured on drawn series)."""
+gave 20 false moments in an hour of one face, five give 0.3 (benchmarks/moments.py)."""
 
 SEEN_SHARE = 0.6
 """Share of the seconds on either side in which the face must have been seen."""
