@@ -31,7 +31,7 @@ def create_pages(engine: Engine, files: MediaFiles, secret: str) -> APIRouter:
     """Give the page and the PDF behind signed links."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get("/c/{token}")
+    @router.api_route("/c/{token}", methods=["GET", "HEAD"])
     def page(token: str) -> Response:
         try:
             call_id = read_link(token, secret)
@@ -48,7 +48,7 @@ def create_pages(engine: Engine, files: MediaFiles, secret: str) -> APIRouter:
             return _refusal(exc)
         return HTMLResponse(render_page(content), headers=PAGE_HEADERS)
 
-    @router.get("/c/{token}/report.pdf")
+    @router.api_route("/c/{token}/report.pdf", methods=["GET", "HEAD"])
     def report(token: str) -> Response:
         try:
             call_id = read_link(token, secret)

@@ -430,6 +430,8 @@ def test_a_signed_link_opens_the_page_and_the_report(service: Service) -> None:
     assert "default-src 'none'" in page.headers["content-security-policy"]
     report = service.client.get(f"{path}/report.pdf")
     assert report.content == b"%PDF-1.7 report"
+    for address in (path, f"{path}/report.pdf"):  # what link checkers ask first
+        assert service.client.head(address).status_code == 200
 
 
 def test_a_page_says_what_a_call_waits_for_or_why_it_failed(service: Service) -> None:
