@@ -1,0 +1,352 @@
+"""From pictures to observations: layout → faces → tracks → expressions, fed by `push`.
+
+A recording feeds it from a file (`observe_recording`), a live meeting from packets; both give the
+same numbers (a test holds it). What overlaps: decoding in its thread, detection in threads of the
+analyzer, classification in the device queue's. Layout and tracks need the order of the pictures
+and run in the caller's thread. What is kept of a face is a row of numbers, never a picture.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from inference.assess import AssessOptions, assess
+from inference.batching import DeviceQueue
+from inference.decode import DecodeOptions, FrameReader, probe
+from inference.detect import Detector, MediaPipeDetector
+from inference.errors import Cancelled
+from inference.expression.crop import face_crop, sharpness
+from inference.face_rows import FaceRows
+from inference.layout import Layout, LayoutFinder
+from inference.track import Tracker
+from inference.types import (
+    F32,
+    U8,
+    Attendee,
+    CallAnalysis,
+    Detection,
+    Frame,
+    Observations,
+    Quality,
+    SpeakerTurn,
+    TranscriptLine,
+    View,
+)
+
+Progress = Callable[[float, str], None]
+_PROGRESS_EVERY = 20
+"""Samples between two reports of progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzerOptions:
+    """How a call is looked at.
+
+    Faces less than `min_face_px` high, or whose crop is less sharp than `min_sharpness`, are kept
+    as seen but not classified. `detectors` threads search for faces, each with models of its own.
+    `crop_px` is the side of the pictures that the classifier takes.
+    """
+
+    samples_per_s: float = 2.0
+    min_face_px: float = 24.0
+    min_sharpness: float = 0.0
+    assess: AssessOptions = field(default_factory=AssessOptions)
+    detectors: int = 1
+    crop_px: int = 48
+
+    def __post_init__(self) -> None:
+        if self.samples_per_s <= 0 or self.detectors < 1 or self.crop_px < 1:
+            raise ValueError(f"samples_per_s, detectors and crop_px must be positive: {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One file of a recording that Zoom wrote in several."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one picture showed: faces, which of them are worth classifying, and those crops."""
+
+    detections: list[Detection]
+    is_classified: list[bool]
+    crops: U8
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A sample whose faces are being searched."""
+
+    sample: int
+    layout: Layout
+    look: Future[_Look]
+    starts_segment: bool
+
+
+class Analyzer:
+    """Turns pictures that are pushed in, in order of time, into `Observations`.
+
+    Use it as a context manager, or `close` it: it owns threads. A frame whose `offset_s` differs
+    from the one before starts a new segment: no layout and no track reaches across.
+    """
+
+    def __init__(
+        self,
+        options: AnalyzerOptions,
+        queue: DeviceQueue,
+        *,
+        model: str,
+        stop: threading.Event | None = None,
+        detector_factory: Callable[[], Detector] = MediaPipeDetector,
+        layout_factory: Callable[[], LayoutFinder] = LayoutFinder,
+        tracker_factory: Callable[[], Tracker] = Tracker,
+    ) -> None:
+        self._options = options
+        self._queue = queue
+        self._model = model
+        self._stop = stop or threading.Event()
+        self._new_detector = detector_factory
+        self._new_layout = layout_factory
+        self._new_tracker = tracker_factory
+        self._layout = layout_factory()
+        self._tracker = tracker_factory()
+        self._first_track = 0
+        self._next_track = 0
+        self._threads = ThreadPoolExecutor(options.detectors, thread_name_prefix="detect")
+        self._own = threading.local()
+        self._detectors: list[Detector] = []
+        self._searching: deque[_Pending] = deque()
+        self._rows = FaceRows()
+        self._times = array("d")
+        self._views: list[View] = []
+        self._turns: list[SpeakerTurn] = []
+        self._offset_s: float | None = None
+        self._size = (0, 0)
+
+    def __enter__(self) -> Analyzer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the threads and give up what is still being looked at; safe to call twice."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._searching.clear()
+        self._rows.cancel()
+        while self._detectors:
+            close = getattr(self._detectors.pop(), "close", None)
+            if close is not None:
+                close()
+
+    def push(self, frames: Iterable[Frame]) -> None:
+        """Look at pictures; blocks while as many are in work as there are threads for.
+
+        Raises:
+            Cancelled: the stop flag was set.
+            InferenceError: looking at a picture or classifying a face failed.
+        """
+        for frame in frames:
+            if self._stop.is_set():
+                raise Cancelled("stopped while looking at the pictures")
+            self._begin(frame)
+            while len(self._searching) > self._options.detectors:
+                self._finish_oldest()
+
+    def push_turns(self, turns: Iterable[SpeakerTurn]) -> None:
+        """Add who spoke when; used by `finish`."""
+        self._turns.extend(turns)
+
+    def observations(
+        self, quality: Quality | None = None, duration_s: float | None = None
+    ) -> Observations:
+        """Wait for what is in work and give all that was seen so far; more may be pushed after.
+
+        Args:
+            quality: of the reader; by default as many pictures decoded as were pushed.
+            duration_s: length of the recording; by default one interval past the last picture.
+        """
+        while self._searching:
+            self._finish_oldest()
+        faces = self._rows.columns()
+        times = np.array(self._times, np.float64)
+        interval_s = 1 / self._options.samples_per_s
+        if duration_s is None:
+            duration_s = float(times[-1]) + interval_s if len(times) else 0.0
+        quality = quality or Quality(frames_decoded=len(times), frames_sampled=len(times))
+        return Observations(
+            t_s=times,
+            sample_interval_s=interval_s,
+            duration_s=duration_s,
+            width_px=self._size[1],
+            height_px=self._size[0],
+            faces=faces,
+            views=tuple(self._views),
+            quality=replace(
+                quality, faces_seen=self._rows.seen, faces_too_small=self._rows.unclassified
+            ),
+            model=self._model,
+        )
+
+    def finish(
+        self,
+        quality: Quality | None = None,
+        duration_s: float | None = None,
+        *,
+        transcript: Sequence[TranscriptLine] = (),
+        attendees: Sequence[Attendee] = (),
+    ) -> CallAnalysis:
+        """Score all that was pushed."""
+        seen = self.observations(quality, duration_s)
+        return assess(seen, self._turns, transcript, attendees, self._options.assess)
+
+    def _begin(self, frame: Frame) -> None:
+        starts_segment = self._offset_s is not None and frame.offset_s != self._offset_s
+        if starts_segment:
+            self._layout = self._new_layout()
+        if self._offset_s is None:
+            self._size = (frame.image.shape[0], frame.image.shape[1])
+        self._offset_s = frame.offset_s
+        sample = len(self._times)
+        self._times.append(frame.t_s)
+        layout = self._layout.update(frame.image)
+        self._note_view(sample, layout, starts_segment)
+        regions = layout.tiles if layout.kind == "gallery" else None
+        look = self._threads.submit(self._look, frame.image, regions)
+        self._searching.append(_Pending(sample, layout, look, starts_segment))
+
+    def _note_view(self, sample: int, layout: Layout, starts_segment: bool) -> None:
+        last = self._views[-1] if self._views else None
+        is_same = last is not None and last.kind == layout.kind and not layout.changed
+        if last is None or starts_segment or not is_same:
+            self._views.append(View(sample, sample + 1, layout.kind, layout.tiles.copy()))
+        else:
+            self._views[-1] = replace(last, end_sample=sample + 1)
+
+    def _look(self, image: U8, regions: F32 | None) -> _Look:
+        """Find the faces and cut out those worth classifying; runs in a thread of the pool."""
+        options = self._options
+        if not hasattr(self._own, "detector"):
+            self._own.detector = self._new_detector()
+            self._detectors.append(self._own.detector)
+        detections: list[Detection] = self._own.detector.detect(image, regions)
+        crops: list[U8] = []
+        is_classified = []
+        for face in detections:
+            is_large = face.height_px >= options.min_face_px
+            crop = face_crop(image, face, options.crop_px) if is_large else None
+            is_good = crop is not None and sharpness(crop) >= options.min_sharpness
+            is_classified.append(is_good)
+            if crop is not None and is_good:
+                crops.append(crop)
+        side = options.crop_px
+        stack = np.stack(crops) if crops else np.zeros((0, side, side), np.uint8)
+        return _Look(detections, is_classified, stack)
+
+    def _finish_oldest(self) -> None:
+        pending = self._searching.popleft()
+        look = pending.look.result()
+        if pending.starts_segment:
+            self._tracker = self._new_tracker()
+            self._first_track = self._next_track
+        found = self._tracker.update(pending.sample, look.detections, pending.layout)
+        tracks = [self._first_track + track for track in found]
+        self._next_track = max([self._next_track, *(track + 1 for track in tracks)])
+        probs = self._queue.submit(look.crops) if len(look.crops) else None
+        self._rows.add(pending.sample, tracks, look.detections, look.is_classified, probs)
+
+
+def observe_recording(
+    segments: Sequence[Segment],
+    options: AnalyzerOptions,
+    queue: DeviceQueue,
+    *,
+    model: str,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+    detector_factory: Callable[[], Detector] = MediaPipeDetector,
+) -> Observations:
+    """See all there is to see in a recording; its segments are laid end to end.
+
+    Args:
+        segments: the files in order of time, one or more.
+        queue: shared by all calls of the process.
+        model: name of the weights behind the queue, kept with the observations.
+        progress: called from this thread with the share done (0–1) and a short text.
+        stop: set it to end with `Cancelled` within a second or two.
+
+    Raises:
+        UnreadableMedia: a file cannot be read, or too much of it is lost.
+        NoVideoStream: a file holds no picture.
+        Cancelled: the stop flag was set.
+    """
+    if not segments:
+        raise ValueError("a recording has at least one segment")
+    tell = progress or _tell_nobody
+    expected_s = sum(probe(segment.path).duration_s or 0.0 for segment in segments)
+    offset_s = 0.0
+    qualities: list[tuple[Quality, float]] = []
+    with Analyzer(
+        options, queue, model=model, stop=stop, detector_factory=detector_factory
+    ) as analyzer:
+        for segment in segments:
+            reader = FrameReader(
+                segment.path, DecodeOptions(options.samples_per_s), offset_s, stop=stop
+            )
+            with closing(iter(reader)) as frames:
+                analyzer.push(_told(frames, expected_s, tell))
+            qualities.append((reader.quality, reader.duration_s))
+            offset_s += reader.duration_s
+        seen = analyzer.observations(_together(qualities), offset_s)
+    tell(1.0, f"{_clock(offset_s)} seen")
+    return seen
+
+
+def _told(frames: Iterable[Frame], expected_s: float, tell: Progress) -> Iterable[Frame]:
+    for count, frame in enumerate(frames):
+        yield frame
+        if count % _PROGRESS_EVERY == 0:
+            share = min(1.0, frame.t_s / expected_s) if expected_s > 0 else 0.0
+            tell(share, f"{_clock(frame.t_s)} of {_clock(expected_s)} seen")
+
+
+def _tell_nobody(share: float, text: str) -> None:
+    """Progress that nobody wants."""
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    hours = f"{whole // 3600}:" if whole >= 3600 else ""
+    return f"{hours}{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def _together(parts: Sequence[tuple[Quality, float]]) -> Quality:
+    """The quality of several segments; their lost shares count by their lengths."""
+    total_s = sum(duration_s for _, duration_s in parts)
+    lost_s = sum(quality.lost_share * duration_s for quality, duration_s in parts)
+    qualities = [quality for quality, _ in parts]
+    return Quality(
+        frames_decoded=sum(q.frames_decoded for q in qualities),
+        frames_sampled=sum(q.frames_sampled for q in qualities),
+        frames_lost=sum(q.frames_lost for q in qualities),
+        lost_share=lost_s / total_s if total_s > 0 else 0.0,
+        has_audio=any(q.has_audio for q in qualities),
+        notes=tuple(note for q in qualities for note in q.notes),
+    )
