@@ -135,14 +135,18 @@ class RapportProcess:
 
     def stop(self) -> None:
         """End it, by force where it does not end in time. A second call does nothing."""
-        if self._process is None or self._process.poll() is not None:
+        process = self._process
+        if process is None or process.poll() is not None:
             return
-        self._process.terminate()
+        process.terminate()
         try:
-            self._process.wait(STOP_TIMEOUT_S)
+            process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            pass
+        finally:  # Also when an impatient second Ctrl-C comes while it ends.
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
     def log_tail(self) -> str:
         """The last lines that it logged in this demo."""

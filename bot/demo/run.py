@@ -59,25 +59,23 @@ def run_demo(
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     uuid = f"/{secrets.token_urlsafe(6)}//{secrets.token_urlsafe(4)}Demo=="
-    with _interrupted_by_sigterm(), ZoomStandIn() as zoom, SlackStandIn() as slack:
+    with _ended_as_by_ctrl_c(), ZoomStandIn() as zoom, SlackStandIn() as slack:
         rapport = RapportProcess(folder, zoom, slack, _settings(recording, transcript))
+        is_shown = False
         try:
             call_id = _one_call(rapport, zoom, uuid, recording, timeline, transcript, console)
             _show_result(rapport, slack, call_id, console)
             if not keep_serving:
                 _show_serve_line(rapport, console)
                 return 0
-            console.print(
-                f"\nRapport goes on serving at {rapport.url}; everything stands in {folder}. "
-                "Ctrl-C ends it.",
-                highlight=False,
-            )
+            is_shown = True
+            _print_line(console, f"\nRapport goes on serving at {rapport.url} until Ctrl-C.")
             while True:
                 rapport.check_alive()
                 time.sleep(0.5)
         except KeyboardInterrupt:
-            console.print(f"\nStopped. Everything stays in {folder}.", highlight=False)
-            return INTERRUPTED
+            _print_line(console, f"\nStopped. Everything stays in {folder}")
+            return 0 if is_shown else INTERRUPTED
         except (DemoFailed, InferenceError, OSError, httpx.HTTPError) as exc:
             console.print(Text(f"The demo failed: {exc}", style="bold red"))
             tail = rapport.log_tail()
@@ -113,20 +111,24 @@ def _one_call(
 ) -> str:
     """Take the call the whole way, showing each step; gives its id."""
     with StepBoard(console, ("recording", "start", "webhook", *STEPS)) as board:
-        board.start("start", "Rapport, SQLite in " + str(rapport.data_dir))
+        if recording is None:
+            board.start("recording", "making a sales call")
+            meeting = None
+        else:
+            board.start("recording", str(recording))
+            meeting = _own_meeting(uuid, recording, timeline, transcript)
+        # Rapport comes up while the recording is made.
         rapport.add_key(f"demo-{secrets.token_hex(3)}")
         rapport.start()
-        board.start("recording", "making a sales call" if recording is None else str(recording))
-        if recording is None:
+        if meeting is None:
             made = make_recording(
                 rapport.data_dir / "recording",
                 on_progress=lambda share: board.update("recording", share),
             )
             meeting = made.meeting(uuid)
-        else:
-            meeting = _own_meeting(uuid, recording, timeline, transcript)
         zoom.add_meeting(meeting)
         board.finish("recording", f"{meeting.duration_s:.0f} s, “{meeting.topic}”")
+        board.start("start", f"Rapport, with SQLite in {rapport.data_dir}")
         rapport.wait_until_ready()
         board.finish("start", rapport.url)
         board.start("webhook", "URL validation")
@@ -215,7 +217,9 @@ def _show_result(
         raise DemoFailed("The call is done, but Slack did not get its message and PDF.")
     text = as_text(Message(posts[-1].text, posts[-1].blocks))
     channel = slack.workspace.channels[posts[-1].channel]
-    console.print(Panel(Text(text.rstrip()), title=f"Slack: #{channel}", expand=False))
+    console.rule(f"Slack: #{channel}", align="left")
+    _print_line(console, text.rstrip())
+    console.rule()
     posted = slack.files[-1]
     copy = rapport.data_dir / "slack" / Path(posted.name).name
     copy.parent.mkdir(exist_ok=True)
@@ -245,8 +249,8 @@ def _print_line(console: Console, line: str) -> None:
 
 
 @contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the demo as Ctrl-C does, so that no process stays behind."""
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end the demo as Ctrl-C does: no process stays behind."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -254,8 +258,11 @@ def _interrupted_by_sigterm() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

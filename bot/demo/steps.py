@@ -8,8 +8,16 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
+
+
+class _SecondsColumn(ProgressColumn):
+    """How long a step has taken; nothing before it begins."""
+
+    def render(self, task: Task) -> Text:
+        took_s = task.finished_time if task.finished else task.elapsed
+        return Text("" if took_s is None else f"{took_s:5.1f} s")
 
 
 class StepBoard:
@@ -20,7 +28,7 @@ class StepBoard:
         self._progress = Progress(
             TextColumn("{task.fields[sign]} {task.description:<10}"),
             BarColumn(24),
-            TimeElapsedColumn(),
+            _SecondsColumn(),
             TextColumn("[dim]{task.fields[detail]}[/dim]"),
             console=console,
             disable=not console.is_terminal,

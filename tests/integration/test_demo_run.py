@@ -1,0 +1,86 @@
+"""`rapport demo` takes a call the whole way, and says what went wrong when it cannot."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bot.demo.recording import make_recording
+from bot.demo.run import run_demo
+from bot.demo.steps import StepBoard
+
+
+def demo(console: Console, data_dir: Path, **more: Path) -> int:
+    given: dict[str, Path | None] = {"recording": None, "timeline": None, "transcript": None}
+    return run_demo(**{**given, **more}, data_dir=data_dir, keep_serving=False, console=console)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=100)
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_recording_of_ones_own_becomes_a_message_and_a_pdf(
+    tmp_path: Path, console: Console
+) -> None:
+    made = make_recording(tmp_path / "own", seconds=5, size=(320, 180))
+    status = demo(
+        console,
+        tmp_path / "data",
+        recording=made.video,
+        timeline=made.timeline,
+        transcript=made.transcript,
+    )
+    output = printed(console)
+    assert status == 0, output
+    for step in ("fetch", "analyse", "store", "report", "notify", "clean up"):
+        assert f"✓ {step}" in output
+    assert "Engagement" in output
+    report = re.search(r"Report \(PDF\): (.+)", output)
+    assert report is not None
+    assert Path(report[1]).read_bytes().startswith(b"%PDF")
+    assert output.count("  curl -H") == 3
+    assert "serve --port" in output
+    assert "Stopping" in (tmp_path / "data" / "rapport.log").read_text()
+
+
+def test_a_file_that_is_no_recording_is_told_at_once(tmp_path: Path, console: Console) -> None:
+    text = tmp_path / "notes.mp4"
+    text.write_text("not a movie")
+    assert demo(console, tmp_path / "data", recording=text) == 1
+    assert "notes.mp4" in printed(console)
+    assert not (tmp_path / "data" / "rapport.log").exists()
+
+
+def test_a_missing_file_is_named(tmp_path: Path, console: Console) -> None:
+    assert demo(console, tmp_path / "data", recording=tmp_path / "gone.mp4") == 1
+    assert "There is no file" in printed(console)
+
+
+def test_a_terminal_shows_every_step_with_a_bar() -> None:
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    with StepBoard(console, ("fetch", "analyse")) as board:
+        board.start("fetch", "12 of 40 MB")
+        board.update("fetch", 0.3)
+        board.finish("fetch")
+    output = printed(console)
+    assert "fetch" in output
+    assert "analyse" in output
+    assert "✓" in output
+
+
+def test_a_step_is_told_once_where_there_is_no_terminal(console: Console) -> None:
+    with StepBoard(console, ("fetch",)) as board:
+        board.finish("fetch", "4 files")
+        board.finish("fetch")
+    assert printed(console).count("✓ fetch") == 1
+    assert "4 files" in printed(console)
