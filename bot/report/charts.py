@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from bot.report import words
-from bot.report.series import Course, PersonChart, Timeline
+from bot.report.series import Backdrop, Course, PersonChart, Timeline
 
 INK, GREY, RULE, PALE = "#16263a", "#6d7783", "#d9dee4", "#eef1f4"
 SIDES = {"rep": "#1d5f85", "prospect": "#d08428", "unknown": "#7d8894"}
@@ -53,12 +53,12 @@ def timeline_svg(chart: Timeline, width_mm: float, plot_mm: float, fonts: Path) 
     with _Canvas(size, fonts) as canvas:
         plots = []
         if plot_mm:
-            top = canvas.axes(TOP_MM, plot_mm, chart.duration_s)
-            _level_axis(canvas, top, chart.levels, chart.neutral)
-            _draw_course(top, chart.course, INK, 1.3)
+            top = canvas.axes(TOP_MM, plot_mm, chart.backdrop.duration_s)
+            _level_axis(canvas, top, chart.backdrop)
+            _draw_course(top, chart.backdrop.everyone, INK, 1.3)
             plots.append(top)
         if chart.lanes:
-            bottom = canvas.axes(TOP_MM + plot_mm, lanes_mm, chart.duration_s)
+            bottom = canvas.axes(TOP_MM + plot_mm, lanes_mm, chart.backdrop.duration_s)
             bottom.set_ylim(len(chart.lanes), 0)
             bottom.set_yticks([])
             plots.append(bottom)
@@ -72,7 +72,7 @@ def timeline_svg(chart: Timeline, width_mm: float, plot_mm: float, fonts: Path) 
                 axes.axvspan(mark.start_s, mark.end_s, color="#c9d3dd", alpha=0.55, lw=0, zorder=0)
             canvas.badge(plots[0], (mark.start_s + mark.end_s) / 2, mark.number)
         if plots:
-            canvas.clock(plots[-1], chart.duration_s)
+            canvas.clock(plots[-1], chart.backdrop.duration_s)
         return canvas.svg()
 
 
@@ -83,42 +83,43 @@ def person_svg(chart: PersonChart, width_mm: float, plot_mm: float, fonts: Path)
     color = SIDES.get(chart.side, SIDES["unknown"])
     color = INK if chart.side == "unknown" else color
     with _Canvas(size, fonts) as canvas:
-        top = canvas.axes(TOP_MM, plot_mm, chart.duration_s)
-        _level_axis(canvas, top, chart.levels, chart.neutral)
+        top = canvas.axes(TOP_MM, plot_mm, chart.backdrop.duration_s)
+        _level_axis(canvas, top, chart.backdrop)
         canvas.title(top, "Engagement")
-        _draw_course(top, chart.everyone, "#b3bcc6", 0.9)
+        if not chart.backdrop.is_one_person:
+            _draw_course(top, chart.backdrop.everyone, "#b3bcc6", 0.9)
         _draw_course(top, chart.course, color, 1.4)
-        middle = canvas.axes(TOP_MM + plot_mm + gap_mm, attention_mm, chart.duration_s)
+        middle = canvas.axes(TOP_MM + plot_mm + gap_mm, attention_mm, chart.backdrop.duration_s)
         middle.set_ylim(0, 100)
         canvas.levels(middle, (0, 100))
         canvas.title(middle, "Attention")
         _draw_course(middle, chart.attention, GREY, 0.9)
         lane_top = TOP_MM + plot_mm + 2 * gap_mm + attention_mm
-        lane = canvas.axes(lane_top, LANE_MM, chart.duration_s)
+        lane = canvas.axes(lane_top, LANE_MM, chart.backdrop.duration_s)
         lane.set_ylim(1, 0)
         lane.set_yticks([])
         canvas.title(lane, "Speaks" if chart.spans else "")
         spans = [(start, max(end - start, 0.1)) for start, end in chart.spans]
         lane.broken_barh(spans, (0.24, 0.52), color=color, lw=0)
-        canvas.clock(lane, chart.duration_s)
+        canvas.clock(lane, chart.backdrop.duration_s)
         return canvas.svg()
 
 
 def spark_svg(chart: PersonChart, width_mm: float, height_mm: float, fonts: Path) -> bytes:
     """Draw one person's engagement as a line for a table, on the scale of the large charts."""
     with _Canvas(Size(width_mm, height_mm), fonts, margin_mm=0.0) as canvas:
-        axes = canvas.axes(0.0, height_mm, chart.duration_s)
-        axes.set_ylim(chart.levels[0], chart.levels[-1])
+        axes = canvas.axes(0.0, height_mm, chart.backdrop.duration_s)
+        axes.set_ylim(chart.backdrop.levels[0], chart.backdrop.levels[-1])
         axes.set_yticks([])
-        axes.axhline(chart.neutral, color=RULE, lw=0.5)
+        axes.axhline(chart.backdrop.neutral, color=RULE, lw=0.5)
         _draw_course(axes, chart.course, INK, 0.9)
         return canvas.svg()
 
 
-def _level_axis(canvas: _Canvas, axes: Any, levels: tuple[int, int, int], neutral: float) -> None:
-    axes.set_ylim(levels[0], levels[-1])
-    canvas.levels(axes, levels)
-    axes.axhline(neutral, color=GREY, lw=0.6, dashes=(2, 3))
+def _level_axis(canvas: _Canvas, axes: Any, shared: Backdrop) -> None:
+    axes.set_ylim(shared.levels[0], shared.levels[-1])
+    canvas.levels(axes, shared.levels)
+    axes.axhline(shared.neutral, color=GREY, lw=0.6, dashes=(2, 3))
 
 
 def _draw_course(axes: Any, course: Course, color: str, width: float) -> None:
@@ -195,6 +196,8 @@ class _Canvas:
         """Number the time below a plot, at round minutes."""
         ticks = np.arange(0.0, duration_s + 0.001, tick_step_s(duration_s))
         axes.set_xticks(ticks)
+        if len(axes.get_yticks()):
+            axes.tick_params(axis="x", pad=6)  # clear of the lowest level's number
         axes.set_xticklabels([words.clock(t) for t in ticks], fontproperties=self._font)
         for label in axes.get_xticklabels():
             label.set_color(GREY)

@@ -22,7 +22,7 @@ from bot.report.people import (
     person_row,
     presence_s,
 )
-from bot.report.series import PersonChart, Timeline, lanes, neutral_level, person_chart, timeline
+from bot.report.series import PersonChart, Timeline, backdrop, lanes, neutral_level, person_chart
 from inference.types import CallAnalysis
 
 MAX_PAGES_FOR_PEOPLE = 12
@@ -31,6 +31,9 @@ MAX_MOMENTS = 6
 LANE_NAME_LENGTH = 22
 """Fits beside the timeline."""
 PEOPLE_ON_FIRST_PAGE = 8
+
+
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +88,26 @@ def report_content(
     """
     start, zone, zone_note = words.local_time(info.started_at, info.timezone)
     end = start + timedelta(seconds=analysis.duration_s)
+    until = f"–{end:%H:%M}" if end - start >= _MINUTE else ""
     moments = moment_items(analysis, MAX_MOMENTS)
     ranked = sorted(analysis.participants, key=presence_s, reverse=True)
     with_page = [p for p in ranked if earns_page(p, analysis)][:MAX_PAGES_FOR_PEOPLE]
     own = {person.index for person in with_page}
     compact = [p for p in ranked if p.index not in own]
     first = ranked[:PEOPLE_ON_FIRST_PAGE] if len(ranked) > PEOPLE_ON_FIRST_PAGE + 1 else ranked
+    shared = backdrop(analysis)
     left = len(ranked) - len(first)
     return ReportContent(
         topic=title(info),
         date=words.long_date(start),
         short_date=words.short_date(start),
-        time=f"{start:%H:%M}–{end:%H:%M} {zone}",
+        time=f"{start:%H:%M}{until} {zone}",
         zone_note=zone_note,
         facts=_facts(analysis, info),
         headline=headline(analysis),
         figures=key_figures(analysis),
-        timeline=timeline(
-            analysis, moment_marks(analysis, moments), lanes(analysis, LANE_NAME_LENGTH)
+        timeline=Timeline(
+            shared, lanes(analysis, LANE_NAME_LENGTH), moment_marks(analysis, moments)
         ),
         timeline_title=_timeline_title(analysis),
         timeline_note=_timeline_note(analysis),
@@ -110,9 +115,9 @@ def report_content(
         moments_note=_moments_note(analysis, info),
         people=tuple(person_row(p, analysis) for p in first),
         more_people=f"and {left} more people, on the pages that follow" if left else "",
-        pages=tuple(person_page(p, analysis, moments) for p in with_page),
+        pages=tuple(person_page(p, analysis, shared, moments) for p in with_page),
         compact=tuple(person_row(p, analysis) for p in compact),
-        compact_charts=tuple(person_chart(p, analysis) for p in compact),
+        compact_charts=tuple(person_chart(p, analysis, shared) for p in compact),
         compact_note=_compact_note(analysis, len(with_page), len(compact)),
         about=about_sections(analysis, info.notes, zone_note, accuracy),
         started_at=start,

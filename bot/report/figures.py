@@ -94,7 +94,7 @@ def _score_figure(score: Estimate | None) -> tuple[Figure, ...]:
 
 def _talk_figure(analysis: CallAnalysis) -> Figure:
     if not analysis.turns:
-        return Figure("Talk", "–", "", "the recording does not say who spoke")
+        return Figure("Talk", "–", "", "not known who spoke")
     sides = {"rep": 0.0, "prospect": 0.0, "unknown": 0.0}
     for person in analysis.participants:
         sides[person.side] = sides.get(person.side, 0.0) + person.score.talk.share

@@ -10,7 +10,7 @@ import numpy as np
 from bot.report import words
 from bot.report.figures import Figure, name_of, person_figures, talk_figures
 from bot.report.moments import MomentItem
-from bot.report.series import PersonChart, person_chart
+from bot.report.series import Backdrop, PersonChart, person_chart
 from inference.types import CallAnalysis, Participant
 
 OWN_PAGE_S = 60.0
@@ -62,6 +62,7 @@ class PersonPage:
     expressions: tuple[Bar, ...]
     steadiness: str
     chart: PersonChart
+    chart_note: str
     moments: tuple[MomentItem, ...]
     warning: str
 
@@ -114,7 +115,10 @@ def enough_s(analysis: CallAnalysis) -> float:
 
 
 def person_page(
-    person: Participant, analysis: CallAnalysis, moments: Sequence[MomentItem]
+    person: Participant,
+    analysis: CallAnalysis,
+    shared: Backdrop,
+    moments: Sequence[MomentItem],
 ) -> PersonPage:
     """Put one person into words; `moments` are the call's, strongest first."""
     return PersonPage(
@@ -124,7 +128,10 @@ def person_page(
         talk_figures=talk_figures(person, analysis),
         expressions=_bars(person),
         steadiness=_steadiness(person.score.stability),
-        chart=person_chart(person, analysis),
+        chart=person_chart(person, analysis, shared),
+        chart_note="Gaps: face not seen."
+        if shared.is_one_person
+        else "Thick: this person. Thin: everyone. Gaps: face not seen.",
         moments=tuple(m for m in moments if person.index in m.people)[:MAX_MOMENTS],
         warning=_row_note(person),
     )
@@ -135,7 +142,7 @@ def _presence(person: Participant) -> str:
     if np.isfinite(person.first_seen_s) and np.isfinite(person.last_seen_s):
         first, last = words.clock(person.first_seen_s), words.clock(person.last_seen_s)
         seen += f", between {first} and {last}"
-    return seen if person.is_named else f"{seen}. Nothing certain names this face"
+    return seen if person.is_named else f"{seen}. Nothing certain names this face."
 
 
 def _steadiness(stability: float | None) -> str:

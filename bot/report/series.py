@@ -47,33 +47,43 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Backdrop:
+    """What all charts of a report share: everyone's mean course and the engagement axis.
+
+    `levels` are the axis's ends and middle: 20–80 where everything drawn lies within, which nearly
+    every call does, else 0–100. `neutral` is the engagement of a calm, neutral face, 0–100.
+    """
+
+    duration_s: float
+    everyone: Course
+    levels: tuple[int, int, int]
+    neutral: float
+    is_one_person: bool
+    """Only one person was scored: everyone's course is theirs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """The whole call: everyone's mean course, who spoke under it, and the moments."""
 
-    duration_s: float
-    course: Course
+    backdrop: Backdrop
     lanes: tuple[Lane, ...]
     marks: tuple[Mark, ...]
-    levels: tuple[int, int, int]
-    neutral: float
 
     @property
     def has_course(self) -> bool:
         """Whether any engagement was seen that can be drawn."""
-        return bool(np.isfinite(self.course.values).any())
+        return bool(np.isfinite(self.backdrop.everyone.values).any())
 
 
 @dataclass(frozen=True, slots=True)
 class PersonChart:
-    """One person's course beside everyone's, and when they spoke."""
+    """One person's course, and when they spoke."""
 
-    duration_s: float
+    backdrop: Backdrop
     side: str
     course: Course
-    everyone: Course
     attention: Course
-    levels: tuple[int, int, int]
-    neutral: float
     spans: tuple[tuple[float, float], ...]
 
 
@@ -111,38 +121,30 @@ def neutral_level(profile: str) -> float:
     return 100 * weights[EXPRESSIONS.index("neutral")]
 
 
-def levels(analysis: CallAnalysis) -> tuple[int, int, int]:
-    """Give the engagement axis that all charts of a report share: its ends and middle.
-
-    It is 20–80 where everything drawn lies within, which nearly every call does; else 0–100.
-    """
+def backdrop(analysis: CallAnalysis) -> Backdrop:
+    """Give what all charts of a call share."""
     t_s, duration_s = analysis.observations.t_s, analysis.duration_s
     drawn = [analysis.call_series, *(person.series for person in analysis.participants)]
-    values = np.concatenate([course(t_s, s.engagement, duration_s).values for s in drawn])
-    known = values[np.isfinite(values)]
-    return (20, 50, 80) if ((known > 20) & (known < 80)).all() else (0, 50, 100)
+    courses = [course(t_s, series.engagement, duration_s) for series in drawn]
+    known = np.concatenate([c.values[np.isfinite(c.values)] for c in courses])
+    scored = sum(p.score.engagement is not None for p in analysis.participants)
+    return Backdrop(
+        duration_s=duration_s,
+        everyone=courses[0],
+        levels=(20, 50, 80) if ((known > 20) & (known < 80)).all() else (0, 50, 100),
+        neutral=neutral_level(analysis.profile),
+        is_one_person=scored == 1,
+    )
 
 
-def timeline(analysis: CallAnalysis, marks: tuple[Mark, ...], spoken: tuple[Lane, ...]) -> Timeline:
-    """Give what the chart of the whole call draws."""
-    duration_s = analysis.duration_s
-    t_s, values = analysis.observations.t_s, analysis.call_series.engagement
-    drawn = course(t_s, values, duration_s)
-    neutral = neutral_level(analysis.profile)
-    return Timeline(duration_s, drawn, spoken, marks, levels(analysis), neutral)
-
-
-def person_chart(person: Participant, analysis: CallAnalysis) -> PersonChart:
+def person_chart(person: Participant, analysis: CallAnalysis, shared: Backdrop) -> PersonChart:
     """Give what one person's chart draws."""
     t_s, duration_s = analysis.observations.t_s, analysis.duration_s
     return PersonChart(
-        duration_s=duration_s,
+        backdrop=shared,
         side=person.side,
         course=course(t_s, person.series.engagement, duration_s),
-        everyone=course(t_s, analysis.call_series.engagement, duration_s),
         attention=course(t_s, person.series.attention, duration_s),
-        levels=levels(analysis),
-        neutral=neutral_level(analysis.profile),
         spans=_spans(analysis, [person]),
     )
 
