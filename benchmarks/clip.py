@@ -37,7 +37,7 @@ def make_clip(path: Path, seconds: float, *, b_frames: int = 0, keyframe_every_s
             leave pictures out.
     """
     portraits = _portraits()
-    noise = np.random.default_rng(1).integers(-3, 4, (8, HEIGHT_PX, WIDTH_PX, 3), dtype=np.int16)
+    grain = np.random.default_rng(1).integers(0, 7, (8, HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         video = container.add_stream("libx264", rate=FPS)
         video.width, video.height, video.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
@@ -49,9 +49,8 @@ def make_clip(path: Path, seconds: float, *, b_frames: int = 0, keyframe_every_s
         }
         sound = container.add_stream("aac", rate=_SOUND_HZ, layout="mono")
         for number in range(round(seconds * FPS)):
-            image = paint(number / FPS, portraits)
-            lively = np.clip(image + noise[number % len(noise)], 0, 255).astype(np.uint8)
-            frame = av.VideoFrame.from_ndarray(lively, format="rgb24")
+            image = cv2.add(paint(number / FPS, portraits), grain[number % len(grain)])
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = number
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
@@ -89,13 +88,14 @@ def paint(t_s: float, portraits: list[U8] | None = None) -> U8:
     image = np.full((HEIGHT_PX, WIDTH_PX, 3), _GROUND, np.uint8)
     wide, high = TILE_PX
     for place, portrait in enumerate(portraits or _portraits()):
-        phase = t_s * (0.9 + 0.23 * place) + place
-        zoom = 1 + 0.03 * np.sin(0.6 * phase)
+        # Slow and small: tiles whose whole picture jumps between two samples are taken for cuts.
+        phase = t_s * (0.5 + 0.13 * place) + place
+        zoom = 1 + 0.02 * np.sin(0.6 * phase)
         shift = (
-            -_BEFORE_MOVE[0] / 2 + 22 * np.sin(phase),
-            -_BEFORE_MOVE[1] / 2 + 10 * np.sin(1.7 * phase),
+            -_BEFORE_MOVE[0] / 2 + 16 * np.sin(phase),
+            -_BEFORE_MOVE[1] / 2 + 8 * np.sin(1.3 * phase),
         )
-        matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), 4 * np.sin(0.8 * phase), zoom)
+        matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), 2 * np.sin(0.8 * phase), zoom)
         matrix[:, 2] += shift
         tile = cv2.warpAffine(portrait, matrix, TILE_PX, borderMode=cv2.BORDER_REFLECT)
         tile = cv2.convertScaleAbs(tile, alpha=1 + 0.08 * np.sin(0.37 * phase), beta=0)
