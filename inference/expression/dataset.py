@@ -146,12 +146,7 @@ def load_fer_csv(path: Path) -> TrainingData:
             continue
         pictures = np.empty((len(chosen), TILE_PX, TILE_PX), np.uint8)
         for picture, row in zip(pictures, chosen, strict=True):
-            try:
-                picture[:] = np.array(row["pixels"].split(), np.uint8).reshape(TILE_PX, TILE_PX)
-            except (ValueError, OverflowError) as exc:
-                raise UnreadableMedia(
-                    f"{path}: a row's pixels are not {TILE_PX * TILE_PX} numbers of 0–255."
-                ) from exc
+            picture[:] = _pixels(row["pixels"], path)
         labels = _label_numbers([row["emotion"] for row in chosen], path)
         sets[split] = FaceSet.of(pictures, labels)
     return _complete(sets, path, f"{path.name}")
@@ -229,6 +224,19 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     if not rows:
         raise UnreadableMedia(f"{path} has a header and no rows: add rows below it.")
     return rows
+
+
+def _pixels(text: str, path: Path) -> U8:
+    """Read the 2304 grey levels of one face."""
+    try:
+        levels = np.array(text.split(), np.int64).reshape(TILE_PX, TILE_PX)
+    except (ValueError, OverflowError, AttributeError) as exc:
+        raise UnreadableMedia(
+            f"{path}: a row's pixels are not {TILE_PX * TILE_PX} numbers of 0–255."
+        ) from exc
+    if levels.min() < 0 or levels.max() > 255:
+        raise UnreadableMedia(f"{path}: a row's pixels go beyond the grey levels 0–255.")
+    return levels.astype(np.uint8)
 
 
 def _label_numbers(values: list[str], path: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

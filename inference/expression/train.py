@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import pickle
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,6 +33,11 @@ from inference.types import EXPRESSIONS
 CHECKPOINT_NAME = "checkpoint.pt"
 Progress = Callable[[float, str], None]
 """Share done, 0–1, and a short text."""
+
+_DAMAGED = (
+    pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError, OSError,
+)  # fmt: skip
+"""What `torch.load` and `load_state_dict` raise on files that are no checkpoint of ours."""
 
 TEMPERATURES = (0.3, 5.0)
 """Span in which the temperature is sought."""
@@ -259,7 +265,7 @@ class Trainer:
             self.history = [EpochResult(**result) for result in state["history"]]
             self.best_accuracy = float(state["best_accuracy"])
             self.best_state = {name: value.cpu() for name, value in state["best_state"].items()}
-        except (RuntimeError, KeyError, TypeError, ValueError, EOFError, OSError) as exc:
+        except _DAMAGED as exc:
             raise WeightsInvalid(f"{path} is damaged: delete it to train from the start.") from exc
 
 

@@ -1,0 +1,66 @@
+"""The figures of an evaluation, checked against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from inference.expression.evaluate import calibration_error, measure
+from inference.types import EXPRESSIONS, F32
+
+
+def certain(*guesses: int, confidence: float = 1.0) -> F32:
+    """Probabilities with `confidence` on each guess and the rest spread evenly."""
+    probs = np.full((len(guesses), 7), (1 - confidence) / 6, np.float32)
+    probs[np.arange(len(guesses)), guesses] = confidence
+    return probs
+
+
+def test_accuracy_and_f1_are_those_of_the_confusion_matrix() -> None:
+    found = measure(certain(3, 3, 6, 6), np.array([3, 6, 6, 6]), skipped=2)
+    assert (found.n, found.skipped) == (4, 2)
+    assert found.accuracy == 0.75
+    assert found.confusion[3][3] == 1
+    assert found.confusion[6] == [0, 0, 0, 1, 0, 0, 2]
+    happy, neutral = found.per_class["happy"], found.per_class["neutral"]
+    assert (happy.precision, happy.recall, happy.support) == (0.5, 1.0, 1)
+    assert (neutral.precision, neutral.support) == (1.0, 3)
+    assert neutral.recall == pytest.approx(2 / 3)
+    assert happy.f1 == pytest.approx(2 / 3)
+    assert neutral.f1 == pytest.approx(0.8)
+    # Only the two expressions that occur count.
+    assert found.macro_f1 == pytest.approx((2 / 3 + 0.8) / 2)
+
+
+def test_an_expression_guessed_but_never_true_lowers_macro_f1() -> None:
+    found = measure(certain(3, 0), np.array([3, 3]))
+    assert found.macro_f1 == pytest.approx((2 / 3 + 0) / 2)
+    assert found.per_class["angry"].precision == 0.0
+
+
+def test_calibration_error_is_zero_when_confidence_is_what_comes_true() -> None:
+    probs = certain(*[3] * 10, confidence=0.7)
+    truth = np.array([3] * 7 + [0] * 3)
+    assert calibration_error(probs, truth) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_calibration_error_is_the_distance_when_all_is_sure_and_half_is_wrong() -> None:
+    assert calibration_error(certain(3, 3), np.array([3, 0])) == pytest.approx(0.5)
+
+
+def test_no_faces_give_zeros_and_no_warning() -> None:
+    found = measure(np.zeros((0, 7), np.float32), np.zeros(0, np.int64))
+    assert (found.n, found.accuracy, found.macro_f1, found.ece) == (0, 0.0, 0.0, 0.0)
+
+
+def test_the_json_has_the_promised_keys_and_is_json() -> None:
+    found = measure(certain(1, 2), np.array([1, 5])).to_json()
+    assert set(found) - {"skipped"} == {
+        "n", "accuracy", "macro_f1", "ece", "per_class", "confusion", "labels",
+    }  # fmt: skip
+    again = json.loads(json.dumps(found))
+    assert again["labels"] == list(EXPRESSIONS)
+    assert set(again["per_class"]["fear"]) == {"precision", "recall", "f1", "support"}
+    assert np.array(again["confusion"]).shape == (7, 7)
