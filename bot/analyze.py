@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from bot.evidence import Evidence, analyse_evidence
+from bot.evidence import Evidence, score_evidence
 from bot.media import Manifest, SegmentFiles
 from bot.report.content import CallInfo
 from bot.report.render import render_report
@@ -57,7 +57,7 @@ def analyze_file(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         evidence = Evidence(_observe(file, options, settings, terminal))
-        analysis = analyse_evidence(_with_words(evidence, timeline, transcript), options)
+        analysis = score_evidence(_with_words(evidence, timeline, transcript), options)
         report = folder / f"{file.stem}.rapport.pdf"
         render_report(analysis, _info(file), report)
         result = analysis_json(analysis)

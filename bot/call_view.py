@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.evidence import analyse_evidence, read_evidence
+from bot.evidence import read_evidence, score_evidence
 from bot.report.content import CallInfo
 from bot.settings import Settings
 from inference.assess import AssessOptions
@@ -42,4 +42,4 @@ def load_analysis(files: MediaFiles, settings: Settings, call: Call) -> CallAnal
     if call.series_path is None:
         raise Missing(f"The call {call.id} has not been analysed yet.")
     evidence = read_evidence(files.resolve(call.series_path))
-    return analyse_evidence(evidence, assess_options(settings))
+    return score_evidence(evidence, assess_options(settings))

@@ -12,9 +12,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from inference.assess import AssessOptions, assess
+from inference.assess import AssessOptions, assess_cast
+from inference.attribute import Cast, Person, attribute
 from inference.columns import observations_from_columns, observations_to_columns
-from inference.types import Attendee, CallAnalysis, Observations, SpeakerTurn, TranscriptLine
+from inference.types import (
+    Attendee,
+    Attribution,
+    CallAnalysis,
+    Observations,
+    SpeakerTurn,
+    TranscriptLine,
+)
 from storage.series import read_columns, write_columns
 
 
@@ -23,7 +31,8 @@ class Evidence:
     """What is known about one call.
 
     `segment_starts_s` holds where each segment of the recording begins on the call's time line, in
-    seconds; TIMELINE and transcript of a segment count from there.
+    seconds; TIMELINE and transcript of a segment count from there. `cast` says whose face is whose,
+    None before anybody was named.
     """
 
     observations: Observations
@@ -31,6 +40,7 @@ class Evidence:
     turns: tuple[SpeakerTurn, ...] = ()
     transcript: tuple[TranscriptLine, ...] = ()
     attendees: tuple[Attendee, ...] = ()
+    cast: Cast | None = None
 
     def with_notes(self, notes: Sequence[str]) -> Evidence:
         """The same evidence, with more plain sentences about its quality (repeats are dropped)."""
@@ -40,10 +50,28 @@ class Evidence:
         return replace(self, observations=observations)
 
 
-def analyse_evidence(evidence: Evidence, options: AssessOptions) -> CallAnalysis:
-    """Name and score what was observed. Cheap: numbers only, no pictures."""
-    return assess(
-        evidence.observations, evidence.turns, evidence.transcript, evidence.attendees, options
+def name_people(evidence: Evidence) -> Evidence:
+    """The evidence with its people named from all that it holds, in place of earlier names."""
+    return replace(
+        evidence,
+        cast=attribute(
+            evidence.observations, evidence.turns, evidence.transcript, evidence.attendees
+        ),
+    )
+
+
+def score_evidence(evidence: Evidence, options: AssessOptions) -> CallAnalysis:
+    """Score what was observed of the people named. Cheap: numbers only, no pictures."""
+    if evidence.cast is None:
+        evidence = name_people(evidence)
+    assert evidence.cast is not None, "name_people names"
+    return assess_cast(
+        evidence.observations,
+        evidence.cast,
+        evidence.turns,
+        evidence.transcript,
+        evidence.attendees,
+        options,
     )
 
 
@@ -59,6 +87,7 @@ def write_evidence(path: Path, evidence: Evidence) -> None:
             "turns": [asdict(turn) for turn in evidence.turns],
             "transcript": [asdict(line) for line in evidence.transcript],
             "attendees": [asdict(attendee) for attendee in evidence.attendees],
+            "cast": None if evidence.cast is None else asdict(evidence.cast),
         },
     )
 
@@ -77,4 +106,12 @@ def read_evidence(path: Path) -> Evidence:
         turns=tuple(SpeakerTurn(**turn) for turn in fields["turns"]),
         transcript=tuple(TranscriptLine(**line) for line in fields["transcript"]),
         attendees=tuple(Attendee(**attendee) for attendee in fields["attendees"]),
+        cast=None if fields["cast"] is None else _cast(fields["cast"]),
+    )
+
+
+def _cast(fields: dict[str, Any]) -> Cast:
+    return Cast(
+        people=tuple(Person(**person) for person in fields["people"]),
+        attributions=tuple(Attribution(**tie) for tie in fields["attributions"]),
     )

@@ -11,7 +11,8 @@ from bot.parts import Parts
 from bot.progress import Progress
 from bot.selection import is_internal_only, own_domains, side_of
 from inference.types import Attendee
-from integrations.errors import AuthFailed, IntegrationError, NotFound
+from integrations.errors import AuthFailed, IntegrationError, NotFound, UnexpectedResponse
+from integrations.zoom.downloads import Access, AccessSource
 from integrations.zoom.participants import PastParticipant
 from integrations.zoom.recordings import (
     Meeting,
@@ -76,10 +77,12 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
 
         try:
             _download(parts, meeting, file, path, on_bytes)
-        except IntegrationError as exc:
-            if kind == "video" or not isinstance(exc, NotFound):
+        except (NotFound, AuthFailed, UnexpectedResponse):
+            # Zoom says "deleted" as it says "not allowed". The video came first, with the same
+            # tokens: what is missing is this file, and the call is worth telling without it.
+            if kind == "video":
                 raise
-            notes = (*notes, f"Zoom announced a {kind} file but no longer has it.")
+            notes = (*notes, f"Zoom announced a {kind} file but did not give it.")
             continue
         done_bytes += file.size_bytes or 0
         fetched[index] = replace(fetched[index], **{kind: parts.files.relative(path)})
@@ -168,13 +171,18 @@ def known_meeting(parts: Parts, call: Call) -> Meeting:
 def _download(
     parts: Parts, meeting: Meeting, file: RecordingFile, path: Path, on_bytes: Callable[[int], None]
 ) -> None:
-    tokens: list[Callable[[], str]] = []
+    tokens: list[AccessSource] = []
     if meeting.download_token:
         tokens.append(lambda: meeting.download_token or "")
     zoom = parts.zoom
     if zoom is not None:
-        tokens.append(lambda: zoom.recording(meeting.uuid).download_token or zoom.access_token())
-        tokens.append(zoom.access_token)
+
+        def fresh() -> Access:
+            current = zoom.recording(meeting.uuid)
+            known = current.file(file.id)
+            return Access(current.download_token or "", known.download_url if known else None)
+
+        tokens += [fresh, zoom.access_token]
     if not tokens:
         raise AuthFailed(
             "The webhook carried no download token and no Zoom app is set up: "

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from bot.call_view import assess_options
-from bot.evidence import Evidence, analyse_evidence, read_evidence, write_evidence
+from bot.evidence import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.media import Manifest, SegmentFiles, read_manifest
 from bot.parts import Parts
 from inference.types import CallAnalysis, Moment, Participant, SpeakerTurn, TranscriptLine
@@ -37,8 +37,13 @@ def store_call(parts: Parts, call_id: str) -> None:
     except Missing:  # A repeat after the media was deleted: the evidence holds all that it gave.
         manifest = Manifest(())
     evidence = with_side_files(evidence, manifest, parts.files)
-    write_evidence(path, evidence)
-    analysis = analyse_evidence(evidence, assess_options(parts.settings))
+    score_own_side = parts.settings.calls.score_own_side
+    if evidence.cast is None or score_own_side:
+        # Once the own side's faces are blanked, nothing is left to name them by: names stay.
+        evidence = name_people(evidence)
+    analysis = score_evidence(evidence, assess_options(parts.settings))
+    # Where the own side is not to be scored, nothing of their faces is kept.
+    write_evidence(path, replace(evidence, observations=analysis.observations))
     with transaction(parts.engine) as session:
         calls.save_result(
             session, call_id, call_result(analysis, series_path=parts.files.relative(path))

@@ -15,15 +15,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from bot.demo.meeting import FileFixture, MeetingFixture, ParticipantFixture
-from bot.demo.recording import make_recording
+from bot.demo.meeting import MeetingFixture
+from bot.demo.recording import DemoRecording, make_recording
 from bot.demo.slack import SlackStandIn
 from bot.demo.slack_workspace import DEFAULT_CHANNEL
 from bot.demo.zoom import ZoomStandIn
@@ -172,31 +171,15 @@ class Rapport:
 
 
 @pytest.fixture(scope="session")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def recording(tmp_path_factory: pytest.TempPathFactory) -> DemoRecording:
     """A short recording of a call with its side files."""
     return make_recording(tmp_path_factory.mktemp("recording"), seconds=CLIP_S, size=(640, 360))
 
 
 @pytest.fixture
-def meeting(recording: Any) -> MeetingFixture:
+def meeting(recording: DemoRecording) -> MeetingFixture:
     """A recorded meeting with everything that Zoom can give."""
-    return MeetingFixture(
-        uuid=UUID,
-        topic="Pricing review with Example Industries",
-        host_email="dana@example.com",
-        started_at=datetime(2026, 11, 3, 9, 0, tzinfo=UTC),
-        duration_s=CLIP_S,
-        files=[
-            FileFixture(recording.video),
-            FileFixture(recording.timeline, "TIMELINE"),
-            FileFixture(recording.chat, "CHAT"),
-            FileFixture(recording.transcript, "TRANSCRIPT"),
-        ],
-        participants=[
-            ParticipantFixture("Dana Reyes", 16778240, "dana@example.com", "zDana", True),
-            ParticipantFixture("Sam Okafor", 16779264),
-        ],
-    )
+    return recording.meeting(UUID)
 
 
 @pytest.fixture

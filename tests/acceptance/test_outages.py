@@ -90,7 +90,7 @@ def test_a_recording_that_cannot_be_read_is_told_with_the_reason(
     assert call["failure"]
     told = wait_until(lambda: slack.messages, "the failure is posted")
     assert len(told) == 1
-    assert "Pricing review" in told[0].text
+    assert meeting.topic in told[0].text
 
 
 def test_nothing_starts_without_a_valid_signature(embedded: Rapport, zoom: ZoomStandIn) -> None:

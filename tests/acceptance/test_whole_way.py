@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.demo.meeting import MeetingFixture
+from bot.demo.meeting import FileFixture, MeetingFixture
 from bot.demo.slack import SlackStandIn
 from bot.demo.zoom import ZoomStandIn
 from tests.acceptance.conftest import Rapport, running, wait_until
@@ -22,7 +22,7 @@ def assert_told_once(slack: SlackStandIn) -> None:
 
 
 def test_a_recording_becomes_a_message_a_pdf_and_a_call_in_the_history(
-    rapport: Rapport, slack: SlackStandIn, zoom: ZoomStandIn
+    rapport: Rapport, slack: SlackStandIn, zoom: ZoomStandIn, meeting: MeetingFixture
 ) -> None:
     assert zoom.validate(f"{rapport.url}/webhooks/zoom")
     assert rapport.announce().status_code == 204
@@ -30,11 +30,12 @@ def test_a_recording_becomes_a_message_a_pdf_and_a_call_in_the_history(
     call = rapport.wait_for("done")
 
     assert_told_once(slack)
-    assert "Pricing review" in slack.messages[0].text
+    assert meeting.topic in slack.messages[0].text
     assert call["engagement"] is not None
     detail = rapport.get(f"/calls/{call['id']}").json()
-    assert {person["name"] for person in detail["participants"]} >= {"Dana Reyes"}
-    assert rapport.get(f"/calls/{call['id']}/transcript").json()["lines"]
+    spoke = {person["name"] for person in detail["participants"] if person["is_named"]}
+    assert spoke == {person.name for person in meeting.participants}
+    assert rapport.get(f"/calls/{call['id']}/transcript").json()["items"]
     assert rapport.get(f"/calls/{call['id']}/timeline", resolution=10).is_success
     report = rapport.get(f"/calls/{call['id']}/report.pdf")
     assert report.content == slack.files[0].content
@@ -121,6 +122,12 @@ def test_an_upgrade_in_the_middle_of_a_call_does_not_strand_it(
     assert embedded.log.count("run 1: report …") == 1, "finished steps are not repeated"
 
 
+def _without_transcript(meeting: MeetingFixture) -> FileFixture:
+    transcript = next(file for file in meeting.files if file.file_type == "TRANSCRIPT")
+    meeting.files.remove(transcript)
+    return transcript
+
+
 def _newer_version(source: Path, target: Path) -> Path:
     """The same product with a step more before the report, guarded as an upgrade must be."""
     import shutil
@@ -152,18 +159,18 @@ def _newer_version(source: Path, target: Path) -> Path:
 def test_a_late_transcript_edits_the_message_and_replaces_the_pdf(
     embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
 ) -> None:
-    transcript = meeting.files.pop()
+    transcript = _without_transcript(meeting)
     embedded.start()
     embedded.announce()
     call = embedded.wait_for("done")
-    assert embedded.get(f"/calls/{call['id']}/transcript").json()["lines"] == []
+    assert embedded.get(f"/calls/{call['id']}/transcript").json()["items"] == []
     first_pdf = slack.files[0].content
 
     meeting.files.append(transcript)
     assert embedded.announce("recording.transcript_completed").status_code == 204
     embedded.wait_for("done", run=2)
 
-    assert embedded.get(f"/calls/{call['id']}/transcript").json()["lines"]
+    assert embedded.get(f"/calls/{call['id']}/transcript").json()["items"]
     assert_told_once(slack)
     assert slack.messages[0].edited
     assert slack.files[0].content != first_pdf
@@ -172,7 +179,7 @@ def test_a_late_transcript_edits_the_message_and_replaces_the_pdf(
 def test_a_call_waits_for_its_transcript_and_takes_it_up_at_once(
     embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
 ) -> None:
-    transcript = meeting.files.pop()
+    transcript = _without_transcript(meeting)
     embedded.more["CALLS__TRANSCRIPT_WAIT_S"] = "600"
     embedded.start()
     embedded.announce()
@@ -183,6 +190,6 @@ def test_a_call_waits_for_its_transcript_and_takes_it_up_at_once(
     embedded.announce("recording.transcript_completed")
     embedded.wait_for("done")
 
-    assert embedded.get(f"/calls/{call['id']}/transcript").json()["lines"]
+    assert embedded.get(f"/calls/{call['id']}/transcript").json()["items"]
     assert_told_once(slack)
     assert not slack.messages[0].edited
