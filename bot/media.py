@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from inference.types import Attendee
 from storage.errors import Missing
@@ -25,10 +25,15 @@ class SegmentFiles:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What `fetch` left for the steps after it. `notes` are plain sentences for the report."""
+    """What `fetch` left for the steps after it. `notes` are plain sentences for the report.
+
+    `aliases` gives the attendee's key for every id that Zoom gave the same person: who leaves and
+    comes back has a new one.
+    """
 
     segments: tuple[SegmentFiles, ...]
     attendees: tuple[Attendee, ...] = ()
+    aliases: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -52,5 +57,6 @@ def read_manifest(files: MediaFiles, call_id: str) -> Manifest:
     return Manifest(
         segments=tuple(SegmentFiles(**segment) for segment in raw["segments"]),
         attendees=tuple(Attendee(**attendee) for attendee in raw["attendees"]),
+        aliases=raw["aliases"],
         notes=tuple(raw["notes"]),
     )

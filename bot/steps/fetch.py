@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
         call = calls.get_call(session, call_id)
         announced = [file.zoom_file_id for file in calls.get_files(session, call_id)]
     meeting = known_meeting(parts, call)
-    attendees, notes = _attendees(parts, call)
+    attendees, aliases, notes = _attendees(parts, call)
     if (
         not by_hand
         and not parts.settings.calls.include_internal
@@ -87,7 +87,7 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
         done_bytes += file.size_bytes or 0
         fetched[index] = replace(fetched[index], **{kind: parts.files.relative(path)})
         _mark_fetched(parts, call_id, file, path)
-    write_manifest(parts.files, call_id, Manifest(tuple(fetched), attendees, notes))
+    write_manifest(parts.files, call_id, Manifest(tuple(fetched), attendees, aliases, notes))
     _mark_unused(parts, call_id, set(announced) - {file.id for _, _, file in wanted})
     return True
 
@@ -197,25 +197,31 @@ def _target(parts: Parts, call_id: str, index: int, kind: str, file: RecordingFi
     return parts.files.media_folder(call_id) / f"{index:02d}-{kind}.{extension}"
 
 
-def _attendees(parts: Parts, call: Call) -> tuple[tuple[Attendee, ...], tuple[str, ...]]:
-    """Who took part, each person once, with their side; and what could not be found out."""
+def _attendees(
+    parts: Parts, call: Call
+) -> tuple[tuple[Attendee, ...], dict[str, str], tuple[str, ...]]:
+    """Who took part, each person once, with their ids; and what could not be found out."""
     if parts.zoom is None:
-        return (), ()
+        return (), {}, ()
     try:
         rows = parts.zoom.participants(call.zoom_uuid)
     except (NotFound, AuthFailed) as exc:
-        return (), (f"Zoom did not tell who took part: {exc}",)
+        return (), {}, (f"Zoom did not tell who took part: {exc}",)
     own = own_domains(call.host_email, parts.settings.calls)
-    return tuple(_merged(rows, call.host_email, own)), ()
-
-
-def _merged(
-    rows: Sequence[PastParticipant], host_email: str | None, own: frozenset[str]
-) -> list[Attendee]:
     people: dict[str, Attendee] = {}
+    aliases: dict[str, str] = {}
     for row in rows:
-        key = row.id or row.user_email or row.name
-        is_host = bool(host_email) and row.user_email.lower() == (host_email or "").lower()
-        side = "rep" if is_host else side_of(row.user_email, row.is_internal, own)
-        people.setdefault(key, Attendee(row.name, key=key, side=side, is_host=is_host))
-    return list(people.values())
+        # Guests have no lasting id: one name is one guest, as far as Zoom tells.
+        person = row.id or row.user_email.lower() or row.name
+        if person not in people:
+            people[person] = _attendee(row, call.host_email, own)
+        for zoom_id in (row.id, row.user_id):
+            if zoom_id:
+                aliases[zoom_id] = people[person].key
+    return tuple(people.values()), aliases, ()
+
+
+def _attendee(row: PastParticipant, host_email: str | None, own: frozenset[str]) -> Attendee:
+    is_host = bool(host_email) and row.user_email.lower() == (host_email or "").lower()
+    side = "rep" if is_host else side_of(row.user_email, row.is_internal, own)
+    return Attendee(row.name, key=row.id or row.user_id or row.name, side=side, is_host=is_host)

@@ -67,7 +67,8 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
         lines += _lines(segment, files, start_s, end_s - start_s, notes)
     evidence = replace(
         evidence,
-        turns=tuple(turns) or evidence.turns,
+        turns=tuple(replace(turn, key=manifest.aliases.get(turn.key, turn.key)) for turn in turns)
+        or evidence.turns,
         transcript=tuple(lines) or evidence.transcript,
         attendees=manifest.attendees or evidence.attendees,
     )
