@@ -30,6 +30,8 @@ MAX_PAGES_FOR_PEOPLE = 12
 MAX_MOMENTS = 6
 LANE_NAME_LENGTH = 22
 """Fits beside the timeline."""
+TOPIC_LENGTH = 200
+"""Zoom's own limit for a topic."""
 PEOPLE_ON_FIRST_PAGE = 8
 
 
@@ -107,7 +109,7 @@ def report_content(
         headline=headline(analysis),
         figures=key_figures(analysis),
         timeline=Timeline(
-            shared, lanes(analysis, LANE_NAME_LENGTH), moment_marks(analysis, moments)
+            shared, lanes(analysis, shared, LANE_NAME_LENGTH), moment_marks(analysis, moments)
         ),
         timeline_title=_timeline_title(analysis),
         timeline_note=_timeline_note(analysis),
@@ -126,7 +128,7 @@ def report_content(
 
 def title(info: CallInfo) -> str:
     """Give the topic as one clean line, or a plain name where the call has none."""
-    return words.clean(info.topic) or "Call without a topic"
+    return words.shorten(words.clean(info.topic), TOPIC_LENGTH) or "Call without a topic"
 
 
 def _facts(analysis: CallAnalysis, info: CallInfo) -> tuple[str, ...]:

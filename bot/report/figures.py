@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.report import words
 from inference.types import CallAnalysis, Estimate, Participant
 
-NAME_LENGTH = 48
+NAME_LENGTH = 40
 """Longer names are cut, so that no line of a table or a chart overflows."""
 
 
@@ -78,7 +78,7 @@ def _course_figure(trend: Estimate | None, duration_s: float) -> Figure:
 
 
 def _baseline_figure(shift: Estimate | None) -> Figure:
-    label = "Against own first minutes"
+    label = "Against own start"
     if shift is None:
         return Figure(label, "–", "", "too little was seen to tell")
     value, detail = words.change(shift)
@@ -88,12 +88,12 @@ def _baseline_figure(shift: Estimate | None) -> Figure:
 def _score_figure(score: Estimate | None) -> tuple[Figure, ...]:
     if score is None:
         return ()
-    detail = f"likely between {score.low:.1f} and {score.high:.1f}"
+    detail = f"likely {score.low:.1f} to {score.high:.1f}"
     return (Figure("Score", f"{score.value:.1f}", "of 5", detail),)
 
 
 def _talk_figure(analysis: CallAnalysis) -> Figure:
-    if not analysis.turns:
+    if not analysis.turns or not analysis.participants:
         return Figure("Talk", "–", "", "not known who spoke")
     sides = {"rep": 0.0, "prospect": 0.0, "unknown": 0.0}
     for person in analysis.participants:

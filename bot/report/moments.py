@@ -11,7 +11,7 @@ from bot.report.series import Mark
 from inference.types import CallAnalysis, Moment
 
 MAX_QUOTES = 3
-QUOTE_LENGTH = 190
+QUOTE_LENGTH = 150
 SPEAKER_LENGTH = 20
 """Fits the column beside quotes."""
 

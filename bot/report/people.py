@@ -18,6 +18,8 @@ OWN_PAGE_S = 60.0
 CLOSE_CALL = 0.30
 """Coverage under which a reader is warned not to lean on a person's figures."""
 MAX_MOMENTS = 2
+MAX_MOMENT_LINES = 12
+"""What fits on a person's page below the charts; the first moment always does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def person_page(
         chart_note="Gaps: face not seen."
         if shared.is_one_person
         else "Thick: this person. Thin: everyone. Gaps: face not seen.",
-        moments=tuple(m for m in moments if person.index in m.people)[:MAX_MOMENTS],
+        moments=_fitting([m for m in moments if person.index in m.people]),
         warning=_row_note(person),
     )
 
@@ -143,6 +145,16 @@ def _presence(person: Participant) -> str:
         first, last = words.clock(person.first_seen_s), words.clock(person.last_seen_s)
         seen += f", between {first} and {last}"
     return seen if person.is_named else f"{seen}. Nothing certain names this face."
+
+
+def _fitting(moments: Sequence[MomentItem]) -> tuple[MomentItem, ...]:
+    """Give the first moments that fit on the page, by a careful count of their lines."""
+    lines = 0
+    for count, moment in enumerate(moments[:MAX_MOMENTS]):
+        lines += 1 + len(moment.reason) // 75 + sum(1 + len(q.text) // 80 for q in moment.quotes)
+        if count and lines > MAX_MOMENT_LINES:
+            return tuple(moments[:count])
+    return tuple(moments[:MAX_MOMENTS])
 
 
 def _steadiness(stability: float | None) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bot.report import words
+from inference.people import known_people
 from inference.profiles import PROFILES
-from inference.types import EXPRESSIONS, F32, F64, CallAnalysis, Participant
+from inference.types import EXPRESSIONS, F32, F64, Attendee, CallAnalysis, Participant
 
 MAX_LANES = 8
 """More lanes than this are read by nobody; whoever spoke least shares the last one."""
@@ -17,6 +17,10 @@ MAX_POINTS = 150
 _STEPS_S = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 90.0, 120.0, 300.0)
 _MIN_SEEN = 0.2
 """A point is drawn where a face was seen in this share of its span; else the line has a gap."""
+
+
+Spans = tuple[tuple[float, float], ...]
+"""Starts and ends in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Lane:
 
     name: str
     side: str
-    spans: tuple[tuple[float, float], ...]
+    spans: Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Backdrop:
     neutral: float
     is_one_person: bool
     """Only one person was scored: everyone's course is theirs."""
+    talk: list[list[tuple[float, float]]]
+    """When each participant spoke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class PersonChart:
     side: str
     course: Course
     attention: Course
-    spans: tuple[tuple[float, float], ...]
+    spans: Spans
 
 
 def step_for(duration_s: float) -> float:
@@ -134,6 +140,7 @@ def backdrop(analysis: CallAnalysis) -> Backdrop:
         levels=(20, 50, 80) if ((known > 20) & (known < 80)).all() else (0, 50, 100),
         neutral=neutral_level(analysis.profile),
         is_one_person=scored == 1,
+        talk=talk_spans(analysis),
     )
 
 
@@ -145,11 +152,11 @@ def person_chart(person: Participant, analysis: CallAnalysis, shared: Backdrop) 
         side=person.side,
         course=course(t_s, person.series.engagement, duration_s),
         attention=course(t_s, person.series.attention, duration_s),
-        spans=_spans(analysis, [person]),
+        spans=_joined(shared.talk[person.index], duration_s),
     )
 
 
-def lanes(analysis: CallAnalysis, name_length: int) -> tuple[Lane, ...]:
+def lanes(analysis: CallAnalysis, shared: Backdrop, name_length: int) -> tuple[Lane, ...]:
     """Give a lane to each person who spoke, most talk first; the rest share the last."""
     spoke = [p for p in analysis.participants if p.score.talk.talk_s > 0]
     spoke.sort(key=lambda p: -p.score.talk.talk_s)
@@ -159,28 +166,35 @@ def lanes(analysis: CallAnalysis, name_length: int) -> tuple[Lane, ...]:
         Lane(
             words.shorten(words.clean(p.name) or f"Person {p.index + 1}", name_length),
             p.side,
-            _spans(analysis, [p]),
+            _joined(shared.talk[p.index], shared.duration_s),
         )
         for p in own
     ]
     if rest:
-        result.append(Lane(f"{len(rest)} others", "unknown", _spans(analysis, rest)))
+        together = [span for p in rest for span in shared.talk[p.index]]
+        result.append(Lane(f"{len(rest)} others", "unknown", _joined(together, shared.duration_s)))
     return tuple(result)
 
 
-def _spans(
-    analysis: CallAnalysis, people: Sequence[Participant]
-) -> tuple[tuple[float, float], ...]:
-    """Give when any of these people spoke, pauses closed that paper cannot show."""
-    keys = {p.key for p in people if p.key}
-    names = {p.name for p in people}
-    pause = analysis.duration_s / 600
+def talk_spans(analysis: CallAnalysis) -> list[list[tuple[float, float]]]:
+    """Give when each participant spoke, by the same rule as their talk figures; in no order."""
+    index = {p.key or p.name: p.index for p in analysis.participants if p.is_named}
+    attendees = [Attendee(p.name, p.key) for p in analysis.participants if p.is_named]
+    known, owners = known_people(analysis.turns, attendees)
+    talk: list[list[tuple[float, float]]] = [[] for _ in analysis.participants]
+    for turn, owner in zip(analysis.turns, owners, strict=True):
+        person = index.get(known[owner].key)
+        if person is not None:
+            talk[person].append((turn.start_s, turn.end_s))
+    return talk
+
+
+def _joined(spans: list[tuple[float, float]], duration_s: float) -> Spans:
+    """Give spans in order, with the pauses between them closed that paper cannot show."""
     joined: list[tuple[float, float]] = []
-    for turn in sorted(analysis.turns, key=lambda turn: turn.start_s):
-        if turn.key not in keys and turn.speaker not in names:
-            continue
-        if joined and turn.start_s - joined[-1][1] <= pause:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], turn.end_s))
+    for start_s, end_s in sorted(spans):
+        if joined and start_s - joined[-1][1] <= duration_s / 600:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end_s))
         else:
-            joined.append((turn.start_s, turn.end_s))
+            joined.append((start_s, end_s))
     return tuple(joined)

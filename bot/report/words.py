@@ -36,16 +36,29 @@ def clean(text: str) -> str:
 
 
 def shorten(text: str, length: int) -> str:
-    """Cut text at a word to at most `length` characters, with an ellipsis where it was cut."""
-    if len(text) <= length:
+    """Cut text at a word to at most `length` letters of usual width, with an ellipsis if cut.
+
+    A Chinese, Japanese or Korean letter or an emoji counts as two, a wide capital as 1.5.
+    """
+    if sum(map(_width, text)) <= length:
         return text
-    cut = text[: length - 1]
+    room, end = length - 1.0, 0
+    while end < len(text) and room >= _width(text[end]):
+        room -= _width(text[end])
+        end += 1
+    cut = text[:end]
     space = cut.rfind(" ")
-    if space > length * 0.6:
+    if space > len(cut) * 0.6:
         cut = cut[:space]
     while cut and (unicodedata.combining(cut[-1]) or cut[-1] in _JOINERS):
         cut = cut[:-1]
     return cut.rstrip(" ,;:–-") + "…"
+
+
+def _width(letter: str) -> float:
+    if unicodedata.east_asian_width(letter) in "WF":
+        return 2.0
+    return 1.5 if letter in "WM@" else 1.0
 
 
 def isolate(name: str) -> str:
@@ -117,8 +130,8 @@ def change(estimate: Estimate, factor: float = 1.0) -> tuple[str, str]:
         for x in (estimate.value, estimate.low, estimate.high)
     )
     if not is_clear(estimate):
-        return "No clear change", f"likely between {signed(low)} and {signed(high)}"
-    return signed(value), f"likely between {signed(low)} and {signed(high)}"
+        return "No clear change", f"likely {signed(low)} to {signed(high)}"
+    return signed(value), f"likely {signed(low)} to {signed(high)}"
 
 
 def local_time(started_at: datetime, timezone: str | None) -> tuple[datetime, str, str]:

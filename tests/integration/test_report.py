@@ -181,7 +181,7 @@ def test_a_1_to_5_profile_shows_its_score_beside_engagement(tmp_path: Path) -> N
     assert "of 5 likely" not in report(tmp_path, analysis)[0]
     pages = report(tmp_path, replace(analysis, call=scored, profile="seminar"))
     assert "3.4 of 5" in pages[0]
-    assert "likely between 3.1 and 3.7" in pages[0]
+    assert "likely 3.1 to 3.7" in pages[0]
 
 
 def test_a_shorter_report_replaces_a_longer_one_and_leaves_nothing_beside(tmp_path: Path) -> None:

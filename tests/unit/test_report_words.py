@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 from bot.report import words
 from bot.report.charts import tick_step_s
 from bot.report.fonts import missing_glyphs
-from bot.report.series import course, lanes, step_for
-from inference.types import Estimate
+from bot.report.series import backdrop, course, lanes, step_for
+from inference.types import Estimate, SpeakerTurn
 from tests.analysis_builder import PersonSpec, make_call
 
 START = datetime(2026, 11, 19, 23, 30, tzinfo=UTC)
@@ -47,11 +48,11 @@ def test_an_interval_reads_as_a_likely_range() -> None:
 def test_a_change_is_only_told_when_its_sign_is_sure() -> None:
     assert words.change(Estimate(0.02, -0.03, 0.07, 9)) == (
         "No clear change",
-        "likely between −3 and +7",
+        "likely −3 to +7",
     )
     assert words.change(Estimate(-0.01, -0.02, -0.005, 9), 10.0) == (
         "−10",
-        "likely between −20 and −5",
+        "likely −20 to −5",
     )
 
 
@@ -119,10 +120,22 @@ def test_a_course_without_samples_is_empty() -> None:
 
 def test_more_than_eight_speakers_share_the_last_lane() -> None:
     people = [PersonSpec(f"P{i}") for i in range(12)]
-    found = lanes(make_call(people), 20)
+    analysis = make_call(people)
+    found = lanes(analysis, backdrop(analysis), 20)
     assert len(found) == 8
     assert found[-1].name == "5 others"
     assert found[-1].spans
+
+
+def test_two_people_of_one_name_each_have_their_own_lane() -> None:
+    analysis = make_call([PersonSpec("Ana"), PersonSpec("Tom")])
+    both = tuple(
+        replace(person, name="Ana", key=f"id-{person.index}") for person in analysis.participants
+    )
+    turns = (SpeakerTurn(1, 5, "Ana", "id-0"), SpeakerTurn(30, 38, "Ana", "id-1"))
+    analysis = replace(analysis, participants=both, turns=turns)
+    found = lanes(analysis, backdrop(analysis), 20)
+    assert sorted(lane.spans for lane in found) == [((1, 5),), ((30, 38),)]
 
 
 def test_letters_without_a_font_are_named_once() -> None:
