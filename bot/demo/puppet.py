@@ -24,7 +24,7 @@ EYE_LEVELS = 4
 
 # Lengths below are shares of the mouth's width, or of the eye's.
 CORNER_LIFT = 0.14
-CORNER_SPREAD = 0.07
+CORNER_SPREAD = 0.09
 CHEEK_LIFT = 0.06
 MOUTH_OPENING = 0.28
 INNER_BROW_LIFT = 0.24
@@ -184,8 +184,7 @@ class _MouthKnots:
         )
         gap = lower_inner - upper_inner
         shown = _fade(1 - mood / 0.8) if self._shows_teeth else 1.0
-        wanted = np.maximum(gap * shown, 0.02 * width_px * in_mouth * self._shows_teeth)
-        wanted = wanted + MOUTH_OPENING * width_px * mouth * in_mouth**0.9
+        wanted = gap * shown + MOUTH_OPENING * width_px * mouth * in_mouth**0.9
         change = wanted - gap
         upper_share = np.where(change < 0, -0.35, -0.08)
         lower_share = np.where(change < 0, 0.65, 0.92)

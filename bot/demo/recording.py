@@ -183,8 +183,8 @@ def _poses(person: Person, seconds: float, fps: int) -> Iterator[Pose]:
     shift_x = 0.040 * drift(0.11) + 0.03 * away
     shift_y = 0.020 * drift(0.13) + 0.014 * nod * (0.3 + talking) + 0.05 * away
     tilt = 0.030 * drift(0.09) + 0.012 * nod * talking
-    turn_x = 0.030 * drift(0.14) + 0.11 * away
-    turn_y = 0.014 * nod * (0.4 + talking) + 0.09 * away
+    turn_x = 0.030 * drift(0.14) + 0.24 * away
+    turn_y = 0.014 * nod * (0.4 + talking) + 0.20 * away
     light = 1.0 + 0.025 * drift(0.05) + 0.008 * drift(0.4)
     for i in range(count):
         yield Pose(
