@@ -21,6 +21,7 @@ from inference.score import (
     score_person,
     score_windows,
     select_faces,
+    time_in_call,
     unseen,
 )
 from inference.talk import Span, merge_spans, talk_figures, total_s, usable_turns
@@ -94,13 +95,14 @@ def assess_cast(
         person_span(observations, face.present, spoken)
         for face, spoken in zip(faces, talk, strict=True)
     ]
+    stays = [time_in_call(observations, span) for span in spans]
     faces = [
         face if counts else unseen(len(observations.t_s))
         for face, counts in zip(faces, scored, strict=True)
     ]
     for index, (person, span) in enumerate(zip(cast.people, spans, strict=True)):
         figures = talk_figures(talk[index], all_talk_s)
-        score, series = score_person(observations, faces[index], profile, span, figures)
+        score, series = score_person(observations, faces[index], profile, stays[index], figures)
         participants.append(
             Participant(
                 index=index,
@@ -126,7 +128,7 @@ def assess_cast(
         observations,
         [(participants[i].score, faces[i]) for i in counted],
         profile,
-        span_s=sum(spans[i][1] - spans[i][0] for i in counted),
+        span_s=sum(stays[i][1] - stays[i][0] for i in counted),
         talk_s=talk_s,
         silence_s=max(observations.duration_s - talk_s, 0.0) if turns else 0.0,
     )

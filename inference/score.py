@@ -99,7 +99,7 @@ def unseen(samples: int) -> Faces:
 def person_span(
     observations: Observations, present: NDArray[np.bool_], spans: Sequence[Span]
 ) -> Span:
-    """Give a person's time in the call: from first to last seen or heard; (0, 0) for neither."""
+    """Give the stretch in which a person was noticed: first to last seen or heard, else (0, 0)."""
     starts = [start_s for start_s, _ in spans]
     ends = [end_s for _, end_s in spans]
     at = np.flatnonzero(present)
@@ -110,6 +110,15 @@ def person_span(
             min(last_s + observations.sample_interval_s, max(observations.duration_s, last_s))
         )
     return (min(starts), max(ends)) if starts else (0.0, 0.0)
+
+
+def time_in_call(observations: Observations, span: Span) -> Span:
+    """Give a person's time in the call: from when they were first noticed to the call's end.
+
+    Nothing tells that somebody left: a face that is gone may be a camera switched off, and figures
+    that leave such minutes out would look better founded than they are.
+    """
+    return (span[0], max(span[1], observations.duration_s)) if span[1] > span[0] else span
 
 
 def build_series(t_s: F64, engagement: F64, attentive: F64, probs: F32) -> Series:
@@ -170,7 +179,7 @@ def count_labels(probs: F32) -> tuple[NDArray[np.int64], int]:
 def score_person(
     observations: Observations, faces: Faces, profile: Profile, span: Span, talk: TalkFigures
 ) -> tuple[PersonScore, Series]:
-    """Give one person's figures and course."""
+    """Give one person's figures and course; `span` is their time in the call."""
     interval_s = observations.sample_interval_s
     engagement = profile.engagement(faces.probs)
     counts, changes = count_labels(faces.probs)
@@ -263,7 +272,7 @@ def score_windows(
     observations: Observations, participant: int, series: Series, talk: Sequence[Span],
     span: Span, window_s: float,
 ) -> list[WindowScore]:  # fmt: skip
-    """Give one person's means over each window of the call that touches their time in it.
+    """Give one person's means over each window of the call that touches `span`.
 
     Windows start at 0, window_s, 2 window_s, …; the last ends with the call. `talk` is merged.
     """

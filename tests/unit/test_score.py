@@ -17,6 +17,7 @@ from inference.score import (
     score_person,
     score_windows,
     select_faces,
+    time_in_call,
 )
 from inference.talk import NO_TALK, usable_turns
 from inference.types import (
@@ -255,7 +256,12 @@ def test_the_order_of_rows_changes_nothing(random) -> None:  # type: ignore[no-u
         assert np.array_equal(first.probs, second.probs, equal_nan=True)
 
 
-def test_time_in_the_call_runs_from_first_to_last_seen_or_heard() -> None:
+def test_a_face_that_left_still_counts_as_in_the_call_until_its_end() -> None:
+    assert time_in_call(observed(40), (5.0, 10.0)) == (5.0, 20.0)
+    assert time_in_call(observed(40), (0.0, 0.0)) == (0.0, 0.0)
+
+
+def test_a_person_was_noticed_from_first_to_last_seen_or_heard() -> None:
     present = np.zeros(40, np.bool_)
     present[10:20] = True
     assert person_span(observed(40), present, []) == (5.0, 10.0)
@@ -263,7 +269,7 @@ def test_time_in_the_call_runs_from_first_to_last_seen_or_heard() -> None:
     assert person_span(observed(40), np.ones(40, np.bool_), []) == (0.0, 20.0)
 
 
-def test_windows_cover_the_time_in_the_call_and_end_with_it() -> None:
+def test_windows_cover_the_stretch_noticed_and_end_with_the_call() -> None:
     seen = observed(50)  # 25 s
     probs = pure("." * 24 + "n" * 16 + "h" * 10)
     _, series = score_person(seen, person(probs), SALES, (12.0, 25.0), NO_TALK)
