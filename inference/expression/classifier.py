@@ -45,17 +45,24 @@ class ExpressionClassifier:
         self._net = place(net.eval().folded(), self.device)
 
     @classmethod
-    def load(cls, path: Path | None = None, device: str = "cpu") -> ExpressionClassifier:
+    def load(
+        cls, path: Path | None = None, device: str = "cpu", threads: int | None = None
+    ) -> ExpressionClassifier:
         """Read weights and put them on a device.
 
         Args:
             path: a safetensors file written by train.py; None for the weights that ship.
             device: "cpu", "cuda", "cuda:1" …, or "auto": the GPU where there is one.
+            threads: PyTorch's CPU threads, for the whole process; None leaves them. One is best
+                beside decoding and detection: PyTorch's threads wait for one another, and on two
+                cores busy with other work two threads took six times as long as one.
 
         Raises:
             WeightsInvalid: the file is missing, damaged, or made for another network.
             InferenceError: the device does not exist.
         """
+        if threads is not None:
+            torch.set_num_threads(threads)
         net, card = read_weights(path or SHIPPED_WEIGHTS)
         return cls(net, card, device)
 
