@@ -139,7 +139,7 @@ class _Canvas:
 
     def __init__(self, size: Size, fonts: Path, margin_mm: float = _MARGIN_MM) -> None:
         self.size, self._margin_mm = size, margin_mm
-        self._right_mm = 4.0 if margin_mm else 0.0
+        self._right_mm = 6.0 if margin_mm else 0.0
         matplotlib = load_matplotlib()
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure

@@ -20,7 +20,7 @@ from bot.report.people import (
     enough_s,
     person_page,
     person_row,
-    presence_s,
+    prominence,
 )
 from bot.report.series import PersonChart, Timeline, backdrop, lanes, neutral_level, person_chart
 from inference.types import CallAnalysis
@@ -92,7 +92,7 @@ def report_content(
     end = start + timedelta(seconds=analysis.duration_s)
     until = f"–{end:%H:%M}" if end - start >= _MINUTE else ""
     moments = moment_items(analysis, MAX_MOMENTS)
-    ranked = sorted(analysis.participants, key=presence_s, reverse=True)
+    ranked = sorted(analysis.participants, key=prominence, reverse=True)
     with_page = [p for p in ranked if earns_page(p, analysis)][:MAX_PAGES_FOR_PEOPLE]
     own = {person.index for person in with_page}
     compact = [p for p in ranked if p.index not in own]

@@ -14,7 +14,7 @@ from bot.report import words
 from bot.report.content import CallInfo, title
 from bot.report.figures import Figure, key_figures
 from bot.report.moments import MomentItem, headline, moment_items
-from bot.report.people import PersonRow, person_row
+from bot.report.people import PersonRow, person_row, prominence
 from inference.types import CallAnalysis
 
 Block = dict[str, Any]
@@ -122,7 +122,7 @@ def _field(figure: Figure) -> str:
 
 
 def _people(analysis: CallAnalysis) -> str:
-    ranked = sorted(analysis.participants, key=lambda p: -(p.score.face_s + p.score.talk.talk_s))
+    ranked = sorted(analysis.participants, key=prominence, reverse=True)
     shown = ranked if len(ranked) <= MAX_PEOPLE + 1 else ranked[:MAX_PEOPLE]
     lines = [_person(person_row(person, analysis)) for person in shown]
     if len(ranked) > len(shown):

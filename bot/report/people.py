@@ -99,9 +99,12 @@ def role_of(person: Participant) -> str:
     return ", ".join(part for part in ("host" if person.is_host else "", side) if part)
 
 
-def presence_s(person: Participant) -> float:
-    """Give how long a person was seen plus how long they spoke: who was there most."""
-    return person.score.face_s + person.score.talk.talk_s
+def prominence(person: Participant) -> float:
+    """Give the number that puts people in order: seconds seen, and ten times the seconds spoken.
+
+    Who spoke stands before who listened, unless they only said a word or two.
+    """
+    return person.score.face_s + 10 * person.score.talk.talk_s
 
 
 def earns_page(person: Participant, analysis: CallAnalysis) -> bool:

@@ -178,8 +178,8 @@ def lanes(analysis: CallAnalysis, shared: Backdrop, name_length: int) -> tuple[L
 
 def talk_spans(analysis: CallAnalysis) -> list[list[tuple[float, float]]]:
     """Give when each participant spoke, by the same rule as their talk figures; in no order."""
-    index = {p.key or p.name: p.index for p in analysis.participants if p.is_named}
-    attendees = [Attendee(p.name, p.key) for p in analysis.participants if p.is_named]
+    index = {p.key or p.name: p.index for p in analysis.participants}
+    attendees = [Attendee(p.name, p.key) for p in analysis.participants]
     known, owners = known_people(analysis.turns, attendees)
     talk: list[list[tuple[float, float]]] = [[] for _ in analysis.participants]
     for turn, owner in zip(analysis.turns, owners, strict=True):
