@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -60,18 +60,23 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
     notes: list[str] = list(manifest.notes)
     total_s = evidence.observations.duration_s
     starts = evidence.segment_starts_s
-    for index, segment in enumerate(manifest.segments):
-        start_s = starts[index] if index < len(starts) else total_s
-        end_s = starts[index + 1] if index + 1 < len(starts) else total_s
+    ends = (*starts[1:], total_s)
+    spans = [
+        (starts[index], ends[index]) if index < len(starts) else (total_s, total_s)
+        for index in range(len(manifest.segments))
+    ]
+    for segment, (start_s, end_s) in zip(manifest.segments, spans, strict=True):
         turns += _turns(segment, files, start_s, end_s - start_s, notes)
-        lines += _lines(segment, files, start_s, end_s - start_s, notes)
     evidence = replace(
         evidence,
         turns=tuple(replace(turn, key=manifest.aliases.get(turn.key, turn.key)) for turn in turns)
         or evidence.turns,
-        transcript=tuple(lines) or evidence.transcript,
         attendees=manifest.attendees or evidence.attendees,
     )
+    names = {turn.speaker for turn in evidence.turns} | {who.name for who in evidence.attendees}
+    for segment, (start_s, end_s) in zip(manifest.segments, spans, strict=True):
+        lines += _lines(segment, files, start_s, end_s - start_s, names, notes)
+    evidence = replace(evidence, transcript=tuple(lines) or evidence.transcript)
     return evidence.with_notes(notes)
 
 
@@ -89,11 +94,13 @@ def _turns(
 
 
 def _lines(
-    segment: SegmentFiles, files: MediaFiles, start_s: float, duration_s: float, notes: list[str]
-) -> list[TranscriptLine]:
+    segment: SegmentFiles, files: MediaFiles, start_s: float, duration_s: float,
+    names: Collection[str], notes: list[str],
+) -> list[TranscriptLine]:  # fmt: skip
     if segment.transcript is None:
         return []
-    transcript = parse_vtt(files.read(segment.transcript), duration_s=duration_s)
+    data = files.read(segment.transcript)
+    transcript = parse_vtt(data, duration_s=duration_s, names=names)
     notes += transcript.problems
     return [
         TranscriptLine(start_s + line.start_s, start_s + line.end_s, line.speaker, line.text)
