@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.evidence import (
+    MIN_SAMPLES,
     followed_speakers,
     mouth_activity,
     mouth_evidence,
@@ -48,8 +49,8 @@ CERTAIN = 0.95
 ONLY_PERSON_CONFIDENCE = 0.99
 ONLY_SPEAKER_CONFIDENCE = 0.95
 TALKING_MOUTH_STD = 0.03
-"""Standard deviation of the mouth opening from which a mouth counts as moving: 0.05 and more in
-clips of people talking, under 0.02 in silent ones."""
+"""Standard deviation of the mouth opening from which a mouth counts as moving: 0.04 to 0.17 in six
+clips of people talking."""
 SINGLE_MIN_S = 3.0
 """A face shown alone for less may be a picture in passing."""
 UNKNOWN_PRIOR = 0.8
@@ -233,28 +234,38 @@ def _names(
         alone = one_face and all(unit.is_alone for unit in units)
         if alone and _talks(observations, units, speech[0]):
             return [(speakers[0], ONLY_SPEAKER_CONFIDENCE)] * len(units)
-    samples = len(observations.t_s)
-    activity = np.stack([_activity(observations, unit, samples) for unit in units])
-    evidence = mouth_evidence(activity, speech, interval_s)
-    mouths: list[_Name] = [None] * len(units)
-    if evidence.is_aligned:
-        mouths = _one_to_one(evidence.log_ratio, _overlaps(units))
+    names = _names_by_mouth(observations, units, speech)
     shown = [
         k
         for k, unit in enumerate(units)
         if unit.is_alone and len(np.unique(unit.samples)) * interval_s >= SINGLE_MIN_S
     ]
     spans = [(int(units[k].samples[0]), int(units[k].samples[-1]) + 1) for k in shown]
-    names: list[_Name] = list(mouths)
     for k, follows in zip(shown, followed_speakers(spans, speech, interval_s), strict=True):
-        mouth = mouths[k]
         if follows is None or follows[1] < CERTAIN:
             continue
+        mouth = names[k]
         if mouth is not None and mouth[0] != follows[0]:
             names[k] = None  # two sources speak against each other
         elif mouth is None or mouth[1] < follows[1]:
             names[k] = follows
     return [name and (speakers[name[0]], name[1]) for name in names]
+
+
+def _names_by_mouth(observations: Observations, units: list[_Unit], speech: F32) -> list[_Name]:
+    """Give each unit the row of the speaker with whom its mouth moves, where certain."""
+    names: list[_Name] = [None] * len(units)
+    long = [k for k, unit in enumerate(units) if len(unit.samples) >= MIN_SAMPLES]
+    if not long:
+        return names
+    chosen = [units[k] for k in long]
+    activity = np.stack([_activity(observations, unit) for unit in chosen])
+    evidence = mouth_evidence(activity, speech, observations.sample_interval_s)
+    if evidence.is_aligned:
+        found = _one_to_one(evidence.log_ratio, _overlaps(chosen))
+        for k, name in zip(long, found, strict=True):
+            names[k] = name
+    return names
 
 
 def _talks(observations: Observations, units: list[_Unit], speech: F32) -> bool:
@@ -266,10 +277,10 @@ def _talks(observations: Observations, units: list[_Unit], speech: F32) -> bool:
     return len(opening) >= 4 and float(opening.std()) >= TALKING_MOUTH_STD
 
 
-def _activity(observations: Observations, unit: _Unit, samples: int) -> F64:
+def _activity(observations: Observations, unit: _Unit) -> F64:
     """Mouth activity of a unit over all samples of the call, NaN where it was not seen."""
     faces = observations.faces
-    columns = np.full((3, samples), np.nan, np.float32)
+    columns = np.full((3, len(observations.t_s)), np.nan, np.float32)
     for column, values in zip(
         columns, (faces.mouth_opening, faces.yaw_deg, faces.pitch_deg), strict=True
     ):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.types import F32, F64, I32, Bools, SpeakerTurn
 
@@ -37,6 +38,8 @@ says. Lower values name fewer people in short calls."""
 MAX_EFFECT = 5.0
 """The expected effect in standard deviations of chance is limited to this, so that a weaker true
 effect in a long call still counts for and not against."""
+MOUTH_MIN_EXCESS = 3.5
+"""A correlation under so many standard deviations of chance names nobody."""
 MEDIAN_REACH = 4
 """Mouth activity is the distance from the median over this many samples to both sides."""
 TIMELINE_SHIFTS = 400
@@ -46,6 +49,8 @@ MIN_SPEECH_SHARE = 0.3
 """Of the time a face is shown; less is a picture that was left standing."""
 MIN_VIEWS = 4
 """Fewer faces in turn cannot show that the picture follows the speaker."""
+MAX_LAG_S = 3.0
+"""Zoom switches the picture up to about this long after somebody begins to speak."""
 MIN_EXCESS = 3.5
 """By so many standard deviations of chance the picture must follow the speaker."""
 
@@ -115,14 +120,17 @@ def mouth_evidence(activity: F64, speech: F32, interval_s: float) -> MouthEviden
     chance = _chance_shifts(samples, interval_s)
     if units == 0 or len(speech) == 0 or np.count_nonzero(chance) < MIN_SHIFTS:
         return none
+    spectra = _Spectra.of(speech)
     best_sum = np.zeros(samples)
     log_ratio = none.log_ratio.copy()
     for unit in range(units):
         seen = np.isfinite(activity[unit])
-        correlation, spoken = _correlations(np.where(seen, activity[unit], 0.0), seen, speech)
         count = np.count_nonzero(seen)
+        if count < MIN_SAMPLES:
+            continue
+        correlation, spoken = _correlations(np.where(seen, activity[unit], 0.0), seen, spectra)
         enough_s = MIN_SPEECH_S / interval_s
-        usable = (spoken >= enough_s) & (count - spoken >= enough_s) & (count >= MIN_SAMPLES)
+        usable = (spoken >= enough_s) & (count - spoken >= enough_s)
         usable &= _turns_seen(speech, seen) >= MIN_TURNS
         if not usable.any():
             continue
@@ -132,7 +140,7 @@ def mouth_evidence(activity: F64, speech: F32, interval_s: float) -> MouthEviden
         excess = (correlation - by_chance.mean(axis=1)[:, None]) / spread[:, None]
         effect = np.minimum(EXPECTED_CORRELATION / spread, MAX_EFFECT)[:, None]
         ratios = np.where(usable[:, None], effect * excess - effect**2 / 2, -np.inf)
-        log_ratio[unit] = ratios[:, 0]
+        log_ratio[unit] = np.where(excess[:, 0] >= MOUTH_MIN_EXCESS, ratios[:, 0], -np.inf)
         best_sum += np.maximum(0.0, ratios.max(axis=0))
     by_shift = float(best_sum[chance].max())
     as_it_stands = float(best_sum[0])
@@ -154,7 +162,20 @@ def _chance_shifts(samples: int, interval_s: float) -> Bools:
     return far
 
 
-def _correlations(activity: F64, seen: Bools, speech: F32) -> tuple[F64, F64]:
+@dataclass(frozen=True, slots=True)
+class _Spectra:
+    """Fourier transforms, conjugate, of the speech table and of its square."""
+
+    speech: NDArray[np.complex128]
+    squared: NDArray[np.complex128]
+
+    @staticmethod
+    def of(speech: F32) -> _Spectra:
+        values = speech.astype(np.float64)
+        return _Spectra(np.fft.rfft(values, axis=1).conj(), np.fft.rfft(values**2, axis=1).conj())
+
+
+def _correlations(activity: F64, seen: Bools, spectra: _Spectra) -> tuple[F64, F64]:
     """Correlate one face with every speaker under every circular shift of the turns.
 
     Returns:
@@ -162,13 +183,11 @@ def _correlations(activity: F64, seen: Bools, speech: F32) -> tuple[F64, F64]:
         as they stand, how many of the face's samples each speaker speaks.
     """
     samples = len(seen)
-    turned = np.fft.rfft(speech, axis=1).conj()
-    squared = np.fft.rfft(speech.astype(np.float64) ** 2, axis=1).conj()
     mask = np.fft.rfft(seen.astype(np.float64))
     count = max(1, np.count_nonzero(seen))
-    product = np.fft.irfft(np.fft.rfft(activity) * turned, samples, axis=1) / count
-    mean = np.fft.irfft(mask * turned, samples, axis=1) / count
-    variance = np.fft.irfft(mask * squared, samples, axis=1) / count - mean**2
+    product = np.fft.irfft(np.fft.rfft(activity) * spectra.speech, samples, axis=1) / count
+    mean = np.fft.irfft(mask * spectra.speech, samples, axis=1) / count
+    variance = np.fft.irfft(mask * spectra.squared, samples, axis=1) / count - mean**2
     # A speaker who (almost) always or never speaks while the face is seen tells nothing.
     tells = variance > 0.01
     correlation = np.where(tells, product / np.sqrt(np.where(tells, variance, 1.0)), 0.0)
@@ -194,16 +213,15 @@ def followed_speakers(
     if len(spans) < MIN_VIEWS or len(speech) < 2 or len(shifts) < MIN_SHIFTS:
         return unknown
     shifts = shifts[:: max(1, len(shifts) // TIMELINE_SHIFTS)]
-    offsets = np.concatenate([[0], shifts])
-    starts = np.array([span[0] for span in spans])[:, None]
-    ends = np.array([span[1] for span in spans])[:, None]
-    twice = np.concatenate([speech, speech], axis=1).astype(np.float64)
-    sums = np.concatenate([np.zeros((len(speech), 1)), np.cumsum(twice, axis=1)], axis=1)
-    first = (starts - offsets) % samples
-    spoken = sums[:, first + (ends - starts)] - sums[:, first]  # (speakers, spans, offsets)
+    # The picture switches a little after somebody begins to speak: the lag that fits best.
+    lags = np.arange(round(MAX_LAG_S / interval_s) + 1)
+    spoken = _spoken(spans, speech, lags)
+    lag = int((spoken.max(axis=0).sum(axis=0) / np.maximum(spoken.sum(axis=(0, 1)), 1e-9)).argmax())
+    spoken = _spoken(spans, speech, np.concatenate([[0], shifts]) + lag)
+    lengths = np.array([end - start for start, end in spans])[:, None]
     total, most = spoken.sum(axis=0), spoken.max(axis=0)
     purity = most.sum(axis=0) / np.maximum(total.sum(axis=0), 1e-9)
-    enough = total >= MIN_SPEECH_SHARE * (ends - starts)
+    enough = total >= MIN_SPEECH_SHARE * lengths
     dominated = enough & (most > DOMINANCE * total)
     share = dominated.mean(axis=0)
     spread = max(float(purity[1:].std()), 0.01)
@@ -222,3 +240,17 @@ def followed_speakers(
         (int(owner), right) if is_dominated else None
         for owner, is_dominated in zip(owners, dominated[:, 0], strict=True)
     ]
+
+
+def _spoken(spans: Sequence[tuple[int, int]], speech: F32, offsets: NDArray[np.int_]) -> F64:
+    """Sum each speaker's speech in each span moved back by each offset: (speakers, spans, offsets).
+
+    The call is taken as a ring.
+    """
+    samples = speech.shape[1]
+    twice = np.concatenate([speech, speech], axis=1).astype(np.float64)
+    sums = np.concatenate([np.zeros((len(speech), 1)), np.cumsum(twice, axis=1)], axis=1)
+    first = (np.array([start for start, _ in spans])[:, None] - offsets) % samples
+    lengths = np.array([end - start for start, end in spans])[:, None]
+    spoken: F64 = sums[:, first + lengths] - sums[:, first]
+    return spoken
