@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import threading
@@ -13,12 +14,13 @@ from typing import Any, get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.text import Text
 
 from bot.evidence import Evidence, score_evidence
 from bot.media import Manifest, SegmentFiles
 from bot.report.content import CallInfo
-from bot.report.render import render_report
+from bot.report.render import ReportFailed, render_report
+from bot.report.table import print_analysis
 from bot.settings import Profile, Settings
 from bot.steps.store import plain, with_side_files
 from inference.analyzer import AnalyzerOptions, Segment, observe_recording
@@ -26,6 +28,7 @@ from inference.assess import AssessOptions
 from inference.batching import DeviceQueue
 from inference.errors import InferenceError
 from inference.expression.classifier import ExpressionClassifier
+from inference.native_log import native_stdout_to_stderr
 from inference.types import CallAnalysis, Estimate, Observations
 from storage.errors import StorageError
 from storage.files import MediaFiles, write_atomically
@@ -44,37 +47,50 @@ def analyze_file(
     """Analyse a recording and give the exit status: 0, or 1 with one sentence on what to do.
 
     Writes `<stem>.rapport.json` and `<stem>.rapport.pdf` into `out_dir`, by default beside the
-    file. With `as_json` standard output holds one JSON object and nothing else.
+    file. With `as_json` standard output holds one JSON object and nothing else, not even a line
+    that a native library writes.
     """
     terminal = Console(stderr=True)
     wanted = profile or settings.analysis.profile
     problem = _problem(file, timeline, transcript, wanted)
     if problem is not None:
-        terminal.print(f"[red]Error:[/red] {problem}", highlight=False)
-        return 1
+        return _refuse(terminal, problem)
     options = AssessOptions(profile=wanted, score_own_side=settings.calls.score_own_side)
     folder = out_dir or file.absolute().parent
+    stem = file_name(file.with_suffix(""))
+    report = folder / f"{file.stem}.rapport.pdf"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        evidence = Evidence(_observe(file, options, settings, terminal))
-        analysis = score_evidence(_with_words(evidence, timeline, transcript), options)
-        report = folder / f"{file.stem}.rapport.pdf"
-        render_report(analysis, _info(file), report)
-        result = analysis_json(analysis)
-        text = json.dumps(result, ensure_ascii=False, allow_nan=False)
-        write_atomically(folder / f"{file.stem}.rapport.json", text.encode() + b"\n")
-    except (InferenceError, StorageError, OSError) as exc:
-        terminal.print(f"[red]Error:[/red] {exc}", highlight=False)
-        return 1
+        with native_stdout_to_stderr():
+            evidence = Evidence(_observe(file, options, settings, terminal))
+            analysis = score_evidence(_with_words(evidence, timeline, transcript), options)
+            render_report(analysis, _info(file, stem, analysis), report)
+        text = json.dumps(analysis_json(analysis), ensure_ascii=False, allow_nan=False) + "\n"
+        write_atomically(folder / f"{file.stem}.rapport.json", text.encode())
+    except OSError as exc:
+        return _refuse(
+            terminal,
+            f"{file_name(file)}: the result cannot be written to {file_name(folder, whole=True)} "
+            f"({exc.strerror or exc}); name another folder with --out.",
+        )
+    except (InferenceError, StorageError, ReportFailed) as exc:
+        return _refuse(terminal, str(exc))
     except KeyboardInterrupt:
         terminal.print("Stopped; nothing was written.")
         return 130
     if as_json:
-        sys.stdout.write(text + "\n")
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.flush()
     else:
-        _print_table(analysis, Console())
-    terminal.print(f"Report: {report}", highlight=False, soft_wrap=True)
+        print_analysis(analysis, Console())
+    terminal.print(Text(f"Report: {file_name(report, whole=True)}"), soft_wrap=True)
     return 0
+
+
+def _refuse(terminal: Console, problem: str) -> int:
+    # As text, not as markup: a file may be named "[/b].mp4".
+    terminal.print(Text.assemble(("Error: ", "red"), problem), soft_wrap=True)
+    return 1
 
 
 def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
@@ -156,12 +172,22 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
     }
 
 
+def file_name(path: Path, *, whole: bool = False) -> str:
+    """The name of a file (or its whole path) as text that can be printed, whatever its bytes."""
+    return os.fsencode(path if whole else path.name).decode("utf-8", "replace")
+
+
 def _problem(
     file: Path, timeline: Path | None, transcript: Path | None, profile: str
 ) -> str | None:
     for path in (file, timeline, transcript):
+        if path is not None and path.is_dir():
+            return f"{file_name(path, whole=True)} is a folder; name one file in it."
         if path is not None and not path.is_file():
-            return f"There is no file {path}."
+            return f"There is no file {file_name(path, whole=True)}; check its name and folder."
+    for path in (timeline, transcript):
+        if path is not None and not os.access(path, os.R_OK):
+            return f"{file_name(path, whole=True)} may not be read by you; change its permissions."
     if profile not in get_args(Profile):
         return f"There is no profile {profile!r}; choose one of {', '.join(get_args(Profile))}."
     return None
@@ -186,7 +212,7 @@ def _observe(
         ) as queue,
         Progress(*columns, console=terminal, transient=True) as bar,
     ):
-        task = bar.add_task(f"Analysing {file.name}", total=1.0)
+        task = bar.add_task("Reading the recording", total=1.0)
         try:
             return observe_recording(
                 [Segment(file)],
@@ -213,16 +239,16 @@ def _with_words(evidence: Evidence, timeline: Path | None, transcript: Path | No
         return with_side_files(evidence, manifest, MediaFiles(Path(folder)))
 
 
-def _info(file: Path) -> CallInfo:
+def _info(file: Path, topic: str, analysis: CallAnalysis) -> CallInfo:
     # The file's own date is the best that is known without Zoom.
     modified = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     return CallInfo(
-        call_id=file.stem,
-        topic=file.stem,
+        call_id=topic,
+        topic=topic,
         started_at=modified,
         timezone=None,
         host_name=None,
-        has_transcript=False,
+        has_transcript=bool(analysis.transcript),
         notes=("Analysed from a file: the date is the file's own.",),
     )
 
@@ -233,43 +259,3 @@ def _value(estimate: Estimate | None) -> float | None:
 
 def _interval(estimate: Estimate | None) -> list[float] | None:
     return [estimate.low, estimate.high] if estimate else None
-
-
-def _of_100(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "not seen"
-    return f"{estimate.value * 100:.0f}  ({estimate.low * 100:.0f}–{estimate.high * 100:.0f})"
-
-
-def _print_table(analysis: CallAnalysis, out: Console) -> None:
-    table = Table(
-        "who", "engagement of 100 (95 %)", "face seen", "attention", "talk", "mostly",
-        title=f"{analysis.duration_s:.0f} s, profile {analysis.profile}",
-    )  # fmt: skip
-    for person in analysis.participants:
-        score = person.score
-        mostly = max(score.expressions, key=lambda k: score.expressions[k], default="")
-        table.add_row(
-            person.name,
-            _of_100(score.engagement) if person.is_scored else "not scored",
-            f"{score.coverage:.0%}",
-            f"{score.attention.value * 100:.0f}" if score.attention else "",
-            f"{score.talk.talk_s:.0f} s",
-            mostly,
-        )
-    if len(analysis.participants) != 1:
-        table.add_section()
-        table.add_row(
-            "the call",
-            _of_100(analysis.call.engagement),
-            f"{analysis.call.coverage:.0%}",
-            f"{analysis.call.attention.value * 100:.0f}" if analysis.call.attention else "",
-            f"{analysis.call.talk_s:.0f} s",
-            "",
-        )
-    out.print(table)
-    for moment in analysis.moments[:5]:
-        minutes, seconds = divmod(int(moment.start_s), 60)
-        out.print(f"{minutes:02d}:{seconds:02d}  {moment.reason}", highlight=False)
-    for note in analysis.quality.notes:
-        out.print(f"[dim]{note}[/dim]", highlight=False)

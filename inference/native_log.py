@@ -1,4 +1,4 @@
-"""Standard error without the start-up lines of native libraries."""
+"""Standard output and standard error without the lines of native libraries."""
 
 from __future__ import annotations
 
@@ -39,3 +39,25 @@ def native_log_lines_dropped() -> Iterator[None]:
                 if not line.startswith(_NATIVE_LINES):
                     os.write(kept, line)
             os.close(kept)
+
+
+@contextlib.contextmanager
+def native_stdout_to_stderr() -> Iterator[None]:
+    """Send to standard error what native libraries write to standard output meanwhile.
+
+    The file descriptor is turned, as such libraries know nothing of `sys.stdout`. Where there is
+    no standard output there is nothing to keep clean.
+    """
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:
+        yield
+        return
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -105,8 +105,9 @@ class Quality:
     lost_share: float = 0.0
     """Share of the recording's length without a usable picture, 0–1."""
     faces_seen: int = 0
+    """Faces found, one per person and sampled picture."""
     faces_too_small: int = 0
-    """Faces found but not classified: under the size or sharpness limit."""
+    """Those of them that were not classified: under the size or sharpness limit."""
     has_audio: bool = True
     notes: tuple[str, ...] = ()
     """Plain sentences for the report: 'TIMELINE: 3 entries out of order were sorted.'"""

@@ -80,24 +80,30 @@ def _made(analysis: CallAnalysis, accuracy: str | None) -> tuple[str, ...]:
 
 
 def _not_seen(quality: Quality, coverage: float) -> tuple[str, ...]:
-    found = quality.faces_seen + quality.faces_too_small
-    if found and coverage > 0:
-        lines = [
+    if quality.faces_seen and coverage > 0:
+        first = (
             f"On average a person's face was seen {words.percent(coverage)} of the time. What "
             "faces showed while they were off camera, turned away or covered is not in any figure."
-        ]
+        )
     else:
-        lines = ["No face could be read anywhere in the recording."]
+        first = "No face could be read anywhere in the recording."
+    lost = losses(quality)
+    if not (quality.lost_share > 0 or quality.frames_lost):
+        lost = ("No picture of the recording was damaged or missing.", *lost)
+    return (first, *lost)
+
+
+def losses(quality: Quality) -> tuple[str, ...]:
+    """Give what the recording did not allow to be seen or heard, a sentence each."""
+    lines = []
     if quality.faces_too_small:
-        share = words.percent(quality.faces_too_small / max(1, found))
+        share = words.percent(quality.faces_too_small / max(1, quality.faces_seen))
         lines.append(f"{share} of the faces found were too small or too blurred to read.")
     if quality.lost_share > 0 or quality.frames_lost:
         lines.append(
             f"{words.percent(quality.lost_share)} of the recording has no usable picture "
             f"({quality.frames_lost:,} damaged or missing)."
         )
-    else:
-        lines.append("No picture of the recording was damaged or missing.")
     if not quality.has_audio:
         lines.append("The recording has no sound.")
     return tuple(lines)

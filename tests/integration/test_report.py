@@ -150,7 +150,7 @@ def test_a_person_left_unscored_has_talk_figures_and_no_page(tmp_path: Path) -> 
 
 def test_what_was_lost_is_told_on_the_last_page(tmp_path: Path) -> None:
     quality = Quality(
-        frames_sampled=1000, frames_lost=44, lost_share=0.12, faces_seen=900, faces_too_small=100,
+        frames_sampled=1000, frames_lost=44, lost_share=0.12, faces_seen=1000, faces_too_small=100,
         has_audio=False, notes=("TIMELINE: 3 entries out of order were sorted.",),
     )  # fmt: skip
     info = make_info(timezone="Mars/Base", notes=("The chat file was empty.",))
