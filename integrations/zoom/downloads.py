@@ -35,7 +35,8 @@ from integrations.zoom.containers import (
 from integrations.zoom.recordings import RecordingFile
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-CHUNK_BYTES = 256 * 1024
+HEAD_BYTES = 1024
+"""Enough of a file to tell what it is."""
 SPACE_CHECK_BYTES = 64 * 1024 * 1024
 MOST_REDIRECTS = 5
 _SMALL_ANSWER_BYTES = 64 * 1024
@@ -202,8 +203,9 @@ class Downloader:
         whole = _announced_bytes(response, offset)
         size, next_check = offset, offset + SPACE_CHECK_BYTES
         try:
-            chunks = response.iter_bytes(CHUNK_BYTES)
-            head = next(chunks, b"")
+            # As they arrive: what waits for a chunk to fill is lost when the connection breaks.
+            chunks = response.iter_bytes()
+            head = _head(chunks)
             # Judged before the part file is touched: a refusal must not cost what is there.
             if offset == 0 and head:
                 _check_head(job, head)
@@ -230,7 +232,7 @@ class Downloader:
         except OSError as exc:
             if exc.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            raise self._no_space(job, CHUNK_BYTES) from exc
+            raise self._no_space(job, HEAD_BYTES) from exc
         if whole is not None and size < whole:
             raise Unavailable(
                 f"The download of the {job.what} broke off at {size} of {whole} bytes."
@@ -343,6 +345,15 @@ def _whole_size(response: httpx.Response) -> int | None:
 
 def _size_of(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
+
+
+def _head(chunks: Iterator[bytes]) -> bytes:
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= HEAD_BYTES:
+            break
+    return head
 
 
 def _then(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -226,7 +226,7 @@ def test_a_stop_leaves_at_once_and_keeps_what_came(target: Path, part: Path) -> 
 
     with pytest.raises(Unavailable, match="was stopped"):
         zoom.downloader().download(file_of(), target, [lambda: "t1"], stop_soon, stop)
-    assert 0 < part.stat().st_size < len(MP4)
+    assert 0 < part.stat().st_size <= len(MP4)
     assert zoom.fetch(target) == MP4
 
 
