@@ -15,14 +15,21 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
 from bot.parts import Parts
 from bot.progress import reporting
+from bot.report.render import ReportFailed
 from bot.retry import advice, wait_before_retry
 from bot.steps import analyse, clean_up, fetch, notify, report, store
+from inference.errors import InferenceError
+from integrations.errors import IntegrationError
+from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
 WORKFLOW_VERSION = "1"
 """Part of every waiting workflow. It stays when the code changes, so that an upgrade finishes the
 calls that the old version began; a change in the order of steps is guarded by `DBOS.patch`."""
+
+KNOWN = (IntegrationError, InferenceError, StorageError, ReportFailed)
+"""Errors whose message is meant for people."""
 
 QUEUE = "calls"
 TRANSCRIPT_TOPIC = "transcript"
@@ -152,7 +159,11 @@ class CallPipeline(DBOSConfiguredInstance):
                 attempt += 1
 
     def _fail(self, call_id: str, run: int, error: Exception) -> None:
-        reason = f"{error} {advice(error)}"
+        if isinstance(error, KNOWN):
+            reason = f"{error} {advice(error)}"
+        else:
+            log.error("call %s: not foreseen", call_id, exc_info=error)
+            reason = f"Rapport failed ({type(error).__name__}); its log has the cause."
         self._durably(self.mark_failed, call_id, run, reason)
         try:
             self._durably(self.tell_failure, call_id, run, reason)

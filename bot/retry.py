@@ -49,7 +49,7 @@ POLICIES: dict[type[Exception], RetryPolicy] = {
     # Zoom answers 3301 for a recording that is not processed yet as for one that is gone.
     NotFound: RetryPolicy(attempts=3, first_s=5.0, factor=6.0),
     NoSpace: RetryPolicy(attempts=24, first_s=60.0, longest_s=HOUR_S),
-    UnexpectedResponse: RetryPolicy(attempts=3, first_s=5.0, factor=4.0),
+    UnexpectedResponse: RetryPolicy(attempts=3, first_s=2.0, factor=3.0),
     DatabaseDown: RetryPolicy(attempts=60, first_s=1.0, longest_s=300.0),
 }
 """Every error that is tried again. Anything else fails the workflow at once."""

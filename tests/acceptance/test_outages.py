@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bot.demo.meeting import FileFixture, MeetingFixture
@@ -22,8 +24,9 @@ def test_a_download_that_breaks_off_is_resumed(
     rapport.wait_for("done")
 
     assert_told_once(slack)
-    ranges = [request.headers.get("range") for request in zoom.requests.to("/cdn/")]
-    assert "bytes=60000-" in [value for value in ranges if value]
+    ranges = [request.headers.get("range", "") for request in zoom.requests.to("/cdn/")]
+    resumed = [re.fullmatch(r"bytes=(\d+)-", value) for value in ranges]
+    assert any(0 < int(found[1]) <= 60_000 for found in resumed if found), ranges
 
 
 def test_slack_answering_429_delays_the_message_and_posts_it_once(
@@ -64,8 +67,8 @@ def test_zoom_being_down_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
-    [(b"", "empty"), (b"\x00\x00\x00\x20ftypisom" + b"\x00" * 5000, "")],
+    "content",
+    [b"", b"\x00\x00\x00\x20ftypisom" + b"\x00" * 5000],
     ids=["zero bytes", "no media behind the header"],
 )
 def test_a_recording_that_cannot_be_read_is_told_with_the_reason(
@@ -74,7 +77,6 @@ def test_a_recording_that_cannot_be_read_is_told_with_the_reason(
     meeting: MeetingFixture,
     tmp_path: Path,
     content: bytes,
-    reason: str,
 ) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(content)
@@ -94,8 +96,6 @@ def test_a_recording_that_cannot_be_read_is_told_with_the_reason(
 
 
 def test_nothing_starts_without_a_valid_signature(embedded: Rapport, zoom: ZoomStandIn) -> None:
-    import httpx
-
     embedded.start()
     target = f"{embedded.url}/webhooks/zoom"
     body = zoom.webhook_body(UUID)
@@ -108,8 +108,6 @@ def test_nothing_starts_without_a_valid_signature(embedded: Rapport, zoom: ZoomS
 
 
 def test_nothing_is_readable_without_a_key(embedded: Rapport) -> None:
-    import httpx
-
     embedded.start()
 
     assert httpx.get(f"{embedded.url}/api/v1/calls").status_code == 401
