@@ -247,8 +247,7 @@ def _whole_tiles(pieces: list[F32], height: int) -> list[F32]:
     """Give the pieces that are tiles of one size: the set of equal ones covering most."""
     best: list[F32] = []
     for piece in pieces:
-        wide, high = piece[2:] - piece[:2]
-        if high < MIN_TILE_SHARE * height or not TILE_SHAPES[0] <= wide / high <= TILE_SHAPES[1]:
+        if not _has_tile_shape(piece, height):
             continue
         equal = [other for other in pieces if _same_size(piece, other)]
         if sum(map(_area, equal)) > sum(map(_area, best)):
@@ -256,8 +255,14 @@ def _whole_tiles(pieces: list[F32], height: int) -> list[F32]:
     return best
 
 
+def _has_tile_shape(piece: F32, height: int) -> bool:
+    wide, high = (float(side) for side in piece[2:] - piece[:2])
+    is_wide = TILE_SHAPES[0] <= wide / high <= TILE_SHAPES[1]
+    return is_wide and high >= MIN_TILE_SHARE * height
+
+
 def _complete(whole: list[F32], pieces: list[F32], width: int, height: int) -> F32 | None:
-    """Add the tiles of which only a part shows; None where larger things stand beside the tiles."""
+    """Add the tiles of which only a part shows; None where other things stand beside the tiles."""
     wide, high = np.median([tile[2:] - tile[:2] for tile in whole], axis=0)
     slack = _slack(width)
     tiles = [np.asarray(tile, np.float32) for tile in whole]
@@ -273,6 +278,8 @@ def _complete(whole: list[F32], pieces: list[F32], width: int, height: int) -> F
         slot = _slot(piece, tiles, (wide, high), (pitch_x, pitch_y), width, height)
         if slot is not None:
             tiles.append(slot)
+        elif _has_tile_shape(piece, height):
+            return None
     rows = sorted(tiles, key=lambda tile: (round(float(tile[1]) / pitch_y), float(tile[0])))
     return np.stack(rows).astype(np.float32)
 
