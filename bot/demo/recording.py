@@ -36,6 +36,8 @@ VIDEO_BITS_PER_PIXEL = 0.05
 AUDIO_BIT_RATE = 64_000
 KEYFRAME_S = 4
 BLINK_S = 0.2
+MOUTH_POWER = 0.8
+"""A mouth stands open longer than it is loud: its opening is the loudness to this power."""
 NOISE_PICTURES = 5
 
 
@@ -162,7 +164,7 @@ def _poses(person: Person, seconds: float, fps: int) -> Iterator[Pose]:
     rng = np.random.default_rng(person.user_id + 1)
     envelope = scenario.speech_envelope(person, seconds)
     voiced = np.arange(len(envelope)) / scenario.ENVELOPE_HZ
-    mouth = np.interp(at, voiced, envelope)
+    mouth = np.interp(at, voiced, envelope) ** MOUTH_POWER
     talking = np.interp(at, voiced, _smooth(envelope, scenario.ENVELOPE_HZ))
     moods = scenario.mood(person, seconds, fps)
     away = scenario.glance(person, seconds, fps)

@@ -54,8 +54,8 @@ REP = Person(
     photograph="astronaut",
     pitch_hz=205.0,
     mood=(
-        (0, 0.7), (8, 0.5), (20, 0.6), (28, 0.8), (38, 0.5), (46, 0.1), (51, -0.6), (57, -0.85),
-        (66, -0.6), (72, 0.1), (80, 0.7), (88, 1.0), (96, 1.0),
+        (0, 0.9), (8, 0.6), (15, 0.9), (22, 0.7), (27, 0.2), (30, -0.4), (36, -0.85), (46, -0.5),
+        (57, -0.6), (62, -0.1), (66, 0.4), (74, 0.6), (80, 0.9), (88, 1.0), (96, 1.0),
     ),
 )  # fmt: skip
 PROSPECT = Person(
@@ -67,41 +67,48 @@ PROSPECT = Person(
     photograph="hopper",
     pitch_hz=172.0,
     mood=(
-        (0, 0.6), (6, 0.4), (13, -0.1), (19, 0.0), (25, 0.7), (32, 1.0), (42, 0.8), (46, 0.2),
-        (49, -0.8), (60, -1.0), (70, -0.8), (74, -0.2), (78, 0.5), (83, 0.8), (88, 1.0), (96, 1.0),
+        (0, 0.6), (4, 0.3), (9, 0.0), (13, 0.2), (17, 0.8), (22, 1.0), (26, 0.6), (28.5, -0.5),
+        (31, -0.9), (40, -1.0), (52, -0.9), (58, -0.7), (62, -0.2), (66, 0.1), (72, 0.4),
+        (76, 0.9), (86, 1.0), (96, 1.0),
     ),
-    glances=((51.0, 55.5), (62.8, 64.6)),
+    glances=((31.5, 35.8), (48.9, 50.6)),
 )  # fmt: skip
 PEOPLE = (REP, PROSPECT)
 
 _SCRIPT: tuple[tuple[float, float, Person, str], ...] = (
-    (0.8, 4.2, REP, "Hi Dana, good to see you again. Did your team survive quarter end?"),
-    (4.6, 8.4, PROSPECT, "Just about. And thanks for moving this, Thursday was hopeless for us."),
-    (8.8, 13.6, REP, "Of course. You told me two people retype every delivery note by hand."),
-    (14.0, 18.6, PROSPECT, "Still true. Ana and Piotr lose most of their Mondays to it."),
-    (19.0, 24.2, REP, "I ran your forty sample notes. Thirty-eight came out without an error."),
-    (24.6, 28.4, PROSPECT, "Thirty-eight? Even the ones with the coffee stains?"),
-    (28.8, 32.6, REP, "Even those. The other two were handwritten totals, and both were flagged."),
-    (33.0, 37.2, PROSPECT, "That is better than I expected. How long until we could be live?"),
-    (37.6, 41.8, REP, "Three weeks for one depot. Your IT only has to open one folder to us."),
-    (42.2, 45.2, PROSPECT, "Good. And what would it cost us?"),
-    (45.6, 50.2, REP, "For all six depots it is forty-eight thousand a year, billed up front."),
-    (58.2, 62.4, PROSPECT, "Forty-eight. I have thirty approved, and everything else is frozen."),
-    (62.8, 66.2, REP, "That's fair. What would you need to see before you asked for more?"),
-    (66.6, 71.2, PROSPECT, "Proof from one depot. I can't take another promise to my board."),
-    (71.6, 77.2, REP, "Then let's do just that. Rotterdam, eight weeks, six thousand in all."),
-    (77.6, 81.4, PROSPECT, "Six thousand, and I can stop if it doesn't work?"),
-    (81.8, 85.8, REP, "Any month. And if you go on, the pilot counts towards the year."),
-    (86.2, 90.0, PROSPECT, "Now that is something I can sign myself. Send it to me by Friday."),
-    (90.4, 93.0, REP, "You'll have it tomorrow. Shall we say we start on the ninth?"),
-    (93.3, 95.6, PROSPECT, "The ninth is good. Thank you, Maya."),
+    (0.8, 2.1, REP, "Hi Dana, good to see you."),
+    (2.5, 4.3, PROSPECT, "You too. How was Rotterdam?"),
+    (4.7, 8.6, REP, "Wet. I ran the forty delivery notes you sent me, every one of them."),
+    (9.0, 13.0, PROSPECT, "Good, because two of my people still retype them, every Monday."),
+    (13.4, 16.6, REP, "Thirty-eight of the forty came out without an error."),
+    (17.0, 19.4, PROSPECT, "Even the ones with coffee stains?"),
+    (19.8, 22.1, REP, "Even those. Two were handwritten."),
+    (22.5, 24.5, PROSPECT, "I like that. And the price?"),
+    (24.9, 29.2, REP, "For all six depots, forty-eight thousand a year, billed up front."),
+    (37.0, 38.0, PROSPECT, "Forty-eight."),
+    (38.4, 48.3, REP, "It covers every note and every driver, with our people on the phone day and "
+     "night. I know that it is a lot to ask for at once, so tell me what would make it easy."),
+    (48.7, 50.8, PROSPECT, "I have thirty approved."),
+    (51.2, 52.3, REP, "And beyond?"),
+    (52.7, 57.3, PROSPECT, "Nothing. The rest is frozen, and I can't take a promise to my board."),
+    (57.7, 58.8, REP, "Would proof help?"),
+    (59.2, 63.3, PROSPECT, "Proof would. One depot, up and running, with our own notes."),
+    (63.7, 66.0, REP, "Then let's do only Rotterdam."),
+    (66.4, 71.1, PROSPECT, "And what would that cost me, if I stopped after the first month?"),
+    (71.5, 77.0, REP, "Eight weeks are six thousand, in two parts. Stop, and you pay only one."),
+    (77.4, 85.3, PROSPECT, "Six thousand I can sign myself, today. And if it works, Ana and Piotr "
+     "get their Mondays back, and I have something to show in spring."),
+    (85.7, 87.9, REP, "And all of it counts towards the year."),
+    (88.3, 90.8, PROSPECT, "Better. Can we start on the ninth?"),
+    (91.2, 94.3, REP, "The ninth it is. You'll have the paper tomorrow."),
 )  # fmt: skip
+"""Turns are as uneven as people's are: a regular rhythm would fit any other moment as well, and
+then the moving mouths prove nobody's name."""
 
 _CHAT: tuple[tuple[float, Person, str], ...] = (
-    (3.0, REP, "Today: your forty sample notes, then what comes next"),
-    (24.0, REP, "The forty notes, line by line: https://brightfield.example.com/harbourline"),
-    (35.0, PROSPECT, "Thanks, passing it on to Ana and Piotr"),
-    (78.5, REP, "Pilot: Rotterdam, 8 weeks, 6,000 in two monthly parts, stop at any month end"),
+    (5.0, REP, "The forty notes, line by line: https://brightfield.example.com/harbourline"),
+    (18.0, PROSPECT, "Passing it on to Ana and Piotr"),
+    (72.0, REP, "Pilot: Rotterdam, 8 weeks, 6,000 in two parts, stop after the first"),
     (92.0, PROSPECT, "Please copy finance@harbourline.example.com as well"),
 )
 
@@ -155,12 +162,12 @@ def speech_envelope(person: Person, seconds: float) -> NDArray[np.float64]:
     for line in lines(seconds):
         if line.person is not person:
             continue
-        shares = np.array(list(_syllables(line.text)))
+        shares = np.array(list(_syllables(line.text))[:-1])  # a line ends with its last syllable
         edges = line.start_s + np.concatenate([[0.0], np.cumsum(np.abs(shares))]) * (
             (line.end_s - line.start_s) / np.abs(shares).sum()
         )
         for share, start, end in zip(shares, edges[:-1], edges[1:], strict=True):
-            loudness = rng.uniform(0.55, 1.0)
+            loudness = rng.uniform(0.35, 1.0)
             first, last = round(start * ENVELOPE_HZ), round(end * ENVELOPE_HZ)
             if share < 0 or last - first < 2:
                 continue

@@ -49,7 +49,7 @@ def test_both_faces_are_seen_and_the_mouth_moves_of_who_speaks(recording: DemoRe
     seen, pictures = 0, 0
     with av.open(str(recording.video)) as container:
         for number, frame in enumerate(container.decode(video=0)):
-            if number % 10:
+            if number % 6:
                 continue
             pictures += 1
             image = frame.to_ndarray(format="rgb24")
@@ -80,15 +80,15 @@ def test_the_timeline_tells_who_speaks_as_zoom_does(recording: DemoRecording) ->
 
 def test_transcript_and_chat_have_zooms_form(recording: DemoRecording) -> None:
     transcript = recording.transcript.read_text()
-    assert transcript.startswith("WEBVTT\n\n1\n00:00:00.800 --> 00:00:04.200\nMaya Lindqvist: Hi")
+    assert transcript.startswith("WEBVTT\n\n1\n00:00:00.800 --> 00:00:02.100\nMaya Lindqvist: Hi")
     full = scenario.chat_txt(scenario.CALL_S).splitlines()
-    assert len(full) == 5
+    assert len(full) == 4
     assert all(re.fullmatch(r"\d\d:\d\d:\d\d\t[^\t]+:\t.+", line) for line in full)
 
 
-def test_the_whole_call_has_twenty_lines_and_a_long_silence() -> None:
+def test_the_whole_call_has_many_lines_and_a_long_silence() -> None:
     said = scenario.lines(scenario.CALL_S)
-    assert len(said) == 20
+    assert len(said) == 23
     pauses = [after.start_s - before.end_s for before, after in pairwise(said)]
     assert max(pauses) >= 6.0
     assert min(pauses) >= 0.0
@@ -108,14 +108,14 @@ def test_sound_is_loud_in_speech_and_faint_in_silence() -> None:
         part = sound[round(start_s * voice.SAMPLE_RATE_HZ) : round(end_s * voice.SAMPLE_RATE_HZ)]
         return float(np.sqrt(np.mean(part**2)))
 
-    silent = level(51.0, 58.0)
+    silent = level(30.0, 36.5)
     for line in scenario.lines(scenario.CALL_S):
         assert level(line.start_s, line.end_s) > 20 * silent
 
 
 def test_the_face_of_the_prospect_falls_at_the_price_and_recovers() -> None:
     mood = scenario.mood(scenario.PROSPECT, scenario.CALL_S, 1.0)
-    before, price, pilot = mood[30:42].mean(), mood[49:60].mean(), mood[84:].mean()
+    before, price, pilot = mood[17:25].mean(), mood[31:56].mean(), mood[78:].mean()
     assert before > 0.5 > -0.5 > price
     assert pilot > 0.8
 
