@@ -210,7 +210,9 @@ def _observe(
             max_wait_s=analysis.batch_wait_ms / 1000,
             max_pending=analysis.batch_size * 8,
         ) as queue,
-        Progress(*columns, console=terminal, transient=True) as bar,
+        Progress(
+            *columns, console=terminal, transient=True, disable=not terminal.is_terminal
+        ) as bar,
     ):
         task = bar.add_task("Reading the recording", total=1.0)
         try:
@@ -248,7 +250,7 @@ def _info(file: Path, topic: str, analysis: CallAnalysis) -> CallInfo:
         started_at=modified,
         timezone=None,
         host_name=None,
-        has_transcript=bool(analysis.transcript),
+        has_transcript=any(not line.is_chat for line in analysis.transcript),
         notes=("Analysed from a file: the date is the file's own.",),
     )
 

@@ -27,7 +27,7 @@ def usable_turns(
         turns = [
             SpeakerTurn(line.start_s, line.end_s, line.speaker)
             for line in transcript
-            if line.speaker is not None
+            if line.speaker is not None and not line.is_chat
         ]
     inside = (
         SpeakerTurn(max(turn.start_s, 0.0), min(turn.end_s, duration_s), turn.speaker, turn.key)

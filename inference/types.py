@@ -156,12 +156,17 @@ class SpeakerTurn:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptLine:
-    """One cue of the transcript. `speaker` is None where the cue names nobody."""
+    """One cue of the transcript. `speaker` is None where the cue names nobody.
+
+    A message of the meeting's chat is a line too, with `is_chat`: it was written, so it counts
+    neither as talk nor as being there.
+    """
 
     start_s: float
     end_s: float
     speaker: str | None
     text: str
+    is_chat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

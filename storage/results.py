@@ -72,12 +72,13 @@ class WindowResult:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptLineResult:
-    """One cue of the transcript."""
+    """One cue of the transcript, or a message of the chat."""
 
     start_ms: int
     end_ms: int
     speaker: str | None
     text: str
+    is_chat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class Moment(Table, table=True):
 
 
 class TranscriptLine(Table, table=True):
-    """One cue of the transcript, in order of time."""
+    """One cue of the transcript or message of the chat, in order of time."""
 
     __tablename__ = "transcript_lines"
 
@@ -152,6 +152,7 @@ class TranscriptLine(Table, table=True):
     end_ms: int
     speaker: str | None = Field(default=None, sa_type=CleanText)
     text: str = Field(sa_type=CleanText)
+    is_chat: bool = False
 
 
 class SpeakerTurn(Table, table=True):

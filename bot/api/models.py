@@ -171,12 +171,13 @@ class Timeline(BaseModel):
 
 
 class Line(BaseModel):
-    """One cue of the transcript."""
+    """One cue of the transcript, or a message of the meeting's chat."""
 
     start_s: float
     end_s: float
     speaker: str | None
     text: str
+    is_chat: bool = False
 
 
 class Moment(BaseModel):

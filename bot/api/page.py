@@ -227,7 +227,8 @@ def _moment(call: Call, moment: Moment) -> str:
 
 def _quote(line: dict[str, object]) -> str:
     speaker = line.get("speaker")
-    by = f'<span class="soft"><bdi>{_text(str(speaker))}</bdi>: </span>' if speaker else ""
+    chat = " (chat)" if line.get("is_chat") else ""
+    by = f'<span class="soft"><bdi>{_text(str(speaker))}</bdi>{chat}: </span>' if speaker else ""
     text = _text(words.shorten(words.clean(str(line.get("text", ""))), 240))
     return f'<blockquote dir="auto">{by}{text}</blockquote>'
 

@@ -54,6 +54,7 @@ def moment_view(moment: tables.Moment, names: dict[int, str]) -> models.Moment:
                 end_s=line["end_ms"] / 1000,
                 speaker=line["speaker"],
                 text=line["text"],
+                is_chat=line.get("is_chat", False),
             )
             for line in moment.lines
         ],
@@ -67,6 +68,7 @@ def line_view(line: tables.TranscriptLine) -> models.Line:
         end_s=line.end_ms / 1000,
         speaker=line.speaker,
         text=line.text,
+        is_chat=line.is_chat,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.report import words
 from bot.report.figures import NAME_LENGTH
 from bot.report.series import Mark
-from inference.types import CallAnalysis, Moment
+from inference.types import CallAnalysis, Moment, TranscriptLine
 
 MAX_QUOTES = 3
 QUOTE_LENGTH = 150
@@ -42,11 +42,16 @@ def moment_items(analysis: CallAnalysis, limit: int) -> tuple[MomentItem, ...]:
     return tuple(_moment_item(i, moment, analysis) for i, moment in enumerate(strongest, 1))
 
 
+def _speaker(line: TranscriptLine) -> str:
+    name = words.shorten(words.clean(line.speaker or ""), SPEAKER_LENGTH)
+    return f"{name} (chat)" if line.is_chat else name
+
+
 def _moment_item(number: int, moment: Moment, analysis: CallAnalysis) -> MomentItem:
     quotes = [
         Quote(
             words.clock(line.start_s),
-            words.shorten(words.clean(line.speaker or ""), SPEAKER_LENGTH),
+            _speaker(line),
             words.shorten(words.clean(line.text), QUOTE_LENGTH),
         )
         for line in moment.lines

@@ -12,6 +12,7 @@ from bot.evidence import Evidence, name_people, read_evidence, score_evidence, w
 from bot.media import Manifest, SegmentFiles, read_manifest
 from bot.parts import Parts
 from inference.types import CallAnalysis, Moment, Participant, SpeakerTurn, TranscriptLine
+from integrations.zoom.chat import parse_chat
 from integrations.zoom.timeline import parse_timeline
 from integrations.zoom.transcript import parse_vtt
 from storage import calls
@@ -51,12 +52,13 @@ def store_call(parts: Parts, call_id: str) -> None:
 
 
 def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -> Evidence:
-    """The evidence with the TIMELINEs' turns, the transcripts' lines and the attendees.
+    """The evidence with the TIMELINEs' turns, the transcripts' and chats' lines and the attendees.
 
     A kind of file that the manifest does not have leaves what the evidence holds already.
     """
     turns: list[SpeakerTurn] = []
     lines: list[TranscriptLine] = []
+    chat: list[TranscriptLine] = []
     notes: list[str] = list(manifest.notes)
     total_s = evidence.observations.duration_s
     starts = evidence.segment_starts_s
@@ -76,8 +78,12 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
     names = {turn.speaker for turn in evidence.turns} | {who.name for who in evidence.attendees}
     for segment, (start_s, end_s) in zip(manifest.segments, spans, strict=True):
         lines += _lines(segment, files, start_s, end_s - start_s, names, notes)
-    evidence = replace(evidence, transcript=tuple(lines) or evidence.transcript)
-    return evidence.with_notes(notes)
+        chat += _chat(segment, files, start_s, end_s - start_s, notes)
+    # One kind may come without the other: a late transcript finds the chat taken up already.
+    lines = lines or [line for line in evidence.transcript if not line.is_chat]
+    chat = chat or [line for line in evidence.transcript if line.is_chat]
+    words = sorted(lines + chat, key=lambda line: line.start_s)
+    return replace(evidence, transcript=tuple(words)).with_notes(notes)
 
 
 def _turns(
@@ -108,6 +114,25 @@ def _lines(
     ]
 
 
+def _chat(
+    segment: SegmentFiles, files: MediaFiles, start_s: float, duration_s: float, notes: list[str]
+) -> list[TranscriptLine]:
+    if segment.chat is None:
+        return []
+    chat = parse_chat(files.read(segment.chat), duration_s=duration_s)
+    notes += chat.problems
+    return [
+        TranscriptLine(
+            start_s + message.at_s,
+            start_s + message.at_s,
+            message.sender or None,
+            message.text,
+            is_chat=True,
+        )
+        for message in chat.messages
+    ]
+
+
 def call_result(analysis: CallAnalysis, *, series_path: str) -> CallResult:
     """The analysis as rows: milliseconds, plain numbers, None where nothing was seen."""
     engagement = analysis.call.engagement
@@ -120,7 +145,7 @@ def call_result(analysis: CallAnalysis, *, series_path: str) -> CallResult:
         engagement_low=engagement.low if engagement else None,
         engagement_high=engagement.high if engagement else None,
         coverage=analysis.call.coverage,
-        has_transcript=bool(analysis.transcript),
+        has_transcript=any(not line.is_chat for line in analysis.transcript),
         quality=plain(asdict(analysis.quality)),
         score=plain(asdict(analysis.call)),
         series_path=series_path,
@@ -200,7 +225,9 @@ def _moment(moment: Moment) -> MomentResult:
 
 def _line_rows(lines: Sequence[TranscriptLine]) -> list[TranscriptLineResult]:
     return [
-        TranscriptLineResult(_ms(line.start_s), _ms(line.end_s), line.speaker, line.text)
+        TranscriptLineResult(
+            _ms(line.start_s), _ms(line.end_s), line.speaker, line.text, line.is_chat
+        )
         for line in lines
     ]
 

@@ -35,8 +35,6 @@ from integrations.zoom.containers import (
 from integrations.zoom.recordings import RecordingFile
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-HEAD_BYTES = 1024
-"""Enough of a file to tell what it is."""
 SPACE_CHECK_BYTES = 64 * 1024 * 1024
 MOST_REDIRECTS = 5
 _SMALL_ANSWER_BYTES = 64 * 1024

@@ -321,7 +321,13 @@ def test_moments_transcript_and_report_are_told(service: Service) -> None:
     assert (moment["start_s"], moment["kind"], moment["before"]) == (5.0, "rise", 0.4)
     assert moment["names"] == ["Dana <i>Weiß</i>", "يوسف"]
     transcript = service.get(f"/calls/{call_id}/transcript")
-    line = {"start_s": 6.0, "end_s": 8.0, "speaker": "Dana <i>Weiß</i>", "text": "$5 & <script>"}
+    line = {
+        "start_s": 6.0,
+        "end_s": 8.0,
+        "speaker": "Dana <i>Weiß</i>",
+        "text": "$5 & <script>",
+        "is_chat": False,
+    }
     assert transcript == {"call_id": call_id, "has_transcript": True, "items": [line]}
     assert moment["lines"] == [line]
     report = service.client.get(f"/api/v1/calls/{call_id}/report.pdf")
