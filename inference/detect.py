@@ -5,8 +5,8 @@ wheel (0.10.21) carries the models: BlazeFace short and full range, and the 468-
 
 Measured on one core: the short-range model takes 1.9 ms for a 128×128 picture and finds faces from
 16 px of it, the full-range one 5.5 ms for 192×192 and finds them from 10 px. So gallery tiles are
-shrunk into common pictures, two or three to a call, the slow model looks only where the quick one
-saw nobody, and the landmark model, 2.5 ms, runs only where a face was found.
+shrunk into common pictures, two to a call, the slow model looks only where the quick one saw
+nobody, and the landmark model, 2.5 ms, runs only where a face was found.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ MESH_PX = 192
 """Input sizes of the three models, as their graphs say (`ImageToTensorCalculator`)."""
 
 SHORT_TILES = 2
-FULL_TILES = 3
+FULL_TILES = 2
 """Gallery tiles in one call. Measured: two 16:9 tiles in the short-range model's input keep every
-face from 25 % of the tile's height up, three in the full-range model's from 20 %; with six, faces
+face from 25 % of the tile's height up, in the full-range model's from 18 %; with more tiles, faces
 get lost that the model finds when they stand alone."""
+
+LARGE_TILE_PX = 240
+"""A tile this high may show a whole room: the full-range model looks at it alone."""
 
 MESH_MARGIN = 1.5
 """The landmark model sees the face's box this much enlarged, as in MediaPipe's own graph."""
@@ -50,8 +53,9 @@ LARGE_FACE_SHARE = 0.25
 MERGE_IOU = 0.3
 """Boxes overlapping more than this are one face (MediaPipe's own suppression threshold)."""
 
-SURE_WITHOUT_LANDMARKS = 0.75
-"""A face on which the landmark model sees none is kept only from this detector confidence up."""
+SURE = 0.75
+"""From this confidence of the detection model up, a face is one even if the landmark model sees
+none there, and its tile is not searched again."""
 
 HULL_OVER_DETECTOR = 1.06
 """How much higher the outline of the landmarks is than BlazeFace's box, measured on photographs;
@@ -157,7 +161,7 @@ class MediaPipeDetector:
             points = None
             if self._options.with_landmarks:
                 points = _landmarks(models, image, face)
-                if points is None and face.confidence < SURE_WITHOUT_LANDMARKS:
+                if points is None and face.confidence < SURE:
                     continue
             faces.append(_finish(face, points, image))
         return _merge_detections(faces)
@@ -183,15 +187,18 @@ def _finish(face: _Found, points: F32 | None, image: U8) -> Detection:
 
 
 def _search_tiles(models: _Models, image: U8, tiles: list[F32]) -> list[_Found]:
-    """Detect in gallery tiles: the quick model for all, the far-seeing one where it saw nobody."""
+    """Detect in gallery tiles: the quick model for all, the far-seeing one where it is not sure."""
     found: list[_Found] = []
     empty: list[F32] = []
     for tile, faces in zip(tiles, _search_stacks(models.short, image, tiles), strict=True):
         found += faces
-        if not faces:
+        if all(face.confidence < SURE for face in faces):
             empty.append(tile)
-    for faces in _search_stacks(models.full, image, empty):
-        found += faces
+    large = [tile for tile in empty if tile[3] - tile[1] >= LARGE_TILE_PX]
+    small = [tile for tile in empty if tile[3] - tile[1] < LARGE_TILE_PX]
+    for group in (*([tile] for tile in large), small):
+        for faces in _search_stacks(models.full, image, group):
+            found += faces
     return found
 
 

@@ -1,0 +1,262 @@
+"""MediaPipe on real faces: portraits in the public domain that installed packages carry."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import av
+import cv2
+import matplotlib as mpl
+import numpy as np
+import pytest
+import skimage.data
+
+from inference.detect import DetectOptions, MediaPipeDetector
+from inference.layout import LayoutFinder
+from inference.types import F32, U8
+
+SHARED = Path(
+    os.environ.get("RAPPORT_SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data")
+)
+CLIPS = sorted((SHARED / "clips").glob("*.m*")) if SHARED.is_dir() else []
+GROUND = 12
+
+
+@pytest.fixture(scope="module")
+def detector() -> Iterator[MediaPipeDetector]:
+    with MediaPipeDetector() as detector:
+        yield detector
+
+
+@pytest.fixture(scope="module")
+def portraits() -> list[tuple[U8, float, float, float]]:
+    """Pictures with the middle and the height of the face in them."""
+    path = Path(mpl.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    hopper = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    return [(skimage.data.astronaut(), 225, 124, 104), (hopper, 263, 233, 200)]
+
+
+def webcam(
+    portrait: tuple[U8, float, float, float],
+    width: int,
+    height: int,
+    face_px: float,
+    tilt_deg: float = 0.0,
+) -> U8:
+    """A portrait as a camera shows it: the face so high, in the middle, tilted clockwise."""
+    picture, x, y, face = portrait
+    scale = face_px / face
+    turn = cv2.getRotationMatrix2D((x, y), -tilt_deg, scale)
+    turn[:, 2] += [width / 2 - x, height / 2 - y]
+    if scale < 0.5:
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.4 / scale)
+    return cv2.warpAffine(
+        picture, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def gallery(
+    portraits: list[tuple[U8, float, float, float]],
+    width: int,
+    height: int,
+    count: int,
+    face_px: float,
+) -> tuple[U8, F32]:
+    image = np.full((height, width, 3), GROUND, np.uint8)
+    columns = math.ceil(math.sqrt(count))
+    wide = (width - 4 * (columns + 1)) // columns
+    high = min(wide * 9 // 16, (height - 4 * (columns + 1)) // columns)
+    wide = min(wide, high * 16 // 9)
+    tiles = []
+    for k in range(count):
+        x = (width - columns * (wide + 4)) // 2 + (k % columns) * (wide + 4)
+        y = (height - columns * (high + 4)) // 2 + (k // columns) * (high + 4)
+        image[y : y + high, x : x + wide] = webcam(
+            portraits[k % len(portraits)], wide, high, face_px
+        )
+        tiles.append((x, y, x + wide, y + high))
+    return image, np.array(tiles, np.float32)
+
+
+def in_tiles(boxes: list[F32], tiles: F32) -> list[int]:
+    """How many faces lie in each tile."""
+    middles = [((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) for box in boxes]
+    return [sum(t[0] < x < t[2] and t[1] < y < t[3] for x, y in middles) for t in tiles]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "face_px"), [(1920, 1080, 40), (1280, 720, 40), (1920, 1080, 75)]
+)
+def test_small_faces_in_a_25_tile_gallery_are_all_seen(
+    detector: MediaPipeDetector,
+    portraits: list[tuple[U8, float, float, float]],
+    width: int,
+    height: int,
+    face_px: int,
+) -> None:
+    image, tiles = gallery(portraits, width, height, 25, face_px)
+    layout = LayoutFinder().update(image)
+    assert layout.kind == "gallery"
+    faces = detector.detect(image, layout.tiles)
+    assert in_tiles([face.box for face in faces], tiles) == [1] * 25
+    heights = [face.height_px for face in faces]
+    assert 0.8 * face_px < np.median(heights) < 1.25 * face_px
+
+
+def test_small_faces_are_seen_without_knowing_the_tiles(
+    detector: MediaPipeDetector, portraits: list[tuple[U8, float, float, float]]
+) -> None:
+    image, tiles = gallery(portraits, 1280, 720, 16, 60)
+    counts = in_tiles([face.box for face in detector.detect(image, None)], tiles)
+    assert max(counts) == 1, "overlapping windows must not give one face twice"
+    assert sum(counts) >= 15
+
+
+def test_four_tiles_give_four_faces_with_landmarks(
+    detector: MediaPipeDetector, portraits: list[tuple[U8, float, float, float]]
+) -> None:
+    image, tiles = gallery(portraits, 1280, 720, 4, 130)
+    faces = detector.detect(image, tiles)
+    assert in_tiles([face.box for face in faces], tiles) == [1] * 4
+    for face in faces:
+        assert face.landmarks is not None
+        assert face.landmarks.shape == (468, 2)
+        assert abs(face.yaw_deg) < 10
+        assert 0.15 < face.eye_opening < 0.5
+        assert 0.0 <= face.mouth_opening < 0.4
+
+
+def test_a_smile_opens_the_mouth_more_than_closed_lips(
+    detector: MediaPipeDetector, portraits: list[tuple[U8, float, float, float]]
+) -> None:
+    smiling, closed = (
+        detector.detect(webcam(portrait, 640, 360, 160), None)[0] for portrait in portraits
+    )
+    assert smiling.mouth_opening > closed.mouth_opening + 0.1
+
+
+@pytest.mark.parametrize("tilt_deg", [-35, -20, 20, 35])
+def test_a_tilted_head_is_told_with_its_angle(
+    detector: MediaPipeDetector, portraits: list[tuple[U8, float, float, float]], tilt_deg: int
+) -> None:
+    for portrait in portraits:
+        upright = detector.detect(webcam(portrait, 640, 360, 160), None)
+        tilted = detector.detect(webcam(portrait, 640, 360, 160, tilt_deg), None)
+        assert len(tilted) == 1
+        assert tilted[0].roll_deg - upright[0].roll_deg == pytest.approx(tilt_deg, abs=6)
+        assert tilted[0].yaw_deg == pytest.approx(upright[0].yaw_deg, abs=10)
+
+
+def test_a_mirrored_face_turns_the_other_way(
+    detector: MediaPipeDetector, portraits: list[tuple[U8, float, float, float]]
+) -> None:
+    image = webcam(portraits[0], 640, 360, 160, 10)
+    plain, mirrored = (detector.detect(i, None)[0] for i in (image, image[:, ::-1].copy()))
+    assert plain.roll_deg == pytest.approx(-mirrored.roll_deg, abs=5)
+    assert plain.yaw_deg == pytest.approx(-mirrored.yaw_deg, abs=5)
+
+
+@pytest.mark.parametrize("size", [(720, 1280), (1, 1), (3, 400), (400, 3), (90, 160)])
+def test_an_empty_picture_has_no_face(detector: MediaPipeDetector, size: tuple[int, int]) -> None:
+    image = np.full((*size, 3), 90, np.uint8)
+    assert detector.detect(image, None) == []
+    height, width = size
+    tiles = np.array([[0, 0, width / 2, height], [width / 2, 0, width, height]], np.float32)
+    assert detector.detect(image, tiles) == []
+
+
+def test_pictures_without_people_have_no_face(detector: MediaPipeDetector) -> None:
+    for picture in (skimage.data.coffee(), skimage.data.rocket(), skimage.data.chelsea()):
+        assert detector.detect(picture, None) == []
+
+
+def test_a_face_at_the_edge_keeps_its_box_inside_the_picture(
+    detector: MediaPipeDetector, portraits: list[tuple[U8, float, float, float]]
+) -> None:
+    image = np.ascontiguousarray(webcam(portraits[1], 640, 360, 200)[:, 260:])
+    for face in detector.detect(image, None):
+        assert (face.box >= 0).all()
+        assert face.box[2] <= image.shape[1]
+        assert face.box[3] <= image.shape[0]
+
+
+def test_the_same_picture_gives_the_same_faces_after_any_other(
+    detector: MediaPipeDetector, portraits: list[tuple[U8, float, float, float]]
+) -> None:
+    image, tiles = gallery(portraits, 1280, 720, 4, 130)
+    first = detector.detect(image, tiles)
+    detector.detect(skimage.data.astronaut(), None)
+    second = detector.detect(image, tiles)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.box, b.box)
+        assert a.mouth_opening == b.mouth_opening
+
+
+def test_two_detectors_work_at_the_same_time(
+    portraits: list[tuple[U8, float, float, float]],
+) -> None:
+    image, tiles = gallery(portraits, 1280, 720, 4, 130)
+
+    def count(_: int) -> list[int]:
+        with MediaPipeDetector() as own:
+            return [len(own.detect(image, tiles)) for _ in range(5)]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(count, range(2))) == [[4] * 5] * 2
+
+
+def test_without_landmarks_the_rest_is_not_observed(
+    portraits: list[tuple[U8, float, float, float]],
+) -> None:
+    with MediaPipeDetector(DetectOptions(with_landmarks=False)) as plain:
+        (face,) = plain.detect(webcam(portraits[1], 640, 360, 160), None)
+    assert face.landmarks is None
+    assert math.isnan(face.yaw_deg)
+    assert face.height_px == pytest.approx(160, rel=0.15)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, -1.0])
+def test_impossible_options_are_refused(confidence: float) -> None:
+    with pytest.raises(ValueError, match="min_confidence"):
+        DetectOptions(min_confidence=confidence)
+
+
+def test_nothing_is_written_to_standard_error() -> None:
+    code = (
+        "import numpy as np, time\n"
+        "from inference.detect import MediaPipeDetector\n"
+        "MediaPipeDetector().detect(np.zeros((90, 160, 3), np.uint8), None)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+def test_importing_loads_no_model() -> None:
+    code = "import sys, inference.detect; sys.exit('mediapipe' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not CLIPS, reason=f"no clips in {SHARED / 'clips'}")
+@pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: clip.stem)
+def test_a_clip_of_one_person_is_one_picture_with_one_face(
+    detector: MediaPipeDetector, clip: Path
+) -> None:
+    finder = LayoutFinder()
+    counts = []
+    with av.open(str(clip)) as media:
+        for k, frame in enumerate(media.decode(video=0)):
+            if k % 40 == 0:
+                image = frame.to_ndarray(format="rgb24")
+                assert finder.update(image).kind in ("single", "unknown")
+                counts.append(len(detector.detect(image, None)))
+    assert max(counts) == 1
+    assert np.mean(counts) >= (0.3 if "noface" in clip.stem else 1.0)
