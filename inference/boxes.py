@@ -15,6 +15,15 @@ def overlap(a: F32, b: F32) -> float:
     return common / both if both > 0 else 0.0
 
 
+def overlaps(box: F32, boxes: F32) -> F32:
+    """Give `overlap` of one box with each of (n, 4) others, shape (n,)."""
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    common = np.clip(sides, 0, None).prod(axis=1)
+    both = np.prod(box[2:] - box[:2]) + (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) - common
+    share: F32 = np.where(both > 0, common / np.where(both > 0, both, 1), 0).astype(np.float32)
+    return share
+
+
 def centre(box: F32) -> F32:
     """Give the middle of the box, shape (2,)."""
     middle: F32 = ((box[:2] + box[2:]) / 2).astype(np.float32)

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from inference.boxes import centre, clipped, has_centre_in, overlap, scaled
+from inference.errors import WeightsInvalid
 from inference.native_log import native_log_lines_dropped
 from inference.pose import describe_landmarks
 from inference.types import F32, U8, Detection
@@ -69,6 +70,9 @@ class Detector(Protocol):
         """Give every face in `image` (RGB), in reading order of the regions.
 
         `regions` are xyxy boxes of gallery tiles; None or none: the whole picture is searched.
+
+        Raises:
+            WeightsInvalid: the models cannot be loaded.
         """
 
 
@@ -122,7 +126,7 @@ class MediaPipeDetector:
         """Give every face in `image`; see `Detector.detect`."""
         with self._lock:
             if self._models is None:
-                self._models = _Models(self._options.min_confidence)
+                self._models = _load_models(self._options.min_confidence)
             models = self._models
             if regions is not None and len(regions) > 0:
                 tiles = [np.asarray(box, np.float32) for box in regions]
@@ -415,3 +419,18 @@ class _Models:
     def close(self) -> None:
         for graph in (self.short.graph, self.full.graph, self._mesh):
             graph.close()
+
+
+def _load_models(min_confidence: float) -> _Models:
+    """Load MediaPipe and its models.
+
+    Raises:
+        WeightsInvalid: the installed MediaPipe does not work, or is one without models.
+    """
+    try:
+        return _Models(min_confidence)
+    except (ImportError, OSError, RuntimeError, ValueError) as exc:
+        raise WeightsInvalid(
+            "MediaPipe's face models cannot be loaded; install mediapipe==0.10.21 (later releases "
+            f"carry no models) and opencv-contrib-python-headless: {exc}"
+        ) from exc

@@ -122,10 +122,11 @@ class LayoutFinder:
         places = tiles if len(tiles) else np.array([[0, 0, width, height]], np.float32)
         scale = picture.shape[1] / width
         cuts, now, before = [], [], self._thumbnails
+        boxes = np.stack([box for box, _ in before]) if before else _NO_TILES
         for place in places:
             points = _thumbnail(picture, place * scale)
-            old = next((old for box, old in before if _same_box(place, box, image)), None)
-            cuts.append(old is not None and _difference(points, old) > CUT_DIFFERENCE)
+            old = _match(place, boxes, image)
+            cuts.append(old is not None and _difference(points, before[old][1]) > CUT_DIFFERENCE)
             now.append((place, points))
         gone = [kept for kept in before if _match(kept[0], places, image) is None]
         self._thumbnails = (now + gone)[:PLACES_KEPT]
@@ -245,14 +246,16 @@ def _runs(flags: Bools, least: float) -> Iterator[tuple[int, int]]:
 
 def _whole_tiles(pieces: list[F32], height: int) -> list[F32]:
     """Give the pieces that are tiles of one size: the set of equal ones covering most."""
-    best: list[F32] = []
-    for piece in pieces:
-        if not _has_tile_shape(piece, height):
-            continue
-        equal = [other for other in pieces if _same_size(piece, other)]
-        if sum(map(_area, equal)) > sum(map(_area, best)):
-            best = equal
-    return best
+    sizes = np.stack([piece[2:] - piece[:2] for piece in pieces])
+    areas = sizes.prod(axis=1)
+    best = np.zeros(len(pieces), np.bool_)
+    for piece, size in zip(pieces, sizes, strict=True):
+        if _has_tile_shape(piece, height):
+            near = np.abs(sizes - size) <= np.maximum(3.0, SAME_SIZE * size)
+            equal = near.all(axis=1)
+            if areas[equal].sum() > areas[best].sum():
+                best = equal
+    return [piece for piece, is_tile in zip(pieces, best, strict=True) if is_tile]
 
 
 def _has_tile_shape(piece: F32, height: int) -> bool:
@@ -337,17 +340,13 @@ def _slack(width: int) -> float:
     return max(4.0, 0.01 * width)
 
 
-def _same_box(a: F32, b: F32, image: U8) -> bool:
-    return bool((np.abs(a - b) <= _slack(image.shape[1])).all())
-
-
-def _same_size(a: F32, b: F32) -> bool:
-    first, second = a[2:] - a[:2], b[2:] - b[:2]
-    return bool((np.abs(first - second) <= np.maximum(3.0, SAME_SIZE * first)).all())
-
-
-def _match(tile: F32, tiles: F32, image: U8) -> F32 | None:
-    return next((other for other in tiles if _same_box(tile, other, image)), None)
+def _match(tile: F32, tiles: F32, image: U8) -> int | None:
+    """Index of the tile that stands where this one stands."""
+    if len(tiles) == 0:
+        return None
+    distances = np.abs(tiles - tile).max(axis=1)
+    nearest = int(distances.argmin())
+    return nearest if distances[nearest] <= _slack(image.shape[1]) else None
 
 
 def _same_tiles(a: F32, b: F32, image: U8) -> bool:
@@ -363,7 +362,7 @@ def _kept_exact(tiles: F32, before: F32, image: U8) -> F32:
     if len(tiles) == 0:
         return tiles
     matches = [(tile, _match(tile, before, image)) for tile in tiles]
-    return np.stack([tile if old is None else old for tile, old in matches])
+    return np.stack([tile if old is None else before[old] for tile, old in matches])
 
 
 def _area(box: F32) -> float:

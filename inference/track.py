@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.boxes import centre, has_centre_in, overlap, scaled
+from inference.boxes import centre, overlaps, scaled
 from inference.layout import CUT_DIFFERENCE, Layout, picture_difference
 from inference.types import F32, Detection
 
@@ -45,6 +45,7 @@ class _Track:
     box: F32
     sample: int
     tile: F32 | None  # None outside galleries
+    tile_index: int  # in this sample's layout; -1 outside galleries, -2 while the tile is gone
     layout: Layout
     """The layout in which it was last seen."""
 
@@ -66,16 +67,17 @@ class Tracker:
         self._end_tracks(sample, layout)
         ids = [-1] * len(detections)
         groups: dict[int, list[int]] = {}
+        tiles = _tiles_of(detections, layout)
         for k in sorted(range(len(detections)), key=lambda k: _place(detections[k])):
-            groups.setdefault(_tile_of(detections[k], layout), []).append(k)
+            groups.setdefault(tiles[k], []).append(k)
         for tile_index in sorted(groups):
             members = groups[tile_index]
             tile = layout.tiles[tile_index] if tile_index >= 0 else None
-            tracks = [track for track in self._live if _is_in(track, tile)]
+            tracks = [track for track in self._live if track.tile_index == tile_index]
             matches = self._match(sample, [detections[k] for k in members], tracks, layout)
             for k, track in zip(members, matches, strict=True):
                 if track is None:
-                    track = _Track(self._next, detections[k].box, sample, tile, layout)
+                    track = _Track(self._next, detections[k].box, sample, tile, tile_index, layout)
                     self._next += 1
                     self._live.append(track)
                 track.box, track.sample = detections[k].box, sample
@@ -91,7 +93,7 @@ class Tracker:
             if track.tile is not None:
                 gap = self._tile_gap
                 # "unknown" may be one sample of a change or a fade: the tile may come back.
-                if layout.kind == "single" or not _stays(track.tile, layout):
+                if layout.kind == "single" or not self._is_unmoved(track, layout):
                     continue
             else:
                 if layout.kind == "gallery":
@@ -103,6 +105,15 @@ class Tracker:
             if sample - track.sample <= gap:
                 kept.append(track)
         self._live = kept
+
+    @staticmethod
+    def _is_unmoved(track: _Track, layout: Layout) -> bool:
+        """Whether the track's tile is where it was and shows the same scene; notes its index."""
+        if track.tile is None or layout.kind != "gallery":
+            track.tile_index = -2  # waits; faces of this sample are not in it
+            return True
+        track.tile_index = k = _unmoved(track.tile, layout)
+        return k >= 0 and not (k < len(layout.cuts) and bool(layout.cuts[k]))
 
     def _match(
         self, sample: int, faces: list[Detection], tracks: list[_Track], layout: Layout
@@ -159,28 +170,24 @@ def _scene_was_cut(track: _Track, layout: Layout) -> bool:
     return difference is not None and difference > CUT_DIFFERENCE
 
 
-def _stays(tile: F32, layout: Layout) -> bool:
-    """Whether the tile stands where it stood and shows the same scene."""
-    if layout.kind != "gallery":
-        return True
-    for k, other in enumerate(layout.tiles):
-        if overlap(tile, other) >= SAME_TILE_OVERLAP:
-            return not (k < len(layout.cuts) and layout.cuts[k])
-    return False
-
-
-def _is_in(track: _Track, tile: F32 | None) -> bool:
-    if tile is None or track.tile is None:
-        return tile is None and track.tile is None
-    return overlap(track.tile, tile) >= SAME_TILE_OVERLAP
-
-
-def _tile_of(face: Detection, layout: Layout) -> int:
-    """Index of the tile that holds the face, -1 if none does."""
-    if layout.kind != "gallery":
+def _unmoved(tile: F32, layout: Layout) -> int:
+    """Index of the layout's tile that stands in the same place, -1 if none does."""
+    if len(layout.tiles) == 0:
         return -1
-    inside = (k for k, tile in enumerate(layout.tiles) if has_centre_in(face.box, tile))
-    return next(inside, -1)
+    common = overlaps(tile, layout.tiles)
+    nearest = int(common.argmax())
+    return nearest if common[nearest] >= SAME_TILE_OVERLAP else -1
+
+
+def _tiles_of(faces: Sequence[Detection], layout: Layout) -> list[int]:
+    """Index of the tile that holds each face, -1 where none does."""
+    if layout.kind != "gallery" or not faces or len(layout.tiles) == 0:
+        return [-1] * len(faces)
+    middles = np.stack([centre(face.box) for face in faces])[:, None]
+    inside = (middles >= layout.tiles[:, :2]) & (middles <= layout.tiles[:, 2:])
+    is_in = inside.all(axis=2)
+    indices: list[int] = np.where(is_in.any(axis=1), is_in.argmax(axis=1), -1).tolist()
+    return indices
 
 
 def _place(face: Detection) -> tuple[float, ...]:
