@@ -11,7 +11,6 @@ nobody, and the landmark model, 2.5 ms, runs only where a face was found.
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +19,20 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from inference.boxes import centre, clipped, has_centre_in, overlap, scaled
+from inference.boxes import centre, clipped, overlap, scaled
 from inference.errors import WeightsInvalid
 from inference.native_log import native_log_lines_dropped
 from inference.pose import describe_landmarks
+from inference.search import (
+    MERGE_IOU,
+    SURE,
+    FoundFace,
+    merge_found,
+    search_stacks,
+    search_tiles,
+    whole_pixels,
+    windows,
+)
 from inference.types import F32, U8, Detection
 
 FULL_PX = 192
@@ -37,26 +46,11 @@ FULL_TILES = 2
 face from 25 % of the tile's height up, in the full-range model's from 18 %; with more tiles, faces
 get lost that the model finds when they stand alone."""
 
-LARGE_TILE_PX = 240
-"""A tile this high may show a whole room: the full-range model looks at it alone."""
-
 MESH_MARGIN = 1.5
 """The landmark model sees the face's box this much enlarged, as in MediaPipe's own graph."""
 
-WINDOW_PX = 480
-WINDOW_OVERLAP_PX = 96
-"""Windows over a picture without known tiles: a face 40 px high is 16 px of the full-range input,
-and one up to the overlap in height stands whole in at least one window."""
-
 LARGE_FACE_SHARE = 0.25
 """A face this high against the picture is somebody filling it: no search for small faces then."""
-
-MERGE_IOU = 0.3
-"""Boxes overlapping more than this are one face (MediaPipe's own suppression threshold)."""
-
-SURE = 0.75
-"""From this confidence of the detection model up, a face is one even if the landmark model sees
-none there, and its tile is not searched again."""
 
 HULL_OVER_DETECTOR = 1.06
 """How much higher the outline of the landmarks is than BlazeFace's box, measured on photographs;
@@ -94,21 +88,6 @@ class DetectOptions:
             raise ValueError(f"min_confidence must lie between 0 and 1, not {self.min_confidence}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A face as the detection model gives it, in pixels of the frame."""
-
-    box: F32
-    confidence: float
-    eyes: F32  # (2, 2) picture-left eye, picture-right eye
-
-    def moved(self, origin: F32, scale: float, offset: F32) -> _Found:
-        """The same face taken from a shrunk picture back into the frame."""
-        edges = (self.box.reshape(2, 2) - origin) / scale + offset
-        eyes = (self.eyes - origin) / scale + offset
-        return _Found(edges.reshape(4).astype(np.float32), self.confidence, eyes)
-
-
 class MediaPipeDetector:
     """MediaPipe's models behind `Detector`.
 
@@ -130,19 +109,21 @@ class MediaPipeDetector:
             models = self._models
             if regions is not None and len(regions) > 0:
                 tiles = [np.asarray(box, np.float32) for box in regions]
-                return self._describe(models, image, _search_tiles(models, image, tiles))
+                return self._describe(
+                    models, image, search_tiles(models.short, models.full, image, tiles)
+                )
             return self._detect_anywhere(models, image)
 
     def _detect_anywhere(self, models: _Models, image: U8) -> list[Detection]:
         """Search a picture of unknown layout: for a large face, else far and by windows."""
         height, width = image.shape[:2]
         whole = [np.array([0, 0, width, height], np.float32)]
-        near = self._describe(models, image, _search_stacks(models.short, image, whole)[0])
+        near = self._describe(models, image, search_stacks(models.short, image, whole)[0])
         if any(face.height_px >= LARGE_FACE_SHARE * height for face in near):
             return near
-        found: list[_Found] = []
-        for region in whole + _windows(image):
-            found += _search_stacks(models.full, image, [region])[0]
+        found: list[FoundFace] = []
+        for region in whole + windows(image):
+            found += search_stacks(models.full, image, [region])[0]
         return _merge_detections(near + self._describe(models, image, found))
 
     def close(self) -> None:
@@ -158,10 +139,10 @@ class MediaPipeDetector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _describe(self, models: _Models, image: U8, found: list[_Found]) -> list[Detection]:
+    def _describe(self, models: _Models, image: U8, found: list[FoundFace]) -> list[Detection]:
         """Add what the landmarks tell; leave out faces that the landmarks speak against."""
         faces: list[Detection] = []
-        for face in _merge(found):
+        for face in merge_found(found):
             points = None
             if self._options.with_landmarks:
                 points = _landmarks(models, image, face)
@@ -171,7 +152,7 @@ class MediaPipeDetector:
         return _merge_detections(faces)
 
 
-def _finish(face: _Found, points: F32 | None, image: U8) -> Detection:
+def _finish(face: FoundFace, points: F32 | None, image: U8) -> Detection:
     """Make the detection: the box is the outline of the landmarks, inside the picture."""
     height, width = image.shape[:2]
     if points is None:
@@ -187,76 +168,6 @@ def _finish(face: _Found, points: F32 | None, image: U8) -> Detection:
     )  # fmt: skip
 
 
-# Search ------------------------------------------------------------------------------------------
-
-
-def _search_tiles(models: _Models, image: U8, tiles: list[F32]) -> list[_Found]:
-    """Detect in gallery tiles: the quick model for all, the far-seeing one where it is not sure."""
-    found: list[_Found] = []
-    empty: list[F32] = []
-    for tile, faces in zip(tiles, _search_stacks(models.short, image, tiles), strict=True):
-        found += faces
-        if all(face.confidence < SURE for face in faces):
-            empty.append(tile)
-    large = [tile for tile in empty if tile[3] - tile[1] >= LARGE_TILE_PX]
-    small = [tile for tile in empty if tile[3] - tile[1] < LARGE_TILE_PX]
-    for group in (*([tile] for tile in large), small):
-        for faces in _search_stacks(models.full, image, group):
-            found += faces
-    return found
-
-
-def _search_stacks(model: _DetectionModel, image: U8, tiles: list[F32]) -> list[list[_Found]]:
-    """Detect in tiles, several of them shrunk one above the other into one call's picture."""
-    found: list[list[_Found]] = []
-    for start in range(0, len(tiles), model.tiles_per_call):
-        group = tiles[start : start + model.tiles_per_call]
-        high = model.side_px // len(group)
-        canvas = np.zeros((model.side_px, model.side_px, 3), np.uint8)
-        scales = []
-        for k, tile in enumerate(group):
-            patch, scale = _shrink(image, tile, model.side_px, high)
-            canvas[k * high : k * high + patch.shape[0], : patch.shape[1]] = patch
-            scales.append(scale)
-        faces: list[list[_Found]] = [[] for _ in group]
-        for face in model.detect(canvas):
-            middle = float(face.box[1] + face.box[3]) / 2
-            k = min(max(int(middle // high), 0), len(group) - 1)
-            back = face.moved(np.array([0, k * high], np.float32), scales[k], group[k][:2])
-            if has_centre_in(back.box, group[k]):
-                faces[k].append(back)
-        found += faces
-    return found
-
-
-def _starts(length: int) -> list[int]:
-    """Where windows start along one side, evenly, overlapping by WINDOW_OVERLAP_PX or more."""
-    if length <= WINDOW_PX:
-        return [0]
-    steps = -(-(length - WINDOW_PX) // (WINDOW_PX - WINDOW_OVERLAP_PX))
-    return [round(k * (length - WINDOW_PX) / steps) for k in range(steps + 1)]
-
-
-def _windows(image: U8) -> list[F32]:
-    """Overlapping squares that cover the picture; none where the picture is hardly larger."""
-    height, width = image.shape[:2]
-    if max(width, height) <= WINDOW_PX:
-        return []
-    return [
-        np.array([x, y, min(x + WINDOW_PX, width), min(y + WINDOW_PX, height)], np.float32)
-        for y, x in itertools.product(_starts(height), _starts(width))
-    ]
-
-
-def _merge(found: list[_Found]) -> list[_Found]:
-    """Keep of faces that overlap the surest (non-maximum suppression)."""
-    kept: list[_Found] = []
-    for face in sorted(found, key=lambda face: -face.confidence):
-        if all(overlap(face.box, other.box) < MERGE_IOU for other in kept):
-            kept.append(face)
-    return kept
-
-
 def _merge_detections(faces: list[Detection]) -> list[Detection]:
     """The same on finished faces: landmarks may draw two boxes onto one face. Reading order."""
     kept: list[Detection] = []
@@ -266,28 +177,10 @@ def _merge_detections(faces: list[Detection]) -> list[Detection]:
     return sorted(kept, key=lambda face: (float(face.box[1]), float(face.box[0])))
 
 
-def _shrink(image: U8, region: F32, wide: int, high: int) -> tuple[U8, float]:
-    """Cut a region out and scale it into `wide` × `high`, shape kept; gives the scale applied."""
-    x0, y0, x1, y1 = _whole(region, image)
-    if x1 <= x0 or y1 <= y0:
-        return np.zeros((1, 1, 3), np.uint8), 1.0
-    scale = min(wide / (x1 - x0), high / (y1 - y0))
-    size = (max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(image[y0:y1, x0:x1], size, interpolation=how), scale
-
-
-def _whole(box: F32, image: U8) -> tuple[int, int, int, int]:
-    """The box in whole pixels, inside the picture."""
-    height, width = image.shape[:2]
-    x0, y0, x1, y1 = (round(float(v)) for v in box)
-    return max(0, x0), max(0, y0), min(width, x1), min(height, y1)
-
-
 # Landmarks ---------------------------------------------------------------------------------------
 
 
-def _landmarks(models: _Models, image: U8, face: _Found) -> F32 | None:
+def _landmarks(models: _Models, image: U8, face: FoundFace) -> F32 | None:
     """Fit 468 points (x, y, z in pixels of the frame) to a face, or None if there is none.
 
     The face is turned upright and scaled to the model's input, small ones enlarged.
@@ -301,7 +194,7 @@ def _landmarks(models: _Models, image: U8, face: _Found) -> F32 | None:
     if shrink > 1:
         # Linear sampling of a large face would leave out pixels; average them first.
         reach = side * 0.75
-        x0, y0, x1, y1 = _whole(np.concatenate([middle - reach, middle + reach]), image)
+        x0, y0, x1, y1 = whole_pixels(np.concatenate([middle - reach, middle + reach]), image)
         size = (max(1, (x1 - x0) // shrink), max(1, (y1 - y0) // shrink))
         picture = cv2.resize(image[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
         shift = np.array([x0, y0], np.float32)
@@ -366,7 +259,7 @@ class _DetectionModel:
         self.graph = graph
         self._min_confidence = min_confidence
 
-    def detect(self, image: U8) -> list[_Found]:
+    def detect(self, image: U8) -> list[FoundFace]:
         """Every face, in pixels of the picture."""
         found = []
         for detection in self.graph.process({"image": image}).detections or ():
@@ -378,7 +271,7 @@ class _DetectionModel:
             eyes = [(p.x, p.y) for p in detection.location_data.relative_keypoints[:2]]
             side = np.float32(image.shape[0])
             found.append(
-                _Found(
+                FoundFace(
                     np.array(edges, np.float32) * side,
                     confidence,
                     np.array(eyes, np.float32) * side,
