@@ -40,8 +40,9 @@ from inference.types import (
 class AssessOptions:
     """How a call is scored.
 
-    `profile` is a name in `profiles.PROFILES`. With `score_own_side` False, nothing about the faces
-    of the own side (side "rep") is scored or kept. `window_s` is the length of a `WindowScore`.
+    `profile` is a name in `profiles.PROFILES`. With `score_own_side` False, only the faces
+    of people known to be of the other side (side "prospect") are scored or kept: a face that nobody
+    could name may be a colleague's. `window_s` is the length of a `WindowScore`.
     """
 
     profile: str = "sales"
@@ -87,7 +88,7 @@ def assess_cast(
     faces = select_faces(observations, track_person, len(cast.people))
 
     profile = PROFILES[options.profile]
-    scored = [options.score_own_side or person.side != "rep" for person in cast.people]
+    scored = [options.score_own_side or person.side == "prospect" for person in cast.people]
     all_talk_s = sum(total_s(merge_spans(spans)) for spans in talk)
     participants: list[Participant] = []
     windows: list[WindowScore] = []
@@ -143,7 +144,10 @@ def assess_cast(
             lines=transcript,
         )
     )
-    unscored = {a.track for a in cast.attributions if not scored[a.participant]}
+    unscored: set[int] = set()
+    if not options.score_own_side:
+        shown = {a.track for a in cast.attributions if scored[a.participant]}
+        unscored = set(observations.faces.track.tolist()) - shown
     return CallAnalysis(
         observations=without_expressions(observations, unscored),
         profile=options.profile,

@@ -219,6 +219,20 @@ def test_the_own_side_unscored_leaves_nothing_of_its_faces() -> None:
     assert not np.isnan(faces.probs[faces.track == 5]).any()
 
 
+def test_an_unnamed_face_may_be_a_colleagues_and_is_left_unscored_too() -> None:
+    analysis = assess_cast(
+        observed({4: "n" * 60, 5: "h" * 60, 6: "hh" + "." * 58}),
+        cast([named("Ana", "rep"), named("Person 1", "unknown")], {4: 0, 5: 1}),
+        [],
+        [],
+        [],
+        AssessOptions(score_own_side=False),
+    )
+    assert [person.is_scored for person in analysis.participants] == [False, False]
+    assert np.isnan(analysis.observations.faces.probs).all()
+    assert analysis.call.engagement is None
+
+
 def test_scoring_again_from_what_was_kept_gives_the_same() -> None:
     first = pair()
     people = [named("Ana", "rep"), named("Ben")]
