@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
+from bot.executors import Executor
 from bot.intake import Intake
 from bot.parts import Parts
 from bot.settings import Settings
@@ -83,7 +84,11 @@ class Housekeeping(DBOSConfiguredInstance):
 
 
 def start_schedules(
-    settings: Settings, parts: Parts, intake: Intake, housekeeping: Housekeeping
+    settings: Settings,
+    parts: Parts,
+    intake: Intake,
+    housekeeping: Housekeeping,
+    executor: Executor,
 ) -> BackgroundScheduler:
     """Start the clock. Shut it down before the parts are closed."""
     scheduler = BackgroundScheduler(
@@ -94,6 +99,13 @@ def start_schedules(
         "interval",
         seconds=SECONDS_BETWEEN_INBOX_LOOKS,
     )
+    takeover_s = settings.takeover_s
+
+    def look_after_others() -> None:
+        executor.touch()
+        executor.take_over(takeover_s)
+
+    scheduler.add_job(look_after_others, "interval", seconds=max(1, takeover_s // 10))
     if settings.reconcile_hours > 0 and parts.zoom is not None:
         hours = settings.reconcile_hours
 

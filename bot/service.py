@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import secrets
@@ -23,6 +22,7 @@ from rich.logging import RichHandler
 from sqlalchemy import Engine
 
 from bot.app import create_app
+from bot.executors import Executor, NameTaken
 from bot.intake import Intake
 from bot.parts import Parts
 from bot.pipeline import QUEUE, WORKFLOW_VERSION, CallPipeline
@@ -74,14 +74,16 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
     what was in progress is repeated by the next start.
     """
     _set_up_logging(settings.log_level)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     stop_requested = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_requested.set())
     console = Console(stderr=True)
     try:
-        with open_database(settings) as engine, _executor_lock(settings, with_api) as executor_id:
-            _run(settings, engine, executor_id, with_api, stop_requested)
-    except (CannotStart, StorageError, InferenceError, OSError) as exc:
+        executor = _executor(settings, with_api)
+        with executor.hold(), open_database(settings) as engine:
+            _run(settings, engine, executor, with_api, stop_requested)
+    except (CannotStart, NameTaken, StorageError, InferenceError, OSError) as exc:
         console.print(f"[red]Error:[/red] {exc}", highlight=False)
         return 1
     return 0
@@ -90,12 +92,12 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
 def _run(
     settings: Settings,
     engine: Engine,
-    executor_id: str,
+    executor: Executor,
     with_api: bool,
     stop_requested: threading.Event,
 ) -> None:
     parts = build_parts(settings, engine)
-    launch_workflows(settings, executor_id)
+    launch_workflows(settings, executor.name)
     pipeline = CallPipeline(parts)
     intake = Intake(engine, settings, pipeline)
     housekeeping = Housekeeping(parts, intake)
@@ -107,7 +109,7 @@ def _run(
         on_conflict="always_update",
     )
     intake.handle_pending()
-    schedules = start_schedules(settings, parts, intake, housekeeping)
+    schedules = start_schedules(settings, parts, intake, housekeeping, executor)
     server = None
     if with_api:
         _print_first_key(engine)
@@ -195,21 +197,11 @@ def launch_workflows(settings: Settings, executor_id: str) -> None:
     )
 
 
-@contextmanager
-def _executor_lock(settings: Settings, with_api: bool) -> Iterator[str]:
-    """A stable id for this process; two processes with one id would run the same step at once."""
+def _executor(settings: Settings, with_api: bool) -> Executor:
+    """This process and its name: the setting's, or one made of installation and role."""
     role = "serve" if with_api else "worker"
-    executor_id = settings.executor_id or f"{_installation(settings.data_dir)}-{role}"
-    path = settings.data_dir / f"executor-{executor_id}.lock"
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise CannotStart(
-                f"Another process named {executor_id!r} is running on {settings.data_dir}. "
-                "Stop it, or give this one a name of its own with RAPPORT_EXECUTOR_ID."
-            ) from exc
-        yield executor_id
+    name = settings.executor_id or f"{_installation(settings.data_dir)}-{role}"
+    return Executor(settings.data_dir, name)
 
 
 def _installation(data_dir: Path) -> str:

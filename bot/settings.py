@@ -130,6 +130,9 @@ class Settings(BaseSettings):
     executor_id: str | None = Field(
         None, description="Stable name of this process; by default its data folder's."
     )
+    takeover_s: int = Field(
+        300, ge=2, description="A process silent for so long is taken for dead; its calls move on."
+    )
     keep_recordings: bool = Field(False, description="Keep media when a call is done.")
     retention_days: int = Field(
         0, ge=0, description="Delete calls older than this, scores included; 0 = never."
