@@ -69,7 +69,8 @@ def repeat_clip(source: Path, path: Path, times: int) -> Path:
     """Join a clip to itself without encoding it again: a long recording in seconds of work."""
     with av.open(str(source)) as taken, av.open(str(path), "w") as written:
         streams = {s.index: written.add_stream_from_template(s) for s in taken.streams}
-        length = Fraction(taken.duration, av.time_base)
+        # A little more than its length: sound ends after the picture and must not overlap.
+        length = Fraction(taken.duration, av.time_base) + Fraction(1, 10)
         for turn in range(times):
             taken.seek(0)
             for packet in taken.demux():

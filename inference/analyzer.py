@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
+import cv2
 import numpy as np
 
 from inference.assess import AssessOptions, assess
@@ -61,7 +62,7 @@ class AnalyzerOptions:
     min_face_px: float = 24.0
     min_sharpness: float = 0.0
     assess: AssessOptions = field(default_factory=AssessOptions)
-    detectors: int = 1
+    detectors: int = 2
     crop_px: int = 48
 
     def __post_init__(self) -> None:
@@ -113,8 +114,10 @@ class Analyzer:
         layout_factory: Callable[[], LayoutFinder] = LayoutFinder,
         tracker_factory: Callable[[], Tracker] = Tracker,
     ) -> None:
+        if cv2.getNumThreads() != 1:
+            # The stages run side by side already; OpenCV's own threads would only fight them.
+            cv2.setNumThreads(1)
         self._options = options
-        self._queue = queue
         self._model = model
         self._stop = stop or threading.Event()
         self._new_detector = detector_factory
@@ -128,7 +131,7 @@ class Analyzer:
         self._own = threading.local()
         self._detectors: list[Detector] = []
         self._searching: deque[_Pending] = deque()
-        self._rows = FaceRows()
+        self._rows = FaceRows(queue.submit)
         self._times = array("d")
         self._views: list[View] = []
         self._turns: list[SpeakerTurn] = []
@@ -269,8 +272,7 @@ class Analyzer:
         found = self._tracker.update(pending.sample, look.detections, pending.layout)
         tracks = [self._first_track + track for track in found]
         self._next_track = max([self._next_track, *(track + 1 for track in tracks)])
-        probs = self._queue.submit(look.crops) if len(look.crops) else None
-        self._rows.add(pending.sample, tracks, look.detections, look.is_classified, probs)
+        self._rows.add(pending.sample, tracks, look.detections, look.is_classified, look.crops)
 
 
 def observe_recording(

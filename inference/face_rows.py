@@ -1,32 +1,61 @@
-"""Columns that grow while a call is read: numbers only, some 80 bytes per face."""
+"""Columns that grow while a call is read: numbers only, some 80 bytes per face.
+
+Crops go to the device queue some at a time: on a CPU the network takes 1.5 ms a face in fours and
+1.1 ms in sixteens, and a recording is in no hurry.
+"""
 
 from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.types import EXPRESSIONS, F32, Detection, FaceColumns
+from inference.types import EXPRESSIONS, F32, U8, Detection, FaceColumns
 
 I64 = NDArray[np.int64]
 _FACTS = 10
 """Numbers kept of a detection: its box, confidence, three angles and two openings."""
+CROPS_AT_ONCE = 16
+"""Crops handed to the device queue together."""
 _MAX_OUTSTANDING = 64
-"""Samples whose probabilities may be on their way from the device queue."""
+"""Samples whose probabilities may be outstanding."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Crops that wait to be handed over together, then the promise for them."""
+
+    crops: list[U8] = field(default_factory=list)
+    future: Future[F32] | None = None
+
+    def __len__(self) -> int:
+        return sum(len(crops) for crops in self.crops)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One sample's place in a batch: for each of its rows the batch's row, -1 for none."""
+
+    batch: _Batch
+    rows: I64
 
 
 class FaceRows:
     """Collects rows by sample; probabilities may come later, in the order they were asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, submit: Callable[[U8], Future[F32]]) -> None:
+        """Start empty; `submit` is the device queue's."""
+        self._submit = submit
+        self._batch = _Batch()
         self._keys = array("i")
         self._facts = array("f")
         self._probs = array("f")
-        self._outstanding: deque[tuple[I64, Future[F32] | None]] = deque()
+        self._outstanding: deque[_Asked] = deque()
         self.seen = 0
         self.unclassified = 0
 
@@ -36,22 +65,21 @@ class FaceRows:
         tracks: Sequence[int],
         detections: Sequence[Detection],
         is_classified: Sequence[bool],
-        probs: Future[F32] | None,
+        crops: U8,
     ) -> None:
         """Take the faces of one sample.
 
         Args:
-            is_classified: which of them have a row in `probs`; the others stay NaN.
-            probs: what the device queue promised, or None where no face is classified.
+            is_classified: which of them have a crop; the others' probabilities stay NaN.
+            crops: (N, H, W), of those in the order of the detections.
 
         Raises:
             InferenceError: what the oldest batch still waited for has failed with.
         """
         order = sorted(range(len(tracks)), key=lambda i: tracks[i])
-        rows = np.flatnonzero(is_classified)
-        # A future's rows come in the order of the detections, the columns go by track.
-        place = np.full(len(tracks), -1)
-        place[rows] = np.arange(len(rows))
+        # Crops come in the order of the detections, the columns go by track.
+        rows = np.full(len(tracks), -1)
+        rows[np.flatnonzero(is_classified)] = len(self._batch) + np.arange(len(crops))
         for i in order:
             face = detections[i]
             self._keys.extend((sample, tracks[i]))
@@ -59,16 +87,20 @@ class FaceRows:
             self._facts.extend((face.confidence, face.yaw_deg, face.pitch_deg, face.roll_deg))
             self._facts.extend((face.eye_opening, face.mouth_opening))
         self.seen += len(tracks)
-        self.unclassified += len(tracks) - len(rows)
-        self._outstanding.append((place[order], probs))
+        self.unclassified += len(tracks) - len(crops)
+        self._outstanding.append(_Asked(self._batch, rows[order]))
+        if len(crops):
+            self._batch.crops.append(crops)
+        if len(self._batch) >= CROPS_AT_ONCE:
+            self._hand_over()
         while len(self._outstanding) > _MAX_OUTSTANDING:
             self._collect_oldest()
 
     def cancel(self) -> None:
         """Give up what has not come yet."""
-        for _, probs in self._outstanding:
-            if probs is not None:
-                probs.cancel()
+        for asked in self._outstanding:
+            if asked.batch.future is not None:
+                asked.batch.future.cancel()
 
     def columns(self) -> FaceColumns:
         """Wait for what is outstanding and give all rows so far."""
@@ -90,10 +122,19 @@ class FaceRows:
             mouth_opening=mouth,
         )
 
+    def _hand_over(self) -> None:
+        if self._batch.crops:
+            self._batch.future = self._submit(np.concatenate(self._batch.crops))
+            self._batch.crops.clear()
+        self._batch = _Batch()
+
     def _collect_oldest(self) -> None:
-        place, future = self._outstanding.popleft()
-        rows = np.full((len(place), len(EXPRESSIONS)), np.nan, np.float32)
-        if future is not None:
-            known = place >= 0
-            rows[known] = future.result()[place[known]]
-        self._probs.frombytes(rows.tobytes())
+        asked = self._outstanding.popleft()
+        probs = np.full((len(asked.rows), len(EXPRESSIONS)), np.nan, np.float32)
+        known = asked.rows >= 0
+        if known.any():
+            if asked.batch is self._batch:
+                self._hand_over()
+            assert asked.batch.future is not None
+            probs[known] = asked.batch.future.result()[asked.rows[known]]
+        self._probs.frombytes(probs.tobytes())
