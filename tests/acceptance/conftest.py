@@ -60,6 +60,7 @@ class Rapport:
     database_url: str | None
     more: dict[str, str] = field(default_factory=dict)
     source: Path = REPOSITORY
+    command: str = "serve"
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
     key: str = ""
@@ -100,20 +101,22 @@ class Rapport:
         already = len(self.log)
         with (self.data_dir / "test.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "serve"],
+                [sys.executable, "-m", "bot", self.command],
                 cwd=self.data_dir,
                 env=self.environment(),
                 stdout=log,
                 stderr=log,
             )
 
-        def listening() -> re.Match[str] | None:
+        ready = r"Listening on (http://\S+)" if self.command == "serve" else r"Rapport is (running)"
+
+        def is_ready() -> re.Match[str] | None:
             assert self.process is not None
             if self.process.poll() is not None:
                 pytest.fail(f"the service ended by itself:\n{self.log[already:]}")
-            return re.search(r"Listening on (http://\S+)", self.log[already:])
+            return re.search(ready, self.log[already:])
 
-        self.url = wait_until(listening, "the service listens", START_TIMEOUT_S).group(1)
+        self.url = wait_until(is_ready, "the process is ready", START_TIMEOUT_S).group(1)
         if found := re.search(r"shown once: (rpt_\S+)", self.log):
             self.key = found.group(1)
         return self

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +140,6 @@ def _without_transcript(meeting: MeetingFixture) -> FileFixture:
 
 def _newer_version(source: Path, target: Path) -> Path:
     """The same product with a step more before the report, guarded as an upgrade must be."""
-    import shutil
-
     for package in ("bot", "integrations", "inference", "storage", "alembic"):
         shutil.copytree(
             source / package, target / package, ignore=shutil.ignore_patterns("__pycache__")
@@ -200,3 +201,38 @@ def test_a_call_waits_for_its_transcript_and_takes_it_up_at_once(
     assert _said(embedded, call)
     assert_told_once(slack)
     assert not slack.messages[0].edited
+
+
+def test_another_process_finishes_what_a_dead_one_began(
+    tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn, empty_postgres: str
+) -> None:
+    first = Rapport(tmp_path / "data", zoom, slack, empty_postgres)
+    with running(first):
+        first.announce()
+        wait_until(lambda: "run 1: analyse …" in first.log, "the analysis")
+        first.kill()
+    soon = {"TAKEOVER_S": "2"}
+    second = Rapport(tmp_path / "data", zoom, slack, empty_postgres, soon, command="worker")
+    with running(second):
+        wait_until(lambda: "clean up done" in second.log, "the worker has finished the call")
+
+    assert_told_once(slack)
+    assert second.log.count("run 1: fetch …") == 1, "finished steps are not repeated"
+
+
+def test_two_processes_of_one_name_do_not_run_at_once(
+    embedded: Rapport, tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn
+) -> None:
+    embedded.start()
+    again = subprocess.run(
+        [sys.executable, "-m", "bot", "serve"],
+        env=embedded.environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert again.returncode == 1
+    assert "RAPPORT_EXECUTOR_ID" in again.stderr
+    assert "Traceback" not in again.stderr
