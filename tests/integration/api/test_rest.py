@@ -1,10 +1,9 @@
-"""The REST API and the signed pages over a real database, once on each kind."""
+"""The REST API over a real database, once on each kind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
 
-from bot.api.links import page_link, report_link, sign_link
+from bot.api.links import sign_link
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
 from bot.api.workflows import Gone, WorkflowStatus
@@ -25,131 +23,15 @@ from integrations.errors import Unavailable
 from storage import calls, inbox, keys
 from storage.engine import open_engine, transaction
 from storage.files import MediaFiles
-
-STARTED_AT = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
-SECRET = "a secret that signs links"
-CALL = calls.NewCall(
-    "a/b+c==", "987", "Offer <b>ÄRGER</b>", "dana@example.com", STARTED_AT, "Dana Weiß",
-    "Europe/Berlin", 60_000,
-)  # fmt: skip
-
-
-def window(person: int, start_s: int, engagement: float | None, samples: int) -> calls.WindowResult:
-    return calls.WindowResult(
-        person, start_s * 1000, (start_s + 10) * 1000, engagement, None, samples / 20, samples,
-        2000, {"happy": 0.7, "neutral": 0.3} if samples else {},
-    )  # fmt: skip
-
-
-RESULT = calls.CallResult(
-    duration_ms=40_000,
-    profile="sales",
-    scoring_version=1,
-    model="expression-1",
-    engagement=0.613,
-    engagement_low=0.55,
-    engagement_high=0.67,
-    coverage=0.9,
-    has_transcript=True,
-    quality={"notes": ["TIMELINE: 3 entries <out> of order were sorted."]},
-    score={"talk_s": 9.0},
-    participants=[
-        calls.ParticipantResult(
-            0, "Dana <i>Weiß</i>", side="rep", is_host=True, is_named=True, engagement=0.6,
-            engagement_low=0.5, engagement_high=0.7, coverage=0.5, talk_ms=8000, talk_share=0.8,
-            score={"expressions": {"happy": 1.0}},
-        ),
-        calls.ParticipantResult(1, "يوسف", side="prospect", talk_ms=2000, talk_share=0.2),
-        calls.ParticipantResult(2, "Eva", side="rep", is_scored=False),
-    ],
-    windows=[
-        window(0, 0, 0.4, 20),
-        window(0, 10, 0.8, 10),
-        window(1, 0, None, 0),
-        window(1, 10, 0.2, 20),
-        window(0, 30, 0.9, 20),
-    ],
-    moments=[
-        calls.MomentResult(
-            5000, 15_000, "rise", (0, 1), "Engagement rose.", 0.4, 0.7, 0.9,
-            (calls.TranscriptLineResult(6000, 8000, "Dana <i>Weiß</i>", "$5 & <script>"),),
-        )
-    ],
-    turns=[calls.TurnResult(0, 8000, "Dana <i>Weiß</i>"), calls.TurnResult(19_000, 21_000, "يوسف")],
-    transcript=[calls.TranscriptLineResult(6000, 8000, "Dana <i>Weiß</i>", "$5 & <script>")],
-)  # fmt: skip
-
-
-@dataclass
-class WorkflowsStandIn:
-    """Keeps what it was asked and answers what it is told."""
-
-    refusal: Exception | None = None
-    known: dict[str, WorkflowStatus] = field(default_factory=dict)
-    cancelled: list[str] = field(default_factory=list)
-
-    def status(self, workflow_id: str) -> WorkflowStatus | None:
-        return self.known.get(workflow_id)
-
-    def reanalyze(self, call_id: str) -> str:
-        if self.refusal is not None:
-            raise self.refusal
-        return f"{call_id}.2"
-
-    def cancel(self, call_id: str) -> None:
-        self.cancelled.append(call_id)
-
-
-@dataclass
-class Service:
-    engine: Engine
-    files: MediaFiles
-    settings: Settings
-    workflows: WorkflowsStandIn
-    client: TestClient
-
-    def get(self, path: str, **params: Any) -> Any:
-        answer = self.client.get(f"/api/v1{path}", params=params)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def problem(
-        self, expected: int, path: str, method: str = "GET", /, **params: Any
-    ) -> dict[str, Any]:
-        answer = self.client.request(method, path, params=params)
-        assert answer.status_code == expected, answer.text
-        assert answer.headers["content-type"] == "application/problem+json"
-        body: dict[str, Any] = answer.json()
-        assert {"type", "title", "status", "detail"} <= body.keys()
-        assert body["status"] == expected
-        return body
-
-
-@pytest.fixture
-def service(engine: Engine, tmp_path: Path) -> Iterator[Service]:
-    settings = Settings(_env_file=None, data_dir=tmp_path, public_url="https://r.example/base/")
-    files = MediaFiles(tmp_path / "calls")
-    workflows = WorkflowsStandIn()
-    app = FastAPI()
-    install_problem_handlers(app)
-    app.include_router(create_api(engine, settings, files, workflows, link_secret=SECRET))
-    with transaction(engine) as session:
-        token = keys.create(session, "test")
-    client = TestClient(app, headers={"Authorization": f"Bearer {token}"})
-    with client:
-        yield Service(engine, files, settings, workflows, client)
-
-
-def add_call(service: Service, call: calls.NewCall = CALL, *, analysed: bool = True) -> str:
-    with transaction(service.engine) as session:
-        call_id = calls.announce(session, call).id
-        calls.begin_run(session, call_id)
-        if analysed:
-            report = service.files.write(call_id, "report.pdf", b"%PDF-1.7 report")
-            calls.save_result(session, call_id, RESULT)
-            calls.set_report_path(session, call_id, service.files.relative(report))
-            calls.set_status(session, call_id, "done")
-    return call_id
+from tests.integration.api.conftest import (
+    CALL,
+    RESULT,
+    SECRET,
+    STARTED_AT,
+    Service,
+    WorkflowsStandIn,
+    add_call,
+)
 
 
 def test_nothing_is_readable_without_a_key(service: Service) -> None:
@@ -404,104 +286,3 @@ def test_openapi_describes_every_route_with_examples(service: Service) -> None:
         assert operation["summary"]
     assert schema["components"]["schemas"]["Call"]["examples"][0]["engagement"] == 0.61
     assert "/c/{token}" not in schema["paths"]
-
-
-def link(service: Service, call_id: str) -> str:
-    url = page_link(service.settings, SECRET, call_id)
-    assert url is not None
-    assert url.startswith("https://r.example/base/c/")
-    assert report_link(service.settings, SECRET, call_id) == f"{url}/report.pdf"
-    return url.removeprefix("https://r.example/base")
-
-
-def test_a_signed_link_opens_the_page_and_the_report(service: Service) -> None:
-    path = link(service, add_call(service))
-    service.client.headers.pop("Authorization")
-    page = service.client.get(path)
-    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    text = page.text
-    assert "<b>61</b>" in text
-    assert "likely between 55 and 67" in text
-    assert "10:30–10:30 (Europe/Berlin)" in text
-    assert "10:30:05 by the clock" in text
-    assert "Wednesday 4 March 2026" in text
-    assert "not scored, as set up" in text
-    assert "Expressions are not feelings" in text
-    assert "<bdi>يوسف</bdi>" in text
-    for typed in ("<b>ÄRGER", "<i>Weiß", "<script", "<out>"):
-        assert typed not in text
-    assert "$5 &amp; &lt;script&gt;" in text
-    assert "http" not in text.split("</style>")[1]
-    assert page.headers["referrer-policy"] == "no-referrer"
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    report = service.client.get(f"{path}/report.pdf")
-    assert report.content == b"%PDF-1.7 report"
-    for address in (path, f"{path}/report.pdf"):  # what link checkers ask first
-        assert service.client.head(address).status_code == 200
-
-
-def test_a_page_says_what_a_call_waits_for_or_why_it_failed(service: Service) -> None:
-    call_id = add_call(service, analysed=False)
-    path = link(service, call_id)
-    assert "waiting to be analysed" in service.client.get(path).text
-    assert service.client.get(f"{path}/report.pdf").status_code == 404
-    with transaction(service.engine) as session:
-        calls.set_status(session, call_id, "failed", failure="No <video> was found.")
-    assert "No &lt;video&gt; was found." in service.client.get(path).text
-
-
-def test_a_call_without_faces_words_or_people_has_a_page(service: Service) -> None:
-    call_id = add_call(service)
-    empty = replace(
-        RESULT, engagement=None, engagement_low=None, engagement_high=None, coverage=None,
-        participants=(), windows=(), moments=(), turns=(), transcript=(), duration_ms=0,
-    )  # fmt: skip
-    with transaction(service.engine) as session:
-        calls.save_result(session, call_id, empty)
-    page = service.client.get(link(service, call_id))
-    assert page.status_code == 200
-    assert "no face was seen well enough" in page.text
-
-
-def test_an_old_link_says_that_it_has_expired(service: Service) -> None:
-    call_id = add_call(service)
-    old = sign_link(call_id, SECRET, 30, now=datetime.now(UTC) - timedelta(days=32))
-    for path in (f"/c/{old}", f"/c/{old}/report.pdf"):
-        answer = service.client.get(path)
-        assert (answer.status_code, "has expired" in answer.text) == (410, True)
-    fresh = sign_link(call_id, SECRET, 30, now=datetime.now(UTC) - timedelta(days=29))
-    assert service.client.get(f"/c/{fresh}").status_code == 200
-
-
-def test_a_link_signed_by_others_or_changed_opens_nothing(service: Service) -> None:
-    call_id = add_call(service)
-    good = sign_link(call_id, SECRET, 30)
-    header, claims, signature = good.split(".")
-    unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0"
-    for token in (
-        sign_link(call_id, "another secret", 30),
-        good[:-4],
-        f"{header}.{claims}.{signature[::-1]}",
-        f"{unsigned}.{claims}.",
-        "x",
-    ):
-        answer = service.client.get(f"/c/{token}")
-        assert (answer.status_code, "does not work" in answer.text) == (404, True)
-
-
-def test_a_link_to_a_deleted_call_opens_nothing(service: Service) -> None:
-    call_id = add_call(service)
-    path = link(service, call_id)
-    service.client.delete(f"/api/v1/calls/{call_id}")
-    answer = service.client.get(path)
-    assert (answer.status_code, "deleted" in answer.text) == (404, True)
-
-
-def test_links_of_one_day_are_the_same_and_need_a_public_address(tmp_path: Path) -> None:
-    morning = datetime(2026, 3, 4, 1, tzinfo=UTC)
-    assert sign_link("x", SECRET, 30, morning) == sign_link(
-        "x", SECRET, 30, morning + timedelta(hours=22)
-    )
-    settings = Settings(_env_file=None, data_dir=tmp_path)
-    assert page_link(settings, SECRET, "x") is None
-    assert report_link(settings, SECRET, "x") is None

@@ -1,0 +1,114 @@
+"""The signed pages over a real database, once on each kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.api.links import page_link, report_link, sign_link
+from bot.settings import Settings
+from storage import calls
+from storage.engine import transaction
+from tests.integration.api.conftest import RESULT, SECRET, Service, add_call
+
+
+def link(service: Service, call_id: str) -> str:
+    url = page_link(service.settings, SECRET, call_id)
+    assert url is not None
+    assert url.startswith("https://r.example/base/c/")
+    assert report_link(service.settings, SECRET, call_id) == f"{url}/report.pdf"
+    return url.removeprefix("https://r.example/base")
+
+
+def test_a_signed_link_opens_the_page_and_the_report(service: Service) -> None:
+    path = link(service, add_call(service))
+    service.client.headers.pop("Authorization")
+    page = service.client.get(path)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    text = page.text
+    assert "<b>61</b>" in text
+    assert "likely between 55 and 67" in text
+    assert "10:30–10:30 (Europe/Berlin)" in text
+    assert "10:30:05 by the clock" in text
+    assert "Wednesday 4 March 2026" in text
+    assert "not scored, as set up" in text
+    assert "Expressions are not feelings" in text
+    assert "<bdi>يوسف</bdi>" in text
+    for typed in ("<b>ÄRGER", "<i>Weiß", "<script", "<out>"):
+        assert typed not in text
+    assert "$5 &amp; &lt;script&gt;" in text
+    assert "http" not in text.split("</style>")[1]
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    report = service.client.get(f"{path}/report.pdf")
+    assert report.content == b"%PDF-1.7 report"
+    for address in (path, f"{path}/report.pdf"):  # what link checkers ask first
+        assert service.client.head(address).status_code == 200
+
+
+def test_a_page_says_what_a_call_waits_for_or_why_it_failed(service: Service) -> None:
+    call_id = add_call(service, analysed=False)
+    path = link(service, call_id)
+    assert "waiting to be analysed" in service.client.get(path).text
+    assert service.client.get(f"{path}/report.pdf").status_code == 404
+    with transaction(service.engine) as session:
+        calls.set_status(session, call_id, "failed", failure="No <video> was found.")
+    assert "No &lt;video&gt; was found." in service.client.get(path).text
+
+
+def test_a_call_without_faces_words_or_people_has_a_page(service: Service) -> None:
+    call_id = add_call(service)
+    empty = replace(
+        RESULT, engagement=None, engagement_low=None, engagement_high=None, coverage=None,
+        participants=(), windows=(), moments=(), turns=(), transcript=(), duration_ms=0,
+    )  # fmt: skip
+    with transaction(service.engine) as session:
+        calls.save_result(session, call_id, empty)
+    page = service.client.get(link(service, call_id))
+    assert page.status_code == 200
+    assert "no face was seen well enough" in page.text
+
+
+def test_an_old_link_says_that_it_has_expired(service: Service) -> None:
+    call_id = add_call(service)
+    old = sign_link(call_id, SECRET, 30, now=datetime.now(UTC) - timedelta(days=32))
+    for path in (f"/c/{old}", f"/c/{old}/report.pdf"):
+        answer = service.client.get(path)
+        assert (answer.status_code, "has expired" in answer.text) == (410, True)
+    fresh = sign_link(call_id, SECRET, 30, now=datetime.now(UTC) - timedelta(days=29))
+    assert service.client.get(f"/c/{fresh}").status_code == 200
+
+
+def test_a_link_signed_by_others_or_changed_opens_nothing(service: Service) -> None:
+    call_id = add_call(service)
+    good = sign_link(call_id, SECRET, 30)
+    header, claims, signature = good.split(".")
+    unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0"
+    for token in (
+        sign_link(call_id, "another secret", 30),
+        good[:-4],
+        f"{header}.{claims}.{signature[::-1]}",
+        f"{unsigned}.{claims}.",
+        "x",
+    ):
+        answer = service.client.get(f"/c/{token}")
+        assert (answer.status_code, "does not work" in answer.text) == (404, True)
+
+
+def test_a_link_to_a_deleted_call_opens_nothing(service: Service) -> None:
+    call_id = add_call(service)
+    path = link(service, call_id)
+    service.client.delete(f"/api/v1/calls/{call_id}")
+    answer = service.client.get(path)
+    assert (answer.status_code, "deleted" in answer.text) == (404, True)
+
+
+def test_links_of_one_day_are_the_same_and_need_a_public_address(tmp_path: Path) -> None:
+    morning = datetime(2026, 3, 4, 1, tzinfo=UTC)
+    assert sign_link("x", SECRET, 30, morning) == sign_link(
+        "x", SECRET, 30, morning + timedelta(hours=22)
+    )
+    settings = Settings(_env_file=None, data_dir=tmp_path)
+    assert page_link(settings, SECRET, "x") is None
+    assert report_link(settings, SECRET, "x") is None
