@@ -50,11 +50,6 @@ def _refuse_the_outside(event: str, args: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_the_outside)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # Starlette's test client works with httpx, which the project uses, and advertises another.
-    config.addinivalue_line("filterwarnings", "ignore:Using .httpx. with .starlette.testclient.")
-
-
 class _Errors(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
