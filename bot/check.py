@@ -9,8 +9,9 @@ from typing import Literal
 
 import httpx
 from rich.console import Console
+from rich.text import Text
 
-from bot.settings import Settings
+from bot.settings import Settings, unknown_settings
 from integrations.errors import IntegrationError
 from integrations.slack.messenger import Messenger
 from storage.errors import StorageError
@@ -27,11 +28,12 @@ LEAST_FREE_BYTES = 5_000_000_000
 """About ten hours of 720p recordings."""
 
 Verdict = Literal["ok", "optional", "wrong"]
-MARKS: dict[Verdict, str] = {
-    "ok": "[green]✓[/green]",
-    "optional": "[yellow]–[/yellow]",
-    "wrong": "[red]✗[/red]",
+MARKS: dict[Verdict, tuple[str, str]] = {
+    "ok": ("✓", "green"),
+    "optional": ("–", "yellow"),
+    "wrong": ("✗", "red"),
 }
+"""Signs and their colours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +48,29 @@ class Finding:
 def run_checks(settings: Settings, out: Console) -> int:
     """Print every finding. Gives 0, or 1 where something is wrong."""
     is_wrong = False
-    for check in (_database, _disk, _weights, _fonts, _device, _webhook, _zoom, _slack, _links):
+    for check in (
+        _names,
+        _database,
+        _disk,
+        _weights,
+        _fonts,
+        _device,
+        _webhook,
+        _zoom,
+        _slack,
+        _links,
+    ):
         for finding in check(settings):
             is_wrong |= finding.verdict == "wrong"
-            out.print(
-                f"{MARKS[finding.verdict]} [bold]{finding.what}[/bold]: {finding.detail}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            mark, style = MARKS[finding.verdict]
+            line = Text.assemble((mark, style), " ", (finding.what, "bold"), ": ", finding.detail)
+            out.print(line, soft_wrap=True)
     return int(is_wrong)
+
+
+def _names(settings: Settings) -> Iterator[Finding]:
+    for name in unknown_settings():
+        yield Finding("Settings", "optional", f"{name} is no setting of Rapport; is it misspelt?")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -73,7 +89,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         else:
             yield Finding("Database", "wrong", "the schema is old: run `rapport db upgrade`")
     except StorageError as exc:
-        yield Finding("Database", "wrong", f"{exc} Check RAPPORT_DATABASE_URL.")
+        yield Finding("Database", "wrong", f"{exc} The setting is RAPPORT_DATABASE_URL.")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
@@ -121,11 +137,18 @@ def _fonts(settings: Settings) -> Iterator[Finding]:
 def _device(settings: Settings) -> Iterator[Finding]:
     import torch
 
-    wanted = settings.analysis.device
-    if torch.cuda.is_available():
-        yield Finding("GPU", "ok", torch.cuda.get_device_name(0))
-    elif wanted.startswith("cuda"):
-        yield Finding("GPU", "wrong", "RAPPORT_ANALYSIS__DEVICE asks for CUDA, none is found")
+    from inference.errors import InferenceError
+    from inference.expression.classifier import resolve_device
+
+    try:
+        device = resolve_device(settings.analysis.device)
+    except InferenceError as exc:
+        yield Finding("GPU", "wrong", f"{exc} The setting is RAPPORT_ANALYSIS__DEVICE.")
+        return
+    if device.startswith("cuda"):
+        yield Finding("GPU", "ok", torch.cuda.get_device_name(torch.device(device)))
+    elif torch.cuda.is_available():
+        yield Finding("GPU", "optional", "there is one; RAPPORT_ANALYSIS__DEVICE keeps to the CPU")
     else:
         yield Finding("GPU", "optional", "none; the analysis runs on the CPU")
 

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from bot.settings import Settings
 
 app = typer.Typer(
@@ -41,26 +47,58 @@ err = Console(stderr=True)
 
 
 def _settings() -> Settings:
-    from bot.settings import Settings
+    from pydantic_settings import SettingsError
+
+    from bot.settings import Settings, unreadable_settings
 
     try:
         return Settings()
     except ValidationError as exc:
         for problem in exc.errors():
             name = "RAPPORT_" + "__".join(str(part).upper() for part in problem["loc"])
-            err.print(f"[red]{name}[/red]: {problem['msg']}", highlight=False)
+            _say(name, problem["msg"])
+        raise typer.Exit(2) from exc
+    except SettingsError as exc:
+        for name in unreadable_settings() or ["A setting"]:
+            _say(name, 'is not JSON: write ["one", "two"] or {"key": "value"}')
+        raise typer.Exit(2) from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        _say(".env", f"cannot be read: {exc}")
         raise typer.Exit(2) from exc
 
 
+def _say(name: str, problem: str) -> None:
+    # Texts of others are never markup: a name may be "[red]".
+    err.print(Text.assemble((name, "red"), ": ", problem), soft_wrap=True)
+
+
 def _fail(message: str) -> typer.Exit:
-    err.print(f"[red]Error:[/red] {message}", highlight=False)
+    _say("Error", message)
     return typer.Exit(1)
+
+
+@contextmanager
+def _database() -> Iterator[Engine]:
+    """The database of the settings; what it refuses ends the command with one sentence."""
+    from bot.service import open_database
+    from storage.errors import StorageError
+
+    settings = _settings()
+    try:
+        with open_database(settings) as engine:
+            yield engine
+    except StorageError as exc:
+        raise _fail(str(exc)) from exc
+    except OSError as exc:
+        raise _fail(
+            f"{settings.data_dir} cannot be used ({exc.strerror}): set RAPPORT_DATA_DIR."
+        ) from exc
 
 
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
 ) -> None:
     """Run the API, the webhook, the worker and the schedules in one process."""
     from bot.service import run_service
@@ -147,36 +185,42 @@ def check() -> None:
 
 
 @inbox_app.command("list")
-def inbox_list(limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20) -> None:
+def inbox_list(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+) -> None:
     """Show the latest webhooks and what became of them."""
-    from bot.service import open_database
     from storage import inbox
-    from storage.engine import transaction
+    from storage.engine import reading
 
-    with open_database(_settings()) as engine, transaction(engine) as session:
-        table = Table("id", "received (UTC)", "event", "outcome", "call")
-        for row in inbox.recent(session, limit):
-            table.add_row(
-                str(row.id),
-                f"{row.received_at:%Y-%m-%d %H:%M:%S}",
-                row.event,
-                row.outcome,
-                row.call_id or "",
-            )
+    with _database() as engine, reading(engine) as session:
+        rows = inbox.recent(session, limit)
+    if not rows:
+        out.print("No webhook has come yet.")
+        return
+    table = Table("id", "received (UTC)", "event", "outcome", "call", box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(
+            str(row.id),
+            f"{row.received_at:%Y-%m-%d %H:%M:%S}",
+            Text(row.event),
+            Text(f"{row.outcome} (late)" if row.is_stale else row.outcome),
+            Text(row.call_id or ""),
+        )
     out.print(table)
 
 
 @inbox_app.command("replay")
 def inbox_replay(id_: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     """Handle a stored webhook once more; the running service starts it within a few seconds."""
-    from bot.service import open_database
     from storage import inbox
     from storage.engine import transaction
     from storage.errors import Missing
 
-    with open_database(_settings()) as engine:
+    with _database() as engine:
         try:
             with transaction(engine) as session:
+                if inbox.get(session, id_).outcome == "deleted":
+                    raise _fail(f"Webhook {id_} was emptied when its call was deleted.")
                 inbox.mark(session, id_, inbox.PENDING)
         except Missing as exc:
             raise _fail(f"There is no webhook {id_}; see `rapport inbox list`.") from exc
@@ -189,74 +233,87 @@ def keys_add(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone.")] = False,
 ) -> None:
     """Make a key for the REST API. It is shown once and stored hashed."""
-    from bot.service import open_database
     from storage import keys
     from storage.engine import transaction
     from storage.errors import Duplicate
 
-    with open_database(_settings()) as engine:
+    if not name.strip():
+        raise _fail("A key needs a name: who or what will use it.")
+    with _database() as engine:
         try:
             with transaction(engine) as session:
-                token = keys.create(session, name)
+                token = keys.create(session, name.strip())
         except Duplicate as exc:
             raise _fail(f"There is a key named {name!r} already; revoke it first.") from exc
     if quiet:
         sys.stdout.write(token + "\n")
     else:
-        out.print(f"{token}\n[dim]Shown once. Use it as: Authorization: Bearer {token}[/dim]")
+        out.print(Text(token), soft_wrap=True)
+        use = f"Shown once. Use it as: Authorization: Bearer {token}"
+        out.print(Text(use, style="dim"), soft_wrap=True)
 
 
 @keys_app.command("list")
 def keys_list() -> None:
     """Show the names of the keys and when they were made."""
-    from bot.service import open_database
     from storage import keys
-    from storage.engine import transaction
+    from storage.engine import reading
 
-    with open_database(_settings()) as engine, transaction(engine) as session:
-        table = Table("name", "made (UTC)")
-        for row in keys.list(session):
-            table.add_row(row.name, f"{row.created_at:%Y-%m-%d %H:%M}")
+    with _database() as engine, reading(engine) as session:
+        rows = keys.list(session)
+    if not rows:
+        out.print("There is no key yet; make one with `rapport keys add NAME`.")
+        return
+    table = Table("name", "made (UTC)", box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(Text(row.name), f"{row.created_at:%Y-%m-%d %H:%M}")
     out.print(table)
 
 
 @keys_app.command("revoke")
-def keys_revoke(name: str) -> None:
+def keys_revoke(name: Annotated[str, typer.Argument(help="As `rapport keys list` says.")]) -> None:
     """Make a key useless from now on."""
-    from bot.service import open_database
     from storage import keys
     from storage.engine import transaction
     from storage.errors import Missing
 
-    with open_database(_settings()) as engine:
+    with _database() as engine:
         try:
             with transaction(engine) as session:
                 keys.revoke(session, name)
         except Missing as exc:
             raise _fail(f"There is no key named {name!r}; see `rapport keys list`.") from exc
-    out.print(f"The key {name!r} no longer works.")
+    out.print(Text(f"The key {name!r} no longer works."))
 
 
 @db_app.command("upgrade")
 def db_upgrade() -> None:
     """Bring the schema up to date (the service does so at start unless RAPPORT_MIGRATE=false)."""
+    from storage.errors import StorageError
     from storage.migrate import upgrade
 
     settings = _settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    upgrade(settings.resolved_database_url)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        upgrade(settings.resolved_database_url)
+    except (StorageError, OSError) as exc:
+        raise _fail(str(exc)) from exc
     out.print("The database is up to date.")
 
 
 @db_app.command("status")
 def db_status() -> None:
     """Say whether the schema is up to date."""
+    from storage.errors import StorageError
     from storage.migrate import is_current
 
-    if is_current(_settings().resolved_database_url):
-        out.print("The database is up to date.")
-    else:
+    try:
+        is_up_to_date = is_current(_settings().resolved_database_url)
+    except StorageError as exc:
+        raise _fail(str(exc)) from exc
+    if not is_up_to_date:
         raise _fail("The database schema is missing or old. Run `rapport db upgrade`.")
+    out.print("The database is up to date.")
 
 
 @train_app.command("expression")
@@ -310,6 +367,9 @@ def evaluate_expression_command(
     except InferenceError as exc:
         raise _fail(str(exc)) from exc
     result: dict[str, Any] = evaluation.to_json()
+    skipped = result.pop("skipped", 0)
+    if skipped:
+        err.print(f"{skipped} skipped: labelled with none of the seven expressions.")
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
         return

@@ -6,10 +6,13 @@ None means "not set up"; `rapport check` says so and what to do. Built once in `
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_origin
 
+from dotenv import dotenv_values
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -146,6 +149,13 @@ class Settings(BaseSettings):
     calls: CallSettings = CallSettings()
     analysis: AnalysisSettings = AnalysisSettings()
 
+    @field_validator("log_level")
+    @classmethod
+    def _level_exists(cls, level: str) -> str:
+        if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError(f"{level!r} is not one of DEBUG, INFO, WARNING and ERROR")
+        return level.upper()
+
     @property
     def resolved_database_url(self) -> str:
         """The SQLAlchemy URL: the one given (with the psycopg driver), or SQLite in `data_dir`."""
@@ -155,3 +165,46 @@ class Settings(BaseSettings):
             if self.database_url.startswith(prefix):
                 return "postgresql+psycopg://" + self.database_url.removeprefix(prefix)
         return self.database_url
+
+
+def variable_names() -> dict[str, bool]:
+    """Every variable that is read, and whether its value is written as JSON."""
+    names: dict[str, bool] = {}
+    for name, field in Settings.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            for inner, part in kind.model_fields.items():
+                is_json = get_origin(part.annotation) in (list, dict)
+                names[f"RAPPORT_{name}__{inner}".upper()] = is_json
+        else:
+            names[f"RAPPORT_{name}".upper()] = False
+    return names
+
+
+def unreadable_settings() -> list[str]:
+    """Names of the variables whose value should be JSON and is not."""
+    known = variable_names()
+    return [name for name, value in _given().items() if known.get(name) and not _is_json(value)]
+
+
+def unknown_settings() -> list[str]:
+    """Names of variables that look like settings and are none: most are misspelt."""
+    groups = {name.partition("__")[0] for name in variable_names()}
+    return sorted(_given().keys() - variable_names().keys() - groups)
+
+
+def _given() -> dict[str, str]:
+    named = {**dotenv_values(".env"), **os.environ}
+    return {
+        name.upper(): value or ""
+        for name, value in named.items()
+        if name.upper().startswith("RAPPORT_")
+    }
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

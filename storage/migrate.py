@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from alembic import command
 from storage.engine import map_error, open_engine
@@ -70,8 +70,12 @@ def is_current(url: str) -> bool:
 
     Raises:
         DatabaseDown: the database does not answer.
+        StorageError: the URL cannot be read.
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as exc:
+        raise StorageError("The database URL cannot be read: check RAPPORT_DATABASE_URL.") from exc
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
         return False
     engine = open_engine(url)
