@@ -14,6 +14,8 @@ MAX_QUOTES = 3
 QUOTE_LENGTH = 150
 SPEAKER_LENGTH = 20
 """Fits the column beside quotes."""
+WIDE_INTERVAL = 0.5
+"""An average whose interval spans more than half of the scale says nothing about a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def headline(analysis: CallAnalysis) -> str:
             return "No face could be read in this call. Who spoke, and for how long, is below."
         return "No face could be read in this call, and nothing tells who spoke."
     falls = [moment for moment in analysis.moments if moment.kind in ("fall", "to_angry")]
+    if not falls and call.high - call.low > WIDE_INTERVAL:
+        return f"Too little was seen to tell how engaged people were: {words.likely(call)} of 100."
     if not falls:
         return f"Engagement averaged {words.points(call.value)} of 100, without a marked drop."
     worst = max(falls, key=lambda m: m.strength)

@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from pypdf import PdfReader
@@ -217,6 +218,26 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoRecording:
     return make_recording(tmp_path_factory.mktemp("demo"), seconds=CALL_S, size=(640, 360), fps=5)
+
+
+def test_the_time_after_a_face_left_is_not_covered(
+    tmp_path: Path, demo: DemoRecording, analyze: Analyze
+) -> None:
+    with av.open(str(demo.video)) as container:
+        first = next(container.decode(video=0)).to_ndarray(format="rgb24")
+
+    def paint(number: int, width_px: int, height_px: int) -> U8:
+        shown = first if number < 30 else np.full_like(first, 90)
+        return np.asarray(shown[:height_px, :width_px], np.uint8)
+
+    clip = media.write_clip(
+        tmp_path / "left.mp4", seconds=8, fps=10, width_px=640, height_px=360, paint=paint
+    )
+    outcome = analyze(clip)
+    people = assert_analysed(outcome)["participants"]
+    assert [person["face_s"] for person in people] == [3.0, 3.0]
+    assert [person["coverage"] for person in people] == pytest.approx([3 / 8, 3 / 8], abs=0.02)
+    assert "Face seen 38 % of the time, between 0:00 and 0:03." in outcome.report()
 
 
 def test_faces_too_small_give_a_report_that_says_so_and_tells_who_talked(

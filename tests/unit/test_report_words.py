@@ -11,6 +11,7 @@ import pytest
 from bot.report import words
 from bot.report.charts import tick_step_s
 from bot.report.fonts import missing_glyphs
+from bot.report.moments import headline
 from bot.report.series import backdrop, course, lanes, step_for
 from inference.types import Estimate, SpeakerTurn
 from tests.analysis_builder import PersonSpec, make_call
@@ -140,3 +141,15 @@ def test_two_people_of_one_name_each_have_their_own_lane() -> None:
 
 def test_letters_without_a_font_are_named_once() -> None:
     assert missing_glyphs("Ana 𓀀𓀀\u200d\ufe0f\n") == ("𓀀",)
+
+
+def test_an_average_that_may_be_anything_is_no_headline() -> None:
+    call = make_call([PersonSpec("Ana")])
+    quiet = replace(call, moments=())
+    assert headline(quiet).startswith("Engagement averaged ")
+    for low, high, said in (
+        (0.3, 0.7, "Engagement averaged 55"),
+        (0.1, 0.9, "Too little was seen"),
+    ):
+        found = Estimate(0.55, low, high, 1.0)
+        assert headline(replace(quiet, call=replace(quiet.call, engagement=found))).startswith(said)
