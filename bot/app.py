@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from fastapi import FastAPI
 
 from bot.api.problems import install_problem_handlers
@@ -21,6 +23,7 @@ def create_app(parts: Parts, pipeline: CallPipeline, intake: Intake) -> FastAPI:
         summary="Sales calls as evidence: scores with their uncertainty, moments, words.",
     )
     install_problem_handlers(app)
+    refused: Counter[str] = Counter()
     app.include_router(
         create_api(
             parts.engine,
@@ -28,7 +31,8 @@ def create_app(parts: Parts, pipeline: CallPipeline, intake: Intake) -> FastAPI:
             parts.files,
             PipelineControl(parts, pipeline),
             link_secret=parts.link_secret,
+            refused=refused,
         )
     )
-    app.include_router(create_webhook(parts.engine, parts.settings, intake))
+    app.include_router(create_webhook(parts.engine, parts.settings, intake, refused))
     return app

@@ -133,9 +133,9 @@ class CallPipeline(DBOSConfiguredInstance):
             return clean_up.finish_call(self.parts, call_id, run)
 
     @DBOS.step()
-    def mark_failed(self, call_id: str, run: int, reason: str) -> None:
+    def mark_failed(self, call_id: str, run: int, reason: str) -> bool:
         """Keep the reason with the call, where API, pages and log show it."""
-        clean_up.fail_call(self.parts, call_id, run, reason)
+        return clean_up.fail_call(self.parts, call_id, run, reason)
 
     @DBOS.step()
     def tell_failure(self, call_id: str, run: int, reason: str) -> None:
@@ -164,7 +164,8 @@ class CallPipeline(DBOSConfiguredInstance):
         else:
             log.error("call %s: not foreseen", call_id, exc_info=error)
             reason = f"Rapport failed ({type(error).__name__}); its log has the cause."
-        self._durably(self.mark_failed, call_id, run, reason)
+        if not self._durably(self.mark_failed, call_id, run, reason):
+            return
         try:
             self._durably(self.tell_failure, call_id, run, reason)
         except Exception as exc:  # Nobody can be told; the call and the log hold the reason.

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bot.parts import Parts
-from storage import progress
-from storage.engine import transaction
-from storage.errors import DatabaseDown
+from storage import calls, progress
+from storage.engine import reading, transaction
+from storage.errors import DatabaseDown, Missing
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +59,21 @@ def reporting(parts: Parts, call_id: str, run: int, step: str) -> Iterator[Progr
     log.info("call %s run %d: %s …", call_id, run, step)
     try:
         yield report
-    except Exception:
+    except Exception as exc:
         if parts.stop.is_set():
             raise ShuttingDown from None
+        if isinstance(exc, Missing) and _is_deleted(parts, call_id):
+            # The step may have written after the call's folder was deleted.
+            parts.files.delete_call(call_id)
+            log.info("call %s was deleted while it was being worked on", call_id)
         raise
     log.info("call %s run %d: %s done in %.1f s", call_id, run, step, time.monotonic() - started)
+
+
+def _is_deleted(parts: Parts, call_id: str) -> bool:
+    with reading(parts.engine) as session:
+        try:
+            calls.get_call(session, call_id)
+        except Missing:
+            return True
+    return False

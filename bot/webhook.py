@@ -38,10 +38,11 @@ log = logging.getLogger(__name__)
 LARGEST_BODY_BYTES = 1_000_000
 
 
-def create_webhook(engine: Engine, settings: Settings, intake: Intake) -> APIRouter:
-    """Give the route that Zoom posts to. `refused` on its router counts what was turned away."""
+def create_webhook(
+    engine: Engine, settings: Settings, intake: Intake, refused: Counter[str]
+) -> APIRouter:
+    """Give the route that Zoom posts to. What is turned away is counted in `refused`."""
     router = APIRouter()
-    refused: Counter[str] = Counter()
 
     @router.post("/webhooks/zoom", status_code=204, include_in_schema=False)
     async def zoom(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, Response
 from sqlalchemy import Engine
@@ -16,7 +16,9 @@ from storage.errors import StorageError
 from storage.files import MediaFiles
 
 
-def create_health(engine: Engine, settings: Settings, files: MediaFiles) -> APIRouter:
+def create_health(
+    engine: Engine, settings: Settings, files: MediaFiles, refused: Mapping[str, int]
+) -> APIRouter:
     """Give the two routes."""
     router = APIRouter(tags=["health"])
 
@@ -46,7 +48,7 @@ def create_health(engine: Engine, settings: Settings, files: MediaFiles) -> APIR
 
     @router.get("/healthz", summary="Does the process answer?")
     def healthz() -> Health:
-        return Health()
+        return Health(webhooks_refused=dict(refused))
 
     @router.get(
         "/readyz",

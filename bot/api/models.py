@@ -252,6 +252,9 @@ class Health(BaseModel):
     """The process answers."""
 
     status: str = "ok"
+    webhooks_refused: dict[str, int] = Field(
+        {}, description="Webhooks turned away since the start, by reason."
+    )
 
 
 class Readiness(BaseModel):

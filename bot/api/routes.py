@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -63,10 +64,16 @@ def create_api(
     workflows: WorkflowControl,
     *,
     link_secret: str | None = None,
+    refused: Mapping[str, int] | None = None,
 ) -> APIRouter:
-    """Give every route of the API. Without a secret for links, the signed pages are left out."""
+    """Give every route of the API. Without a secret for links, the signed pages are left out.
+
+    `refused` counts the webhooks that were turned away, by reason; `/healthz` shows it.
+    """
     router = APIRouter()
-    router.include_router(create_health(engine, settings, files))
+    router.include_router(
+        create_health(engine, settings, files, refused if refused is not None else {})
+    )
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key(engine))], responses=COMMON)
     _add_calls(api, engine)
     _add_parts(api, engine, settings, files)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.parts import Parts
 from storage import calls
 from storage.engine import transaction
+from storage.errors import Missing
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,16 @@ def finish_call(parts: Parts, call_id: str, run: int) -> NextRun | None:
     return None if next_run is None else NextRun(next_run, "MP4" in late)
 
 
-def fail_call(parts: Parts, call_id: str, run: int, reason: str) -> None:
-    """Keep why a call could not be analysed. Fetched files stay for the next try."""
+def fail_call(parts: Parts, call_id: str, run: int, reason: str) -> bool:
+    """Keep why a call could not be analysed. Fetched files stay for the next try.
+
+    Returns:
+        False where the call was deleted meanwhile: then there is nothing to tell.
+    """
+    try:
+        with transaction(parts.engine) as session:
+            calls.set_status(session, call_id, "failed", run=run, failure=reason)
+    except Missing:
+        return False
     log.error("call %s run %d failed: %s", call_id, run, reason)
-    with transaction(parts.engine) as session:
-        calls.set_status(session, call_id, "failed", run=run, failure=reason)
+    return True

@@ -104,6 +104,8 @@ def test_nothing_starts_without_a_valid_signature(embedded: Rapport, zoom: ZoomS
     assert httpx.post(target, content=b"x" * 1_000_001).status_code == 413
     headers = zoom.signed_headers(b"not json")
     assert httpx.post(target, content=b"not json", headers=headers).status_code == 400
+    counted = httpx.get(f"{embedded.url}/healthz").json()["webhooks_refused"]
+    assert counted == {"signature": 1, "size": 1, "unreadable": 1}
     assert embedded.calls() == []
 
 
@@ -113,3 +115,19 @@ def test_nothing_is_readable_without_a_key(embedded: Rapport) -> None:
     assert httpx.get(f"{embedded.url}/api/v1/calls").status_code == 401
     assert httpx.get(f"{embedded.url}/healthz").status_code == 200
     assert httpx.get(f"{embedded.url}/readyz").status_code == 200
+
+
+def test_a_call_deleted_while_it_is_analysed_leaves_nothing(
+    embedded: Rapport, slack: SlackStandIn
+) -> None:
+    embedded.start()
+    embedded.announce()
+    wait_until(lambda: "run 1: analyse …" in embedded.log, "the analysis")
+    call_id = embedded.calls()[0]["id"]
+
+    assert embedded.request("DELETE", f"/calls/{call_id}").status_code == 204
+
+    wait_until(lambda: "was deleted while" in embedded.log, "the step has noticed")
+    assert embedded.calls() == []
+    assert list((embedded.data_dir / "calls").iterdir()) == []
+    assert slack.messages == []
