@@ -86,7 +86,7 @@ def headline(analysis: CallAnalysis) -> str:
         return "No face could be read in this call, and nothing tells who spoke."
     falls = [moment for moment in analysis.moments if moment.kind in ("fall", "to_angry")]
     if not falls and call.high - call.low > WIDE_INTERVAL:
-        return f"Too little was seen to tell how engaged people were: {words.likely(call)} of 100."
+        return f"Too little was seen to tell how engaged people were ({words.likely(call)})."
     if not falls:
         return f"Engagement averaged {words.points(call.value)} of 100, without a marked drop."
     worst = max(falls, key=lambda m: m.strength)
