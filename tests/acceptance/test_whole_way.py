@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from bot.demo.meeting import FileFixture, MeetingFixture
 from bot.demo.slack import SlackStandIn
 from bot.demo.zoom import ZoomStandIn
-from tests.acceptance.conftest import Rapport, running, wait_until
+from tests.acceptance.conftest import CLIP_S, UUID, Rapport, running, wait_until
 
 STEPS = ("fetch", "analyse", "store", "report", "notify", "clean up")
 
@@ -236,3 +239,59 @@ def test_two_processes_of_one_name_do_not_run_at_once(
     assert again.returncode == 1
     assert "RAPPORT_EXECUTOR_ID" in again.stderr
     assert "Traceback" not in again.stderr
+
+
+def test_two_stretches_of_one_meeting_are_one_call(
+    embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
+) -> None:
+    first = list(meeting.files)
+    pause_s = 60.0
+    for file in first:
+        file.duration_s = CLIP_S
+    meeting.files += [
+        replace(file, id=f"{file.id}-2", starts_after_s=CLIP_S + pause_s) for file in first
+    ]
+    embedded.start()
+    embedded.announce()
+
+    call = embedded.wait_for("done")
+
+    assert_told_once(slack)
+    assert call["duration_s"] == pytest.approx(2 * CLIP_S, abs=1.0)
+    said = _said(embedded, call)
+    assert said[: len(said) // 2] == said[len(said) // 2 :], "the words of both stand in order"
+
+
+def test_a_call_can_be_analysed_again_until_zoom_has_deleted_it(
+    embedded: Rapport, slack: SlackStandIn, zoom: ZoomStandIn
+) -> None:
+    embedded.start()
+    embedded.announce()
+    call = embedded.wait_for("done")
+
+    again = embedded.request("POST", f"/calls/{call['id']}/reanalyze")
+    assert again.status_code == 202
+    embedded.wait_for("done", run=2)
+    assert_told_once(slack)
+
+    zoom.delete_recording(UUID)
+    refused = embedded.request("POST", f"/calls/{call['id']}/reanalyze")
+    assert refused.status_code == 409
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+def test_an_internal_call_is_left_out_and_can_be_started_by_hand(
+    embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
+) -> None:
+    for person in meeting.participants:
+        person.is_internal = True
+        person.email = person.email or "colleague@" + meeting.host_email.partition("@")[2]
+    embedded.start()
+    embedded.announce()
+    call = embedded.wait_for("skipped")
+    assert "own side" in call["skipped_reason"]
+    assert slack.messages == []
+
+    assert embedded.request("POST", f"/calls/{call['id']}/reanalyze").status_code == 202
+    embedded.wait_for("done", run=2)
+    assert_told_once(slack)
