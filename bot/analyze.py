@@ -232,12 +232,14 @@ def _observe(
 def _with_words(evidence: Evidence, timeline: Path | None, transcript: Path | None) -> Evidence:
     """The evidence with the side files, read as a recording's own would be."""
     with tempfile.TemporaryDirectory() as folder:
-        copies: dict[str, str] = {}
         for kind, path in (("timeline", timeline), ("transcript", transcript)):
             if path is not None:
                 (Path(folder) / kind).write_bytes(path.read_bytes())
-                copies[kind] = kind
-        manifest = Manifest((SegmentFiles(**copies),))
+        segment = SegmentFiles(
+            timeline="timeline" if timeline else None,
+            transcript="transcript" if transcript else None,
+        )
+        manifest = Manifest((segment,))
         return with_side_files(evidence, manifest, MediaFiles(Path(folder)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from inference.types import Attendee
 from storage.errors import Missing
@@ -21,6 +22,7 @@ class SegmentFiles:
     timeline: str | None = None
     transcript: str | None = None
     chat: str | None = None
+    participant_audio: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,12 @@ def read_manifest(files: MediaFiles, call_id: str) -> Manifest:
     except FileNotFoundError as exc:
         raise Missing(f"The files of call {call_id} are not on disk.") from exc
     return Manifest(
-        segments=tuple(SegmentFiles(**segment) for segment in raw["segments"]),
+        segments=tuple(_segment(segment) for segment in raw["segments"]),
         attendees=tuple(Attendee(**attendee) for attendee in raw["attendees"]),
         aliases=raw["aliases"],
         notes=tuple(raw["notes"]),
     )
+
+
+def _segment(raw: dict[str, Any]) -> SegmentFiles:
+    return SegmentFiles(**{**raw, "participant_audio": tuple(raw["participant_audio"])})

@@ -40,6 +40,11 @@ def reporting(parts: Parts, call_id: str, run: int, step: str) -> Iterator[Progr
         with transaction(parts.engine) as session:
             progress.record(session, call_id, run, step=step, share=share, detail=detail)
 
+    def begin() -> None:
+        with transaction(parts.engine) as session:
+            calls.set_status(session, call_id, "running", run=run)
+            progress.record(session, call_id, run, step=step, share=0.0)
+
     def report(share: float, detail: str) -> None:
         nonlocal last_write
         if parts.stop.is_set():
@@ -54,7 +59,7 @@ def reporting(parts: Parts, call_id: str, run: int, step: str) -> Iterator[Progr
 
     if parts.stop.is_set():
         raise ShuttingDown
-    write(0.0, "")
+    begin()
     started = time.monotonic()
     log.info("call %s run %d: %s …", call_id, run, step)
     try:

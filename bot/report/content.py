@@ -121,7 +121,7 @@ def report_content(
         compact=tuple(person_row(p, analysis) for p in compact),
         compact_charts=tuple(person_chart(p, analysis, shared) for p in compact),
         compact_note=_compact_note(analysis, len(with_page), len(compact)),
-        about=about_sections(analysis, info.notes, zone_note, accuracy),
+        about=about_sections(analysis, _notes(info), zone_note, accuracy),
         started_at=start,
     )
 
@@ -154,6 +154,12 @@ def _timeline_note(analysis: CallAnalysis) -> str:
         f"Everyone seen, averaged. Dashed: a calm, neutral face ({neutral}). Gaps: nobody was seen."
     )
     return note if analysis.turns else note + " The recording does not say who spoke."
+
+
+def _notes(info: CallInfo) -> tuple[str, ...]:
+    if info.has_transcript:
+        return info.notes
+    return (*info.notes, "There was no transcript: nothing that was said is quoted.")
 
 
 def _moments_note(analysis: CallAnalysis, info: CallInfo) -> str:

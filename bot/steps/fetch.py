@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bot.media import Manifest, SegmentFiles, read_manifest, write_manifest
 from bot.parts import Parts
@@ -27,6 +29,8 @@ from storage.errors import Missing
 from storage.tables import Call
 
 SINGLE_KINDS = ("video", "audio", "timeline", "transcript", "chat")
+PERSON_AUDIO = "participant audio"
+"""Each person's own sound, where the account records it: several files of a segment."""
 
 
 def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) -> bool:
@@ -61,6 +65,11 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
         for kind in SINGLE_KINDS
         if (file := getattr(segment, kind)) is not None
     ]
+    wanted += [
+        (index, PERSON_AUDIO, file)
+        for index, segment in enumerate(segments)
+        for file in segment.participant_audio
+    ]
     if not any(kind == "video" for _, kind, _ in wanted):
         raise NotFound(
             f"Zoom has no video file for {meeting.topic!r}. Switch on gallery view in the "
@@ -85,11 +94,18 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
             notes = (*notes, f"Zoom announced a {kind} file but did not give it.")
             continue
         done_bytes += file.size_bytes or 0
-        fetched[index] = replace(fetched[index], **{kind: parts.files.relative(path)})
+        fetched[index] = _with_file(fetched[index], kind, parts.files.relative(path))
         _mark_fetched(parts, call_id, file, path)
     write_manifest(parts.files, call_id, Manifest(tuple(fetched), attendees, aliases, notes))
     _mark_unused(parts, call_id, set(announced) - {file.id for _, _, file in wanted})
     return True
+
+
+def _with_file(files: SegmentFiles, kind: str, path: str) -> SegmentFiles:
+    if kind == PERSON_AUDIO:
+        return replace(files, participant_audio=(*files.participant_audio, path))
+    changes: dict[str, Any] = {kind: path}
+    return replace(files, **changes)
 
 
 def _mark_fetched(parts: Parts, call_id: str, file: RecordingFile, path: Path) -> None:
@@ -194,7 +210,10 @@ def _download(
 
 def _target(parts: Parts, call_id: str, index: int, kind: str, file: RecordingFile) -> Path:
     extension = "".join(ch for ch in file.file_extension.lower() if ch.isalnum()) or "bin"
-    return parts.files.media_folder(call_id) / f"{index:02d}-{kind}.{extension}"
+    name = f"{index:02d}-{kind}"
+    if kind == PERSON_AUDIO:
+        name += "-" + hashlib.sha256(file.id.encode()).hexdigest()[:12]
+    return parts.files.media_path(call_id, f"{name.replace(' ', '-')}.{extension}")
 
 
 def _attendees(

@@ -109,6 +109,8 @@ def test_ctrl_c_or_sigterm_ends_within_five_seconds_and_the_call_goes_on_later(
     embedded.start()
     embedded.announce()
     wait_until(lambda: "run 1: analyse …" in embedded.log, "the analysis")
+    workflow = embedded.get(f"/workflows/{embedded.calls()[0]['id']}.1").json()
+    assert (workflow["status"], workflow["step"]) == ("running", "analyse")
 
     assert embedded.terminate() < 5.0
 
