@@ -8,6 +8,8 @@ the 48-pixel tile. The tiles themselves vary by 3–4 px and 15 % in scale.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -22,6 +24,8 @@ MOUTH_CORNERS = (61, 291)
 
 ANCHORS = np.array([[15.2, 18.75], [33.1, 18.75], [17.1, 36.95], [31.85, 36.95]], np.float64)
 """Where FER2013 has the left eye, the right eye and the two corners of the mouth, xy."""
+_MIDDLE: list[float] = ANCHORS.mean(0).tolist()
+_OFFSETS: list[list[float]] = (ANCHORS - _MIDDLE).tolist()
 
 BOX_CENTRE = (24.4, 26.2)
 BOX_HEIGHT_PX = 43.8
@@ -57,9 +61,8 @@ def face_crop(image: U8, detection: Detection, size_px: int = 48) -> U8:
     # Only what the crop shows is made grey: a whole 1080p frame would cost more than the crop.
     left, top, right, bottom = _span(to_tile, size_px * finer, image.shape)
     grey = cv2.cvtColor(np.ascontiguousarray(image[top:bottom, left:right]), cv2.COLOR_RGB2GRAY)
-    to_tile[:, 2] += to_tile[:, :2] @ np.array([left, top])
     # Pixel centres: the middle of pixel 0 is 0 for OpenCV and 0.5 for landmarks and boxes.
-    to_tile[:, 2] += to_tile[:, :2] @ np.array([0.5, 0.5]) - 0.5
+    to_tile[:, 2] += to_tile[:, 0] * (left + 0.5) + to_tile[:, 1] * (top + 0.5) - 0.5
     fine = cv2.warpAffine(
         grey,
         to_tile,
@@ -91,25 +94,30 @@ def _tile_transform(detection: Detection) -> np.ndarray[tuple[int, int], np.dtyp
     if marks is None or not np.isfinite(marks).all():
         shift = np.array(BOX_CENTRE) - by_box * np.array([(x0 + x1) / 2, (y0 + y1) / 2])
         return np.array([[by_box, 0.0, shift[0]], [0.0, by_box, shift[1]]])
+    # Least squares over the four points (Umeyama 1991, in two dimensions by hand). In plain
+    # numbers: numpy takes ten times as long for so few.
     anchors = _anchor_points(marks)
-    # Least squares over the four points (Umeyama 1991, in two dimensions by hand).
-    centre, goal = anchors.mean(0), ANCHORS.mean(0)
-    p, q = anchors - centre, ANCHORS - goal
-    spread = max(float((p * p).sum()), 1e-6)
-    cosine = float((p * q).sum()) / spread
-    sine = float((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum()) / spread
-    scale = float(np.hypot(cosine, sine))
+    x, y = (sum(values) / len(anchors) for values in zip(*anchors, strict=True))
+    spread = cosine = sine = 0.0
+    for (px, py), (qx, qy) in zip(anchors, _OFFSETS, strict=True):
+        spread += (px - x) ** 2 + (py - y) ** 2
+        cosine += (px - x) * qx + (py - y) * qy
+        sine += (px - x) * qy - (py - y) * qx
+    spread = max(spread, 1e-6)
+    scale = math.hypot(cosine, sine) / spread
     if scale <= 0.0:
-        cosine, sine, scale = by_box, 0.0, by_box
-    limit = min(1.0, CLOSEST * by_box / scale)
-    turn = np.array([[cosine, -sine], [sine, cosine]]) * limit
-    return np.column_stack([turn, goal - turn @ centre])
+        cosine, sine, scale, spread = by_box, 0.0, by_box, 1.0
+    limit = min(1.0, CLOSEST * by_box / scale) / spread
+    cosine, sine = cosine * limit, sine * limit
+    shift = (_MIDDLE[0] - cosine * x + sine * y, _MIDDLE[1] - sine * x - cosine * y)
+    return np.array([[cosine, -sine, shift[0]], [sine, cosine, shift[1]]])
 
 
-def _anchor_points(marks: F32) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Give eyes and corners of the mouth, (4, 2), in the order of ANCHORS."""
-    eyes = [marks[list(eye)].mean(0) for eye in (LEFT_EYE, RIGHT_EYE)]
-    return np.array([*eyes, *marks[list(MOUTH_CORNERS)]], np.float64)
+def _anchor_points(marks: F32) -> list[tuple[float, float]]:
+    """Give eyes and corners of the mouth, xy, in the order of ANCHORS."""
+    a, b, c, d, left, right = marks[[*LEFT_EYE, *RIGHT_EYE, *MOUTH_CORNERS]].tolist()
+    eyes = [((p[0] + q[0]) / 2, (p[1] + q[1]) / 2) for p, q in ((a, b), (c, d))]
+    return [*eyes, tuple(left), tuple(right)]
 
 
 def _span(
@@ -118,12 +126,13 @@ def _span(
     shape: tuple[int, ...],
 ) -> tuple[int, int, int, int]:
     """Give the part of the picture that the crop shows, xyxy, at least one pixel."""
-    corners = np.array([[0, 0], [side_px, 0], [0, side_px], [side_px, side_px]], np.float64)
-    back = np.linalg.inv(to_tile[:, :2])
-    seen = (corners - to_tile[:, 2]) @ back.T
+    # Not by numpy.linalg: after a call, OpenBLAS's other threads spin for 5 ms each.
+    (a, b, x), (c, d, y) = cv2.invertAffineTransform(to_tile).tolist()
+    xs = [x, x + a * side_px, x + b * side_px, x + (a + b) * side_px]
+    ys = [y, y + c * side_px, y + d * side_px, y + (c + d) * side_px]
     height, width = shape[:2]
-    left, top = np.floor(seen.min(0)).astype(int) - 1
-    right, bottom = np.ceil(seen.max(0)).astype(int) + 2
-    left, top = int(np.clip(left, 0, width - 1)), int(np.clip(top, 0, height - 1))
-    right, bottom = int(np.clip(right, left + 1, width)), int(np.clip(bottom, top + 1, height))
+    left = min(max(math.floor(min(xs)) - 1, 0), width - 1)
+    top = min(max(math.floor(min(ys)) - 1, 0), height - 1)
+    right = min(max(math.ceil(max(xs)) + 2, left + 1), width)
+    bottom = min(max(math.ceil(max(ys)) + 2, top + 1), height)
     return left, top, right, bottom
