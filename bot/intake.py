@@ -8,6 +8,7 @@ until there is something new.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
@@ -26,12 +27,25 @@ from integrations.zoom.webhook import (
 from storage import calls, inbox
 from storage.engine import reading, transaction
 from storage.errors import StorageError
-from storage.tables import Call, InboxRow
+from storage.tables import InboxRow
 
 log = logging.getLogger(__name__)
 
+DELETED = "left alone: the call was deleted"
 GRACE = timedelta(seconds=10)
 """A delivery younger than this is still in the hands of the request that stored it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A recording that is known now. `run` is to be started; None where nothing is due.
+
+    `call_id` is None where the call was deleted on purpose.
+    """
+
+    call_id: str | None
+    run: int | None
+    outcome: str
 
 
 class Intake:
@@ -83,36 +97,42 @@ class Intake:
             return self._transcript(row, meeting_from_event(event))
         return "answered" if event.event == URL_VALIDATION else "ignored", None
 
-    def start_known(self, meeting: Meeting) -> str:
-        """Start a recording that Zoom listed but never announced; gives the outcome."""
-        return self._start(meeting, is_replay=False)[0]
+    def register(self, meeting: Meeting, *, is_replay: bool = False) -> Registered:
+        """Store what Zoom tells of a recording and count a run if one is due; starts nothing.
 
-    def _start(self, meeting: Meeting, *, is_replay: bool) -> tuple[str, str]:
+        Raises:
+            StorageError: the database did not answer.
+        """
         with transaction(self._engine) as session:
+            if calls.was_deleted(session, meeting.uuid):
+                return Registered(None, None, DELETED)
             call = calls.announce(session, _new_call(meeting))
             new_files = calls.add_files(session, call.id, _new_files(meeting))
-            if not (new_files or is_replay or call.run == 0):
-                return self._joined(call)
-            skip = reason_to_skip(
-                meeting.topic, meeting.host_email, _length_s(meeting), self._settings.calls
-            )
-            if skip is not None and not is_replay:
-                calls.set_status(session, call.id, "skipped", skipped_reason=skip)
-                return f"skipped: {skip}", call.id
-            run = calls.begin_run(session, call.id)
-            call = calls.get_call(session, call.id)
-        if run is None:
-            return self._joined(call)
-        return f"started {self._pipeline.start(call.id, run, by_hand=is_replay)}", call.id
+            if new_files or is_replay or call.run == 0:
+                skip = reason_to_skip(
+                    meeting.topic, meeting.host_email, _length_s(meeting), self._settings.calls
+                )
+                if skip is not None and not is_replay:
+                    calls.set_status(session, call.id, "skipped", skipped_reason=skip)
+                    return Registered(call.id, None, f"skipped: {skip}")
+                run = calls.begin_run(session, call.id)
+                if run is not None:
+                    return Registered(call.id, run, f"started {call.id}.{run}")
+                call = calls.get_call(session, call.id)
+        # A run that was counted may not have been queued: the process may have died in between.
+        waiting = call.run if call.status == "queued" and call.run > 0 else None
+        return Registered(call.id, waiting, f"joined {call.id}.{call.run}")
 
-    def _joined(self, call: Call) -> tuple[str, str]:
-        if call.status == "queued" and call.run > 0:
-            # The run was counted, but the process may have died before it was queued.
-            self._pipeline.start(call.id, call.run)
-        return f"joined {call.id}.{call.run}", call.id
+    def _start(self, meeting: Meeting, *, is_replay: bool) -> tuple[str, str | None]:
+        found = self.register(meeting, is_replay=is_replay)
+        if found.call_id is not None and found.run is not None:
+            self._pipeline.start(found.call_id, found.run, by_hand=is_replay)
+        return found.outcome, found.call_id
 
-    def _transcript(self, row: InboxRow, meeting: Meeting) -> tuple[str, str]:
+    def _transcript(self, row: InboxRow, meeting: Meeting) -> tuple[str, str | None]:
         with transaction(self._engine) as session:
+            if calls.was_deleted(session, meeting.uuid):
+                return DELETED, None
             call = calls.announce(session, _new_call(meeting))
             new_files = calls.add_files(session, call.id, _new_files(meeting))
             if call.run == 0:

@@ -15,6 +15,7 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from bot.executors import Executor
 from bot.intake import Intake
 from bot.parts import Parts
+from bot.pipeline import CallPipeline
 from bot.settings import Settings
 from integrations.errors import IntegrationError
 from storage import calls
@@ -28,37 +29,43 @@ SECONDS_BETWEEN_INBOX_LOOKS = 5
 RECONCILE_DAYS = 7
 """How far back Zoom is asked for recordings whose webhook never came."""
 RETENTION_PAGE = 200
+FIRST_LOOK = timedelta(seconds=10)
+"""After the start, for what was missed while the service was down."""
 
 
 @DBOS.dbos_class()
 class Housekeeping(DBOSConfiguredInstance):
     """The workflows that the clock starts."""
 
-    def __init__(self, parts: Parts, intake: Intake) -> None:
+    def __init__(self, parts: Parts, intake: Intake, pipeline: CallPipeline) -> None:
         super().__init__("housekeeping")
         self._parts = parts
         self._intake = intake
+        self._pipeline = pipeline
 
     @DBOS.workflow()
     def reconcile(self, today: str) -> None:
         """Start the recordings of the last days that no webhook announced."""
         try:
-            started = self._start_missed(today)
-            log.info("reconcile: %d recordings were missed and are started now", started)
+            missed = self._register_missed(today)
         except (IntegrationError, StorageError) as exc:  # The next tick asks again.
             log.warning("reconcile: %s", exc)
+            return
+        for call_id, run in missed:
+            self._pipeline.start(call_id, run)
+        log.info("reconcile: %d recordings were missed and are started now", len(missed))
 
     @DBOS.step()
-    def _start_missed(self, today: str) -> int:
+    def _register_missed(self, today: str) -> list[tuple[str, int]]:
         if self._parts.zoom is None:
-            return 0
+            return []
         day = datetime.fromisoformat(today).date()
-        outcomes = [
-            self._intake.start_known(meeting)
+        found = [
+            self._intake.register(meeting)
             for meeting in self._parts.zoom.recordings(day - timedelta(days=RECONCILE_DAYS), day)
             if not meeting.is_processing
         ]
-        return sum(outcome.startswith("started") for outcome in outcomes)
+        return [(call.call_id, call.run) for call in found if call.call_id and call.run]
 
     @DBOS.workflow()
     def retention(self, before: str) -> None:
@@ -114,8 +121,7 @@ def start_schedules(
             with SetWorkflowID(f"reconcile.{int(now.timestamp() // 3600 // hours)}"):
                 DBOS.start_workflow(housekeeping.reconcile, now.isoformat())
 
-        # The first look is soon after the start: webhooks may have been missed while it was down.
-        first = datetime.now(UTC) + timedelta(minutes=1)
+        first = datetime.now(UTC) + FIRST_LOOK
         scheduler.add_job(reconcile, "interval", hours=hours, next_run_time=first)
     if settings.retention_days > 0:
 
@@ -126,7 +132,7 @@ def start_schedules(
                 DBOS.start_workflow(housekeeping.retention, before.isoformat())
 
         scheduler.add_job(
-            retention, "interval", hours=24, next_run_time=datetime.now(UTC) + timedelta(minutes=2)
+            retention, "interval", hours=24, next_run_time=datetime.now(UTC) + FIRST_LOOK
         )
     scheduler.start()
     return scheduler

@@ -100,7 +100,7 @@ def _run(
     launch_workflows(settings, executor.name)
     pipeline = CallPipeline(parts)
     intake = Intake(engine, settings, pipeline)
-    housekeeping = Housekeeping(parts, intake)
+    housekeeping = Housekeeping(parts, intake, pipeline)
     DBOS.launch()
     DBOS.register_queue(
         QUEUE,

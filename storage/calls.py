@@ -29,7 +29,7 @@ from storage.results import (
     get_windows,
     save_result,
 )
-from storage.tables import Call, InboxRow, Participant, RecordingFile
+from storage.tables import Call, DeletedCall, InboxRow, Participant, RecordingFile
 from storage.upsert import insert_or_ignore
 
 # Whoever works with calls finds their figures here too.
@@ -39,6 +39,7 @@ __all__ = [
     "add_files", "announce", "begin_run", "call_id_for", "delete_call", "find_calls", "get_call",
     "get_files", "get_moments", "get_participants", "get_people_of", "get_transcript",
     "get_turns", "get_windows", "save_result", "set_file", "set_report_path", "set_status",
+    "was_deleted",
 ]  # fmt: skip
 
 Status = Literal["queued", "running", "waiting", "done", "failed", "skipped"]
@@ -337,8 +338,15 @@ def delete_call(session: Session, call_id: str) -> list[str]:
         .values(raw_body=b"", outcome="deleted")
     )
     session.exec(delete(Call).where(col(Call.id) == call_id))
+    gone = {"call_id": call_id, "deleted_at": utc_now()}
+    session.exec(insert_or_ignore(session, DeletedCall, [gone]))
     session.expire_all()
     return found
+
+
+def was_deleted(session: Session, zoom_uuid: str) -> bool:
+    """Say whether the call of a meeting was deleted on purpose, and must not come back."""
+    return session.get(DeletedCall, call_id_for(zoom_uuid)) is not None
 
 
 def _locked_call(session: Session, call_id: str) -> Call:

@@ -246,3 +246,13 @@ class Progress(Table, table=True):
     """Done of the step, 0–1."""
     detail: str = Field("", sa_type=CleanText)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class DeletedCall(Table, table=True):
+    """A call that was deleted on purpose: Zoom may announce or list it again, it stays away."""
+
+    __tablename__ = "deleted_calls"
+
+    call_id: str = Field(sa_type=CleanText, primary_key=True)
+    """Made from the meeting's UUID alone; tells nothing about it."""
+    deleted_at: datetime = Field(sa_type=UtcDateTime)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -130,4 +131,35 @@ def test_a_call_deleted_while_it_is_analysed_leaves_nothing(
     wait_until(lambda: "was deleted while" in embedded.log, "the step has noticed")
     assert embedded.calls() == []
     assert list((embedded.data_dir / "calls").iterdir()) == []
+    embedded.announce()
+    wait_until(lambda: "left alone" in embedded.log, "the repeat is seen")
+    assert embedded.calls() == [], "a deleted call does not come back"
     assert slack.messages == []
+
+
+def test_a_recording_whose_webhook_never_came_is_found_by_asking_zoom(
+    embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
+) -> None:
+    meeting.started_at = datetime.now(UTC) - timedelta(days=1)
+    embedded.more["RECONCILE_HOURS"] = "24"
+    embedded.start()
+
+    embedded.wait_for("done")
+
+    assert_told_once(slack)
+
+
+def test_old_calls_are_deleted_where_a_setting_says_so(
+    embedded: Rapport, slack: SlackStandIn
+) -> None:
+    embedded.start()
+    embedded.announce()
+    embedded.wait_for("done")
+    embedded.terminate()
+
+    embedded.more["RETENTION_DAYS"] = "1"
+    embedded.start()
+
+    wait_until(lambda: embedded.calls() == [], "the old call is deleted")
+    assert list((embedded.data_dir / "calls").iterdir()) == []
+    assert_told_once(slack)
