@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from bot.demo.meeting import FileFixture, MeetingFixture
 from bot.demo.slack import SlackStandIn
 from bot.demo.zoom import ZoomStandIn
-from tests.acceptance.conftest import UUID, Rapport, wait_until
+from tests.acceptance.conftest import UUID, Rapport, running, wait_until
 from tests.acceptance.test_whole_way import assert_told_once
 
 
@@ -163,3 +164,21 @@ def test_old_calls_are_deleted_where_a_setting_says_so(
     wait_until(lambda: embedded.calls() == [], "the old call is deleted")
     assert list((embedded.data_dir / "calls").iterdir()) == []
     assert_told_once(slack)
+
+
+def test_a_database_that_drops_every_connection_is_waited_for(
+    tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn, empty_postgres: str
+) -> None:
+    service = Rapport(tmp_path / "data", zoom, slack, empty_postgres)
+    with running(service), psycopg.connect(empty_postgres, autocommit=True) as admin:
+        service.announce()
+        for step in ("fetch", "analyse", "report"):
+            wait_until(lambda step=step: f"run 1: {step} …" in service.log, f"the {step} step")
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+        service.wait_for("done")
+
+        assert_told_once(slack)
