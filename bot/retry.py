@@ -75,7 +75,7 @@ def advice(error: BaseException) -> str:
         case AuthFailed():
             return "Run `rapport check` to see which credential or permission is missing."
         case NotFound():
-            return "Zoom no longer has the recording; there is nothing to analyse."
+            return "If it should be there, run `rapport check`, then start the call again."
         case NoSpace():
             return "Free some disk space, then start the call again."
         case IntegrationError():

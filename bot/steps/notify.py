@@ -15,6 +15,7 @@ from bot.call_view import call_info, load_analysis
 from bot.parts import Parts
 from bot.report.message import Message, compose_failure, compose_message
 from bot.settings import Settings
+from integrations.errors import AuthFailed
 from integrations.slack.messenger import Posted
 from storage import calls, deliveries
 from storage.engine import reading, transaction
@@ -61,6 +62,10 @@ def _post_or_edit(parts: Parts, call: Call, kind: str, message: Message) -> Post
         before = deliveries.find(session, call.id, kind)
     key = f"{call.id}:{kind}"
     channel = before.channel if before else channel_for(call.host_email, parts.settings)
+    if not channel and parts.settings.slack.token is not None:
+        raise AuthFailed(
+            "There is a Slack token but no channel for this call: set RAPPORT_SLACK__CHANNEL."
+        )
     if before is not None:
         posted = Posted(before.channel, before.ts)
     else:
