@@ -75,8 +75,9 @@ class CallPipeline(DBOSConfiguredInstance):
     def _finish(self, call_id: str, run: int) -> None:
         late = self._durably(self.clean_up, call_id, run)
         if late is not None:  # Files came while this run was working.
-            start = self.start if late.has_video else self.start_refresh
-            start(call_id, late.run)
+            next_run, has_video = late
+            start = self.start if has_video else self.start_refresh
+            start(call_id, next_run)
 
     def _await_transcript(self, call_id: str, run: int) -> None:
         wait_s = self._durably(self.transcript_wait_s, call_id, run)
@@ -127,7 +128,7 @@ class CallPipeline(DBOSConfiguredInstance):
             notify.notify_call(self.parts, call_id, run)
 
     @DBOS.step()
-    def clean_up(self, call_id: str, run: int) -> clean_up.NextRun | None:
+    def clean_up(self, call_id: str, run: int) -> tuple[int, bool] | None:
         """Delete the media unless it is kept; gives the next run where one is waiting."""
         with reporting(self.parts, call_id, run, "clean up"):
             return clean_up.finish_call(self.parts, call_id, run)

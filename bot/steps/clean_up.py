@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from bot.parts import Parts
 from storage import calls
@@ -13,19 +12,14 @@ from storage.errors import Missing
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class NextRun:
-    """A run that was begun because files came too late for this one."""
-
-    run: int
-    has_video: bool
-
-
-def finish_call(parts: Parts, call_id: str, run: int) -> NextRun | None:
+def finish_call(parts: Parts, call_id: str, run: int) -> tuple[int, bool] | None:
     """Delete the recording, mark the call done, and give the next run where one is waiting.
 
     Files that came while the call was being worked on are in none of its figures: the run that
     takes them up is begun here, in the same transaction, so that they cannot be missed.
+
+    Returns:
+        The number of that run, and whether video is among its files; None where nothing came.
     """
     if not parts.settings.keep_recordings:
         freed = parts.files.delete_media(call_id)
@@ -41,7 +35,7 @@ def finish_call(parts: Parts, call_id: str, run: int) -> NextRun | None:
         if not late & {"MP4", "TRANSCRIPT"}:
             return None
         next_run = calls.begin_run(session, call_id, force=True)
-    return None if next_run is None else NextRun(next_run, "MP4" in late)
+    return None if next_run is None else (next_run, "MP4" in late)
 
 
 def fail_call(parts: Parts, call_id: str, run: int, reason: str) -> bool:

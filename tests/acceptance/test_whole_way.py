@@ -297,3 +297,21 @@ def test_an_internal_call_is_left_out_and_can_be_started_by_hand(
     assert embedded.request("POST", f"/calls/{call['id']}/reanalyze").status_code == 202
     embedded.wait_for("done", run=2)
     assert_told_once(slack)
+
+
+def test_a_transcript_that_comes_while_the_report_is_made_is_taken_up_by_the_next_run(
+    embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
+) -> None:
+    transcript = _without_transcript(meeting)
+    slack.faults.delay("/api/chat.postMessage", 3.0)
+    embedded.start()
+    embedded.announce()
+    wait_until(lambda: "run 1: notify …" in embedded.log, "the notify step")
+    meeting.files.append(transcript)
+    embedded.announce("recording.transcript_completed")
+
+    call = embedded.wait_for("done", run=2)
+
+    assert _said(embedded, call)
+    assert_told_once(slack)
+    assert embedded.log.count("analyse …") == 1, "nobody looks at the pictures again"
