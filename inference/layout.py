@@ -8,8 +8,10 @@ completed to the size of the whole ones.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -43,6 +45,7 @@ THUMBNAIL_PX = (16, 9)
 PLACES_KEPT = 128
 """Thumbnails of places that are not shown now are kept up to this number: a tile may come back."""
 
+_Box: TypeAlias = tuple[int, int, int, int]
 _NO_TILES: F32 = np.zeros((0, 4), np.float32)
 
 
@@ -74,11 +77,14 @@ class LayoutFinder:
         self._tiles = _NO_TILES
         self._next: tuple[str, F32] | None = None
         self._next_seen = 0
+        self._grey: U8 | None = None
         self._last = Layout("", _NO_TILES, False)
         self._thumbnails: list[tuple[F32, F32]] = []  # newest first
 
     def update(self, image: U8) -> Layout:
         """Give the layout of the next sample (RGB)."""
+        # Into the same memory each time: fresh memory of this size costs more than the conversion.
+        self._grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY, self._grey)
         kind, tiles = self._settle(image)
         picture = _small(image)
         cuts = self._cuts(image, picture, tiles)
@@ -88,7 +94,7 @@ class LayoutFinder:
 
     def _settle(self, image: U8) -> tuple[str, F32]:
         """Give what is believed after this sample."""
-        found = find_layout(image)
+        found = find_layout(image, self._grey)
         if found is None:  # black: nothing speaks for a change
             return (self._kind, self._tiles) if self._kind else ("unknown", _NO_TILES)
         if not self._kind or self._agrees(found, image):
@@ -111,10 +117,7 @@ class LayoutFinder:
 
     def _agrees(self, found: tuple[str, F32], image: U8) -> bool:
         """Whether the sample shows the believed layout; tiles that are dark now may be missing."""
-        kind, tiles = found
-        if kind != self._kind:
-            return False
-        return all(_match(tile, self._tiles, image) is not None for tile in tiles)
+        return found[0] == self._kind and _all_match(found[1], self._tiles, image)
 
     def _cuts(self, image: U8, picture: U8, tiles: F32) -> Bools:
         """Tell which places (tiles, or the whole) show something else than when last seen."""
@@ -122,13 +125,15 @@ class LayoutFinder:
         places = tiles if len(tiles) else np.array([[0, 0, width, height]], np.float32)
         scale = picture.shape[1] / width
         cuts, now, before = [], [], self._thumbnails
+        stayed = len(tiles) > 0 and tiles is self._last.tiles  # then they come first in `before`
         boxes = np.stack([box for box, _ in before]) if before else _NO_TILES
-        for place in places:
+        for k, place in enumerate(places):
             points = _thumbnail(picture, place * scale)
-            old = _match(place, boxes, image)
+            old = k if stayed else _match(place, boxes, image)
             cuts.append(old is not None and _difference(points, before[old][1]) > CUT_DIFFERENCE)
             now.append((place, points))
-        gone = [kept for kept in before if _match(kept[0], places, image) is None]
+        others = before[len(tiles) :] if stayed else before
+        gone = [kept for kept in others if _match(kept[0], places, image) is None]
         self._thumbnails = (now + gone)[:PLACES_KEPT]
         return np.array(cuts, np.bool_)
 
@@ -153,23 +158,27 @@ def picture_difference(before: Layout, after: Layout, place: F32) -> float | Non
 # One picture -------------------------------------------------------------------------------------
 
 
-def find_layout(image: U8) -> tuple[str, F32] | None:
-    """Give kind and tiles (n, 4) of one RGB picture by itself, or None where it is all black.
-
-    Measured: 2 ms at 1280×720.
-    """
+def find_layout(image: U8, grey: U8 | None = None) -> tuple[str, F32] | None:
+    """Give kind and tiles (n, 4) of one RGB picture (`grey` is the same), or None: all black."""
     height, width = image.shape[:2]
     if height < 16 or width < 16:
         return "single", _NO_TILES
-    ground = _Ground.of(image)
+    if grey is None:
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+    ground = _Ground.of(grey)
     if ground is None:
         return "single", _NO_TILES
-    pieces = list(ground.pieces())
-    if not pieces:
-        return None
+    pieces = tuple(ground.pieces())
+    return _arrange(pieces, width, height) if pieces else None
+
+
+@functools.lru_cache(maxsize=256)
+def _arrange(boxes: tuple[_Box, ...], width: int, height: int) -> tuple[str, F32]:
+    """Give kind and tiles of what stands on the ground; most samples have the one before's."""
+    pieces = [np.array(box, np.float32) for box in boxes]
     whole = _whole_tiles(pieces, height)
     if not whole:
-        area = max(_area(piece) for piece in pieces)
+        area = max(float(np.prod(piece[2:] - piece[:2])) for piece in pieces)
         return ("single" if area >= 0.4 * height * width else "unknown"), _NO_TILES
     tiles = _complete(whole, pieces, width, height)
     if tiles is None:
@@ -187,17 +196,12 @@ class _Ground:
     by_column: U8  # (few, width)
 
     @staticmethod
-    def of(image: U8) -> _Ground | None:
+    def of(grey: U8) -> _Ground | None:
         """Find the ground, or None where no line of the picture is dark from end to end."""
-        height, width = image.shape[:2]
-        few_wide, few_high = min(width, 320), min(height, 180)
+        height, width = grey.shape
         nearest = cv2.INTER_NEAREST
-        by_row = cv2.cvtColor(
-            cv2.resize(image, (few_wide, height), interpolation=nearest), cv2.COLOR_RGB2GRAY
-        )
-        by_column = cv2.cvtColor(
-            cv2.resize(image, (width, few_high), interpolation=nearest), cv2.COLOR_RGB2GRAY
-        )
+        by_row = cv2.resize(grey, (min(width, 320), height), interpolation=nearest)
+        by_column = cv2.resize(grey, (width, min(height, 180)), interpolation=nearest)
         rows = by_row[_share(by_row <= GROUND_MAX_LUMA, 1) >= GROUND_SHARE]
         columns = by_column[:, _share(by_column <= GROUND_MAX_LUMA, 0) >= GROUND_SHARE]
         if rows.size == 0 and columns.size == 0:
@@ -208,7 +212,7 @@ class _Ground:
             cv2.inRange(by_row, low, high) // 255, cv2.inRange(by_column, low, high) // 255
         )
 
-    def pieces(self) -> Iterator[F32]:
+    def pieces(self) -> Iterator[_Box]:
         """Give the boxes that are not ground: cut into rows, then columns, then rows again."""
         height, width = len(self.by_row), self.by_column.shape[1]
         least = MIN_PIECE_SHARE * height
@@ -217,7 +221,7 @@ class _Ground:
             for left, right in _runs(_share(band, 0) < GROUND_SHARE, least):
                 part = self.by_row[top:bottom, self._few(left, right, self.by_row.shape[1], width)]
                 for first, last in _runs(_share(part, 1) < GROUND_SHARE, least):
-                    yield np.array([left, top + first, right, top + last], np.float32)
+                    yield left, top + first, right, top + last
 
     @staticmethod
     def _few(start: int, end: int, few: int, many: int) -> slice:
@@ -228,8 +232,9 @@ class _Ground:
 
 def _share(mask: NDArray[np.bool_] | U8, axis: int) -> F32:
     """Mean along an axis."""
-    sums = cv2.reduce(mask.astype(np.uint8), axis, cv2.REDUCE_SUM, dtype=cv2.CV_32F)
-    share: F32 = (sums.ravel() / mask.shape[axis]).astype(np.float32)
+    # In 16 bits, which numpy does eight times as fast as cv2.reduce in any type.
+    sums = mask.view(np.uint8).sum(axis=axis, dtype=np.uint16)
+    share: F32 = sums.astype(np.float32) / np.float32(mask.shape[axis])
     return share
 
 
@@ -349,8 +354,12 @@ def _match(tile: F32, tiles: F32, image: U8) -> int | None:
     return nearest if distances[nearest] <= _slack(image.shape[1]) else None
 
 
+def _all_match(a: F32, b: F32, image: U8) -> bool:
+    return all(_match(tile, b, image) is not None for tile in a)
+
+
 def _same_tiles(a: F32, b: F32, image: U8) -> bool:
-    return len(a) == len(b) and all(_match(tile, b, image) is not None for tile in a)
+    return a is b or (len(a) == len(b) and _all_match(a, b, image))
 
 
 def _same(a: tuple[str, F32], b: tuple[str, F32], image: U8) -> bool:
@@ -363,10 +372,6 @@ def _kept_exact(tiles: F32, before: F32, image: U8) -> F32:
         return tiles
     matches = [(tile, _match(tile, before, image)) for tile in tiles]
     return np.stack([tile if old is None else before[old] for tile, old in matches])
-
-
-def _area(box: F32) -> float:
-    return float(np.prod(box[2:] - box[:2]))
 
 
 def _small(image: U8) -> U8:
