@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -133,10 +134,19 @@ def shrink(image: U8, region: F32, wide: int, high: int) -> tuple[U8, float]:
     x0, y0, x1, y1 = whole_pixels(region, image)
     if x1 <= x0 or y1 <= y0:
         return np.zeros((1, 1, 3), np.uint8), 1.0
-    scale = min(wide / (x1 - x0), high / (y1 - y0))
-    size = (max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale)))
+    # Halving is quick in OpenCV, averaging by odd factors is not: a quarter of the time in all.
+    # What would be left over at the right and lower edge is cut off, so that the scale is exact.
+    factor = max((x1 - x0) / wide, (y1 - y0) / high)
+    halvings = max(0, int(math.log2(min(factor, x1 - x0, y1 - y0))))
+    multiple = 2**halvings
+    part = image[y0 : y1 - (y1 - y0) % multiple, x0 : x1 - (x1 - x0) % multiple]
+    scale = min(wide / part.shape[1], high / part.shape[0])
+    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    for _ in range(halvings):
+        half = (part.shape[1] // 2, part.shape[0] // 2)
+        part = np.asarray(cv2.resize(part, half, interpolation=cv2.INTER_AREA), np.uint8)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(image[y0:y1, x0:x1], size, interpolation=how), scale
+    return cv2.resize(part, size, interpolation=how), scale
 
 
 def whole_pixels(box: F32, image: U8) -> tuple[int, int, int, int]:
