@@ -161,7 +161,7 @@ class CallPipeline(DBOSConfiguredInstance):
 
     def _fail(self, call_id: str, run: int, error: Exception) -> None:
         if isinstance(error, KNOWN):
-            reason = f"{error} {advice(error)}"
+            reason = f"{error} {advice(error)}".strip()
         else:
             log.error("call %s: not foreseen", call_id, exc_info=error)
             reason = f"Rapport failed ({type(error).__name__}); its log has the cause."

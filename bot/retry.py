@@ -70,15 +70,15 @@ def wait_before_retry(error: Exception, attempt: int) -> float | None:
 
 
 def advice(error: BaseException) -> str:
-    """What the operator should do about a failure that ended a call, in one sentence."""
+    """What the operator should look at first where the error itself does not say; "" if it does."""
     match error:
         case AuthFailed():
             return "Run `rapport check` to see which credential or permission is missing."
         case NotFound():
-            return "If it should be there, run `rapport check`, then start the call again."
+            return "If it should be there, run `rapport check`."
         case NoSpace():
-            return "Free some disk space, then start the call again."
+            return "Free some disk space."
         case IntegrationError():
-            return "The service did not recover in time; start the call again when it is back."
+            return "The service did not recover in time."
         case _:
-            return "Start it again with POST /api/v1/calls/{id}/reanalyze once the cause is gone."
+            return ""

@@ -81,7 +81,7 @@ def compose_failure(info: CallInfo, reason: str) -> Message:
     why = words.shorten(words.clean(reason), 600).rstrip(".") or "The reason is in the log"
     line = (
         f"No report for “{topic}” ({words.short_date(start)}, {start:%H:%M} {zone}): {why}. "
-        f"When that is put right, analyse call {words.clean(info.call_id)} again."
+        f"When that is put right, an operator can start call {words.clean(info.call_id)} again."
     )
     return Message(escape(line), [_section(escape(line))])
 

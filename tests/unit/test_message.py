@@ -145,7 +145,7 @@ def test_a_failure_is_one_line_with_the_reason_and_what_to_do() -> None:
     assert "\n" not in said
     assert "Acme renewal: pricing and rollout" in said
     assert "Zoom has deleted <the file>. Ask the host" in said
-    assert said.endswith("analyse call call-1 again.")
+    assert said.endswith("an operator can start call call-1 again.")
     assert "<the" not in message.text
 
 
