@@ -315,3 +315,25 @@ def test_a_transcript_that_comes_while_the_report_is_made_is_taken_up_by_the_nex
     assert _said(embedded, call)
     assert_told_once(slack)
     assert embedded.log.count("analyse …") == 1, "nobody looks at the pictures again"
+
+
+def test_calls_that_end_together_are_told_each_on_its_own(
+    embedded: Rapport, slack: SlackStandIn, zoom: ZoomStandIn, meeting: MeetingFixture
+) -> None:
+    topics = {f"{number}/call==": f"Renewal with customer {number}" for number in range(3)}
+    for uuid, topic in topics.items():
+        zoom.add_meeting(replace(meeting, uuid=uuid, topic=topic))
+    embedded.more["ANALYSIS__WORKERS"] = "3"
+    embedded.start()
+    for uuid in topics:
+        zoom.send(f"{embedded.url}/webhooks/zoom", uuid)
+
+    wait_until(lambda: [call["status"] for call in embedded.calls()] == ["done"] * 3, "all done")
+
+    told = [message for message in slack.messages if message.thread_ts in (None, message.ts)]
+    assert sorted(
+        next(topic for topic in topics.values() if topic in message.text) for message in told
+    ) == sorted(topics.values())
+    figures = {(call["engagement"], call["coverage"]) for call in embedded.calls()}
+    assert len(figures) == 1, "one recording three times gives the same figures three times"
+    assert len(slack.files) == 3
