@@ -21,6 +21,9 @@ def create_app(parts: Parts, pipeline: CallPipeline, intake: Intake) -> FastAPI:
         title="Rapport",
         version="1",
         summary="Sales calls as evidence: scores with their uncertainty, moments, words.",
+        # Both pages would load their scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
     )
     install_problem_handlers(app)
     refused: Counter[str] = Counter()
