@@ -18,7 +18,7 @@ from bot.parts import Parts
 from bot.pipeline import CallPipeline
 from bot.settings import Settings
 from integrations.errors import IntegrationError
-from storage import calls
+from storage import calls, inbox
 from storage.calls import CallFilter
 from storage.engine import reading, transaction
 from storage.errors import StorageError
@@ -69,7 +69,7 @@ class Housekeeping(DBOSConfiguredInstance):
 
     @DBOS.workflow()
     def retention(self, before: str) -> None:
-        """Delete calls that started before a time, scores and reports included."""
+        """Delete calls that started before a time, scores and reports included, and webhooks."""
         deleted = self._delete_before(before)
         log.info("retention: %d calls deleted", deleted)
 
@@ -87,7 +87,10 @@ class Housekeeping(DBOSConfiguredInstance):
                     calls.delete_call(session, call.id)
             deleted += len(old)
             if not old:
-                return deleted
+                break
+        with transaction(self._parts.engine) as session:
+            inbox.delete_before(session, datetime.fromisoformat(before))
+        return deleted
 
 
 def start_schedules(

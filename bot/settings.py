@@ -138,7 +138,9 @@ class Settings(BaseSettings):
     )
     keep_recordings: bool = Field(False, description="Keep media when a call is done.")
     retention_days: int = Field(
-        0, ge=0, description="Delete calls older than this, scores included; 0 = never."
+        0,
+        ge=0,
+        description="Delete calls and webhooks older than this, scores included; 0 = never.",
     )
     reconcile_hours: int = Field(
         24, ge=0, description="How often Zoom is asked for missed recordings; 0 = never."

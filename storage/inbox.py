@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, select
 
 from storage.errors import Missing
 from storage.tables import InboxRow
@@ -82,3 +82,11 @@ def bodies_for(session: Session, zoom_uuid: str, events: Sequence[str]) -> Seque
         col(InboxRow.outcome) != "deleted",
     )
     return session.exec(query.order_by(col(InboxRow.id).desc())).all()
+
+
+def delete_before(session: Session, before: datetime) -> int:
+    """Delete the deliveries that came before a time and were dealt with; gives their number."""
+    old = delete(InboxRow).where(
+        col(InboxRow.received_at) < before, col(InboxRow.outcome) != PENDING
+    )
+    return session.exec(old).rowcount

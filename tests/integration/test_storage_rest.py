@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,17 @@ def test_every_delivery_stays_as_it_came_until_it_is_dealt_with(engine: Engine) 
         assert row.received_at == NOW
         with pytest.raises(Missing):
             inbox.get(session, 99)
+
+
+def test_old_deliveries_go_unless_they_still_wait(engine: Engine) -> None:
+    with transaction(engine) as session:
+        for days in (9, 8, 0):
+            row = inbox.receive(session, "x", None, b"{}", NOW - timedelta(days=days), False)
+            assert row.id is not None
+            if days != 8:
+                inbox.mark(session, row.id, "ignored")
+        assert inbox.delete_before(session, NOW - timedelta(days=7)) == 1
+        assert [row.outcome for row in inbox.recent(session)] == ["ignored", "pending"]
 
 
 def test_the_latest_body_of_an_event_is_found_until_its_call_is_deleted(engine: Engine) -> None:
