@@ -38,7 +38,7 @@ __all__ = [
     "ParticipantResult", "Status", "TranscriptLineResult", "TurnResult", "WindowResult",
     "add_files", "announce", "begin_run", "call_id_for", "delete_call", "find_calls", "get_call",
     "get_files", "get_moments", "get_participants", "get_people_of", "get_transcript",
-    "get_turns", "get_windows", "save_result", "set_file", "set_report_path", "set_status",
+    "get_turns", "get_windows", "save_result", "set_file", "set_host_name", "set_report_path", "set_status",
     "was_deleted",
 ]  # fmt: skip
 
@@ -265,6 +265,19 @@ def set_status(
     session.add(call)
     session.flush()
     return True
+
+
+def set_host_name(session: Session, call_id: str, name: str) -> None:
+    """Note the host's display name, which is found in searches from then on.
+
+    Raises:
+        Missing: no such call.
+    """
+    call = _locked_call(session, call_id)
+    call.host_name = name
+    call.host_folded = fold(f"{name} {call.host_email}")
+    session.add(call)
+    session.flush()
 
 
 def set_report_path(session: Session, call_id: str, path: str | None) -> None:

@@ -58,6 +58,10 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
                 session, call_id, "skipped", skipped_reason="Only your own side took part."
             )
         return False
+    host = next((person.name for person in attendees if person.is_host), "")
+    if host:
+        with transaction(parts.engine) as session:
+            calls.set_host_name(session, call_id, host)
     segments = choose_files(meeting)
     wanted = [
         (index, kind, file)

@@ -45,6 +45,10 @@ def test_a_recording_becomes_a_message_a_pdf_and_a_call_in_the_history(
     assert_told_once(slack)
     assert meeting.topic in slack.messages[0].text
     assert call["engagement"] is not None
+    host = next(person.name for person in meeting.participants if person.email)
+    assert [found["id"] for found in rapport.get("/calls", host=host).json()["items"]] == [
+        call["id"]
+    ]
     detail = rapport.get(f"/calls/{call['id']}").json()
     spoke = {person["name"] for person in detail["participants"] if person["is_named"]}
     assert spoke == {person.name for person in meeting.participants}
