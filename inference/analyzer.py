@@ -255,7 +255,9 @@ class Analyzer:
         for face in detections:
             is_large = face.height_px >= options.min_face_px
             crop = face_crop(image, face, options.crop_px) if is_large else None
-            is_good = crop is not None and sharpness(crop) >= options.min_sharpness
+            is_good = crop is not None and (
+                options.min_sharpness <= 0 or sharpness(crop) >= options.min_sharpness
+            )
             is_classified.append(is_good)
             if crop is not None and is_good:
                 crops.append(crop)

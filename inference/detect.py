@@ -146,13 +146,14 @@ def _finish(face: FoundFace, points: F32 | None, image: U8) -> Detection:
     if points is None:
         box = clipped(scaled(face.box, HULL_OVER_DETECTOR), width, height)
         return Detection(box=box, confidence=face.confidence)
-    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    flat = np.ascontiguousarray(points[:, :2])
+    edges = np.concatenate([flat.min(axis=0), flat.max(axis=0)])
     told = describe_landmarks(points)
     return Detection(
-        box=clipped(np.concatenate([low, high]), width, height), confidence=face.confidence,
+        box=clipped(edges, width, height), confidence=face.confidence,
         yaw_deg=told.yaw_deg, pitch_deg=told.pitch_deg, roll_deg=told.roll_deg,
         eye_opening=told.eye_opening, mouth_opening=told.mouth_opening,
-        landmarks=np.ascontiguousarray(points[:, :2]),
+        landmarks=flat,
     )  # fmt: skip
 
 
@@ -191,9 +192,11 @@ def _fit_landmarks(models: FaceModels, image: U8, face: FoundFace) -> F32 | None
     )
     if points is None:
         return None
-    points = (points - [MESH_PX / 2, MESH_PX / 2, 0]) * (side / MESH_PX)
-    cosine, sine = math.cos(angle), math.sin(angle)
-    x, y = points[:, 0], points[:, 1]
-    turned = [cosine * x - sine * y + middle[0], sine * x + cosine * y + middle[1], points[:, 2]]
-    placed: F32 = np.stack(turned, axis=1).astype(np.float32)
+    scale = side / MESH_PX
+    cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
+    x, y = points[:, 0] - MESH_PX / 2, points[:, 1] - MESH_PX / 2
+    placed = np.empty_like(points)
+    placed[:, 0] = cosine * x - sine * y + middle[0]
+    placed[:, 1] = sine * x + cosine * y + middle[1]
+    placed[:, 2] = scale * points[:, 2]
     return placed

@@ -83,7 +83,7 @@ class FaceRows:
         for i in order:
             face = detections[i]
             self._keys.extend((sample, tracks[i]))
-            self._facts.extend(float(edge) for edge in face.box)
+            self._facts.extend(face.box.tolist())
             self._facts.extend((face.confidence, face.yaw_deg, face.pitch_deg, face.roll_deg))
             self._facts.extend((face.eye_opening, face.mouth_opening))
         self.seen += len(tracks)

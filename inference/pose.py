@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from inference.types import F32, F64
+from inference.types import F32
 
 # Indices into the 468-point mesh. "Left" and "right" are the picture's.
 LEFT_EYE_CORNERS = (33, 133)
@@ -16,6 +15,10 @@ RIGHT_EYE_LIDS = ((385, 380), (386, 374), (387, 373))
 MOUTH_CORNERS = (61, 291)
 INNER_MOUTH_CORNERS = (78, 308)
 INNER_LIPS = ((82, 87), (13, 14), (312, 317))
+_USED = sorted(
+    {*LEFT_EYE_CORNERS, *RIGHT_EYE_CORNERS, *MOUTH_CORNERS, *INNER_MOUTH_CORNERS}
+    | {point for pair in (*LEFT_EYE_LIDS, *RIGHT_EYE_LIDS, *INNER_LIPS) for point in pair}
+)
 
 NEUTRAL_PITCH_DEG = 6.7
 """How far the mouth stands before the eyes of a face that looks straight ahead: in MediaPipe's
@@ -44,19 +47,22 @@ def describe_landmarks(points: F32) -> FaceGeometry:
     positive when the face turns to the picture's right (its right half goes away from the camera),
     pitch when it looks up (the mouth comes forward), roll when it tilts clockwise.
     """
-    pts = points.astype(np.float64)
-    left = pts[LEFT_EYE_CORNERS[0]] + pts[MOUTH_CORNERS[0]]
-    right = pts[RIGHT_EYE_CORNERS[1]] + pts[MOUTH_CORNERS[1]]
-    across = right - left
-    eyes = pts[[*LEFT_EYE_CORNERS, *RIGHT_EYE_CORNERS]].mean(axis=0)
-    down = pts[list(MOUTH_CORNERS)].mean(axis=0) - eyes
-    yaw = np.arctan2(across[2], np.hypot(across[0], across[1]))
-    pitch = np.arctan2(-down[2], np.hypot(down[0], down[1]))
-    roll = np.arctan2(across[1], across[0])
+    # In plain numbers: numpy takes ten times as long for so few points.
+    pts = dict(zip(_USED, points[_USED].tolist(), strict=True))
+    left_eye, right_eye = (pts[outer] for outer in (LEFT_EYE_CORNERS[0], RIGHT_EYE_CORNERS[1]))
+    left_mouth, right_mouth = (pts[corner] for corner in MOUTH_CORNERS)
+    eyes = [pts[corner] for corner in (*LEFT_EYE_CORNERS, *RIGHT_EYE_CORNERS)]
+    across = [right_eye[k] + right_mouth[k] - left_eye[k] - left_mouth[k] for k in range(3)]
+    down = [
+        (left_mouth[k] + right_mouth[k]) / 2 - sum(eye[k] for eye in eyes) / 4 for k in range(3)
+    ]
+    yaw = math.atan2(across[2], math.hypot(across[0], across[1]))
+    pitch = math.atan2(-down[2], math.hypot(down[0], down[1]))
+    roll = math.atan2(across[1], across[0])
     return FaceGeometry(
-        yaw_deg=float(np.degrees(yaw)),
-        pitch_deg=float(np.degrees(pitch)) - NEUTRAL_PITCH_DEG,
-        roll_deg=float(np.degrees(roll)),
+        yaw_deg=math.degrees(yaw),
+        pitch_deg=math.degrees(pitch) - NEUTRAL_PITCH_DEG,
+        roll_deg=math.degrees(roll),
         eye_opening=(
             _opening(pts, LEFT_EYE_LIDS, LEFT_EYE_CORNERS)
             + _opening(pts, RIGHT_EYE_LIDS, RIGHT_EYE_CORNERS)
@@ -66,8 +72,10 @@ def describe_landmarks(points: F32) -> FaceGeometry:
     )
 
 
-def _opening(pts: F64, pairs: tuple[tuple[int, int], ...], corners: tuple[int, int]) -> float:
+def _opening(
+    pts: dict[int, list[float]], pairs: tuple[tuple[int, int], ...], corners: tuple[int, int]
+) -> float:
     """Mean height over width, in space, so that a turned head does not look more open."""
-    width = float(np.linalg.norm(pts[corners[0]] - pts[corners[1]]))
-    heights = [float(np.linalg.norm(pts[a] - pts[b])) for a, b in pairs]
-    return float(np.mean(heights)) / width if width > 0 else float("nan")
+    width = math.dist(pts[corners[0]], pts[corners[1]])
+    heights = [math.dist(pts[a], pts[b]) for a, b in pairs]
+    return sum(heights) / len(heights) / width if width > 0 else math.nan

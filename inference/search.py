@@ -152,5 +152,5 @@ def shrink(image: U8, region: F32, wide: int, high: int) -> tuple[U8, float]:
 def whole_pixels(box: F32, image: U8) -> tuple[int, int, int, int]:
     """The box in whole pixels, inside the picture."""
     height, width = image.shape[:2]
-    x0, y0, x1, y1 = (round(float(v)) for v in box)
+    x0, y0, x1, y1 = map(round, box.tolist())
     return max(0, x0), max(0, y0), min(width, x1), min(height, y1)
