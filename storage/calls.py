@@ -38,8 +38,8 @@ __all__ = [
     "ParticipantResult", "Status", "TranscriptLineResult", "TurnResult", "WindowResult",
     "add_files", "announce", "begin_run", "call_id_for", "delete_call", "find_calls", "get_call",
     "get_files", "get_moments", "get_participants", "get_people_of", "get_transcript",
-    "get_turns", "get_windows", "save_result", "set_file", "set_host_name", "set_report_path", "set_status",
-    "was_deleted",
+    "get_turns", "get_windows", "save_result", "set_file", "set_host_name", "set_report_path",
+    "set_status", "was_deleted",
 ]  # fmt: skip
 
 Status = Literal["queued", "running", "waiting", "done", "failed", "skipped"]
