@@ -197,7 +197,7 @@ def _observe(
     file: Path, assess: AssessOptions, settings: Settings, terminal: Console
 ) -> Observations:
     analysis = settings.analysis
-    classifier = ExpressionClassifier.load(analysis.weights, device=analysis.device)
+    classifier = ExpressionClassifier.load(analysis.weights, device=analysis.device, threads=1)
     options = AnalyzerOptions(
         samples_per_s=analysis.samples_per_s, min_face_px=analysis.min_face_px, assess=assess
     )

@@ -132,7 +132,7 @@ def build_parts(settings: Settings, engine: Engine) -> Parts:
     """Clients, device queue and folders, as the settings say. No service is called yet."""
     http = httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0), follow_redirects=False)
     classifier = ExpressionClassifier.load(
-        settings.analysis.weights, device=settings.analysis.device
+        settings.analysis.weights, device=settings.analysis.device, threads=1
     )
     return Parts(
         settings=settings,
