@@ -175,7 +175,8 @@ def _fit_landmarks(models: FaceModels, image: U8, face: FoundFace) -> F32 | None
     side = MESH_MARGIN * float(max(face.box[2:] - face.box[:2]))
     across = face.eyes[1] - face.eyes[0]
     angle = math.atan2(across[1], across[0])
-    reach = side * 0.75  # a little more than the half diagonal of the turned square
+    cosine, sine = math.cos(angle), math.sin(angle)
+    reach = (abs(cosine) + abs(sine)) * side / 2 + 2  # of the turned square, and some for sampling
     x0, y0, x1, y1 = whole_pixels(np.concatenate([middle - reach, middle + reach]), image)
     if x1 <= x0 or y1 <= y0:
         return None
@@ -193,10 +194,8 @@ def _fit_landmarks(models: FaceModels, image: U8, face: FoundFace) -> F32 | None
     if points is None:
         return None
     scale = side / MESH_PX
-    cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
-    x, y = points[:, 0] - MESH_PX / 2, points[:, 1] - MESH_PX / 2
-    placed = np.empty_like(points)
-    placed[:, 0] = cosine * x - sine * y + middle[0]
-    placed[:, 1] = sine * x + cosine * y + middle[1]
-    placed[:, 2] = scale * points[:, 2]
-    return placed
+    x, y = (points[:, k] * scale - side / 2 for k in (0, 1))
+    points[:, 0] = cosine * x - sine * y + middle[0]
+    points[:, 1] = sine * x + cosine * y + middle[1]
+    points[:, 2] *= scale
+    return points

@@ -59,7 +59,7 @@ def face_crop(image: U8, detection: Detection, size_px: int = 48) -> U8:
     source_px = 1.0 / max(float(np.hypot(to_tile[0, 0], to_tile[1, 0])), 1e-6)
     # Only what the crop shows is made grey: a whole 1080p frame would cost more than the crop.
     left, top, right, bottom = _span(to_tile, size_px, image.shape)
-    grey = cv2.cvtColor(np.ascontiguousarray(image[top:bottom, left:right]), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
     factor = max(1, min(int(source_px / SHRINK_TO), *grey.shape))
     if factor > 1:
         wide, tall = grey.shape[1] // factor, grey.shape[0] // factor
