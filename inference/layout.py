@@ -199,9 +199,8 @@ class _Ground:
     def of(grey: U8) -> _Ground | None:
         """Find the ground, or None where no line of the picture is dark from end to end."""
         height, width = grey.shape
-        nearest = cv2.INTER_NEAREST
-        by_row = cv2.resize(grey, (min(width, 320), height), interpolation=nearest)
-        by_column = cv2.resize(grey, (width, min(height, 180)), interpolation=nearest)
+        by_row = cv2.resize(grey, (min(width, 320), height), interpolation=cv2.INTER_NEAREST)
+        by_column = cv2.resize(grey, (width, min(height, 180)), interpolation=cv2.INTER_NEAREST)
         rows = by_row[_share(by_row <= GROUND_MAX_LUMA, 1) >= GROUND_SHARE]
         columns = by_column[:, _share(by_column <= GROUND_MAX_LUMA, 0) >= GROUND_SHARE]
         if rows.size == 0 and columns.size == 0:
@@ -240,10 +239,11 @@ def _share(mask: NDArray[np.bool_] | U8, axis: int) -> F32:
 
 def _runs(flags: Bools, least: float) -> Iterator[tuple[int, int]]:
     """Start and end of each unbroken run of True of the least length."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    for start, end in edges.reshape(-1, 2):
+    edges = (np.flatnonzero(flags[1:] != flags[:-1]) + 1).tolist()
+    edges = [0] * bool(flags[0]) + edges + [len(flags)] * bool(flags[-1])
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
         if end - start >= least:
-            yield int(start), int(end)
+            yield start, end
 
 
 # The grid ----------------------------------------------------------------------------------------

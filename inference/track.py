@@ -112,7 +112,9 @@ class Tracker:
         if track.tile is None or layout.kind != "gallery":
             track.tile_index = -2  # waits; faces of this sample are not in it
             return True
-        track.tile_index = k = _unmoved(track.tile, layout)
+        k = track.tile_index
+        if not (0 <= k < len(layout.tiles) and np.array_equal(track.tile, layout.tiles[k])):
+            k = track.tile_index = _unmoved(track.tile, layout)
         return k >= 0 and not (k < len(layout.cuts) and bool(layout.cuts[k]))
 
     def _match(
@@ -130,8 +132,8 @@ class Tracker:
         doubtful: list[_Track] = []
         while costs.size and np.isfinite(costs).any():
             i, j = divmod(int(costs.argmin()), len(tracks))
-            rivals = np.concatenate([np.delete(costs[i], j), np.delete(costs[:, j], i)])
-            if (rivals < costs[i, j] + AMBIGUOUS).any():
+            near = costs < costs[i, j] + AMBIGUOUS
+            if near[i].sum() + near[:, j].sum() > 2:  # more than itself, counted twice
                 doubtful.append(tracks[j])
             else:
                 matches[i] = tracks[j]
