@@ -113,7 +113,12 @@ class Settings(BaseSettings):
     """All settings. `Settings()` reads the environment and `.env`; nothing else does."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RAPPORT_", env_nested_delimiter="__", env_file=".env", extra="ignore"
+        env_prefix="RAPPORT_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        # A template's `NAME=` means "not set up"; an empty secret would sign what anybody can sign.
+        env_ignore_empty=True,
+        extra="ignore",
     )
 
     data_dir: Path = Field(Path("var"), description="Everything Rapport writes stands below it.")

@@ -65,6 +65,21 @@ def test_a_setting_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch)
         Settings(_env_file=None)
 
 
+def test_a_setting_without_a_value_is_not_set_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text("RAPPORT_LINK_SECRET=\nRAPPORT_CALLS__HOSTS=\n")
+    for name in ("ZOOM__WEBHOOK_SECRET", "SLACK__TOKEN", "PUBLIC_URL", "DATABASE_URL", "PORT"):
+        monkeypatch.setenv(f"RAPPORT_{name}", "")
+
+    settings = Settings()
+
+    secrets = (settings.link_secret, settings.zoom.webhook_secret, settings.slack.token)
+    assert (*secrets, settings.public_url, settings.database_url) == (None,) * 5
+    assert (settings.calls.hosts, settings.port) == ([], 8080)
+
+
 def test_a_postgres_address_is_taken_as_it_is_usually_written() -> None:
     settings = Settings(_env_file=None, database_url="postgresql://me@localhost/db")
 
