@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import FileResponse
+from pydantic import AfterValidator
 from sqlalchemy import Engine
 
 from bot.api import models
@@ -57,6 +58,19 @@ COMMON: dict[int | str, dict[str, Any]] = {
 NO_CALL: dict[int | str, dict[str, Any]] = {404: problem("There is no such call, or no such part.")}
 
 
+def _in_utc(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        return at.replace(tzinfo=UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("there is no such time in UTC") from exc
+
+
+Instant = Annotated[datetime, AfterValidator(_in_utc)]
+"""A time of a query: UTC where it names no zone."""
+
+
 def create_api(
     engine: Engine,
     settings: Settings,
@@ -93,10 +107,10 @@ def _add_calls(api: APIRouter, engine: Engine) -> None:
     )
     def find_calls(
         from_: Annotated[
-            datetime | None,
+            Instant | None,
             Query(alias="from", description="Started then or later; UTC where it has no zone."),
         ] = None,
-        to: Annotated[datetime | None, Query(description="Started before then.")] = None,
+        to: Annotated[Instant | None, Query(description="Started before then.")] = None,
         host: Annotated[
             str | None,
             Query(min_length=1, max_length=200, description="E-mail, or part of name or e-mail."),
@@ -118,8 +132,8 @@ def _add_calls(api: APIRouter, engine: Engine) -> None:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> models.CallPage:
         wanted = calls.CallFilter(
-            from_=_aware(from_),
-            to=_aware(to),
+            from_=from_,
+            to=to,
             host=host,
             participant=participant,
             text=text,
@@ -290,7 +304,3 @@ def _fine(
         raise
     except StorageError as exc:
         raise Problem(500, str(exc)) from exc
-
-
-def _aware(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

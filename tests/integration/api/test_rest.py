@@ -114,6 +114,8 @@ def test_every_error_is_a_problem_document(service: Service) -> None:
         {"limit": 0},
         {"limit": "many"},
         {"from": "yesterday"},
+        {"from": "0001-01-01T00:00:00+14:00"},
+        {"to": "9999-12-31T23:59:59-12:00"},
         {"min_engagement": 61},
         {"max_engagement": "nan"},
         {"status": "lost"},
