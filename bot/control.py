@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dbos import DBOS
 
-from bot.api.workflows import Gone, WorkflowStatus
+from bot.api.workflows import Gone, WorkflowStatus, call_and_run
 from bot.parts import Parts
 from bot.pipeline import CallPipeline
 from integrations.errors import NotFound
@@ -25,17 +25,17 @@ class PipelineControl:
 
         A run that is not the call's current one ended long ago: it is told as done.
         """
-        call_id, dot, number = workflow_id.rpartition(".")
-        if not dot or not number.isdigit():
+        named = call_and_run(workflow_id)
+        if named is None:
             return None
-        run = int(number)
+        call_id, run = named
         with reading(self._parts.engine) as session:
             try:
                 call = calls.get_call(session, call_id)
             except Missing:
                 return None
             where = progress.find(session, call_id, run)
-        if run < 1 or run > call.run:
+        if run > call.run:
             return None
         status = call.status if run == call.run else "done"
         return WorkflowStatus(

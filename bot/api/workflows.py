@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +24,12 @@ class WorkflowStatus:
     progress: float | None = None
     detail: str = ""
     error: str | None = None
+
+
+def call_and_run(workflow_id: str) -> tuple[str, int] | None:
+    """The call and the number in a run's name, `{call_id}.{run}`; None where it names no run."""
+    found = re.fullmatch(r"(.+)\.([1-9][0-9]{0,8})", workflow_id, re.ASCII | re.DOTALL)
+    return (found[1], int(found[2])) if found else None
 
 
 class WorkflowControl(Protocol):
