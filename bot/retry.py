@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from integrations.errors import (
     AuthFailed,
-    IntegrationError,
     NoSpace,
     NotFound,
     RateLimited,
@@ -78,7 +77,7 @@ def advice(error: BaseException) -> str:
             return "If it should be there, run `rapport check`."
         case NoSpace():
             return "Free some disk space."
-        case IntegrationError():
+        case Unavailable() | RateLimited():
             return "The service did not recover in time."
         case _:
             return ""

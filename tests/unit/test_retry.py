@@ -11,7 +11,14 @@ import integrations.errors
 import storage.errors
 from bot.retry import LONGEST_WAIT_S, POLICIES, advice, wait_before_retry
 from inference.errors import NoVideoStream, UnreadableMedia
-from integrations.errors import AuthFailed, NoSpace, NotFound, RateLimited, Unavailable
+from integrations.errors import (
+    AuthFailed,
+    NoSpace,
+    NotFound,
+    RateLimited,
+    Unavailable,
+    UnexpectedResponse,
+)
 from storage.errors import DatabaseDown, Missing
 
 
@@ -70,3 +77,9 @@ def test_every_error_survives_the_round_trip_through_the_workflow_database(
 @pytest.mark.parametrize("error", [AuthFailed("x"), NotFound("x"), NoSpace("x", 2, 1)])
 def test_a_failure_that_an_operator_can_mend_comes_with_what_to_do(error: Exception) -> None:
     assert advice(error).endswith(".")
+
+
+def test_an_outage_is_named_only_where_there_was_one() -> None:
+    assert "did not recover" in advice(Unavailable("x"))
+    assert "did not recover" in advice(RateLimited("x", 5.0))
+    assert advice(UnexpectedResponse("the file is offered by another host")) == ""
