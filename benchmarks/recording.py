@@ -38,7 +38,7 @@ from inference.types import Observations
 STAGES = (
     ("av:", "decoding (libav's threads)"),
     ("decode-", "sampling, conversion to RGB"),
-    ("detect", "faces: shrinking, turning, crops"),
+    ("detect", "faces: shrinking, cutting out, crops"),
     ("mediapipe", "faces: detection and landmark models"),
     ("device-queue", "expression network"),
     ("MainThread", "layout, tracks, columns"),
