@@ -66,6 +66,16 @@ def test_a_sales_call_has_a_first_page_a_page_per_person_and_a_last_page(tmp_pat
     assert "Expressions are not feelings" in last
 
 
+def test_a_word_longer_than_the_line_stays_on_the_page(tmp_path: Path) -> None:
+    word = "x" * 180
+    analysis = make_call([PersonSpec("W" * 60), PersonSpec("Tom")], quotes=[word])
+    report(tmp_path, analysis, replace(make_info(), topic=word))
+
+    pages = PdfReader(tmp_path / "call.pdf").pages
+    lines = [line for page in pages for line in page.extract_text().splitlines()]
+    assert max(len(run) for line in lines for run in line.split()) < 110
+
+
 def test_nothing_that_people_typed_is_read_as_markup(tmp_path: Path) -> None:
     analysis = make_call([PersonSpec(MARKUP), PersonSpec("Tom")], quotes=["$5 to $9 #let x = 1"])
     pages = report(tmp_path, analysis, make_info(MARKUP))
