@@ -92,7 +92,7 @@ def find_moments(scene: Scene) -> tuple[Moment, ...]:
     """Give at most `MAX_MOMENTS` moments, the strongest first.
 
     Two of one kind and person never overlap. A rise or fall that a shift of expression of the same
-    person explains is left out.
+    person explains is left out, and one of the call that is one person's alone.
     """
     found = _silences(scene)
     scored = [i for i, series in enumerate(scene.series) if series is not None]
@@ -102,10 +102,15 @@ def find_moments(scene: Scene) -> tuple[Moment, ...]:
         found += [
             move
             for move in _moves(scene, _engagement(scene, i), (i,))
-            if not any(_same_turn(move, shift) for shift in shifts)
+            if not any(_same_direction(move, shift) for shift in shifts)
         ]
     if len(scored) > 1:
-        found += _call_moves(scene, scored)
+        own = list(found)
+        found += [
+            move
+            for move in _call_moves(scene, scored)
+            if len({m.participants for m in own if _same_direction(move, m)}) != 1
+        ]
     found.sort(key=lambda moment: (-moment.strength, moment.start_s, moment.kind))
     return tuple(replace(moment, lines=_words(scene, moment)) for moment in found[:MAX_MOMENTS])
 
@@ -268,10 +273,13 @@ def _while(scene: Scene, start_s: float, end_s: float, person: int | None) -> st
     return " while speaking" if speaker == person else f" while {scene.names[speaker]} spoke"
 
 
-def _same_turn(move: Moment, shift: Moment) -> bool:
-    matches = {"to_happy": "rise", "to_angry": "fall"}
-    overlap = min(move.end_s, shift.end_s) - max(move.start_s, shift.start_s)
-    return matches[shift.kind] == move.kind and overlap > 0
+_DIRECTION = {"to_happy": "rise", "to_angry": "fall", "rise": "rise", "fall": "fall"}
+
+
+def _same_direction(move: Moment, other: Moment) -> bool:
+    """Tell whether two moments overlap and go the same way, up or down."""
+    overlap = min(move.end_s, other.end_s) - max(move.start_s, other.start_s)
+    return _DIRECTION.get(other.kind) == move.kind and overlap > 0
 
 
 def _words(scene: Scene, moment: Moment) -> tuple[TranscriptLine, ...]:

@@ -132,6 +132,16 @@ def test_everybody_turning_is_a_moment_of_the_call() -> None:
     assert whole.participants == (0, 1, 2)
 
 
+def test_what_one_person_alone_turned_is_told_once_as_theirs() -> None:
+    found = moments(
+        {
+            "Dana": course((60, HAPPY), (60, SAD), noise=0.03),
+            "Sam": course((120, NEUTRAL), noise=0.03, seed=1),
+        }
+    )
+    assert [(m.kind, m.participants) for m in found] == [("fall", (0,))]
+
+
 def test_somebody_joining_moves_nothing() -> None:
     late = course((120, HAPPY), noise=0.03)
     late[:120] = np.nan
