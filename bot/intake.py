@@ -140,7 +140,9 @@ class Intake:
                 return "kept for the recording", call.id
             if call.status in calls.ACTIVE:
                 run = None
-            elif call.status == "done" and (new_files or row.call_id is not None):
+            elif call.status == "done" and (
+                new_files or row.call_id is not None or not call.has_transcript
+            ):
                 run = calls.begin_run(session, call.id, force=True)
                 call = calls.get_call(session, call.id)
             else:

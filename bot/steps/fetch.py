@@ -76,12 +76,13 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
     ]
     if not any(kind == "video" for _, kind, _ in wanted):
         raise NotFound(
-            f"Zoom has no video file for {meeting.topic!r}. Switch on gallery view in the "
+            f"Zoom has no video file for call {call_id}. Switch on gallery view in the "
             "account's recording settings, or wait until Zoom has processed the recording."
         )
     fetched = [SegmentFiles() for _ in segments]
     total_bytes = sum(file.size_bytes or 0 for _, _, file in wanted) or 1
     done_bytes = 0
+    given: set[str] = set()
     for index, kind, file in wanted:
         path = _target(parts, call_id, index, kind, file)
 
@@ -97,11 +98,12 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
                 raise
             notes = (*notes, f"Zoom announced a {kind} file but did not give it.")
             continue
+        given.add(file.id)
         done_bytes += file.size_bytes or 0
         fetched[index] = _with_file(fetched[index], kind, parts.files.relative(path))
         _mark_fetched(parts, call_id, file, path)
     write_manifest(parts.files, call_id, Manifest(tuple(fetched), attendees, aliases, notes))
-    _mark_unused(parts, call_id, set(announced) - {file.id for _, _, file in wanted})
+    _mark_unused(parts, call_id, set(announced) - given)
     return True
 
 
@@ -123,7 +125,8 @@ def _mark_fetched(parts: Parts, call_id: str, file: RecordingFile, path: Path) -
 def _mark_unused(parts: Parts, call_id: str, file_ids: set[str]) -> None:
     # What is still "announced" at the end of the run came too late for it, and starts the next.
     with transaction(parts.engine) as session:
-        for file_id in sorted(file_ids):
+        known = {file.zoom_file_id for file in calls.get_files(session, call_id)}
+        for file_id in sorted(file_ids & known):
             calls.set_file(session, call_id, file_id, state="unused")
 
 
@@ -137,16 +140,25 @@ def fetch_transcript(parts: Parts, call_id: str, progress: Progress) -> None:
         manifest = read_manifest(parts.files, call_id)
     except Missing:  # The media was deleted when the call was done; the evidence is still there.
         manifest = Manifest(tuple(SegmentFiles() for _ in segments))
+    notes = manifest.notes
     fetched = list(manifest.segments)
     fetched += [SegmentFiles() for _ in segments[len(fetched) :]]
     for index, segment in enumerate(segments):
         if segment.transcript is None:
             continue
         path = _target(parts, call_id, index, "transcript", segment.transcript)
-        _download(parts, meeting, segment.transcript, path, lambda n: progress(0.5, "transcript"))
+        try:
+            _download(
+                parts, meeting, segment.transcript, path, lambda n: progress(0.5, "transcript")
+            )
+        except (NotFound, AuthFailed, UnexpectedResponse):
+            # As in `fetch_call`: the call is worth telling without it, and stays told.
+            notes = (*notes, "Zoom announced a transcript file but did not give it.")
+            _mark_unused(parts, call_id, {segment.transcript.id})
+            continue
         fetched[index] = replace(fetched[index], transcript=parts.files.relative(path))
         _mark_fetched(parts, call_id, segment.transcript, path)
-    write_manifest(parts.files, call_id, replace(manifest, segments=tuple(fetched)))
+    write_manifest(parts.files, call_id, replace(manifest, segments=tuple(fetched), notes=notes))
 
 
 def transcript_wait_s(parts: Parts, call_id: str) -> float:
