@@ -25,6 +25,10 @@ class PersonPoint:
     attention: float | None
     expression: str | None
     """The expression with the largest mean probability."""
+    rolling_30s: float | None
+    rolling_60s: float | None
+    cumulative: float | None
+    """Engagement over the last 30 s, the last minute, and from the start on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,9 @@ class TimelinePoint:
     end_s: float
     engagement: float | None
     attention: float | None
+    rolling_30s: float | None
+    rolling_60s: float | None
+    cumulative: float | None
     speakers: tuple[str, ...]
     people: tuple[PersonPoint, ...]
 
@@ -69,6 +76,9 @@ def series_at(analysis: CallAnalysis, resolution_s: float) -> list[TimelinePoint
             end_s=min(float(edges[i + 1]), duration_s),
             engagement=_number(call.engagement[i]),
             attention=_number(call.attention[i]),
+            rolling_30s=_number(call.rolling_30s[i]),
+            rolling_60s=_number(call.rolling_60s[i]),
+            cumulative=_number(call.cumulative[i]),
             speakers=tuple(speakers[i]),
             people=_people(people, i),
         )
@@ -80,6 +90,9 @@ def series_at(analysis: CallAnalysis, resolution_s: float) -> list[TimelinePoint
 class _Binned:
     engagement: F64
     attention: F64
+    rolling_30s: F64
+    rolling_60s: F64
+    cumulative: F64
     label: Sequence[int]
     """Index of the likeliest expression, -1 where the face was not classified."""
 
@@ -91,6 +104,9 @@ class _Binned:
         return _Binned(
             bin_means(series.engagement, cuts)[0],
             bin_means(series.attention, cuts)[0],
+            bin_means(series.rolling_30s, cuts)[0],
+            bin_means(series.rolling_60s, cuts)[0],
+            bin_means(series.cumulative, cuts)[0],
             label.tolist(),
         )
 
@@ -102,6 +118,9 @@ def _people(people: Sequence[_Binned], i: int) -> tuple[PersonPoint, ...]:
             _number(binned.engagement[i]),
             _number(binned.attention[i]),
             EXPRESSIONS[binned.label[i]] if binned.label[i] >= 0 else None,
+            _number(binned.rolling_30s[i]),
+            _number(binned.rolling_60s[i]),
+            _number(binned.cumulative[i]),
         )
         for participant, binned in enumerate(people)
         if binned.label[i] >= 0 or not math.isnan(binned.attention[i])

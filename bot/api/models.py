@@ -119,6 +119,9 @@ class PersonStep(BaseModel):
     expression: str | None = Field(description="The likeliest expression.")
     coverage: float | None = Field(None, description="Only at 10 s and coarser.")
     talk_s: float | None = Field(None, description="Only at 10 s and coarser.")
+    rolling_30s: float | None = Field(None, description="Only finer than 10 s.")
+    rolling_60s: float | None = Field(None, description="Only finer than 10 s.")
+    cumulative: float | None = Field(None, description="Only finer than 10 s.")
 
 
 class TimelineStep(BaseModel):
@@ -130,6 +133,9 @@ class TimelineStep(BaseModel):
     attention: float | None
     speakers: list[str]
     people: list[PersonStep]
+    rolling_30s: float | None = Field(None, description="Only finer than 10 s.")
+    rolling_60s: float | None = Field(None, description="Only finer than 10 s.")
+    cumulative: float | None = Field(None, description="Only finer than 10 s.")
 
 
 class Timeline(BaseModel):

@@ -46,6 +46,9 @@ def fine_timeline(points: Iterable[TimelinePoint]) -> list[TimelineStep]:
             end_s=point.end_s,
             engagement=point.engagement,
             attention=point.attention,
+            rolling_30s=point.rolling_30s,
+            rolling_60s=point.rolling_60s,
+            cumulative=point.cumulative,
             speakers=list(point.speakers),
             people=[
                 PersonStep(
@@ -53,6 +56,9 @@ def fine_timeline(points: Iterable[TimelinePoint]) -> list[TimelineStep]:
                     engagement=person.engagement,
                     attention=person.attention,
                     expression=person.expression,
+                    rolling_30s=person.rolling_30s,
+                    rolling_60s=person.rolling_60s,
+                    cumulative=person.cumulative,
                 )
                 for person in point.people
             ],

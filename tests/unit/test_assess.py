@@ -313,6 +313,13 @@ def test_the_timeline_is_the_series_at_a_coarser_resolution() -> None:
     assert points[1].speakers == ("ben ",)
     assert [person.participant for person in points[0].people] == [0, 1]
     assert points[2].people[0].expression == "happy"
+    fine = series_at(analysis, 0.5)
+    ana = analysis.participants[0].series
+    for name in ("rolling_30s", "rolling_60s", "cumulative"):
+        told = [getattr(point.people[0], name) for point in fine]
+        assert told == pytest.approx(getattr(ana, name).tolist(), nan_ok=True)
+        whole = [getattr(point, name) for point in fine]
+        assert whole == pytest.approx(getattr(analysis.call_series, name).tolist(), nan_ok=True)
     assert points[0].engagement == pytest.approx(
         np.nanmean(analysis.call_series.engagement[:50]), abs=1e-6
     )

@@ -191,6 +191,9 @@ def test_a_finer_timeline_comes_from_the_series(service: Service) -> None:
         "end_s": 4.0,
         "engagement": None,
         "attention": None,
+        "rolling_30s": None,
+        "rolling_60s": None,
+        "cumulative": None,
         "speakers": ["Dana"],
         "people": [],
     }
