@@ -105,9 +105,12 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     except OSError as exc:
         yield Finding("Disk", "wrong", f"cannot write to {folder}: {exc.strerror}")
         return
-    if free < LEAST_FREE_BYTES:
+    least = max(LEAST_FREE_BYTES, settings.zoom.disk_reserve_bytes)
+    if free < least:
         yield Finding(
-            "Disk", "wrong", f"{free / 1e9:.1f} GB free in {folder}; recordings need about 5 GB"
+            "Disk",
+            "wrong",
+            f"{free / 1e9:.1f} GB free in {folder}; recordings need about {least / 1e9:.0f} GB",
         )
     else:
         yield Finding("Disk", "ok", f"{free / 1e9:.0f} GB free in {folder}")

@@ -54,11 +54,16 @@ class PipelineControl:
 
         Raises:
             Missing: no such call.
-            Gone: the recording is neither on disk nor at Zoom.
+            Gone: Zoom no longer has the recording, or there is no Zoom app to ask for it.
             IntegrationError: Zoom did not answer.
         """
         with reading(self._parts.engine) as session:
             call = calls.get_call(session, call_id)
+        if call.status == "done" and self._parts.zoom is None:
+            raise Gone(
+                f"The recording of call {call_id} was deleted here, and no Zoom app is set up to "
+                "fetch it again: see `rapport check`."
+            )
         if call.status not in calls.ACTIVE and self._parts.zoom is not None:
             try:
                 self._parts.zoom.recording(call.zoom_uuid)

@@ -14,7 +14,7 @@ from typing import Any
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
 from bot.parts import Parts
-from bot.progress import reporting
+from bot.progress import note_wait, reporting
 from bot.report.render import ReportFailed
 from bot.retry import advice, wait_before_retry
 from bot.steps import analyse, clean_up, fetch, notify, report, store
@@ -143,6 +143,11 @@ class CallPipeline(DBOSConfiguredInstance):
         """Post one line with the reason."""
         notify.notify_failure(self.parts, call_id, run, reason)
 
+    @DBOS.step()
+    def note_wait(self, call_id: str, run: int, text: str) -> None:
+        """Keep where the API shows it why a step waits."""
+        note_wait(self.parts, call_id, run, text)
+
     # How a step is carried through.
 
     def _durably(self, step: Callable[..., Any], call_id: str, run: int, *more: Any) -> Any:
@@ -156,6 +161,7 @@ class CallPipeline(DBOSConfiguredInstance):
                 if wait_s is None:
                     raise
                 log.warning("call %s: %s; trying again in %.0f s", call_id, exc, wait_s)
+                self.note_wait(call_id, run, f"{exc} Trying again in {wait_s:.0f} s.")
                 DBOS.sleep(wait_s)
                 attempt += 1
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from bot.parts import Parts
 from storage import calls, progress
 from storage.engine import reading, transaction
-from storage.errors import DatabaseDown, Missing
+from storage.errors import DatabaseDown, Missing, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +73,19 @@ def reporting(parts: Parts, call_id: str, run: int, step: str) -> Iterator[Progr
             log.info("call %s was deleted while it was being worked on", call_id)
         raise
     log.info("call %s run %d: %s done in %.1f s", call_id, run, step, time.monotonic() - started)
+
+
+def note_wait(parts: Parts, call_id: str, run: int, text: str) -> None:
+    """Say beside the step why its run waits. A courtesy: the log says it too."""
+    try:
+        with transaction(parts.engine) as session:
+            where = progress.find(session, call_id, run)
+            if where is not None:
+                progress.record(
+                    session, call_id, run, step=where.step, share=where.share, detail=text
+                )
+    except StorageError as exc:
+        log.warning("call %s: progress not written: %s", call_id, exc)
 
 
 def _is_deleted(parts: Parts, call_id: str) -> bool:

@@ -15,7 +15,7 @@ from bot.call_view import call_info, load_analysis
 from bot.parts import Parts
 from bot.report.message import Message, compose_failure, compose_message
 from bot.settings import Settings
-from integrations.errors import AuthFailed
+from integrations.errors import AuthFailed, NotFound
 from integrations.slack.messenger import Posted
 from storage import calls, deliveries
 from storage.engine import reading, transaction
@@ -72,7 +72,10 @@ def _post_or_edit(parts: Parts, call: Call, kind: str, message: Message) -> Post
         found = parts.messenger.find(channel, key, call.created_at - SEARCH_BEFORE)
         posted = found or parts.messenger.post(channel, message.text, message.blocks, key=key)
     if before is not None and before.version != version:
-        parts.messenger.update(posted.channel, posted.ts, message.text, message.blocks, key=key)
+        try:
+            parts.messenger.update(posted.channel, posted.ts, message.text, message.blocks, key=key)
+        except NotFound:  # Somebody deleted it there: what is true now is told anew.
+            posted = parts.messenger.post(channel, message.text, message.blocks, key=key)
     with transaction(parts.engine) as session:
         deliveries.record(
             session, call.id, kind, channel=posted.channel, ts=posted.ts, version=version
@@ -87,6 +90,8 @@ def _upload_report(parts: Parts, call: Call, posted: Posted, run: int) -> None:
     version = hashlib.sha256(report.read_bytes()).hexdigest()[:16]
     with reading(parts.engine) as session:
         before = deliveries.find(session, call.id, "report_file")
+    if before is not None and before.ts != posted.ts:
+        before = None  # It hung in the thread of a message that is gone.
     if before is not None and before.version == version:
         return
     filename = f"rapport-{call.id}-{version}.pdf"
