@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,12 +76,12 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
     what was in progress is repeated by the next start.
     """
     _set_up_logging(settings.log_level)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     stop_requested = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_requested.set())
     console = Console(stderr=True)
     try:
+        _make_data_dir(settings)
         executor = _executor(settings, with_api)
         with executor.hold(), open_database(settings) as engine:
             _run(settings, engine, executor, with_api, stop_requested)
@@ -197,6 +199,15 @@ def launch_workflows(settings: Settings, executor_id: str) -> None:
     )
 
 
+def _make_data_dir(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise CannotStart(
+            f"{settings.data_dir} cannot be used ({exc.strerror}): set RAPPORT_DATA_DIR."
+        ) from exc
+
+
 def _executor(settings: Settings, with_api: bool) -> Executor:
     """This process and its name: the setting's, or one made of installation and role."""
     role = "serve" if with_api else "worker"
@@ -215,15 +226,19 @@ def _link_secret(settings: Settings) -> str:
 
 
 def _kept_text(path: Path, make: Callable[[], str]) -> str:
-    """The text of a small file that only the owner reads; made once."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        text = make()
-        file.write(text + "\n")
-    return text
+    """The text of a small file that only the owner reads; made once, whole or not at all."""
+    for _ in range(2):
+        if path.exists() and (text := path.read_text().strip()):
+            return text
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".making-") as file:
+            file.write(make() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+            if path.exists() and not path.read_text().strip():
+                path.unlink()  # An earlier start died while making it.
+            with contextlib.suppress(FileExistsError):  # Another process was faster: read its text.
+                os.link(file.name, path)
+    return path.read_text().strip()
 
 
 def _start_server(settings: Settings, app: FastAPI) -> uvicorn.Server:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 from bot.demo.meeting import FileFixture, MeetingFixture
 from bot.demo.slack import SlackStandIn
 from bot.demo.zoom import ZoomStandIn
-from tests.acceptance.conftest import UUID, Rapport, running, wait_until
+from tests.acceptance.conftest import REPOSITORY, UUID, Rapport, running, wait_until
 from tests.acceptance.test_whole_way import assert_told_once
 
 
@@ -182,3 +185,86 @@ def test_a_database_that_drops_every_connection_is_waited_for(
         service.wait_for("done")
 
         assert_told_once(slack)
+
+
+def test_a_transcript_that_zoom_announces_but_refuses_leaves_the_call_told_once(
+    embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture, tmp_path: Path
+) -> None:
+    page = tmp_path / "refused.vtt"
+    page.write_text("<!doctype html><title>Sign in</title>")
+    transcript = next(file for file in meeting.files if file.file_type == "TRANSCRIPT")
+    meeting.files[meeting.files.index(transcript)] = FileFixture(page, "TRANSCRIPT")
+    embedded.start()
+    embedded.announce()
+    embedded.wait_for("done")
+    assert embedded.announce("recording.transcript_completed").status_code == 204
+    wait_until(lambda: embedded.log.count("run 2: clean up done") == 1, "the refresh is over")
+
+    assert embedded.calls()[0]["status"] == "done"
+    assert_told_once(slack)
+
+
+def test_the_api_says_why_a_step_waits(embedded: Rapport, zoom: ZoomStandIn) -> None:
+    embedded.more["ZOOM__DISK_RESERVE_BYTES"] = str(10**17)
+    embedded.start()
+    embedded.announce()
+
+    def told() -> dict[str, object] | None:
+        found = embedded.calls()
+        workflow = embedded.get(f"/workflows/{found[0]['id']}.1").json() if found else {}
+        return workflow if "Trying again" in str(workflow.get("detail")) else None
+
+    workflow = wait_until(told, "the reason is told")
+
+    assert workflow["status"] == "running"
+    assert "disk" in workflow["detail"].lower()
+
+
+def test_a_message_deleted_in_slack_is_posted_anew_when_there_is_news(
+    embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
+) -> None:
+    transcript = next(file for file in meeting.files if file.file_type == "TRANSCRIPT")
+    meeting.files.remove(transcript)
+    embedded.start()
+    embedded.announce()
+    embedded.wait_for("done")
+    posted, report = slack.messages[0], slack.files[0]
+    as_admin = {"Authorization": f"Bearer {slack.token}"}
+    for method, what in (
+        ("chat.delete", {"channel": posted.channel, "ts": posted.ts}),
+        ("files.delete", {"file": report.id}),
+    ):
+        assert httpx.post(slack.api_url + method, data=what, headers=as_admin).json()["ok"]
+
+    meeting.files.append(transcript)
+    embedded.announce("recording.transcript_completed")
+    embedded.wait_for("done", run=2)
+
+    assert_told_once(slack)
+
+
+def test_a_data_folder_that_cannot_be_used_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("RAPPORT_")}
+    answer = subprocess.run(
+        [sys.executable, "-m", "bot", "serve"],
+        env=kept | {"RAPPORT_DATA_DIR": str(tmp_path / "file"), "PYTHONPATH": str(REPOSITORY)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert answer.returncode == 1
+    assert "RAPPORT_DATA_DIR" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_secret_that_was_never_written_whole_is_made_anew(embedded: Rapport) -> None:
+    embedded.data_dir.mkdir()
+    secret = embedded.data_dir / "link-secret"
+    secret.touch()
+
+    embedded.start()
+
+    assert len(secret.read_text().strip()) > 30
