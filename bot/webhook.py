@@ -1,7 +1,7 @@
 """`POST /webhooks/zoom`: check the signature, store the delivery, start it, answer.
 
-Zoom repeats what is not answered with 200 or 204 in three seconds, 5, 25 and 85 minutes later: where
-the database is locked for longer, nothing is lost.
+Zoom repeats what is not answered with 200 or 204 in three seconds, 5, 25 and 85 minutes later, so
+nothing is lost where the database is locked for longer.
 """
 
 from __future__ import annotations
