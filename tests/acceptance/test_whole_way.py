@@ -289,9 +289,11 @@ def test_a_call_can_be_analysed_again_until_zoom_has_deleted_it(
 def test_an_internal_call_is_left_out_and_can_be_started_by_hand(
     embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
 ) -> None:
-    for person in meeting.participants:
-        person.is_internal = True
-        person.email = person.email or "colleague@" + meeting.host_email.partition("@")[2]
+    colleague = "colleague@" + meeting.host_email.partition("@")[2]
+    meeting.participants = [
+        replace(person, is_internal=True, email=person.email or colleague)
+        for person in meeting.participants
+    ]
     embedded.start()
     embedded.announce()
     call = embedded.wait_for("skipped")
