@@ -125,7 +125,7 @@ class CallPipeline(DBOSConfiguredInstance):
     def notify(self, call_id: str, run: int) -> None:
         """Post one message and one PDF, or edit them."""
         with reporting(self.parts, call_id, run, "notify"):
-            notify.notify_call(self.parts, call_id, run)
+            notify.notify_call(self.parts, call_id)
 
     @DBOS.step()
     def clean_up(self, call_id: str, run: int) -> tuple[int, bool] | None:
@@ -141,7 +141,7 @@ class CallPipeline(DBOSConfiguredInstance):
     @DBOS.step()
     def tell_failure(self, call_id: str, run: int, reason: str) -> None:
         """Post one line with the reason."""
-        notify.notify_failure(self.parts, call_id, run, reason)
+        notify.notify_failure(self.parts, call_id, reason)
 
     @DBOS.step()
     def note_wait(self, call_id: str, run: int, text: str) -> None:

@@ -214,7 +214,7 @@ class Delivery(Table, table=True):
 
     call_id: str = _call_key()
     kind: str = Field(sa_type=CleanText, primary_key=True)
-    """"message", "report_file" or "failure"."""
+    """"message", "report_file" or "failure", or one of these + " attempt" while it is posted."""
     channel: str = Field(sa_type=CleanText)
     ts: str = Field(default="", sa_type=CleanText)
     """Slack's time stamp of the message, its identity in the channel."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 from bot.api.links import page_link, report_link
 from bot.call_view import call_info, load_analysis
 from bot.parts import Parts
 from bot.report.message import Message, compose_failure, compose_message
 from bot.settings import Settings
-from integrations.errors import AuthFailed, NotFound
+from integrations.errors import AuthFailed, NotFound, RateLimited, Unavailable
 from integrations.slack.messenger import Posted
 from storage import calls, deliveries
 from storage.engine import reading, transaction
@@ -23,6 +25,9 @@ from storage.tables import Call
 
 SEARCH_BEFORE = timedelta(hours=1)
 """A post is looked for from this long before the call was first heard of: clocks differ."""
+SETTLE = timedelta(seconds=10)
+"""A request that was cut off is carried out within this time, or never. Slack takes under a second
+as a rule, and shows uploads some seconds later."""
 
 
 def channel_for(host_email: str | None, settings: Settings) -> str:
@@ -31,7 +36,7 @@ def channel_for(host_email: str | None, settings: Settings) -> str:
     return by_host.get((host_email or "").lower()) or settings.slack.channel or ""
 
 
-def notify_call(parts: Parts, call_id: str, run: int) -> None:
+def notify_call(parts: Parts, call_id: str) -> None:
     """Post the call's message with the PDF in its thread, or edit what stands there.
 
     Raises:
@@ -46,10 +51,10 @@ def notify_call(parts: Parts, call_id: str, run: int) -> None:
         page_url=page_link(parts.settings, parts.link_secret, call_id),
     )
     posted = _post_or_edit(parts, call, "message", message)
-    _upload_report(parts, call, posted, run)
+    _upload_report(parts, call, posted)
 
 
-def notify_failure(parts: Parts, call_id: str, run: int, reason: str) -> None:
+def notify_failure(parts: Parts, call_id: str, reason: str) -> None:
     """Post one line that says why the call could not be analysed."""
     with reading(parts.engine) as session:
         call = calls.get_call(session, call_id)
@@ -60,22 +65,29 @@ def _post_or_edit(parts: Parts, call: Call, kind: str, message: Message) -> Post
     version = _digest(message)
     with reading(parts.engine) as session:
         before = deliveries.find(session, call.id, kind)
-    key = f"{call.id}:{kind}"
     channel = before.channel if before else channel_for(call.host_email, parts.settings)
     if not channel and parts.settings.slack.token is not None:
         raise AuthFailed(
             "There is a Slack token but no channel for this call: set RAPPORT_SLACK__CHANNEL."
         )
-    if before is not None:
+    key = f"{call.id}:{kind}"
+
+    def post() -> Posted:
+        with _once(parts, call.id, kind, channel, version):
+            found = parts.messenger.find(channel, key, call.created_at - SEARCH_BEFORE)
+            return found or parts.messenger.post(channel, message.text, message.blocks, key=key)
+
+    if before is None:
+        posted = post()
+    elif before.version == version:
         posted = Posted(before.channel, before.ts)
     else:
-        found = parts.messenger.find(channel, key, call.created_at - SEARCH_BEFORE)
-        posted = found or parts.messenger.post(channel, message.text, message.blocks, key=key)
-    if before is not None and before.version != version:
         try:
-            parts.messenger.update(posted.channel, posted.ts, message.text, message.blocks, key=key)
+            posted = parts.messenger.update(
+                before.channel, before.ts, message.text, message.blocks, key=key
+            )
         except NotFound:  # Somebody deleted it there: what is true now is told anew.
-            posted = parts.messenger.post(channel, message.text, message.blocks, key=key)
+            posted = post()
     with transaction(parts.engine) as session:
         deliveries.record(
             session, call.id, kind, channel=posted.channel, ts=posted.ts, version=version
@@ -83,7 +95,7 @@ def _post_or_edit(parts: Parts, call: Call, kind: str, message: Message) -> Post
     return posted
 
 
-def _upload_report(parts: Parts, call: Call, posted: Posted, run: int) -> None:
+def _upload_report(parts: Parts, call: Call, posted: Posted) -> None:
     if call.report_path is None:
         return
     report = parts.files.resolve(call.report_path)
@@ -95,11 +107,12 @@ def _upload_report(parts: Parts, call: Call, posted: Posted, run: int) -> None:
     if before is not None and before.version == version:
         return
     filename = f"rapport-{call.id}-{version}.pdf"
-    file_id = parts.messenger.find_upload(
-        posted.channel, posted.ts, filename
-    ) or parts.messenger.upload(
-        posted.channel, posted.ts, report, filename=filename, title=f"Report: {call.topic}"
-    )
+    with _once(parts, call.id, "report_file", posted.channel, version):
+        file_id = parts.messenger.find_upload(
+            posted.channel, posted.ts, filename
+        ) or parts.messenger.upload(
+            posted.channel, posted.ts, report, filename=filename, title=f"Report: {call.topic}"
+        )
     with transaction(parts.engine) as session:
         deliveries.record(
             session,
@@ -113,6 +126,34 @@ def _upload_report(parts: Parts, call: Call, posted: Posted, run: int) -> None:
     if before is not None and before.file_id and before.file_id != file_id:
         # The thread holds one PDF: the one that is true now.
         parts.messenger.delete_file(before.file_id)
+
+
+@contextmanager
+def _once(parts: Parts, call_id: str, kind: str, channel: str, version: str) -> Iterator[None]:
+    """Note that something is about to be posted, and let an earlier try at it come to rest first.
+
+    A request of a process that died may still be carried out when the next process looks for its
+    result: looking too early would find nothing and post again.
+
+    Raises:
+        Unavailable: the process was asked to stop while it waited.
+    """
+    attempt = f"{kind} attempt"
+    with reading(parts.engine) as session:
+        earlier = deliveries.find(session, call_id, attempt)
+    if earlier is not None and earlier.version == version:
+        rest_s = (earlier.updated_at + SETTLE - datetime.now(UTC)).total_seconds()
+        if rest_s > 0 and parts.stop.wait(rest_s):
+            raise Unavailable("The process was asked to stop.")
+    with transaction(parts.engine) as session:
+        deliveries.record(session, call_id, attempt, channel=channel, version=version)
+    try:
+        yield
+    except (RateLimited, AuthFailed, NotFound):
+        # Refused outright: nothing is under way that the next try would have to wait for.
+        with transaction(parts.engine) as session:
+            deliveries.record(session, call_id, attempt, channel=channel)
+        raise
 
 
 def _digest(message: Message) -> str:

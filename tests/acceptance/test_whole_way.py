@@ -76,15 +76,21 @@ def test_five_deliveries_in_any_order_give_one_call_one_message_one_pdf(
 
 
 def test_killed_in_every_step_the_call_still_ends_once(
-    tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn, any_database: str | None
+    tmp_path: Path,
+    zoom: ZoomStandIn,
+    slack: SlackStandIn,
+    meeting: MeetingFixture,
+    any_database: str | None,
 ) -> None:
     service = Rapport(tmp_path / "data", zoom, slack, any_database)
+    _make_store_slow(meeting, tmp_path)
     zoom.faults.delay("/cdn/", 3.0)
     slack.faults.delay("/api/chat.postMessage", 3.0)
     with running(service):
         assert service.announce().status_code == 204
         for step in STEPS:
-            wait_until(lambda step=step: f"run 1: {step} …" in service.log, f"the {step} step")
+            begun = f"run 1: {step} …"
+            wait_until(lambda begun=begun: begun in service.log, f"the {step} step", every_s=0.002)
             service.kill()
             assert f"run 1: {step} done" not in service.log, f"{step} was over before the kill"
             if step == "report":
@@ -98,6 +104,15 @@ def test_killed_in_every_step_the_call_still_ends_once(
         assert_told_once(slack)
         for step in STEPS:
             assert service.log.count(f"run 1: {step} done") == 1, f"{step} was done again"
+
+
+def _make_store_slow(meeting: MeetingFixture, folder: Path) -> None:
+    # A short call is stored faster than a test can hit: thousands of words take a while.
+    path = folder / "long.vtt"
+    cues = [f"{n}\n00:00:01.000 --> 00:00:02.000\nword {n}\n" for n in range(20_000)]
+    path.write_text("WEBVTT\n\n" + "\n".join(cues))
+    _without_transcript(meeting)
+    meeting.files.append(FileFixture(path, "TRANSCRIPT"))
 
 
 def _make_clean_up_slow(service: Rapport) -> None:
