@@ -64,6 +64,8 @@ def reporting(parts: Parts, call_id: str, run: int, step: str) -> Iterator[Progr
     log.info("call %s run %d: %s …", call_id, run, step)
     try:
         yield report
+        if _is_deleted(parts, call_id):
+            raise Missing(f"The call {call_id} was deleted.")
     except Exception as exc:
         if parts.stop.is_set():
             raise ShuttingDown from None
