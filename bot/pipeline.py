@@ -156,7 +156,7 @@ class CallPipeline(DBOSConfiguredInstance):
         while True:
             try:
                 return step(call_id, run, *more)
-            except Exception as exc:
+            except Exception as exc:  # The table decides; what it does not list goes on up.
                 wait_s = wait_before_retry(exc, attempt)
                 if wait_s is None:
                     raise

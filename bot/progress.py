@@ -66,7 +66,7 @@ def reporting(parts: Parts, call_id: str, run: int, step: str) -> Iterator[Progr
         yield report
         if _is_deleted(parts, call_id):
             raise Missing(f"The call {call_id} was deleted.")
-    except Exception as exc:
+    except Exception as exc:  # Every error is raised again, or repeated by the next start.
         if parts.stop.is_set():
             raise ShuttingDown from None
         if isinstance(exc, Missing) and _is_deleted(parts, call_id):

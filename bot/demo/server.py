@@ -157,11 +157,11 @@ class StandIn:
         self.stop()
 
     def fault_response(self, fault: Fault) -> Response:
-        """The answer to a refused request, in the form of the service."""
+        """The answer to a refused request; each stand-in has the form of its service."""
         raise NotImplementedError
 
     def unknown_path_response(self, status: int) -> Response:
-        """The answer to a path or method that the service does not have."""
+        """The answer to a path or method it does not have; each stand-in has its own."""
         raise NotImplementedError
 
     def apply_command(self, command: dict[str, Any]) -> bool:
