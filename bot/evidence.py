@@ -31,8 +31,9 @@ class Evidence:
     """What is known about one call.
 
     `segment_starts_s` holds where each segment of the recording begins on the call's time line, in
-    seconds; TIMELINE and transcript of a segment count from there. `cast` says whose face is whose,
-    None before anybody was named.
+    seconds; TIMELINE and transcript of a segment count from there. `voices` are the spans in which
+    each person's own sound file has a voice, where such files exist. `cast` says whose face is
+    whose, None before anybody was named.
     """
 
     observations: Observations
@@ -40,6 +41,7 @@ class Evidence:
     turns: tuple[SpeakerTurn, ...] = ()
     transcript: tuple[TranscriptLine, ...] = ()
     attendees: tuple[Attendee, ...] = ()
+    voices: tuple[SpeakerTurn, ...] = ()
     cast: Cast | None = None
 
     def with_notes(self, notes: Sequence[str]) -> Evidence:
@@ -55,7 +57,11 @@ def name_people(evidence: Evidence) -> Evidence:
     return replace(
         evidence,
         cast=attribute(
-            evidence.observations, evidence.turns, evidence.transcript, evidence.attendees
+            evidence.observations,
+            evidence.turns,
+            evidence.transcript,
+            evidence.attendees,
+            evidence.voices,
         ),
     )
 
@@ -87,6 +93,7 @@ def write_evidence(path: Path, evidence: Evidence) -> None:
             "turns": [asdict(turn) for turn in evidence.turns],
             "transcript": [asdict(line) for line in evidence.transcript],
             "attendees": [asdict(attendee) for attendee in evidence.attendees],
+            "voices": [asdict(turn) for turn in evidence.voices],
             "cast": None if evidence.cast is None else asdict(evidence.cast),
         },
     )
@@ -105,7 +112,9 @@ def read_evidence(path: Path) -> Evidence:
         segment_starts_s=tuple(fields["segment_starts_s"]),
         turns=tuple(SpeakerTurn(**turn) for turn in fields["turns"]),
         transcript=tuple(TranscriptLine(**line) for line in fields["transcript"]),
-        attendees=tuple(Attendee(**attendee) for attendee in fields["attendees"]),
+        attendees=tuple(Attendee.from_plain(row) for row in fields["attendees"]),
+        # Files of earlier versions have no voices.
+        voices=tuple(SpeakerTurn(**turn) for turn in fields.get("voices", ())),
         cast=None if fields["cast"] is None else _cast(fields["cast"]),
     )
 

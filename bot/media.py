@@ -58,7 +58,7 @@ def read_manifest(files: MediaFiles, call_id: str) -> Manifest:
         raise Missing(f"The files of call {call_id} are not on disk.") from exc
     return Manifest(
         segments=tuple(_segment(segment) for segment in raw["segments"]),
-        attendees=tuple(Attendee(**attendee) for attendee in raw["attendees"]),
+        attendees=tuple(Attendee.from_plain(row) for row in raw["attendees"]),
         aliases=raw["aliases"],
         notes=tuple(raw["notes"]),
     )

@@ -90,6 +90,7 @@ def attribute(
     turns: Sequence[SpeakerTurn],
     transcript: Sequence[TranscriptLine],
     attendees: Sequence[Attendee],
+    voices: Sequence[SpeakerTurn] = (),
 ) -> Cast:
     """Tell who was in the call, and whose each face is where that is certain.
 
@@ -97,6 +98,7 @@ def attribute(
         turns: who spoke when; without any, the lines of the transcript take their place.
         attendees: who is known to have been there; may be empty. Those who neither spoke nor were
             seen are left out.
+        voices: when each person's own sound file has a voice; may be empty.
     """
     spoken = usable_turns(turns, transcript, observations.duration_s)
     known, owners = known_people(spoken, attendees)

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import InferenceError
-from inference.types import EXPRESSIONS, F32, FaceColumns, Observations, Quality, View
+from inference.types import EXPRESSIONS, F32, I32, FaceColumns, Label, Observations, Quality, View
 
-COLUMNS_VERSION = 1
+COLUMNS_VERSION = 2
+"""2 added seats and labels; files of version 1 are read as having none."""
 
 Columns = dict[str, NDArray[Any]]
 
@@ -32,6 +33,7 @@ def observations_to_columns(observations: Observations) -> tuple[Columns, dict[s
     faces = observations.faces
     kinds = sorted({view.kind for view in observations.views})
     views = observations.views
+    places = [_places(view) for view in views]
     arrays: Columns = {
         "t_s": observations.t_s.astype(np.float64),
         "sample_step": np.diff(faces.sample, prepend=np.int32(0)).astype(np.int32),
@@ -51,16 +53,19 @@ def observations_to_columns(observations: Observations) -> tuple[Columns, dict[s
         "tiles": _to_grid(
             np.concatenate([np.zeros((0, 4), np.float32), *(view.tiles for view in views)])
         ),
+        "view_places": np.array([len(place) for place in places], np.int32),
+        "places": np.concatenate([np.zeros((0, 2), np.int32), *places]),
     }
     meta: dict[str, object] = {
         "version": COLUMNS_VERSION,
-        "labels": list(EXPRESSIONS),
+        "expressions": list(EXPRESSIONS),
         "sample_interval_s": observations.sample_interval_s,
         "duration_s": observations.duration_s,
         "width_px": observations.width_px,
         "height_px": observations.height_px,
         "model": observations.model,
         "view_kinds": kinds,
+        "labels": [dataclasses.asdict(label) for label in observations.labels],
         "quality": dataclasses.asdict(observations.quality)
         | {"notes": list(observations.quality.notes)},
     }
@@ -75,7 +80,9 @@ def observations_from_columns(
     Raises:
         InferenceError: the columns are of another version, or one is missing.
     """
-    if meta.get("version") != COLUMNS_VERSION or meta.get("labels") != list(EXPRESSIONS):
+    if meta.get("version") not in (1, COLUMNS_VERSION) or meta.get(
+        "expressions", meta.get("labels")
+    ) != list(EXPRESSIONS):
         raise InferenceError(
             f"The series were written as version {meta.get('version')}, this program reads "
             f"version {COLUMNS_VERSION}: analyse the call again."
@@ -105,12 +112,18 @@ def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Observ
     )
     limits = np.concatenate([[0], np.cumsum(arrays["view_tiles"])])
     tiles = floats("tiles")
+    first_version = meta["version"] == 1
+    counts = np.zeros(len(arrays["view_start"]), int) if first_version else arrays["view_places"]
+    places = np.zeros((0, 2), np.int32) if first_version else arrays["places"]
+    starts = np.concatenate([[0], np.cumsum(counts)])
     views = tuple(
         View(
             int(arrays["view_start"][i]),
             int(arrays["view_end"][i]),
             str(meta["view_kinds"][int(arrays["view_kind"][i])]),
             tiles[limits[i] : limits[i + 1]],
+            seats=places[starts[i] : starts[i + 1], 0].astype(np.int32),
+            has_video=places[starts[i] : starts[i + 1], 1].astype(np.bool_),
         )
         for i in range(len(arrays["view_start"]))
     )
@@ -125,7 +138,14 @@ def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Observ
         views=views,
         quality=Quality(**quality | {"notes": tuple(quality["notes"])}),
         model=str(meta["model"]),
+        labels=() if first_version else tuple(Label(**label) for label in meta["labels"]),
     )
+
+
+def _places(view: View) -> I32:
+    """Seat and video of each place of a view, (n, 2)."""
+    places: I32 = np.stack([view.seats, view.has_video], axis=1).astype(np.int32)
+    return places
 
 
 def _to_grid(values: F32) -> F32:

@@ -8,8 +8,10 @@ A quantity that was not observed is NaN in arrays and None in scalars, never zer
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,15 +117,45 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What kind of picture a span of samples showed.
+    """What kind of picture a span of samples showed, and its tiles.
 
-    `kind` is "gallery" (several tiles), "single" (one person fills the picture) or "unknown".
+    `kind` is one of
+
+    - "gallery": a grid of equal tiles;
+    - "speaker": one large tile, and perhaps a strip of small ones or a small one in its corner;
+    - "share": a shared screen, and perhaps tiles beside or over it; the screen itself is no tile;
+    - "single": one undivided picture of people; it has no tiles;
+    - "unknown".
+
+    `tiles` stand in reading order, the large one first. Aligned with them (or of length one for the
+    undivided picture, or empty where not told): `seats`, the camera that each shows, and
+    `has_video`, False for a tile that shows a name or a still picture instead of a camera.
+    A seat has the same number in every view in which it is certainly the same camera, told by
+    place, order and background, never by the face; -1 where nothing is certain.
     """
 
     start_sample: int
     end_sample: int  # exclusive
     kind: str
     tiles: F32 = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    seats: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    has_video: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The name drawn on one tile, as read from the picture, over a span of one view."""
+
+    start_sample: int
+    end_sample: int  # exclusive
+    view: int
+    """Index into Observations.views."""
+    tile: int
+    """Index into that view's tiles; 0 for the undivided picture."""
+    text: str
+    """As read, not yet matched to anybody."""
+    confidence: float
+    """Of the reader, 0–1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +172,7 @@ class Observations:
     quality: Quality
     model: str
     """Name and version of the expression weights, such as "expression-1"."""
+    labels: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +204,22 @@ class TranscriptLine:
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
-    """A person who is known to have been in the call. `side` is "rep", "prospect" or "unknown"."""
+    """A person who is known to have been in the call. `side` is "rep", "prospect" or "unknown".
+
+    `stays` are the spans in seconds in which Zoom lists the person as present; empty: not told.
+    """
 
     name: str
     key: str = ""
     side: str = "unknown"
     is_host: bool = False
+    stays: tuple[tuple[float, float], ...] = ()
+
+    @staticmethod
+    def from_plain(row: Mapping[str, Any]) -> Attendee:
+        """The attendee that `dataclasses.asdict` and JSON made this row of."""
+        stays = tuple((float(start), float(end)) for start, end in row.get("stays", ()))
+        return Attendee(**{**row, "stays": stays})
 
 
 @dataclass(frozen=True, slots=True)
