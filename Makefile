@@ -24,8 +24,9 @@ install-test: $(VENV)/.installed-test
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# MediaPipe brings an OpenCV that needs the system's libGL into the same folder as the headless one:
-# both are taken out and the headless one put back, so that nothing but Python is needed.
+# MediaPipe brings an OpenCV that needs the system's libGL into the same folder as the headless one,
+# and RapidOCR a headless one without the contributed modules: all are taken out and one is put
+# back, so that nothing but Python is needed.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Rapport into $(VENV) (a few minutes the first time)"
 	$(PIP) install --quiet -c constraints.txt -e .
