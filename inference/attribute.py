@@ -72,6 +72,10 @@ class Person:
     side: str
     is_host: bool
     confidence: float
+    camera_off_s: float | None = None
+    """Seconds in which the person was there without video; None where not told."""
+    is_confirmed: bool = False
+    """A person gave or confirmed this name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,6 +298,17 @@ class Participant:
     last_seen_s: float
     score: PersonScore
     series: Series
+    id: str = ""
+    """Stays the same while the call is told anew (inference/corrections.py)."""
+    former_ids: tuple[str, ...] = ()
+    """Further ids that find this person: of faces that were joined into one."""
+    is_confirmed: bool = False
+    """A person said whose face this is, or what the name is."""
+    is_blanked: bool = False
+    """What the face showed was not kept when a setting left the person unscored; the person would
+    be scored now, but only another look at the recording could tell anything."""
+    camera_off_s: float | None = None
+    """Seconds in which the person was there without video; None where not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +324,40 @@ class Moment:
     after: float | None
     strength: float  # sorts moments, larger is more
     lines: tuple[TranscriptLine, ...] = ()
+    side: str = ""
+    """Of all its people: "rep", "prospect" or "unknown"; "" where they are of several sides."""
+    speakers: tuple[int, ...] = ()
+    """Who spoke in it, most first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What one side showed while one side alone spoke (docs/scoring.md, 8)."""
+
+    speaking: str  # "rep", "prospect", "unknown"
+    spoken_s: float  # seconds in which that side alone spoke
+    seen_s: float  # of them, seconds in which a scored face of the showing side was seen
+    engagement: Estimate | None  # 0–1
+    attention: Estimate | None  # 0–1
+    expressions: dict[str, float]  # mean probability per expression; sums to 1 or is empty
+    shares: dict[str, float]
+    """Share of the faces seen in which each expression was the most likely; sums to 1 or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideScore:
+    """The figures of everybody of one side, and what they showed while each side spoke."""
+
+    side: str  # "rep", "prospect", "unknown"
+    people: tuple[int, ...]  # indexes into CallAnalysis.participants
+    scored: int  # how many of them are scored
+    engagement: Estimate | None  # 0–1
+    attention: Estimate | None  # 0–1
+    coverage: float  # 0–1
+    face_s: float
+    talk_s: float  # seconds in which somebody of this side spoke
+    expressions: dict[str, float]
+    reactions: tuple[Reaction, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +405,8 @@ class CallAnalysis:
     call_series: Series
     windows: tuple[WindowScore, ...]
     moments: tuple[Moment, ...]
+    sides: tuple[SideScore, ...] = ()
+    """In the order "rep", "prospect", "unknown"; sides without people are left out."""
 
     @property
     def duration_s(self) -> float:
