@@ -87,6 +87,8 @@ class Cast:
 
     people: tuple[Person, ...]
     attributions: tuple[Attribution, ...]
+    joined: tuple[tuple[str, str], ...] = ()
+    """Keys that a person found to be somebody else's too, each with the key it belongs to."""
 
 
 def attribute(

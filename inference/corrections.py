@@ -1,0 +1,409 @@
+"""What people say about who is who, laid over what the program made of a call.
+
+A correction outlives the cast that it was made on: a late transcript or another look at the
+recording may number faces anew and name other ones. So it is tied to Zoom's key of the person, or
+to some of the places and seconds in which the face was seen, and all corrections of a call are
+applied to the program's own cast in the order in which they were made. What a person said goes
+before what the program found. Nothing here looks at a face: places and times alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from inference.attribute import Cast, Person
+from inference.people import KnownPerson, known_people
+from inference.person_ids import Sighting, sighting, track_at
+from inference.talk import usable_turns
+from inference.types import Attendee, Attribution, Observations, SpeakerTurn, TranscriptLine
+
+SIDES = ("rep", "prospect", "unknown")
+SIGHTINGS = 12
+"""Places kept of a face: spread over its whole time, so that some remain whatever is cut anew."""
+TOGETHER_S = 2.0
+"""Two faces in the picture together for so long are two people; a layout that changes may show one
+twice for a moment."""
+MAX_NAME = 200
+_NUMBERED = re.compile(r"Person [0-9]+")
+
+
+class Refused(Exception):
+    """A correction contradicts what is certain; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One thing that a person said about somebody of a call.
+
+    `field` is "name" or "side"; an empty name takes a name away. It is about the face that was
+    `seen` where there is one, else about the person of Zoom's `key`, or of that `name` where no
+    key is found any more.
+    """
+
+    field: str
+    value: str
+    key: str = ""
+    name: str = ""
+    seen: tuple[Sighting, ...] = ()
+
+    @staticmethod
+    def from_plain(row: Mapping[str, Any]) -> Correction:
+        """The correction that `dataclasses.asdict` and JSON made this row of."""
+        return Correction(**{**row, "seen": tuple(Sighting(**place) for place in row["seen"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that tells who is who in a call."""
+
+    observations: Observations
+    cast: Cast
+    turns: tuple[SpeakerTurn, ...]
+    transcript: tuple[TranscriptLine, ...]
+    attendees: tuple[Attendee, ...]
+
+
+def apply_corrections(story: Story, corrections: Sequence[Correction]) -> Story:
+    """Give the story as people corrected it; without corrections it comes back as it is.
+
+    Speakers of turns and lines, and attendees, carry the corrected names too. A correction whose
+    person or face is not found is left out.
+    """
+    if not corrections:
+        return story
+    people = _People(story)
+    for correction in corrections:
+        people.apply(correction)
+    return people.story()
+
+
+def correction_for(
+    story: Story, corrections: Sequence[Correction], person: int, field: str, value: str
+) -> Correction | None:
+    """Put into a lasting form what somebody says of a person; None where it says nothing new.
+
+    Args:
+        story: as the program made it.
+        corrections: those made before, in order.
+        person: index into the people of the corrected story.
+        field: "name" or "side".
+        value: the name, "" to take it away; or one of `SIDES`.
+
+    Raises:
+        Refused: the call itself shows that it cannot be so.
+    """
+    people = _People(story)
+    for correction in corrections:
+        people.apply(correction)
+    who = people.ordered()[person]
+    if field == "side":
+        if who.person.side == value:
+            return None
+        return people.about_person(who, field, value)
+    return people.named(who, " ".join(value.split()))
+
+
+@dataclass(slots=True, eq=False)
+class _Who:
+    """Somebody of the cast while corrections are applied, with their face's tracks."""
+
+    person: Person
+    tracks: set[int]
+
+
+class _People:
+    """The cast as a list that corrections change."""
+
+    def __init__(self, story: Story) -> None:
+        self._story = story
+        self._spoken = usable_turns(story.turns, story.transcript, story.observations.duration_s)
+        self._known, self._owners = known_people(self._spoken, story.attendees)
+        self._zoom = {known.key: known for known in self._known}
+        self._joined: dict[str, str] = {}
+        self._who = [_Who(person, set()) for person in story.cast.people]
+        for tie in story.cast.attributions:
+            self._who[tie.participant].tracks.add(tie.track)
+        self._confidence = {tie.track: tie.confidence for tie in story.cast.attributions}
+        self._talkers = {self._known[owner].key for owner in self._owners}
+        faces = story.observations.faces
+        self._samples = {
+            track: set(faces.sample[faces.track == track].tolist()) for track in self._confidence
+        }
+
+    # Making one.
+
+    def about_person(self, who: _Who, field: str, value: str) -> Correction:
+        """A correction tied to Zoom's key of the person, or else to their face."""
+        if who.person.key or not who.tracks:
+            return Correction(field, value, who.person.key, who.person.name)
+        return self._about_face(who, field, value)
+
+    def _about_face(self, who: _Who, field: str, value: str) -> Correction:
+        rows = np.flatnonzero(np.isin(self._story.observations.faces.track, list(who.tracks)))
+        chosen = np.unique(np.linspace(0, len(rows) - 1, SIGHTINGS).round().astype(int))
+        seen = tuple(sighting(self._story.observations, row) for row in rows[chosen].tolist())
+        return Correction(field, value, who.person.key, who.person.name, seen)
+
+    def named(self, who: _Who, name: str) -> Correction | None:
+        """The correction of a name; see `correction_for`."""
+        person = who.person
+        if not name:
+            return self._unnamed(who)
+        if _NUMBERED.fullmatch(name):
+            if name == person.name and not person.is_named:
+                return None
+            raise Refused(
+                f"“{name}” is what people without a name are called: give a name, or an empty one."
+            )
+        if name == person.name:
+            if person.is_confirmed or not who.tracks:
+                return None
+            return self._about_face(who, "name", name)
+        others = self._namesakes(name, who)
+        if len(others) > 1:
+            raise Refused(
+                f"{len(others)} people of this call are called {name}: give one of them another "
+                "name first, so that it is clear who is meant."
+            )
+        if others and self._are_together(who.tracks, others[0].tracks):
+            raise Refused(
+                f"Another face that is seen at the same time is {others[0].person.name}'s. If "
+                "that one is wrong, take its name away first (an empty name)."
+            )
+        if who.tracks and (others or not person.key):
+            return self._about_face(who, "name", name)
+        return self.about_person(who, "name", name)
+
+    def _unnamed(self, who: _Who) -> Correction | None:
+        person = who.person
+        if not person.is_named:
+            return None
+        zoom = self._zoom.get(person.key)
+        if zoom is not None and zoom.name != person.name:
+            return Correction("name", "", person.key, person.name)
+        if not who.tracks:
+            raise Refused(
+                f"Zoom's own records name {person.name}, and no face carries the name: there is "
+                "nothing to take away."
+            )
+        return self._about_face(who, "name", "")
+
+    # Applying them.
+
+    def apply(self, correction: Correction) -> None:
+        """Change the people as a correction says; not at all where it finds nobody."""
+        found = self._find(correction)
+        if not found:
+            return
+        if correction.field == "side":
+            # One face may be in pieces that nobody has joined yet.
+            for who in found[:1] + [who for who in found[1:] if not who.person.is_named]:
+                who.person = replace(who.person, side=correction.value)
+        elif not correction.seen:
+            self._rename(found[0], correction.value)
+        else:
+            who = found[0]
+            for piece in found[1:]:
+                if not (piece.person.is_named or self._are_together(who.tracks, piece.tracks)):
+                    who.tracks |= piece.tracks
+                    self._who.remove(piece)
+            self._name_face(who, correction.value)
+
+    def _find(self, correction: Correction) -> list[_Who]:
+        """Whom a correction is about; a face in several pieces gives the most seen one first."""
+        if correction.seen:
+            votes = Counter(track_at(self._story.observations, place) for place in correction.seen)
+            seen = [(sum(votes[track] for track in who.tracks), who) for who in self._who]
+            hit = [(count, who) for count, who in seen if count]
+            return [who for _, who in sorted(hit, key=lambda pair: -pair[0])]
+        key = self._joined.get(correction.key, correction.key)
+        found = [who for who in self._who if who.person.key == key and key]
+        if not found:
+            named = [who for who in self._who if _same(who.person.name, correction.name)]
+            found = named if len(named) == 1 else []
+        return found
+
+    def _rename(self, who: _Who, name: str) -> None:
+        """Give a person of Zoom's another name, or its own back; or find that two are one."""
+        person = who.person
+        if not name:
+            zoom = self._zoom.get(person.key)
+            if zoom is not None:
+                who.person = replace(person, name=zoom.name, is_confirmed=False)
+            return
+        others = self._namesakes(name, who)
+        if others and not self._are_together(who.tracks, others[0].tracks):
+            other = others[0]
+            if other.person.key and person.key:
+                self._joined[person.key] = other.person.key
+                self._joined |= {
+                    k: other.person.key for k, to in self._joined.items() if to == person.key
+                }
+                identity = other.person
+            else:
+                identity = replace(person if person.key else other.person, name=name)
+            side = other.person.side if other.person.side != "unknown" else person.side
+            other.person = replace(identity, side=side, confidence=1.0, is_confirmed=True)
+            other.tracks |= who.tracks
+            self._replace(who, other)
+        elif not others:
+            who.person = replace(
+                person, name=name, is_named=True, confidence=1.0, is_confirmed=True
+            )
+
+    def _name_face(self, who: _Who, name: str) -> None:
+        """Give a face to whoever has that name, or take it from whoever has it."""
+        person = who.person
+        if not name:
+            if person.is_named:
+                self._without_face(who)
+            return
+        if _same(name, person.name):
+            who.person = replace(person, is_named=True, confidence=1.0, is_confirmed=True)
+            return
+        others = self._namesakes(name, who)
+        other = min(others, key=lambda o: len(o.tracks), default=None)
+        if other is not None and self._are_together(who.tracks, other.tracks):
+            if other.person.is_confirmed:
+                return
+            self._without_face(other)  # A person's word goes before the program's.
+            other = next(iter(self._namesakes(name, who)), None)
+        if person.key:
+            who = self._without_face(who)
+            person = who.person
+        if other is None:
+            who.person = replace(
+                person, name=name, is_named=True, confidence=1.0, is_confirmed=True
+            )
+            return
+        known_side = other.person.side if other.person.side != "unknown" else person.side
+        other.person = replace(other.person, side=known_side, confidence=1.0, is_confirmed=True)
+        other.tracks |= who.tracks
+        self._replace(who, other)
+
+    def _replace(self, who: _Who, other: _Who) -> None:
+        """Leave one of two, who may have been out of the cast so far."""
+        self._who.remove(who)
+        if other not in self._who:
+            self._who.append(other)
+
+    def _without_face(self, who: _Who) -> _Who:
+        """Make a person's face a face without a name; who is left with nothing is gone."""
+        numbers = {other.person.name for other in self._who}
+        number = next(n for n in range(1, len(numbers) + 2) if f"Person {n}" not in numbers)
+        face = _Who(Person(f"Person {number}", "", False, "unknown", False, 0.0), who.tracks)
+        self._who.append(face)
+        who.tracks = set()
+        who.person = replace(who.person, confidence=1.0, is_confirmed=False)
+        is_there = bool(who.person.camera_off_s) or who.person.key in self._talking()
+        if not (who.person.key and is_there):
+            self._who.remove(who)
+        return face
+
+    def _namesakes(self, name: str, but: _Who) -> list[_Who]:
+        """Who else has that name: of the cast, or known to have been in the call."""
+        found = [
+            who
+            for who in self._who
+            if who is not but and who.person.is_named and _same(who.person.name, name)
+        ]
+        there = {who.person.key for who in self._who} | self._joined.keys()
+        found += [
+            _Who(_person(known), set())
+            for known in self._known
+            if known.key not in there and _same(known.name, name)
+        ]
+        return found
+
+    def _are_together(self, tracks: set[int], others: set[int]) -> bool:
+        """Whether two faces are seen at the same time."""
+        one: set[int] = set().union(*(self._samples[track] for track in tracks))
+        two: set[int] = set().union(*(self._samples[track] for track in others))
+        return len(one & two) * self._story.observations.sample_interval_s >= TOGETHER_S
+
+    def _talking(self) -> set[str]:
+        return {self._joined.get(key, key) for key in self._talkers}
+
+    # What comes out.
+
+    def ordered(self) -> list[_Who]:
+        """The people in order of their first appearance."""
+        first_talk_s: dict[str, float] = {}
+        for turn, owner in zip(self._spoken, self._owners, strict=True):
+            key = self._known[owner].key
+            first_talk_s.setdefault(self._joined.get(key, key), turn.start_s)
+        t_s = self._story.observations.t_s
+
+        def first_s(who: _Who) -> float:
+            seen = [float(t_s[min(self._samples[track])]) for track in who.tracks]
+            return min([*seen, first_talk_s.get(who.person.key, math.inf)])
+
+        return sorted(self._who, key=first_s)
+
+    def story(self) -> Story:
+        """The story with these people."""
+        ordered = self.ordered()
+        ties = [
+            Attribution(
+                track,
+                index,
+                1.0 if who.person.is_confirmed else self._confidence[track],
+            )
+            for index, who in enumerate(ordered)
+            for track in who.tracks
+        ]
+        cast = replace(
+            self._story.cast,
+            people=tuple(who.person for who in ordered),
+            attributions=tuple(sorted(ties, key=lambda tie: tie.track)),
+            joined=tuple(self._joined.items()),
+        )
+        people = {who.person.key: who.person for who in ordered if who.person.key}
+        # Two of one name cannot be told apart in lines, which have no keys: those stay.
+        said = Counter(" ".join(known.name.casefold().split()) for known in self._known)
+        names = {
+            known.name: people[key].name
+            for known in self._known
+            if (key := self._joined.get(known.key, known.key)) in people
+            and said[" ".join(known.name.casefold().split())] == 1
+        }
+        return replace(
+            self._story,
+            cast=cast,
+            turns=tuple(
+                self._turn(turn, owner, people)
+                for turn, owner in zip(self._spoken, self._owners, strict=True)
+            ),
+            transcript=tuple(
+                replace(line, speaker=names.get(line.speaker or "", line.speaker))
+                for line in self._story.transcript
+            ),
+            attendees=tuple(
+                replace(
+                    attendee, name=people[key].name if key in people else attendee.name, key=key
+                )
+                for attendee in self._story.attendees
+                if (key := attendee.key or attendee.name) not in self._joined
+            ),
+        )
+
+    def _turn(self, turn: SpeakerTurn, owner: int, people: Mapping[str, Person]) -> SpeakerTurn:
+        key = self._known[owner].key
+        key = self._joined.get(key, key)
+        speaker = people[key].name if key in people else turn.speaker
+        return replace(turn, speaker=speaker, key=key)
+
+
+def _person(known: KnownPerson) -> Person:
+    return Person(known.name, known.key, True, known.side, known.is_host, 1.0)
+
+
+def _same(name: str, other: str) -> bool:
+    return name.casefold().split() == other.casefold().split()
