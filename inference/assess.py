@@ -1,4 +1,4 @@
-"""From what was seen, said and known to the scored call: attribute → score → windows → moments.
+"""From what was seen, said and known to the scored call: attribute → score → sides → moments.
 
 Cheap beside looking at pictures, so it is done again whenever a transcript or a name arrives.
 """
@@ -14,6 +14,7 @@ import numpy as np
 from inference.attribute import Cast, attribute
 from inference.moments import Scene, find_moments
 from inference.people import known_people
+from inference.person_ids import person_ids
 from inference.profiles import PROFILES, SCORING_VERSION
 from inference.score import (
     person_span,
@@ -24,6 +25,7 @@ from inference.score import (
     time_in_call,
     unseen,
 )
+from inference.sides import SidePerson, score_sides
 from inference.talk import Span, merge_spans, talk_figures, total_s, usable_turns
 from inference.types import (
     Attendee,
@@ -88,7 +90,12 @@ def assess_cast(
     faces = select_faces(observations, track_person, len(cast.people))
 
     profile = PROFILES[options.profile]
-    scored = [options.score_own_side or person.side == "prospect" for person in cast.people]
+    blanked = _blanked(observations, track_person, len(cast.people))
+    scored = [
+        (options.score_own_side or person.side == "prospect") and index not in blanked
+        for index, person in enumerate(cast.people)
+    ]
+    ids = person_ids(observations, cast)
     all_talk_s = sum(total_s(merge_spans(spans)) for spans in talk)
     participants: list[Participant] = []
     windows: list[WindowScore] = []
@@ -118,6 +125,11 @@ def assess_cast(
                 last_seen_s=span[1],
                 score=score,
                 series=series,
+                id=ids[index][0],
+                former_ids=ids[index][1:],
+                is_confirmed=person.is_confirmed,
+                is_blanked=index in blanked,
+                camera_off_s=person.camera_off_s,
             )
         )
         merged = merge_spans(talk[index])
@@ -142,6 +154,7 @@ def assess_cast(
             series=[p.series if p.is_scored else None for p in participants],
             talk=[merge_spans(spoken) for spoken in talk],
             lines=transcript,
+            sides=[participant.side for participant in participants],
         )
     )
     unscored: set[int] = set()
@@ -160,6 +173,14 @@ def assess_cast(
         call_series=call_series,
         windows=tuple(windows),
         moments=moments,
+        sides=score_sides(
+            observations,
+            [
+                SidePerson(p.side, p.is_scored, p.score, face, spoken, stay[1] - stay[0])
+                for p, face, spoken, stay in zip(participants, faces, talk, stays, strict=True)
+            ],
+            profile,
+        ),
     )
 
 
@@ -183,11 +204,29 @@ def without_expressions(observations: Observations, tracks: set[int]) -> Observa
     return replace(observations, faces=replace(faces, **kept))
 
 
+BLANKED_MIN_PX = 40.0
+"""From this height up landmarks are found in some picture of any face that was kept."""
+
+
+def _blanked(
+    observations: Observations, track_person: dict[int, int], people: int
+) -> frozenset[int]:
+    """Give the people of whose faces `without_expressions` left nothing but boxes."""
+    faces = observations.faces
+    large = faces.box[:, 3] - faces.box[:, 1] >= BLANKED_MIN_PX
+    readings = (faces.probs[:, 0], faces.yaw_deg, faces.eye_opening, faces.mouth_opening)
+    is_read = ~np.isnan(np.stack(readings)).all(axis=0)
+    owners = np.array([track_person.get(track, -1) for track in faces.track.tolist()], np.int64)
+    seen = set(owners[large].tolist()) - {-1}
+    return frozenset(seen - set(owners[is_read].tolist()))
+
+
 def _talk_by_person(
     cast: Cast, turns: Sequence[SpeakerTurn], attendees: Sequence[Attendee]
 ) -> list[list[Span]]:
     """Give the spans in which each person of the cast spoke."""
     index = {person.key: i for i, person in enumerate(cast.people) if person.is_named}
+    index.pop("", None)  # somebody whom a person named and Zoom does not know
     talk: list[list[Span]] = [[] for _ in cast.people]
     known, owners = known_people(turns, attendees)
     for turn, owner in zip(turns, owners, strict=True):

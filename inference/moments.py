@@ -73,6 +73,8 @@ class Scene:
     """None for people who are not scored."""
     talk: Sequence[Sequence[Span]]
     lines: Sequence[TranscriptLine]
+    sides: Sequence[str] = ()
+    """Each person's side, "rep", "prospect" or "unknown"; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,15 @@ def find_moments(scene: Scene) -> tuple[Moment, ...]:
             if len({m.participants for m in own if _same_direction(move, m)}) != 1
         ]
     found.sort(key=lambda moment: (-moment.strength, moment.start_s, moment.kind))
-    return tuple(replace(moment, lines=_words(scene, moment)) for moment in found[:MAX_MOMENTS])
+    return tuple(
+        replace(
+            moment,
+            lines=_words(scene, moment),
+            side=_side(scene, moment),
+            speakers=_speakers(scene, moment),
+        )
+        for moment in found[:MAX_MOMENTS]
+    )
 
 
 def _engagement(scene: Scene, person: int) -> F64:
@@ -288,6 +298,16 @@ def _words(scene: Scene, moment: Moment) -> tuple[TranscriptLine, ...]:
         for line in scene.lines
         if line.end_s > moment.start_s - WORDS_BEFORE_S and line.start_s < moment.end_s
     )
+
+
+def _side(scene: Scene, moment: Moment) -> str:
+    sides = {scene.sides[i] for i in moment.participants} if scene.sides else set()
+    return sides.pop() if len(sides) == 1 else ""
+
+
+def _speakers(scene: Scene, moment: Moment) -> tuple[int, ...]:
+    spoken = [overlap_s(spans, moment.start_s, moment.end_s) for spans in scene.talk]
+    return tuple(sorted((i for i, s in enumerate(spoken) if s > 0), key=lambda i: -spoken[i]))
 
 
 def _points(value: float) -> str:

@@ -332,7 +332,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What one side showed while one side alone spoke (docs/scoring.md, 8)."""
+    """What one side showed while one side alone spoke (docs/scoring.md, 10)."""
 
     speaking: str  # "rep", "prospect", "unknown"
     spoken_s: float  # seconds in which that side alone spoke
