@@ -7,52 +7,97 @@ import os
 import sys
 import tempfile
 import threading
-from dataclasses import asdict
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from bot.evidence import Evidence, score_evidence
+from bot.analysis_json import analysis_json, faces_json
+from bot.attendees import Roster, roster
+from bot.evidence import Evidence, name_people, score_evidence
 from bot.media import Manifest, SegmentFiles
 from bot.report.content import CallInfo
 from bot.report.render import ReportFailed, render_report
 from bot.report.table import print_analysis
+from bot.selection import own_domains
 from bot.settings import Profile, Settings
-from bot.steps.store import plain, with_side_files
+from bot.steps.store import with_side_files
 from inference.analyzer import AnalyzerOptions, Segment, observe_recording
 from inference.assess import AssessOptions
 from inference.batching import DeviceQueue
+from inference.decode import probe
 from inference.errors import InferenceError
 from inference.expression.classifier import ExpressionClassifier
 from inference.native_log import native_stdout_to_stderr
-from inference.types import CallAnalysis, Estimate, Observations
+from inference.types import CallAnalysis, Observations
+from integrations.errors import IntegrationError, UnexpectedResponse
+from integrations.zoom.participants import parse_participants
 from storage.errors import StorageError
 from storage.files import MediaFiles, write_atomically
+
+START_FROM_FILE = (
+    "Join and leave times were laid over the recording by the time in its file; "
+    "--start names another."
+)
+START_NOT_KNOWN = (
+    "Join and leave times were not used: name the recording's start with --start, "
+    "or as start_time in the list of participants."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SideFiles:
+    """What was saved beside a recording; everything may be missing.
+
+    `start_at` is when the recording began, for the participants' join and leave times; a
+    "start_time" in the participants' file goes before the time that the recording's file holds.
+    """
+
+    timeline: Path | None = None
+    transcript: Path | None = None
+    chat: Path | None = None
+    participants: Path | None = None
+    participant_audio: Path | None = None
+    start_at: datetime | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Those that are single files, by what they are."""
+        every = {
+            "timeline": self.timeline,
+            "transcript": self.transcript,
+            "chat": self.chat,
+            "participants": self.participants,
+        }
+        return {kind: path for kind, path in every.items() if path is not None}
 
 
 def analyze_file(
     file: Path,
+    sides: SideFiles,
     *,
-    timeline: Path | None,
-    transcript: Path | None,
     profile: str | None,
     out_dir: Path | None,
     as_json: bool,
+    with_faces: bool,
     settings: Settings,
 ) -> int:
     """Analyse a recording and give the exit status: 0, or 1 with one sentence on what to do.
 
     Writes `<stem>.rapport.json` and `<stem>.rapport.pdf` into `out_dir`, by default beside the
     file. With `as_json` standard output holds one JSON object and nothing else, not even a line
-    that a native library writes.
+    that a native library writes. `with_faces` adds every face, view and label to the object.
     """
     terminal = Console(stderr=True)
     wanted = profile or settings.analysis.profile
-    problem = _problem(file, timeline, transcript, wanted)
+    problem = _problem(file, sides, wanted)
     if problem is not None:
         return _refuse(terminal, problem)
     options = AssessOptions(profile=wanted, score_own_side=settings.calls.score_own_side)
@@ -60,31 +105,62 @@ def analyze_file(
     stem = file_name(file.with_suffix(""))
     report = folder / f"{file.stem}.rapport.pdf"
     try:
+        people = _people(file, sides, settings)
         folder.mkdir(parents=True, exist_ok=True)
+        watch = _Watch()
         with native_stdout_to_stderr():
             evidence = Evidence(_observe(file, options, settings, terminal))
-            analysis = score_evidence(_with_words(evidence, timeline, transcript), options)
+            evidence = _with_side_files(evidence, sides, people)
+            with watch.naming():
+                evidence = name_people(evidence)
+            analysis = score_evidence(evidence, options)
+            elapsed_s = watch.read()
             render_report(analysis, _info(file, stem, analysis), report)
-        text = json.dumps(analysis_json(analysis), ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomically(folder / f"{file.stem}.rapport.json", text.encode())
+        text = _json_text(analysis, elapsed_s, with_faces=with_faces)
+        write_atomically(folder / f"{file.stem}.rapport.json", text)
     except OSError as exc:
         return _refuse(
             terminal,
             f"{file_name(file)}: the result cannot be written to {file_name(folder, whole=True)} "
             f"({exc.strerror or exc}); name another folder with --out.",
         )
-    except (InferenceError, StorageError, ReportFailed) as exc:
+    except (InferenceError, IntegrationError, StorageError, ReportFailed) as exc:
         return _refuse(terminal, str(exc))
     except KeyboardInterrupt:
         terminal.print("Stopped; nothing was written.")
         return 130
     if as_json:
-        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.write(text)
         sys.stdout.flush()
     else:
         print_analysis(analysis, Console())
     terminal.print(Text(f"Report: {file_name(report, whole=True)}"), soft_wrap=True)
     return 0
+
+
+class _Watch:
+    """What the analysis takes: seconds by the clock and of the processor, in all threads."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        self._naming = 0.0
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        began = time.process_time()
+        yield
+        self._naming += time.process_time() - began
+
+    def read(self) -> dict[str, float]:
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        return {name: round(s, 3) for name, s in
+                (("wall", wall), ("cpu", cpu), ("naming_cpu", self._naming))}  # fmt: skip
+
+
+def _json_text(analysis: CallAnalysis, elapsed_s: dict[str, float], *, with_faces: bool) -> bytes:
+    whole = {**analysis_json(analysis), "elapsed_s": elapsed_s}
+    head = json.dumps(whole, ensure_ascii=False, allow_nan=False).removesuffix("}")
+    return "".join([head, *(faces_json(analysis) if with_faces else ()), "}\n"]).encode()
 
 
 def _refuse(terminal: Console, problem: str) -> int:
@@ -93,104 +169,52 @@ def _refuse(terminal: Console, problem: str) -> int:
     return 1
 
 
-def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
-    """The analysis as one JSON object: engagement 0–1, null where nothing was observed."""
-    call = analysis.call
-    quality = analysis.quality
-    return {
-        "call": plain(
-            {
-                "duration_s": analysis.duration_s,
-                "engagement": _value(call.engagement),
-                "interval": _interval(call.engagement),
-                "attention": _value(call.attention),
-                "score": _value(call.score),
-                "coverage": call.coverage,
-                "trend_per_min": _value(call.trend_per_min),
-                "stability": call.stability,
-                "talk_s": call.talk_s,
-                "silence_s": call.silence_s,
-                "expressions": call.expressions,
-                "profile": analysis.profile,
-                "scoring_version": analysis.scoring_version,
-                "model": analysis.observations.model,
-            }
-        ),
-        "participants": [
-            plain(
-                {
-                    "name": person.name,
-                    "is_named": person.is_named,
-                    "name_confidence": person.name_confidence,
-                    "side": person.side,
-                    "engagement": _value(person.score.engagement),
-                    "interval": _interval(person.score.engagement),
-                    "attention": _value(person.score.attention),
-                    "score": _value(person.score.score),
-                    "coverage": person.score.coverage,
-                    "face_s": person.score.face_s,
-                    "trend_per_min": _value(person.score.trend_per_min),
-                    "stability": person.score.stability,
-                    "baseline_change": _value(person.score.baseline_change),
-                    "talk_s": person.score.talk.talk_s,
-                    "talk_share": person.score.talk.share,
-                    "turns": person.score.talk.turns,
-                    "longest_monologue_s": person.score.talk.longest_monologue_s,
-                    "expressions": person.score.expressions,
-                    "expression_s": person.score.expression_s,
-                }
-            )
-            for person in analysis.participants
-        ],
-        "moments": [
-            plain(
-                {
-                    "start_s": moment.start_s,
-                    "end_s": moment.end_s,
-                    "kind": moment.kind,
-                    "participants": [analysis.participants[i].name for i in moment.participants],
-                    "reason": moment.reason,
-                    "before": moment.before,
-                    "after": moment.after,
-                    "lines": [asdict(line) for line in moment.lines],
-                }
-            )
-            for moment in analysis.moments
-        ],
-        "quality": plain(
-            {
-                "frames_decoded": quality.frames_decoded,
-                "frames_sampled": quality.frames_sampled,
-                "frames_lost": quality.frames_lost,
-                "lost_share": quality.lost_share,
-                "faces_seen": quality.faces_seen,
-                "faces_too_small": quality.faces_too_small,
-                "has_audio": quality.has_audio,
-                "notes": list(quality.notes),
-            }
-        ),
-    }
-
-
 def file_name(path: Path, *, whole: bool = False) -> str:
     """The name of a file (or its whole path) as text that can be printed, whatever its bytes."""
     return os.fsencode(path if whole else path.name).decode("utf-8", "replace")
 
 
-def _problem(
-    file: Path, timeline: Path | None, transcript: Path | None, profile: str
-) -> str | None:
-    for path in (file, timeline, transcript):
-        if path is not None and path.is_dir():
+def _problem(file: Path, sides: SideFiles, profile: str) -> str | None:
+    for path in (file, *sides.files.values()):
+        if path.is_dir():
             return f"{file_name(path, whole=True)} is a folder; name one file in it."
-        if path is not None and not path.is_file():
+        if not path.is_file():
             return f"There is no file {file_name(path, whole=True)}; check its name and folder."
-    for path in (timeline, transcript):
-        if path is not None and not os.access(path, os.R_OK):
+    folder = sides.participant_audio
+    if folder is not None and not folder.is_dir():
+        return f"There is no folder {file_name(folder, whole=True)}; check its name."
+    for path in (*sides.files.values(), *([folder] if folder else [])):
+        if not os.access(path, os.R_OK):
             return f"{file_name(path, whole=True)} may not be read by you; change its permissions."
     if profile not in get_args(Profile):
         return f"There is no profile {profile!r}; choose one of {', '.join(get_args(Profile))}."
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """Who took part, when the recording began, and what could not be told."""
+
+    roster: Roster
+    start_at: datetime | None
+    notes: tuple[str, ...] = ()
+
+
+def _people(file: Path, sides: SideFiles, settings: Settings) -> _People:
+    if sides.participants is None:
+        return _People(Roster(), sides.start_at)
+    try:
+        told = parse_participants(sides.participants.read_bytes())
+    except UnexpectedResponse as exc:
+        raise UnexpectedResponse(f"{file_name(sides.participants)}: {exc}") from exc
+    people = roster(told.rows, None, own_domains(None, settings.calls))
+    start_at = sides.start_at or told.start_time
+    notes: tuple[str, ...] = ()
+    if not any(joined or left for stays in people.presence for joined, left in stays):
+        return _People(people, start_at)
+    if start_at is None:
+        start_at, notes = probe(file).created_at, (START_FROM_FILE,)
+    return _People(people, start_at, notes if start_at else (START_NOT_KNOWN,))
 
 
 def _observe(
@@ -229,17 +253,21 @@ def _observe(
             raise
 
 
-def _with_words(evidence: Evidence, timeline: Path | None, transcript: Path | None) -> Evidence:
+def _with_side_files(evidence: Evidence, sides: SideFiles, people: _People) -> Evidence:
     """The evidence with the side files, read as a recording's own would be."""
     with tempfile.TemporaryDirectory() as folder:
-        for kind, path in (("timeline", timeline), ("transcript", transcript)):
-            if path is not None:
-                (Path(folder) / kind).write_bytes(path.read_bytes())
+        for kind, path in sides.files.items():
+            (Path(folder) / kind).write_bytes(path.read_bytes())
         segment = SegmentFiles(
-            timeline="timeline" if timeline else None,
-            transcript="transcript" if transcript else None,
+            timeline="timeline" if sides.timeline else None,
+            transcript="transcript" if sides.transcript else None,
+            chat="chat" if sides.chat else None,
+            start_at=people.start_at,
         )
-        manifest = Manifest((segment,))
+        listed = people.roster
+        manifest = Manifest(
+            (segment,), listed.attendees, listed.presence, listed.aliases, people.notes
+        )
         return with_side_files(evidence, manifest, MediaFiles(Path(folder)))
 
 
@@ -255,11 +283,3 @@ def _info(file: Path, topic: str, analysis: CallAnalysis) -> CallInfo:
         has_transcript=any(not line.is_chat for line in analysis.transcript),
         notes=("Analysed from a file: the date is the file's own.",),
     )
-
-
-def _value(estimate: Estimate | None) -> float | None:
-    return estimate.value if estimate else None
-
-
-def _interval(estimate: Estimate | None) -> list[float] | None:
-    return [estimate.low, estimate.high] if estimate else None

@@ -35,7 +35,7 @@ inbox_app = typer.Typer(help="Webhooks as they arrived.", no_args_is_help=True)
 keys_app = typer.Typer(help="Keys for the REST API.", no_args_is_help=True)
 db_app = typer.Typer(help="The database schema.", no_args_is_help=True)
 train_app = typer.Typer(help="Train a network on your own data.", no_args_is_help=True)
-evaluate_app = typer.Typer(help="Measure a network on labelled data.", no_args_is_help=True)
+evaluate_app = typer.Typer(help="Measure against a known truth.", no_args_is_help=True)
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
@@ -151,6 +151,22 @@ def analyze(
     file: Annotated[Path, typer.Argument(help="The recording (MP4, MOV, MKV, …).")],
     timeline: Annotated[Path | None, typer.Option(help="Zoom TIMELINE (JSON).")] = None,
     transcript: Annotated[Path | None, typer.Option(help="Transcript (VTT).")] = None,
+    chat: Annotated[Path | None, typer.Option(help="Zoom CHAT (TXT).")] = None,
+    participants: Annotated[
+        Path | None,
+        typer.Option(help="Who was there (JSON), as Zoom's past_meetings/…/participants tells."),
+    ] = None,
+    participant_audio: Annotated[
+        Path | None,
+        typer.Option(help='Folder with each person\'s own sound: "NAME.m4a", or as Zoom names it.'),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="When the recording began (2026-09-10T13:00:05Z), for join and leave times.",
+        ),
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="Scoring profile.")] = None,
     out_dir: Annotated[
         Path | None,
@@ -159,18 +175,25 @@ def analyze(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
+    faces: Annotated[
+        bool, typer.Option("--faces", help="Add every face, view and label to the JSON.")
+    ] = False,
 ) -> None:
     """Analyse one recording without a database: prints a table, writes JSON and PDF."""
-    from bot.analyze import analyze_file
+    from bot.analyze import SideFiles, analyze_file
+    from integrations.zoom.text import moment
 
+    start_at = moment(start)
+    if start and start_at is None:
+        raise _fail(f"--start {start} is no time; write it as 2026-09-10T13:00:05Z.")
     raise typer.Exit(
         analyze_file(
             file,
-            timeline=timeline,
-            transcript=transcript,
+            SideFiles(timeline, transcript, chat, participants, participant_audio, start_at),
             profile=profile,
             out_dir=out_dir,
             as_json=as_json,
+            with_faces=faces,
             settings=_settings(),
         )
     )
@@ -389,3 +412,30 @@ def evaluate_expression_command(
     for label, counts in zip(result["labels"], result["confusion"], strict=True):
         confusion.add_row(label, *(str(n) for n in counts))
     out.print(confusion)
+
+
+@evaluate_app.command("attribution")
+def evaluate_attribution_command(
+    truth: Annotated[Path, typer.Option(help="Who is where in the recording (JSON).")],
+    result: Annotated[Path, typer.Option(help="What `rapport analyze --json --faces` wrote.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """How well faces were named: face-seconds right, wrong and unknown, swaps, layout, labels.
+
+    A face belongs to the tile of the truth that holds its middle, in the nearest sample; truth
+    within 0.6 s of a change is left out. A name is right letter for letter. A face in no tile is no
+    participant: naming one is wrong.
+    """
+    from bot.evaluate import evaluate_files, print_evaluation
+    from inference.errors import InferenceError
+
+    try:
+        found = evaluate_files(truth, result)
+    except InferenceError as exc:
+        raise _fail(str(exc)) from exc
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_json(), ensure_ascii=False) + "\n")
+    else:
+        print_evaluation(found, out)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
+from bot.attendees import Stay
 from inference.types import Attendee
 from storage.errors import Missing
 from storage.files import MediaFiles, write_atomically
@@ -14,34 +16,51 @@ MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
+class PersonAudio:
+    """One person's own sound. Only `file_name`, as Zoom spells it, says whose it is."""
+
+    path: str
+    file_name: str = ""
+    starts_after_s: float = 0.0
+    """Where it begins in its segment."""
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentFiles:
-    """The fetched files of one stretch of the recording; paths are relative to the media root."""
+    """The fetched files of one stretch of the recording; paths are relative to the media root.
+
+    `start_at` and `end_at` are when it was recorded, where that is known.
+    """
 
     video: str | None = None
     audio: str | None = None
     timeline: str | None = None
     transcript: str | None = None
     chat: str | None = None
-    participant_audio: tuple[str, ...] = ()
+    participant_audio: tuple[PersonAudio, ...] = ()
+    start_at: datetime | None = None
+    end_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What `fetch` left for the steps after it. `notes` are plain sentences for the report.
 
-    `aliases` gives the attendee's key for every id that Zoom gave the same person: who leaves and
-    comes back has a new one.
+    `presence` stands beside `attendees`: when each joined and left, by the clock. `aliases` gives
+    the attendee's key for every id that Zoom gave the same person: who leaves and comes back has a
+    new one.
     """
 
     segments: tuple[SegmentFiles, ...]
     attendees: tuple[Attendee, ...] = ()
+    presence: tuple[tuple[Stay, ...], ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 def write_manifest(files: MediaFiles, call_id: str, manifest: Manifest) -> None:
     """Write the manifest at once or not at all."""
-    text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
+    text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1, default=_plain)
     write_atomically(files.media_path(call_id, MANIFEST), text.encode())
 
 
@@ -59,10 +78,30 @@ def read_manifest(files: MediaFiles, call_id: str) -> Manifest:
     return Manifest(
         segments=tuple(_segment(segment) for segment in raw["segments"]),
         attendees=tuple(Attendee.from_plain(row) for row in raw["attendees"]),
+        # Manifests of earlier versions tell no times.
+        presence=tuple(
+            tuple((_moment(joined), _moment(left)) for joined, left in stays)
+            for stays in raw.get("presence", ())
+        ),
         aliases=raw["aliases"],
         notes=tuple(raw["notes"]),
     )
 
 
 def _segment(raw: dict[str, Any]) -> SegmentFiles:
-    return SegmentFiles(**{**raw, "participant_audio": tuple(raw["participant_audio"])})
+    sounds = tuple(
+        # Manifests of earlier versions keep the path alone.
+        PersonAudio(sound) if isinstance(sound, str) else PersonAudio(**sound)
+        for sound in raw["participant_audio"]
+    )
+    times = {name: _moment(raw.get(name)) for name in ("start_at", "end_at")}
+    return SegmentFiles(**{**raw, "participant_audio": sounds, **times})
+
+
+def _plain(value: object) -> str:
+    assert isinstance(value, datetime), f"a manifest holds no {type(value)}"
+    return value.isoformat()
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

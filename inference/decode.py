@@ -21,6 +21,7 @@ import queue
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -83,6 +84,8 @@ class MediaInfo:
     """The average; None where the container does not tell."""
     has_audio: bool
     video_codec: str
+    created_at: datetime | None = None
+    """When the recording began, as the file says; most programs write when they began to encode."""
 
 
 def probe(path: Path) -> MediaInfo:
@@ -102,6 +105,7 @@ def probe(path: Path) -> MediaInfo:
             fps=float(rate) if rate else None,
             has_audio=media.has_audio,
             video_codec=media.stream.codec_context.name,
+            created_at=media.created_at,
         )
 
 
@@ -255,6 +259,16 @@ class _Media:
         """The length that the container states."""
         duration = self._container.duration
         return duration / av.time_base if duration and duration > 0 else None
+
+    @property
+    def created_at(self) -> datetime | None:
+        """The container's own date; None where it has none, or the zero of a muxer's clock."""
+        try:
+            at = datetime.fromisoformat(self._container.metadata.get("creation_time", ""))
+        except ValueError:
+            return None
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return at if at.year > 1970 else None
 
     @property
     def frame_interval_s(self) -> float:

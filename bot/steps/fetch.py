@@ -8,17 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bot.media import Manifest, SegmentFiles, read_manifest, write_manifest
+from bot.attendees import Roster, roster
+from bot.media import Manifest, PersonAudio, SegmentFiles, read_manifest, write_manifest
 from bot.parts import Parts
 from bot.progress import Progress
-from bot.selection import is_internal_only, own_domains, side_of
-from inference.types import Attendee
+from bot.selection import is_internal_only, own_domains
 from integrations.errors import AuthFailed, IntegrationError, NotFound, UnexpectedResponse
 from integrations.zoom.downloads import Access, AccessSource
-from integrations.zoom.participants import PastParticipant
 from integrations.zoom.recordings import (
     Meeting,
     RecordingFile,
+    Segment,
     choose_files,
     meeting_from_event,
 )
@@ -47,18 +47,18 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
         call = calls.get_call(session, call_id)
         announced = [file.zoom_file_id for file in calls.get_files(session, call_id)]
     meeting = known_meeting(parts, call)
-    attendees, aliases, notes = _attendees(parts, call)
+    people, notes = _roster(parts, call)
     if (
         not by_hand
         and not parts.settings.calls.include_internal
-        and is_internal_only([attendee.side for attendee in attendees])
+        and is_internal_only([attendee.side for attendee in people.attendees])
     ):
         with transaction(parts.engine) as session:
             calls.set_status(
                 session, call_id, "skipped", skipped_reason="Only your own side took part."
             )
         return False
-    host = next((person.name for person in attendees if person.is_host), "")
+    host = next((person.name for person in people.attendees if person.is_host), "")
     if host:
         with transaction(parts.engine) as session:
             calls.set_host_name(session, call_id, host)
@@ -79,7 +79,7 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
             f"Zoom has no video file for call {call_id}. Switch on gallery view in the "
             "account's recording settings, or wait until Zoom has processed the recording."
         )
-    fetched = [SegmentFiles() for _ in segments]
+    fetched = [_no_files_yet(segment) for segment in segments]
     total_bytes = sum(file.size_bytes or 0 for _, _, file in wanted) or 1
     done_bytes = 0
     given: set[str] = set()
@@ -100,16 +100,26 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
             continue
         given.add(file.id)
         done_bytes += file.size_bytes or 0
-        fetched[index] = _with_file(fetched[index], kind, parts.files.relative(path))
+        stored = parts.files.relative(path)
+        fetched[index] = _with_file(fetched[index], segments[index], kind, file, stored)
         _mark_fetched(parts, call_id, file, path)
-    write_manifest(parts.files, call_id, Manifest(tuple(fetched), attendees, aliases, notes))
+    manifest = Manifest(tuple(fetched), people.attendees, people.presence, people.aliases, notes)
+    write_manifest(parts.files, call_id, manifest)
     _mark_unused(parts, call_id, set(announced) - given)
     return True
 
 
-def _with_file(files: SegmentFiles, kind: str, path: str) -> SegmentFiles:
+def _no_files_yet(segment: Segment) -> SegmentFiles:
+    return SegmentFiles(start_at=segment.recording_start, end_at=segment.recording_end)
+
+
+def _with_file(
+    files: SegmentFiles, segment: Segment, kind: str, file: RecordingFile, path: str
+) -> SegmentFiles:
     if kind == PERSON_AUDIO:
-        return replace(files, participant_audio=(*files.participant_audio, path))
+        after_s = (file.recording_start - segment.recording_start).total_seconds()
+        sound = PersonAudio(path, file.file_name, after_s)
+        return replace(files, participant_audio=(*files.participant_audio, sound))
     changes: dict[str, Any] = {kind: path}
     return replace(files, **changes)
 
@@ -139,10 +149,10 @@ def fetch_transcript(parts: Parts, call_id: str, progress: Progress) -> None:
     try:
         manifest = read_manifest(parts.files, call_id)
     except Missing:  # The media was deleted when the call was done; the evidence is still there.
-        manifest = Manifest(tuple(SegmentFiles() for _ in segments))
+        manifest = Manifest(tuple(_no_files_yet(segment) for segment in segments))
     notes = manifest.notes
     fetched = list(manifest.segments)
-    fetched += [SegmentFiles() for _ in segments[len(fetched) :]]
+    fetched += [_no_files_yet(segment) for segment in segments[len(fetched) :]]
     for index, segment in enumerate(segments):
         if segment.transcript is None:
             continue
@@ -232,31 +242,13 @@ def _target(parts: Parts, call_id: str, index: int, kind: str, file: RecordingFi
     return parts.files.media_path(call_id, f"{name.replace(' ', '-')}.{extension}")
 
 
-def _attendees(
-    parts: Parts, call: Call
-) -> tuple[tuple[Attendee, ...], dict[str, str], tuple[str, ...]]:
-    """Who took part, each person once, with their ids; and what could not be found out."""
+def _roster(parts: Parts, call: Call) -> tuple[Roster, tuple[str, ...]]:
+    """Who took part, each person once; and what could not be found out."""
     if parts.zoom is None:
-        return (), {}, ()
+        return Roster(), ()
     try:
         rows = parts.zoom.participants(call.zoom_uuid)
     except (NotFound, AuthFailed) as exc:
-        return (), {}, (f"Zoom did not tell who took part: {exc}",)
+        return Roster(), (f"Zoom did not tell who took part: {exc}",)
     own = own_domains(call.host_email, parts.settings.calls)
-    people: dict[str, Attendee] = {}
-    aliases: dict[str, str] = {}
-    for row in rows:
-        # Guests have no lasting id: one name is one guest, as far as Zoom tells.
-        person = row.id or row.user_email.lower() or row.name
-        if person not in people:
-            people[person] = _attendee(row, call.host_email, own)
-        for zoom_id in (row.id, row.user_id):
-            if zoom_id:
-                aliases[zoom_id] = people[person].key
-    return tuple(people.values()), aliases, ()
-
-
-def _attendee(row: PastParticipant, host_email: str | None, own: frozenset[str]) -> Attendee:
-    is_host = bool(host_email) and row.user_email.lower() == (host_email or "").lower()
-    side = "rep" if is_host else side_of(row.user_email, row.is_internal, own)
-    return Attendee(row.name, key=row.id or row.user_id or row.name, side=side, is_host=is_host)
+    return roster(rows, call.host_email, own), ()

@@ -7,11 +7,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from bot.attendees import RecordedSpan, with_stays
 from bot.call_view import assess_options
 from bot.evidence import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.media import Manifest, SegmentFiles, read_manifest
 from bot.parts import Parts
-from inference.types import CallAnalysis, Moment, Participant, SpeakerTurn, TranscriptLine
+from inference.types import (
+    Attendee,
+    CallAnalysis,
+    Moment,
+    Participant,
+    SpeakerTurn,
+    TranscriptLine,
+)
 from integrations.zoom.chat import parse_chat
 from integrations.zoom.timeline import parse_timeline
 from integrations.zoom.transcript import parse_vtt
@@ -54,6 +62,8 @@ def store_call(parts: Parts, call_id: str) -> None:
 def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -> Evidence:
     """The evidence with the TIMELINEs' turns, the transcripts' and chats' lines and the attendees.
 
+    Attendees come with their stays where the manifest tells when each segment was recorded.
+
     A kind of file that the manifest does not have leaves what the evidence holds already.
     """
     turns: list[SpeakerTurn] = []
@@ -69,11 +79,12 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
     ]
     for segment, (start_s, end_s) in zip(manifest.segments, spans, strict=True):
         turns += _turns(segment, files, start_s, end_s - start_s, notes)
+    attendees = _present(manifest, spans, notes)
     evidence = replace(
         evidence,
         turns=tuple(replace(turn, key=manifest.aliases.get(turn.key, turn.key)) for turn in turns)
         or evidence.turns,
-        attendees=manifest.attendees or evidence.attendees,
+        attendees=attendees or evidence.attendees,
     )
     names = {turn.speaker for turn in evidence.turns} | {who.name for who in evidence.attendees}
     for segment, (start_s, end_s) in zip(manifest.segments, spans, strict=True):
@@ -84,6 +95,21 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
     chat = chat or [line for line in evidence.transcript if line.is_chat]
     words = sorted(lines + chat, key=lambda line: line.start_s)
     return replace(evidence, transcript=tuple(words)).with_notes(notes)
+
+
+def _present(
+    manifest: Manifest, spans: Sequence[tuple[float, float]], notes: list[str]
+) -> tuple[Attendee, ...]:
+    recorded = [
+        RecordedSpan(segment.start_at, segment.end_at, start_s, end_s)
+        for segment, (start_s, end_s) in zip(manifest.segments, spans, strict=True)
+        if segment.start_at is not None
+    ]
+    if not manifest.presence or not recorded or len(recorded) < len(spans):
+        return manifest.attendees
+    attendees, problems = with_stays(manifest.attendees, manifest.presence, recorded)
+    notes += problems
+    return attendees
 
 
 def _turns(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from integrations.zoom.text import clean_text, moment
+from integrations.errors import UnexpectedResponse
+from integrations.zoom.text import clean_text, decode, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +49,53 @@ def parse_participant(entry: Mapping[str, Any]) -> PastParticipant:
         status=clean_text(entry.get("status")).lower(),
         is_internal=internal if isinstance(internal, bool) else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantList:
+    """A list of participants that was saved to a file; who only waited outside is left out."""
+
+    rows: tuple[PastParticipant, ...]
+    start_time: datetime | None
+    """When the recording began, where the file says so. Zoom's own answer does not."""
+
+
+def parse_participants(data: bytes) -> ParticipantList:
+    """Read the answer of `past_meetings/{uuid}/participants` as it was saved.
+
+    One page, several pages one after the other or in a list, and a bare list of participants are
+    all read; fields may be missing, and further ones are passed over.
+
+    Raises:
+        UnexpectedResponse: it is not JSON, or holds no list of participants.
+    """
+    entries: list[Mapping[str, Any]] = []
+    start_time: datetime | None = None
+    for page in _pages(decode(data)[0]):
+        listed = page.get("participants")
+        if not isinstance(listed, list):
+            raise UnexpectedResponse('The list of participants has no field "participants".')
+        entries += [entry for entry in listed if isinstance(entry, dict)]
+        start_time = start_time or moment(page.get("start_time"))
+    rows = (parse_participant(entry) for entry in entries)
+    return ParticipantList(tuple(row for row in rows if not row.only_waited), start_time)
+
+
+def _pages(text: str) -> list[Mapping[str, Any]]:
+    pages: list[Mapping[str, Any]] = []
+    decoder, text = json.JSONDecoder(), text.strip("\ufeff \t\r\n")
+    while text or not pages:
+        try:
+            content, end = decoder.raw_decode(text)
+        except (ValueError, RecursionError) as exc:
+            raise UnexpectedResponse("The list of participants is not JSON.") from exc
+        text = text[end:].lstrip()
+        if isinstance(content, list):
+            is_bare = not any(isinstance(one, dict) and "participants" in one for one in content)
+            content = [{"participants": content}] if is_bare else content
+        else:
+            content = [content]
+        if not all(isinstance(page, dict) for page in content):
+            raise UnexpectedResponse("The list of participants is JSON of another shape.")
+        pages += content
+    return pages

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
-from bot.analyze import analyze_file
+from bot.analyze import SideFiles, analyze_file
 from bot.demo.recording import DemoRecording, make_recording
 from bot.settings import AnalysisSettings, Settings
 from inference.types import U8
@@ -74,11 +74,11 @@ def analyze(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Analyze:
         capfd.readouterr()
         status = analyze_file(
             file,
-            timeline=timeline,
-            transcript=transcript,
+            SideFiles(timeline=timeline, transcript=transcript),
             profile=profile,
             out_dir=folder,
             as_json=True,
+            with_faces=False,
             settings=Settings(analysis=AnalysisSettings(min_face_px=min_face_px, device=device)),
         )
         captured = capfd.readouterr()

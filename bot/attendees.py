@@ -1,0 +1,166 @@
+"""Who took part, each person once, and when they were there.
+
+Zoom lists a row per stay in the meeting. A row belongs to a person listed before where the id is
+the same, else the e-mail address, else, where one of the two has neither, the display name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from bot.selection import side_of
+from inference.talk import merge_spans
+from inference.types import Attendee
+from integrations.zoom.participants import PastParticipant
+
+Stay = tuple[datetime | None, datetime | None]
+"""Joined and left; None where Zoom does not tell."""
+
+RECONNECT = timedelta(minutes=1)
+"""How long Zoom may still list a connection that broke beside the new one. Two of one name who are
+there together for longer are two people."""
+PAUSE_MIN_S = 5.0
+"""A recording that much shorter than the time it was made in was paused; less is rounding."""
+TIMES_DO_NOT_FIT = (
+    "The times at which people joined and left do not fit the recording and were not used."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The people of a meeting.
+
+    `presence` stands beside `attendees`: when each joined and left, by the clock. `aliases` gives
+    the attendee's key for every id that Zoom gave the same person.
+    """
+
+    attendees: tuple[Attendee, ...] = ()
+    presence: tuple[tuple[Stay, ...], ...] = ()
+    aliases: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSpan:
+    """One segment of the recording: by the clock, and on the call's time line in seconds."""
+
+    start_at: datetime
+    end_at: datetime | None
+    start_s: float
+    end_s: float
+
+
+@dataclass(slots=True)
+class _Person:
+    attendee: Attendee
+    stays: list[Stay]
+    ids: set[str]
+    emails: set[str]
+
+    @property
+    def is_told_by_name(self) -> bool:
+        return not self.ids and not self.emails
+
+
+def roster(rows: Sequence[PastParticipant], host_email: str | None, own: frozenset[str]) -> Roster:
+    """Bring the rows of one person together; rows without a name are left out.
+
+    Args:
+        rows: as Zoom lists them, without those who only waited outside.
+        host_email: the host's address, or None where not known: then nobody is the host.
+        own: the own side's e-mail domains.
+    """
+    people: list[_Person] = []
+    aliases: dict[str, str] = {}
+    for row in rows:
+        if not row.name:
+            continue
+        email = row.user_email.lower()
+        person = _same_person(row, email, people)
+        if person is None:
+            person = _Person(_attendee(row, host_email, own), [], set(), set())
+            people.append(person)
+        person.stays.append((row.join_time, row.leave_time))
+        person.ids |= {row.id} - {""}
+        person.emails |= {email} - {""}
+        for zoom_id in (row.id, row.user_id):
+            if zoom_id:
+                aliases[zoom_id] = person.attendee.key
+    return Roster(
+        tuple(person.attendee for person in people),
+        tuple(tuple(person.stays) for person in people),
+        aliases,
+    )
+
+
+def with_stays(
+    attendees: Sequence[Attendee],
+    presence: Sequence[Sequence[Stay]],
+    spans: Sequence[RecordedSpan],
+) -> tuple[tuple[Attendee, ...], tuple[str, ...]]:
+    """The attendees with their stays in seconds of the call, and notes on what was not usable.
+
+    Whoever was there before or after the recording only has a stay of no length. Where the
+    recording was paused, a stay is as long as it can have been. A person with a row without any
+    time keeps no stays: it may have been any time.
+    """
+    placed: list[Attendee] = []
+    for attendee, stays in zip(attendees, presence, strict=True):
+        seconds: list[tuple[float, float]] = []
+        for joined, left in stays:
+            start_s = _call_s(joined, spans, is_join=True) if joined else 0.0
+            end_s = _call_s(left, spans, is_join=False) if left else spans[-1].end_s
+            seconds.append((start_s, max(start_s, end_s)))
+        is_told = bool(stays) and all(joined or left for joined, left in stays)
+        merged = merge_spans(seconds)
+        lasting = [span for span in merged if span[1] > span[0]] or merged[:1]
+        placed.append(replace(attendee, stays=tuple(lasting) if is_told else ()))
+    if any(a.stays for a in placed) and not any(e > s for a in placed for s, e in a.stays):
+        return tuple(attendees), (TIMES_DO_NOT_FIT,)
+    return tuple(placed), ()
+
+
+def _same_person(row: PastParticipant, email: str, people: Sequence[_Person]) -> _Person | None:
+    for person in people:
+        if row.id and row.id in person.ids:
+            return person
+    for person in people:
+        # Two accounts on one address are two; a row without an id may be either's.
+        if email and email in person.emails and not (row.id and person.ids):
+            return person
+    for person in people:
+        is_told_by_name = person.is_told_by_name or not (row.id or email)
+        if is_told_by_name and person.attendee.name == row.name and not _clashes(row, person):
+            return person
+    return None
+
+
+def _clashes(row: PastParticipant, person: _Person) -> bool:
+    """Whether both were certainly there at the same time."""
+    return any(
+        min(row.leave_time, left) - max(row.join_time, joined) > RECONNECT
+        for joined, left in person.stays
+        if joined and left and row.join_time and row.leave_time
+    )
+
+
+def _attendee(row: PastParticipant, host_email: str | None, own: frozenset[str]) -> Attendee:
+    is_host = bool(host_email) and row.user_email.lower() == (host_email or "").lower()
+    side = "rep" if is_host else side_of(row.user_email, row.is_internal, own)
+    return Attendee(row.name, key=row.id or row.user_id or row.name, side=side, is_host=is_host)
+
+
+def _call_s(at: datetime, spans: Sequence[RecordedSpan], *, is_join: bool) -> float:
+    """Where a time of the clock lies on the call's time line, in seconds, within the recording."""
+    placed_s = spans[0].start_s
+    for span in spans:
+        into_s = (at - span.start_at).total_seconds()
+        if into_s < 0:
+            break
+        length_s = span.end_s - span.start_s
+        if is_join and span.end_at is not None:
+            pause_s = (span.end_at - span.start_at).total_seconds() - length_s
+            into_s -= pause_s if pause_s > PAUSE_MIN_S else 0.0
+        placed_s = span.start_s + min(max(into_s, 0.0), length_s)
+    return placed_s

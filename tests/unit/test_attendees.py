@@ -1,0 +1,183 @@
+"""Zoom's list of participants: people who come back, who only waited, and when they were there."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.attendees import TIMES_DO_NOT_FIT, RecordedSpan, Roster, roster, with_stays
+from bot.media import Manifest, PersonAudio, SegmentFiles, read_manifest, write_manifest
+from inference.types import Attendee
+from integrations.errors import UnexpectedResponse
+from integrations.zoom.participants import parse_participants
+from storage.files import MediaFiles
+
+START = datetime(2026, 9, 10, 13, 0, tzinfo=UTC)
+HOUR = RecordedSpan(START, None, 0.0, 3600.0)
+
+
+def clock(minutes: float) -> str:
+    return (START + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def row(name: str, joined: float | None = None, left: float | None = None, **more: Any) -> Any:
+    times = {} if joined is None else {"join_time": clock(joined)}
+    times |= {} if left is None else {"leave_time": clock(left)}
+    return {"name": name, **times, **more}
+
+
+def listed(*rows: Any, host: str | None = None) -> Roster:
+    read = parse_participants(json.dumps({"participants": rows}).encode())
+    return roster(read.rows, host, frozenset({"acme.example.com"}))
+
+
+def stays(*rows: Any, spans: tuple[RecordedSpan, ...] = (HOUR,)) -> list[Any]:
+    people = listed(*rows)
+    placed, notes = with_stays(people.attendees, people.presence, spans)
+    assert notes == ()
+    return [person.stays for person in placed]
+
+
+def names(people: Roster) -> list[str]:
+    return [person.name for person in people.attendees]
+
+
+def test_who_comes_back_is_one_person_by_id_by_address_or_by_name() -> None:
+    people = listed(
+        row("Ana", 0, 10, id="z1", user_id="101", user_email="ana@acme.example.com"),
+        row("Ana (phone)", 11, 20, id="z1", user_id="102"),
+        row("Ana", 21, 30, user_id="103", user_email="Ana@acme.example.com"),
+        row("Ben", 0, 10, user_id="104"),
+        row("Ben", 12, 60, user_id="105"),
+    )
+    assert names(people) == ["Ana", "Ben"]
+    assert [len(person) for person in people.presence] == [3, 2]
+    assert people.aliases == {
+        "z1": "z1", "101": "z1", "102": "z1", "103": "z1", "104": "104", "105": "104",
+    }  # fmt: skip
+
+
+def test_two_people_of_one_name_stay_two() -> None:
+    assert names(listed(row("Ana", id="z1"), row("Ana", id="z2"))) == ["Ana", "Ana"]
+    assert names(listed(row("Ana", 0, 30), row("Ana", 5, 60))) == ["Ana", "Ana"]
+    assert names(listed(row("Ana", 0, 30), row("Ana", 29.5, 60))) == ["Ana"], "a reconnection"
+
+
+def test_who_only_waited_and_who_has_no_name_is_left_out() -> None:
+    people = listed(
+        row("Ana", status="in_meeting"), row("Zed", status="in_waiting_room"), row("", user_id="9")
+    )
+    assert names(people) == ["Ana"]
+
+
+def test_names_stay_letter_for_letter() -> None:
+    odd = ["+1 415****212", "李小龙", "Conference Room", "ana  LEE 🎧 (she/her)"]
+    assert names(listed(*map(row, odd))) == odd
+
+
+def test_sides_come_from_the_address_and_the_host() -> None:
+    people = listed(
+        row("Dana", user_email="dana@acme.example.com"),
+        row("Eve", user_email="eve@other.example.com"),
+        row("Host", user_email="host@third.example.com"),
+        row("Fay"),
+        host="Host@third.example.com",
+    )
+    assert [person.side for person in people.attendees] == ["rep", "prospect", "rep", "unknown"]
+    assert [person.is_host for person in people.attendees] == [False, False, True, False]
+
+
+def test_stays_lie_on_the_calls_time_line() -> None:
+    assert stays(
+        row("Ana", -5, 10), row("Ben", 2, None), row("Cy", None, 4), row("Di", 90, 95)
+    ) == [
+        ((0.0, 600.0),),
+        ((120.0, 3600.0),),
+        ((0.0, 240.0),),
+        ((3600.0, 3600.0),),
+    ]
+    assert stays(row("Ana", 0, 10), row("Ben")) == [((0.0, 600.0),), ()], "Ben: any time"
+    assert stays(row("Ana", 0, 10), row("Ana", 10, 20), row("Ana", 30, 40)) == [
+        ((0.0, 1200.0), (1800.0, 2400.0))
+    ]
+
+
+def test_stays_go_over_the_gap_between_two_segments() -> None:
+    second = RecordedSpan(START + timedelta(minutes=90), None, 3600.0, 4200.0)
+    spans = (HOUR, second)
+    assert stays(row("Ana", 30, 95), row("Ben", 70, 95), spans=spans) == [
+        ((1800.0, 3900.0),),
+        ((3600.0, 3900.0),),
+    ]
+
+
+def test_in_a_paused_recording_a_stay_is_as_long_as_it_can_have_been() -> None:
+    paused = RecordedSpan(START, START + timedelta(minutes=20), 0.0, 600.0)
+    assert stays(row("Ana", 12, 15), spans=(paused,)) == [((120.0, 600.0),)]
+
+
+def test_times_of_another_meeting_are_not_used() -> None:
+    people = listed(row("Ana", 100, 110), row("Ben", 100, 120))
+    placed, notes = with_stays(people.attendees, people.presence, [HOUR])
+    assert notes == (TIMES_DO_NOT_FIT,)
+    assert [person.stays for person in placed] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"name": "Ana"}, {"name": "Ben"}]',
+        '{"participants": [{"name": "Ana"}]}\n{"participants": [{"name": "Ben"}]}',
+        '[{"participants": [{"name": "Ana"}]}, {"participants": [{"name": "Ben"}]}]',
+        '\ufeff{"page_count": 1, "participants": [{"name": "Ana", "x": {}}, 7, {"name": "Ben"}]}',
+    ],
+)
+def test_a_list_is_read_as_it_was_saved(text: str) -> None:
+    assert [one.name for one in parse_participants(text.encode()).rows] == ["Ana", "Ben"]
+
+
+def test_a_list_can_say_when_the_recording_began() -> None:
+    text = '{"start_time": "2026-09-10T13:00:00Z", "participants": []}'
+    assert parse_participants(text.encode()).start_time == START
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "not JSON"),
+        ("hello", "not JSON"),
+        ('{"participants": [', "not JSON"),
+        ('{"people": []}', 'no field "participants"'),
+        ('{"participants": {}}', 'no field "participants"'),
+        ("7", "another shape"),
+    ],
+)
+def test_what_is_no_list_of_participants_is_refused(text: str, said: str) -> None:
+    with pytest.raises(UnexpectedResponse, match=said):
+        parse_participants(text.encode())
+
+
+def test_a_manifest_comes_back_as_it_was_and_older_ones_are_read(tmp_path: Any) -> None:
+    files = MediaFiles(tmp_path)
+    manifest = Manifest(
+        (SegmentFiles("v.mp4", participant_audio=(PersonAudio("a", "x", 1.0),), start_at=START),),
+        (Attendee("Ana", "z1"),),
+        (((START, None),),),
+        {"101": "z1"},
+        ("A note.",),
+    )
+    write_manifest(files, "call", manifest)
+    assert read_manifest(files, "call") == manifest
+    older = {
+        "segments": [{"video": "v.mp4", "participant_audio": ["a.m4a"]}],
+        "attendees": [{"name": "Ana", "key": "z1", "side": "rep", "is_host": True}],
+        "aliases": {},
+        "notes": [],
+    }
+    files.media_path("call", "manifest.json").write_text(json.dumps(older))
+    read = read_manifest(files, "call")
+    assert read.segments[0].participant_audio == (PersonAudio("a.m4a"),)
+    assert (read.presence, read.segments[0].start_at) == ((), None)
