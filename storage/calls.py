@@ -124,8 +124,8 @@ def announce(session: Session, call: NewCall) -> Call:
     host_folded = fold(f"{call.host_name or ''} {call.host_email}")
     row = asdict(call) | {
         "id": call_id, "topic_folded": fold(call.topic), "host_folded": host_folded,
-        "status": "queued", "run": 0, "has_new_files": False, "has_transcript": False,
-        "created_at": now, "updated_at": now,
+        "status": "queued", "run": 0, "has_new_files": False, "has_new_corrections": False,
+        "has_transcript": False, "created_at": now, "updated_at": now,
     }  # fmt: skip
     # No conflict target: two unique keys clash at once here, and a target would cover one of them.
     inserted = session.exec(insert_or_ignore(session, Call, [row]).returning(col(Call.id))).all()

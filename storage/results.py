@@ -53,6 +53,11 @@ class ParticipantResult:
     talk_ms: int = 0
     talk_share: float = 0.0
     score: Mapping[str, Any] | None = None
+    pid: str = ""
+    former_pids: tuple[str, ...] = ()
+    is_confirmed: bool = False
+    is_blanked: bool = False
+    camera_off_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,8 @@ class MomentResult:
     after: float | None
     strength: float
     lines: tuple[TranscriptLineResult, ...] = ()
+    side: str = ""
+    speakers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,7 @@ class CallResult:
     moments: Sequence[MomentResult] = ()
     turns: Sequence[TurnResult] = ()
     transcript: Sequence[TranscriptLineResult] = ()
+    sides: Sequence[Mapping[str, Any]] | None = None
 
 
 def save_result(session: Session, call_id: str, result: CallResult) -> None:
@@ -150,6 +158,7 @@ def save_result(session: Session, call_id: str, result: CallResult) -> None:
     call.has_transcript = result.has_transcript
     call.quality = dict(result.quality)
     call.score = dict(result.score)
+    call.sides = None if result.sides is None else [dict(side) for side in result.sides]
     call.series_path = result.series_path
     call.updated_at = utc_now()
     session.add(call)

@@ -58,6 +58,8 @@ class Call(Table, table=True):
     """Number of the current run; 0 before the first."""
     has_new_files: bool = False
     """Files were announced since the current run began."""
+    has_new_corrections: bool = False
+    """People corrected names or sides since the scores were stored."""
     profile: str | None = Field(default=None, sa_type=CleanText)
     scoring_version: int | None = None
     model: str | None = Field(default=None, sa_type=CleanText)
@@ -68,6 +70,8 @@ class Call(Table, table=True):
     has_transcript: bool = False
     quality: dict[str, Any] | None = Field(default=None, sa_type=Json)
     score: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    sides: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
+    """What each side showed, as docs/scoring.md names it."""
     series_path: str | None = Field(default=None, sa_type=CleanText)
     """Relative to the media root."""
     report_path: str | None = Field(default=None, sa_type=CleanText)
@@ -84,6 +88,10 @@ class Participant(Table, table=True):
     call_id: str = _call_key()
     position: int = Field(primary_key=True)
     """Index of the person in the call's analysis."""
+    pid: str = Field(default="", sa_type=CleanText)
+    """Stays the same while the call is told anew; "" until a call of an earlier version is."""
+    former_pids: list[str] = Field(default_factory=list, sa_type=Json)
+    """Further ids that find this person."""
     name: str = Field(sa_type=CleanText)
     name_folded: str = Field(sa_type=CleanText)
     key: str = Field(default="", sa_type=CleanText)
@@ -92,6 +100,11 @@ class Participant(Table, table=True):
     is_host: bool = False
     is_scored: bool = True
     name_confidence: float = 0.0
+    is_confirmed: bool = False
+    """A person gave or confirmed the name."""
+    is_blanked: bool = False
+    """What the face showed was not kept."""
+    camera_off_ms: int | None = None
     first_seen_ms: int = 0
     last_seen_ms: int = 0
     engagement: float | None = None
@@ -139,6 +152,32 @@ class Moment(Table, table=True):
     after: float | None = None
     strength: float = 0.0
     lines: list[dict[str, Any]] = Field(sa_type=Json)
+    side: str = Field(default="", sa_type=CleanText)
+    """Of all its people; "" where they are of several sides."""
+    speakers: list[int] = Field(default_factory=list, sa_type=Json)
+    """Positions of who spoke in it, most first."""
+
+
+class ParticipantCorrection(Table, table=True):
+    """What a person said about a participant, and who said it when; applied in order."""
+
+    __tablename__ = "participant_corrections"
+
+    call_id: str = _call_key()
+    position: int = Field(primary_key=True)
+    """In the order in which they were made."""
+    pid: str = Field(sa_type=CleanText)
+    """The participant's id at that time."""
+    field: str = Field(sa_type=CleanText)
+    """"name" or "side"."""
+    old_value: str = Field(sa_type=CleanText)
+    new_value: str = Field(sa_type=CleanText)
+    """An empty name took one away."""
+    anchor: dict[str, Any] = Field(sa_type=Json)
+    """What it is tied to: Zoom's key and name, or places and seconds of the face."""
+    made_by: str = Field(sa_type=CleanText)
+    """Name of the API key."""
+    made_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class TranscriptLine(Table, table=True):

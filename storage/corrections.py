@@ -1,0 +1,57 @@
+"""What people corrected about the participants of calls: kept in order, with who said it when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import insert
+from sqlmodel import Session, col, select, update
+
+from storage.columns import utc_now
+from storage.tables import Call, ParticipantCorrection
+
+
+@dataclass(frozen=True, slots=True)
+class NewCorrection:
+    """One correction, as `ParticipantCorrection` holds it."""
+
+    pid: str
+    field: str
+    old_value: str
+    new_value: str
+    anchor: Mapping[str, Any]
+    made_by: str
+
+
+def add(session: Session, call_id: str, after: int, rows: Sequence[NewCorrection]) -> None:
+    """Store corrections that were made knowing the first `after` ones.
+
+    Raises:
+        Duplicate: others were made meanwhile (when the transaction maps its errors).
+    """
+    now = utc_now()
+    values = [
+        asdict(row) | {"call_id": call_id, "position": after + number, "made_at": now}
+        for number, row in enumerate(rows)
+    ]
+    session.connection().execute(insert(ParticipantCorrection), values)
+    session.exec(update(Call).where(col(Call.id) == call_id).values(has_new_corrections=True))
+
+
+def of_call(session: Session, call_id: str) -> Sequence[ParticipantCorrection]:
+    """Give a call's corrections in the order in which they were made."""
+    query = select(ParticipantCorrection).where(col(ParticipantCorrection.call_id) == call_id)
+    return session.exec(query.order_by(col(ParticipantCorrection.position))).all()
+
+
+def take_up(session: Session, call_id: str) -> Sequence[ParticipantCorrection]:
+    """Give a call's corrections to somebody who is about to apply all of them."""
+    session.exec(update(Call).where(col(Call.id) == call_id).values(has_new_corrections=False))
+    return of_call(session, call_id)
+
+
+def waiting(session: Session) -> Sequence[Call]:
+    """Give the calls with corrections that no stored score holds yet."""
+    return session.exec(select(Call).where(col(Call.has_new_corrections))).all()
