@@ -225,7 +225,7 @@ class _Media:
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         self._path = path
-        self._container = _open(path)
+        self._container = open_media(path)
         try:
             self.stream = self._picture_stream()
         except NoVideoStream:
@@ -372,7 +372,12 @@ class _Media:
         return end - self._origin_s
 
 
-def _open(path: Path) -> av.container.InputContainer:
+def open_media(path: Path, formats: str = FORMATS) -> av.container.InputContainer:
+    """Open a file of one of these containers.
+
+    Raises:
+        UnreadableMedia: it is missing, empty, a web page, or no media that can be read.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(512).lstrip().lower()
@@ -387,7 +392,7 @@ def _open(path: Path) -> av.container.InputContainer:
         )
     try:
         # "file:" keeps a colon in a name from being taken for a protocol.
-        return av.open(f"file:{path.resolve()}", options={"format_whitelist": FORMATS})
+        return av.open(f"file:{path.resolve()}", options={"format_whitelist": formats})
     except (av.error.FFmpegError, ValueError) as exc:
         raise UnreadableMedia(
             f"{path.name}: is no recording that can be read, or its index is cut off ({exc}); "

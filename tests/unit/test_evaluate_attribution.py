@@ -88,8 +88,8 @@ def test_without_changes_a_moved_tile_is_one_and_both_its_neighbours_are_left_ou
     told["faces"] += truth(8, {"Ana": RIGHT})["faces"][4:]
     del told["changes"]
     found = evaluate_attribution(told, result(*run(IN_LEFT, "Ana", seconds=8)))
-    # 3 and 4 s are left out, with the pictures up to 4.5 s. From then on the face, which has a name,
-    # is in no tile.
+    # 3 and 4 s are left out, with the pictures up to 4.5 s. From then on the face is in no tile,
+    # and it has a name.
     assert found.left_out_s == 2.0
     assert found.naming.right_s == 3.0
     assert found.no_participant_named_s == found.naming.wrong_s == 3.0
