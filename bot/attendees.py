@@ -54,9 +54,10 @@ class RecordedSpan:
 @dataclass(slots=True)
 class _Person:
     attendee: Attendee
-    stays: list[Stay]
-    ids: set[str]
-    emails: set[str]
+    rows: list[PastParticipant]
+    stays: list[Stay] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    emails: set[str] = field(default_factory=set)
 
     @property
     def is_told_by_name(self) -> bool:
@@ -79,8 +80,9 @@ def roster(rows: Sequence[PastParticipant], host_email: str | None, own: frozens
         email = row.user_email.lower()
         person = _same_person(row, email, people)
         if person is None:
-            person = _Person(_attendee(row, host_email, own), [], set(), set())
+            person = _Person(Attendee(row.name, key=row.id or row.user_id or row.name), [])
             people.append(person)
+        person.rows.append(row)
         person.stays.append((row.join_time, row.leave_time))
         person.ids |= {row.id} - {""}
         person.emails |= {email} - {""}
@@ -88,7 +90,7 @@ def roster(rows: Sequence[PastParticipant], host_email: str | None, own: frozens
             if zoom_id:
                 aliases[zoom_id] = person.attendee.key
     return Roster(
-        tuple(person.attendee for person in people),
+        tuple(_with_side(person, host_email, own) for person in people),
         tuple(tuple(person.stays) for person in people),
         aliases,
     )
@@ -145,10 +147,22 @@ def _clashes(row: PastParticipant, person: _Person) -> bool:
     )
 
 
-def _attendee(row: PastParticipant, host_email: str | None, own: frozenset[str]) -> Attendee:
-    is_host = bool(host_email) and row.user_email.lower() == (host_email or "").lower()
-    side = "rep" if is_host else side_of(row.user_email, row.is_internal, own)
-    return Attendee(row.name, key=row.id or row.user_id or row.name, side=side, is_host=is_host)
+def _with_side(person: _Person, host_email: str | None, own: frozenset[str]) -> Attendee:
+    """The attendee with the side that all rows together tell."""
+    is_host = bool(host_email) and (host_email or "").lower() in person.emails
+    told = {row.is_internal for row in person.rows}
+    sides = {
+        side_of(
+            email,
+            True if True in told else False if False in told else None,
+            own,
+            is_host=is_host,
+            is_registrant=any(row.registrant_id for row in person.rows),
+        )
+        for email in person.emails or {""}
+    }
+    side = next(side for side in ("rep", "prospect", "unknown") if side in sides)
+    return replace(person.attendee, side=side, is_host=is_host)
 
 
 def _call_s(at: datetime, spans: Sequence[RecordedSpan], *, is_join: bool) -> float:

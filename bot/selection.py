@@ -11,6 +11,14 @@ from collections.abc import Iterable, Sequence
 
 from bot.settings import CallSettings
 
+PUBLIC_MAIL = frozenset({
+    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com",
+    "yahoo.com", "icloud.com", "me.com", "aol.com", "gmx.de", "gmx.net", "web.de", "t-online.de",
+    "proton.me", "protonmail.com", "mail.com", "mail.ru", "yandex.ru", "qq.com", "163.com",
+    "126.com",
+})  # fmt: skip
+"""Domains that strangers share: they tell no side apart."""
+
 
 def domain_of(email: str | None) -> str:
     """The lower-case domain of an address, or "" where there is none."""
@@ -52,26 +60,51 @@ def reason_to_skip(
 
 
 def own_domains(host_email: str | None, rules: CallSettings) -> frozenset[str]:
-    """The e-mail domains of the account's own side: the setting's, else the host's."""
+    """The e-mail domains of the account's own side: the setting's, else the host's.
+
+    A host on a public mail service shares the domain with strangers: then there is none.
+    """
     if rules.own_domains:
         return frozenset(domain.lower().lstrip("@") for domain in rules.own_domains)
     domain = domain_of(host_email)
-    return frozenset({domain} if domain else ())
+    return frozenset({domain} if domain and domain not in PUBLIC_MAIL else ())
 
 
-def side_of(email: str | None, is_internal: bool | None, own: frozenset[str]) -> str:
+def side_of(
+    email: str | None,
+    is_internal: bool | None,
+    own: frozenset[str],
+    *,
+    is_host: bool = False,
+    is_registrant: bool = False,
+) -> str:
     """One of "rep", "prospect" or "unknown", for one participant.
+
+    The first of these that is known decides. What speaks for the own side goes first: a colleague
+    taken for a customer would be scored where that is forbidden, a customer taken for a colleague
+    is left out.
+
+    1. the host of the meeting: rep;
+    2. a member of the Zoom account, in Zoom's own word: rep;
+    3. an e-mail address of the own side's domains, or below one of them: rep;
+    4. an address of any other domain: prospect;
+    5. registered for the meeting: prospect;
+    6. not a member of the account, in Zoom's own word: prospect;
+    7. nothing of this: unknown.
 
     Args:
         email: blank for people outside the account: Zoom hides their address.
         is_internal: Zoom's own word for "belongs to the account", where it gives one.
         own: the own side's domains.
+        is_host: whether this is who the meeting belongs to.
+        is_registrant: whether Zoom lists the person with a registration.
     """
     domain = domain_of(email)
-    if domain:
-        return "rep" if domain in own else "prospect"
-    if is_internal is not None:
-        return "rep" if is_internal else "prospect"
+    is_own = any(domain == one or domain.endswith(f".{one}") for one in own)
+    if is_host or is_internal or is_own:
+        return "rep"
+    if domain or is_registrant or is_internal is False:
+        return "prospect"
     return "unknown"
 
 

@@ -29,6 +29,8 @@ class PastParticipant:
     """"in_meeting", "in_waiting_room", or "" where Zoom does not say."""
     is_internal: bool | None = None
     """Whether the person belongs to the account, None where Zoom does not say."""
+    registrant_id: str = ""
+    """Set for people who registered for the meeting."""
 
     @property
     def only_waited(self) -> bool:
@@ -48,6 +50,7 @@ def parse_participant(entry: Mapping[str, Any]) -> PastParticipant:
         leave_time=moment(entry.get("leave_time")),
         status=clean_text(entry.get("status")).lower(),
         is_internal=internal if isinstance(internal, bool) else None,
+        registrant_id=clean_text(entry.get("registrant_id")),
     )
 
 

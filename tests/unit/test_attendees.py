@@ -181,3 +181,17 @@ def test_a_manifest_comes_back_as_it_was_and_older_ones_are_read(tmp_path: Any) 
     read = read_manifest(files, "call")
     assert read.segments[0].participant_audio == (PersonAudio("a.m4a"),)
     assert (read.presence, read.segments[0].start_at) == ((), None)
+
+
+def test_a_side_is_told_by_all_rows_of_a_person() -> None:
+    people = listed(
+        row("Ana", user_id="101", id="z1"),
+        row("Ana", user_id="102", id="z1", user_email="ana@acme.example.com"),
+        row("Ben", user_id="103", registrant_id="r1"),
+        row("Cat", user_id="104", internal_user=True, registrant_id="r2"),
+        row("Dan", user_id="105"),
+        host="ana@acme.example.com",
+    )
+    assert [(p.side, p.is_host) for p in people.attendees] == [
+        ("rep", True), ("prospect", False), ("rep", False), ("unknown", False),
+    ]  # fmt: skip

@@ -41,23 +41,40 @@ def test_the_own_side_is_the_hosts_domain_unless_settings_name_it() -> None:
     assert own_domains(None, OPEN) == frozenset()
 
 
+def test_a_public_mail_service_is_nobodys_own_domain() -> None:
+    assert own_domains("dana@gmail.com", OPEN) == frozenset()
+
+
 @pytest.mark.parametrize(
-    ("email", "is_internal", "side"),
+    ("email", "is_internal", "more", "side"),
     [
-        ("lee@example.com", None, "rep"),
-        ("sam@customer.example", None, "prospect"),
-        ("sam@customer.example", True, "prospect"),
-        ("", True, "rep"),
-        ("", False, "prospect"),
-        ("", None, "unknown"),
-        (None, None, "unknown"),
-        ("not an address", None, "unknown"),
+        # Account membership, in Zoom's own word, goes before a domain that the host has not.
+        ("sam@acme.example", True, {}, "rep"),
+        ("", True, {}, "rep"),
+        ("", True, {"is_registrant": True}, "rep"),
+        # The own side's domain goes before "not a member": a colleague who was not signed in.
+        ("lee@example.com", None, {}, "rep"),
+        ("lee@Example.com", False, {}, "rep"),
+        ("lee@sales.example.com", None, {}, "rep"),
+        ("lee@example.com", None, {"is_registrant": True}, "rep"),
+        # The host, whatever else is told.
+        ("", None, {"is_host": True}, "rep"),
+        ("dana@gmail.com", False, {"is_host": True}, "rep"),
+        # Everybody who is told to be of elsewhere.
+        ("sam@customer.example", None, {}, "prospect"),
+        ("sam@notexample.com", None, {}, "prospect"),
+        ("", None, {"is_registrant": True}, "prospect"),
+        ("", False, {}, "prospect"),
+        # And who is not told anything of.
+        ("", None, {}, "unknown"),
+        (None, None, {}, "unknown"),
+        ("not an address", None, {}, "unknown"),
     ],
 )
-def test_sides_come_from_addresses_and_are_not_guessed(
-    email: str | None, is_internal: bool | None, side: str
+def test_sides_come_from_what_zoom_tells_and_are_not_guessed(
+    email: str | None, is_internal: bool | None, more: dict[str, bool], side: str
 ) -> None:
-    assert side_of(email, is_internal, frozenset({"example.com"})) == side
+    assert side_of(email, is_internal, frozenset({"example.com"}), **more) == side
 
 
 def test_only_a_call_known_to_be_internal_is_internal() -> None:
