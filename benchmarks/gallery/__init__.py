@@ -1,0 +1,29 @@
+"""Zoom-like recordings with known truth: a benchmark of "whose face is this?".
+
+    python -m benchmarks.gallery --out DIR --scenario gallery        # the demo's two faces
+    python -m benchmarks.gallery --out DIR --scenario all --faces CLIPS --seconds 240
+
+writes `recording.mp4` with everything that Zoom adds to a recording (`timeline.json`,
+`transcript.vtt`, `participants.json`, an M4A per person in `audio/`), and `truth.json`: every
+second, whose tile is where. Faces come from any folder of clips with one person each; without one,
+from the demo's two public-domain photographs. The people are cut out of their background and put
+before invented rooms, so few faces make many cameras.
+
+`participants.json` also tells the recording's `start_time`, from which its times of day count.
+
+`truth.json`, times in seconds and boxes as xyxy in pixels:
+
+- `participants`: name, side, and `speaks_s` in all;
+- `faces`: a row per second and visible person: `t_s`, `name`, `box` (the whole tile), `label` (the
+  text drawn on it, or null), `speaks_s`, and `people` where a camera shows several;
+- `layouts`: from change to change `start_s`, `end_s`, `kind`, and aligned `tiles`, `names` and
+  `has_video`; a "single" view's only tile is the whole picture;
+- `changes`: every change of layout, video on or off, speaker switch or exchange of names;
+- `speaking`: who really speaks from when to when.
+"""
+
+from benchmarks.gallery.recording import make_recording
+from benchmarks.gallery.scenarios import SCENARIOS, build_scenario
+from benchmarks.gallery.script import Person, Scenario, Span, Turn
+
+__all__ = ["SCENARIOS", "Person", "Scenario", "Span", "Turn", "build_scenario", "make_recording"]

@@ -1,0 +1,79 @@
+"""The command: python -m benchmarks.gallery --out DIR --scenario NAME …"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from benchmarks.gallery.recording import make_recording
+from benchmarks.gallery.scenarios import SCENARIOS, build_scenario
+
+
+def main() -> int:
+    """Make the recordings asked for; 2 for arguments that cannot be, 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gallery",
+        description="Make a Zoom-like recording with known truth.",
+        epilog=f"scenarios: {', '.join(SCENARIOS)}, or all of them: all",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the files")
+    parser.add_argument(
+        "--scenario",
+        nargs="+",
+        default=["gallery"],
+        metavar="NAME",
+        help="one or more; each of several gets a folder of its own below --out",
+    )
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--people", type=int, help="1-25; by default as suits the scenario")
+    parser.add_argument("--size", default="1280x720", metavar="WxH")
+    parser.add_argument("--labels", choices=("on", "off"), help="names drawn on the tiles")
+    parser.add_argument("--faces", type=Path, metavar="DIR", help="clips with one person each")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fps", type=int, default=25)
+    given = parser.parse_args()
+    names = list(SCENARIOS) if given.scenario == ["all"] else given.scenario
+    labels = None if given.labels is None else given.labels == "on"
+    bar = Progress(
+        TextColumn("{task.description:>18}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+    try:
+        width, _, height = given.size.partition("x")
+        scenarios = [build_scenario(name, given.people, labels) for name in names]
+        with bar:
+            for scenario in scenarios:
+                task = bar.add_task(scenario.name, total=1.0)
+                make_recording(
+                    given.out if len(names) == 1 else given.out / scenario.name,
+                    scenario,
+                    seconds=given.seconds,
+                    size=(int(width), int(height)),
+                    fps=given.fps,
+                    seed=given.seed,
+                    faces=given.faces,
+                    on_progress=partial(_show, bar, task),
+                )
+    except (ValueError, OSError) as error:
+        print(f"{error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped; what was being made is gone.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _show(bar: Progress, task: TaskID, share: float) -> None:
+    bar.update(task, completed=share)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

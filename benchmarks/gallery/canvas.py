@@ -1,0 +1,179 @@
+"""The picture itself, kept as planar YUV between changes: tiles, labels, slides, frames."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.gallery.footage import U8
+from benchmarks.gallery.lettering import draw_text, shorten
+from benchmarks.gallery.stages import Box, even
+
+LETTER_SHARE = 14 / 720
+"""Size of a label's letters as a share of the picture's height, whatever the tile's size."""
+SMALLEST_LETTERS_PX = 8.0
+BOX_SHADE = 0.6
+"""How dark the box under a label is, 0–1."""
+FRAME_COLOUR = (35, 217, 89)
+"""The frame around the active speaker's tile, RGB."""
+NAME_TILE = (36, 36, 36)
+_INITIALS = ((14, 113, 235), (108, 58, 188), (0, 128, 90), (190, 90, 20), (170, 40, 90))
+_MUTED = (232, 64, 60)
+
+
+class Canvas:
+    """A picture of planar YUV 4:2:0; every box has even edges."""
+
+    def __init__(self, size: tuple[int, int], ground: tuple[int, int, int]) -> None:
+        self.width, self.height = size
+        self._ground = ground
+        self.planes = np.zeros((self.height * 3 // 2, self.width), np.uint8)
+        self._parts = _split(self.planes, self.width, self.height)
+
+    def clear(self) -> None:
+        """Paint everything with the ground's colour."""
+        self.paste((0, 0, self.width, self.height), _flat(self._ground, 2, 2))
+
+    def paste(self, box: Box, planes: U8) -> None:
+        """Put a picture (planes, any even size) into a box, scaled to it."""
+        x0, y0, x1, y1 = box
+        width, height = planes.shape[1], planes.shape[0] * 2 // 3
+        source = _split(planes, width, height)
+        for part, (target, given) in enumerate(zip(self._parts, source, strict=True)):
+            half = 2 if part else 1
+            area = target[y0 // half : y1 // half, x0 // half : x1 // half]
+            if given.shape == area.shape:
+                area[:] = given
+            else:
+                size = (area.shape[1], area.shape[0])
+                area[:] = cv2.resize(given, size, interpolation=cv2.INTER_LINEAR)
+
+    def blend(self, at: tuple[int, int], sticker: Sticker) -> None:
+        """Lay a half-transparent picture over this one, its corner at an even place."""
+        x, y = at
+        for part, (target, light, weight) in enumerate(
+            zip(self._parts, sticker.light, sticker.weight, strict=True)
+        ):
+            half = 2 if part else 1
+            rows, columns = light.shape
+            area = target[y // half : y // half + rows, x // half : x // half + columns]
+            rows, columns = area.shape
+            area[:] = (
+                (area.astype(np.uint16) * (256 - weight[:rows, :columns]) + light[:rows, :columns])
+                >> 8
+            ).astype(np.uint8)
+
+    def frame(self, box: Box, thick: int, colour: tuple[int, int, int]) -> None:
+        """Draw a frame just inside a box."""
+        x0, y0, x1, y1 = box
+        flat = _flat(colour, 2, 2)
+        for edge in (
+            (x0, y0, x1, y0 + thick),
+            (x0, y1 - thick, x1, y1),
+            (x0, y0, x0 + thick, y1),
+            (x1 - thick, y0, x1, y1),
+        ):
+            self.paste(edge, flat)
+
+
+class Sticker:
+    """A half-transparent picture, as premultiplied planes."""
+
+    def __init__(self, rgba: U8) -> None:
+        height, width = even(rgba.shape[0] + 1), even(rgba.shape[1] + 1)
+        padded = np.zeros((height, width, 4), np.uint8)
+        padded[: rgba.shape[0], : rgba.shape[1]] = rgba
+        rgb = np.ascontiguousarray(padded[..., :3])
+        planes = _split(cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420), width, height)
+        full = padded[..., 3].astype(np.uint16) * 256 // 255
+        small = cv2.resize(padded[..., 3], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        weights = (full, *[small.astype(np.uint16) * 256 // 255] * 2)
+        self.size = (width, height)
+        self.weight: tuple[NDArray[np.uint16], ...] = weights
+        self.light = tuple(
+            (plane.astype(np.uint16) * weight).astype(np.uint16)
+            for plane, weight in zip(planes, weights, strict=True)
+        )
+
+
+def letters_px(picture_height: int) -> float:
+    """Size of a label's letters in a picture of that height."""
+    return max(SMALLEST_LETTERS_PX, picture_height * LETTER_SHARE)
+
+
+def label_text(name: str, tile_width: int, picture_height: int, is_muted: bool = False) -> str:
+    """What Zoom has room for of a name in a tile of that width."""
+    px = letters_px(picture_height)
+    return shorten(name, px, round(0.92 * tile_width - (2.6 if is_muted else 1.4) * px))
+
+
+def label_sticker(text: str, picture_height: int, is_muted: bool) -> Sticker:
+    """A name as Zoom draws it: white in a dark, half-transparent box, a red microphone before."""
+    px = letters_px(picture_height)
+    letters = draw_text(text, px)
+    pad = max(2, round(px * 0.4))
+    glyph = round(px * 1.2) if is_muted else 0
+    height = even(round(px * 1.6) + 1)
+    width = even(letters.shape[1] + 2 * pad + glyph + 1)
+    box = np.zeros((height, width, 4), np.uint8)
+    box[..., :3] = 20
+    box[..., 3] = round(255 * BOX_SHADE)
+    if is_muted:
+        middle, tall = (pad + round(px * 0.4), height // 2), max(2, round(px * 0.3))
+        colour = (*_MUTED, 255)
+        cv2.ellipse(box, middle, (max(1, tall // 2), tall), 0, 0, 360, colour, -1, cv2.LINE_AA)
+        start = (middle[0] - tall, middle[1] - tall)
+        cv2.line(box, start, (middle[0] + tall, middle[1] + tall), colour, 1, cv2.LINE_AA)
+    top = (height - letters.shape[0]) // 2
+    _over(box, letters, pad + glyph, max(0, top))
+    return Sticker(box)
+
+
+def name_tile(name: str, size: tuple[int, int], picture_height: int, number: int) -> U8:
+    """The planes of a tile without video: the name, or initials in a circle, on dark grey."""
+    width, height = size
+    tile = np.zeros((height, width, 4), np.uint8)
+    tile[...] = (*NAME_TILE, 255)
+    middle = (width // 2, height // 2)
+    if number % 2:
+        radius = height * 11 // 50
+        colour = (*_INITIALS[number % len(_INITIALS)], 255)
+        cv2.circle(tile, middle, radius, colour, -1, cv2.LINE_AA)
+        words = [word for word in name.split() if word[0].isalnum()][:2]
+        letters = draw_text("".join(word[0] for word in words).upper() or name[:1], radius * 0.9)
+    else:
+        px = min(picture_height * 26 / 720, height / 4)
+        px = max(px, SMALLEST_LETTERS_PX)
+        letters = draw_text(shorten(name, px, round(0.9 * width)), px)
+    left, top = middle[0] - letters.shape[1] // 2, middle[1] - letters.shape[0] // 2
+    _over(tile, letters, max(0, left), max(0, top))
+    return np.asarray(
+        cv2.cvtColor(np.ascontiguousarray(tile[..., :3]), cv2.COLOR_RGB2YUV_I420), np.uint8
+    )
+
+
+def _over(image: U8, letters: U8, x: int, y: int) -> None:
+    """Lay RGBA letters over an RGBA picture, as far as they fit in."""
+    area = image[y : y + letters.shape[0], x : x + letters.shape[1]]
+    letters = letters[: area.shape[0], : area.shape[1]]
+    weight = letters[..., 3:].astype(np.float32) / 255
+    area[..., :3] = (area[..., :3] * (1 - weight) + letters[..., :3] * weight).astype(np.uint8)
+    area[..., 3] = np.maximum(area[..., 3], letters[..., 3])
+
+
+def _flat(colour: tuple[int, int, int], width: int, height: int) -> U8:
+    image = np.full((height, width, 3), colour, np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
+
+
+def _split(planes: U8, width: int, height: int) -> tuple[U8, U8, U8]:
+    """Views on the luma plane and on both colour planes."""
+    quarter = height * width // 4
+    flat = planes.reshape(-1)
+    size = (height // 2, width // 2)
+    return (
+        planes[:height],
+        flat[height * width : height * width + quarter].reshape(size),
+        flat[height * width + quarter : height * width + 2 * quarter].reshape(size),
+    )

@@ -1,0 +1,150 @@
+"""Footage from clips of single people, sorted by their mouths into silent and speaking pictures.
+
+The clips stay where they are: nothing of them is kept but in the recordings that are made.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.gallery.footage import PICTURES_HZ, U8, Cutout, PingPong, Player, cut_out
+from inference.detect import MediaPipeDetector
+
+SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm")
+LONGEST_READ_S = 14.0
+TALK_S = 6.0
+"""Length of the talking stretch that is kept."""
+REST_S = (1.6, 1.2, 0.8, 0.48)
+"""Lengths of a silent stretch, the longest that is calm enough."""
+CALM, TALKING = 0.012, 0.03
+"""Standard deviation of the mouth's opening (height over width) while at rest and in speech:
+between a second at rest (0.003–0.014) and one of talk (0.03–0.25) in the clips looked at."""
+
+
+class ClipFootage:
+    """One clip: its calmest stretch, played to and fro, and its talking."""
+
+    def __init__(self, path: Path, height: int) -> None:
+        pictures, openings, faces = _read(path, height)
+        if len(pictures) < PICTURES_HZ * REST_S[-1]:
+            raise ValueError(f"{path.name} shows no face for long enough.")
+        rest = _calmest(openings)
+        talk, self.mouth_moves = _liveliest(openings)
+        self._rest, self._talk = len(rest), len(talk)
+        self.cutouts: list[Cutout] = [cut_out(pictures[i]) for i in (*rest, *talk)]
+        middle = np.median(faces, axis=0)
+        self.face = (float(middle[0]), float(middle[1]), float(middle[2]))
+
+    @property
+    def can_talk(self) -> bool:
+        """Whether somebody speaks in the clip at all."""
+        return self.mouth_moves >= TALKING
+
+    def player(self, rng: np.random.Generator) -> Player:
+        """See `Footage.player`."""
+        return _ClipPlayer(self._rest, self._talk, rng)
+
+
+class _ClipPlayer:
+    def __init__(self, rest: int, talk: int, rng: np.random.Generator) -> None:
+        self._rest, self._talk = PingPong(rest), PingPong(talk, int(rng.integers(max(talk, 1))))
+        self._first_talk = rest
+        self._is_slow = rest < PICTURES_HZ
+        self._calls = 0
+        self._last = 0
+
+    def next(self, is_speaking: bool, loudness: float) -> int:
+        if is_speaking:
+            return self._first_talk + self._talk.next()
+        self._calls += 1
+        if not self._is_slow or self._calls % 2:  # a short loop at half its speed is calmer
+            self._last = self._rest.next()
+        return self._last
+
+
+def _read(path: Path, height: int) -> tuple[list[U8], NDArray[np.float64], NDArray[np.float64]]:
+    """Give pictures of that height, mouth openings, and (x, y, height) of the faces.
+
+    The longest stretch in which a face is seen all the time.
+    """
+    pictures: list[U8] = []
+    rows: list[tuple[float, float, float, float]] = []
+    with MediaPipeDetector() as detector, av.open(str(path)) as container:
+        next_s = 0.0
+        for frame in container.decode(video=0):
+            at_s = frame.time or 0.0
+            if at_s < next_s:
+                continue
+            if at_s > LONGEST_READ_S:
+                break
+            next_s += 1 / PICTURES_HZ
+            image = frame.to_ndarray(format="rgb24")
+            width = round(image.shape[1] * height / image.shape[0] / 2) * 2
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+            found = detector.detect(image, None)
+            pictures.append(image)
+            if found:
+                face = max(found, key=lambda face: face.height_px)
+                x0, y0, x1, y1 = (float(edge) for edge in face.box)
+                rows.append(((x0 + x1) / 2, (y0 + y1) / 2, y1 - y0, face.mouth_opening))
+            else:
+                rows.append((np.nan, np.nan, np.nan, np.nan))
+    table = np.array(rows).reshape(-1, 4)
+    first, last = _longest_run(~np.isnan(table[:, 3]))
+    return pictures[first:last], table[first:last, 3], table[first:last, :3]
+
+
+def _longest_run(seen: NDArray[np.bool_]) -> tuple[int, int]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(int)))
+    runs = list(zip(edges[::2], edges[1::2], strict=True))
+    return max(runs, key=lambda run: run[1] - run[0], default=(0, 0))
+
+
+def _calmest(openings: NDArray[np.float64]) -> list[int]:
+    best: list[int] = []
+    for seconds in REST_S:
+        count = round(seconds * PICTURES_HZ)
+        if count > len(openings):
+            continue
+        spread = [np.std(openings[i : i + count]) for i in range(len(openings) - count + 1)]
+        first = int(np.argmin(spread))
+        best = list(range(first, first + count))
+        if spread[first] <= CALM:
+            break
+    return best
+
+
+def _liveliest(openings: NDArray[np.float64]) -> tuple[list[int], float]:
+    """The stretch whose every second has the most movement, and how much that is."""
+    second = round(PICTURES_HZ)
+    count = min(round(TALK_S * PICTURES_HZ), len(openings))
+    spread = np.array(
+        [np.std(openings[i : i + second]) for i in range(max(1, len(openings) - second + 1))]
+    )
+    seconds = max(1, count - second + 1)
+    quiet = [
+        float(np.quantile(spread[i : i + seconds], 0.25))
+        for i in range(max(1, len(spread) - seconds + 1))
+    ]
+    first = int(np.argmax(quiet))
+    return list(range(first, first + count)), quiet[first]
+
+
+@lru_cache(maxsize=4)
+def clips(folder: Path, height: int) -> tuple[ClipFootage, ...]:
+    """Footage of every clip in a folder, those first in which somebody speaks.
+
+    Raises:
+        ValueError: the folder holds no clip, or one of them shows no face.
+    """
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise ValueError(f"{folder} holds no clip ({', '.join(SUFFIXES)}).")
+    made = [ClipFootage(path, height) for path in paths]
+    return tuple(sorted(made, key=lambda clip: not clip.can_talk))

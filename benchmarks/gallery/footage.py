@@ -1,0 +1,151 @@
+"""Pictures of one person, cut out of their background: speaking ones and silent ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import cv2
+import mediapipe
+import numpy as np
+from numpy.typing import NDArray
+
+U8 = NDArray[np.uint8]
+
+PICTURES_HZ = 12.5
+"""What a camera of the gallery delivers; Zoom sends small tiles at about half the full rate."""
+_SURE, _SURELY_NOT = 0.95, 0.65
+
+
+@dataclass(frozen=True, slots=True)
+class Cutout:
+    """A person without the background: RGB (H, W, 3) and how much of each pixel is theirs."""
+
+    rgb: U8
+    alpha: U8
+
+
+class Player(Protocol):
+    """Plays one person's pictures, `PICTURES_HZ` a second."""
+
+    def next(self, is_speaking: bool, loudness: float) -> int:
+        """Give the index of the next cutout. `loudness` is 0–1, of this moment."""
+
+
+class Footage(Protocol):
+    """All pictures of one person."""
+
+    @property
+    def cutouts(self) -> Sequence[Cutout]:
+        """The pictures, all of one size."""
+
+    @property
+    def face(self) -> tuple[float, float, float] | None:
+        """Middle (x, y) and height of the face, in pixels; None: the pictures fill the tile."""
+
+    def player(self, rng: np.random.Generator) -> Player:
+        """A player of its own for each recording."""
+
+
+class PingPong:
+    """The numbers from 0 to count - 1 up and down, a step at a time."""
+
+    def __init__(self, count: int, start: int = 0) -> None:
+        self._count, self._at, self._step = count, start % max(count, 1), 1
+
+    def next(self) -> int:
+        """Give the next number."""
+        at = self._at
+        if not 0 <= at + self._step < self._count:
+            self._step = -self._step
+        if self._count > 1:
+            self._at += self._step
+        return at
+
+
+def cut_out(rgb: U8) -> Cutout:
+    """Cut the person out of a picture with MediaPipe's selfie segmentation; the largest one."""
+    share = np.asarray(_segmenter().process(np.ascontiguousarray(rgb)).segmentation_mask)
+    share = np.clip((share - _SURELY_NOT) / (_SURE - _SURELY_NOT), 0, 1)
+    count, parts, stats, _ = cv2.connectedComponentsWithStats((share > 0.3).astype(np.uint8))
+    if count > 2:
+        largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+        share = share * cv2.dilate((parts == largest).astype(np.uint8), np.ones((5, 5)))
+    return Cutout(rgb, (share * 255).astype(np.uint8))
+
+
+@lru_cache(maxsize=1)
+def _segmenter() -> Any:
+    return mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+
+
+class RoomFootage:
+    """Several people in front of one camera, side by side; they speak in turn."""
+
+    face = None
+
+    def __init__(self, people: Sequence[Footage], size: tuple[int, int]) -> None:
+        width, height = size
+        rng = np.random.default_rng(len(people))
+        players = [person.player(rng) for person in people]
+        still = round(4 * PICTURES_HZ)
+        self._still = still
+        self._people = len(people)
+        self.cutouts: list[Cutout] = []
+        for speaking in (-1, *range(len(people))):
+            for number in range(still):
+                rgb = np.zeros((height, width, 3), np.uint8)
+                alpha = np.zeros((height, width), np.uint8)
+                for seat, (person, player) in enumerate(zip(people, players, strict=True)):
+                    loud = abs(np.sin(number * 1.13)) if seat == speaking else 0.0
+                    picture = person.cutouts[player.next(seat == speaking, loud)]
+                    x = width * (seat + 0.5) / len(people)
+                    seated = (x, height * (0.5 + 0.04 * (seat % 2)), 0.3 * height)
+                    _place(rgb, alpha, picture, person.face, seated)
+                self.cutouts.append(Cutout(rgb, alpha))
+
+    def player(self, rng: np.random.Generator) -> Player:
+        """See `Footage.player`."""
+        return _RoomPlayer(self._still, self._people)
+
+
+class _RoomPlayer:
+    def __init__(self, still: int, people: int) -> None:
+        self._loop, self._still, self._people = PingPong(still), still, people
+        self._who, self._was_speaking = 0, False
+
+    def next(self, is_speaking: bool, loudness: float) -> int:
+        if is_speaking and not self._was_speaking:
+            self._who = (self._who + 1) % self._people
+        self._was_speaking = is_speaking
+        return self._loop.next() + (self._still * (1 + self._who) if is_speaking else 0)
+
+
+def _place(
+    rgb: U8,
+    alpha: U8,
+    picture: Cutout,
+    face: tuple[float, float, float] | None,
+    seated: tuple[float, float, float],
+) -> None:
+    """Put a person into a picture, the face at that place and of that height."""
+    matrix = placing(picture, face, seated)
+    size = (rgb.shape[1], rgb.shape[0])
+    person = cv2.warpAffine(picture.rgb, matrix, size, flags=cv2.INTER_LINEAR)
+    share = cv2.warpAffine(picture.alpha, matrix, size, flags=cv2.INTER_LINEAR)
+    weight = share[..., None].astype(np.float32) / 255
+    rgb[:] = (rgb * (1 - weight) + person * weight).astype(np.uint8)
+    np.maximum(alpha, share, out=alpha)
+
+
+def placing(
+    picture: Cutout,
+    face: tuple[float, float, float] | None,
+    seated: tuple[float, float, float],
+) -> NDArray[np.float64]:
+    """The 2×3 matrix that brings a cutout's face to a place (x, y, height), in pixels."""
+    x, y, height = face or (picture.rgb.shape[1] / 2, picture.rgb.shape[0] / 2, 1.0)
+    scale = seated[2] / height
+    return np.array([[scale, 0, seated[0] - x * scale], [0, scale, seated[1] - y * scale]])

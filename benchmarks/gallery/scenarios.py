@@ -1,0 +1,166 @@
+"""The scripts by name. Every name and address is invented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from benchmarks.gallery.script import LayoutName, Person, Scenario, Span
+
+_NAMES = (
+    "Maya Lindqvist", "Dana Whitfield", "Tobias Brandt", "Aisha Rahman", "Joao Pereira",
+    "Hannah Kowalski", "Victor Okafor", "Sofia Marin", "Liam Gallagher", "Ebba Nyström",
+    "Rafael Ortiz", "Nadia Hadzic", "Owen Prichard", "Keiko Tanabe", "Mateus Almeida",
+    "Zofia Wrona", "Samuel Adeyemi", "Clara Baumann", "Ivo Petkov", "Leila Farahani",
+    "Anton Viklund", "Grace Mbeki", "Felix Moreau", "Priya Raman", "Noah Steiner",
+)  # fmt: skip
+_TALK = (1.0, 1.0, 0.8, 0.5, 0.12, 0.0, 0.6, 0.0, 0.4, 0.15)
+"""How much the first, second … person talks; then again from the start, but softer."""
+
+SCRIPTS = (
+    "Maya Lindqvist (she/her)", "Александра Рихтер", "陈伟明", "田中 美咲", "김서연",
+    "محمد الفاروق", "נועה לוי", "आदित्य शर्मा", "สมชาย ใจดี", "Γιώργος Παπαδάκης",
+    "Alexandra Richmond-Featherstonehaugh, Harbourline Logistics", "🚢 Tom Berg 🌊",
+    "Ana García (Host)", "Jonas Weiß (Guest)", "Chris Taylor", "Chris Taylor",
+    "Đặng Thị Hoa", "Łukasz Żółć", "O'Neill, Siobhán", "ელენე გელაშვილი",
+)  # fmt: skip
+"""Display names as people write them: scripts, pronouns, roles, emoji, two of one name."""
+
+
+def _crew(count: int, names: tuple[str, ...] = _NAMES) -> tuple[Person, ...]:
+    people = []
+    for who in range(count):
+        round_, talk = who // len(_TALK), _TALK[who % len(_TALK)]
+        name = names[who % len(names)]
+        if who >= len(names):
+            name = f"{name} {who // len(names) + 1}"
+        is_account = who % 3 == 0
+        host = "brightfield.example.com" if is_account else "harbourline.example.com"
+        people.append(
+            Person(
+                name,
+                talk=talk / (1 + 2 * round_),
+                email=f"person{who:02d}@{host}",
+                is_account=is_account,
+                is_host=who == 0,
+            )
+        )
+    return tuple(people)
+
+
+def _whole(layout: LayoutName, count: int, video_off: tuple[int, ...] = ()) -> tuple[Span, ...]:
+    return (Span(1.0, layout, tuple(range(count)), video_off),)
+
+
+def _gallery(count: int) -> Scenario:
+    return Scenario("gallery", _crew(count), _whole("gallery", count))
+
+
+def _gallery_changes(count: int) -> Scenario:
+    """Joins, leaves, a re-join, video off and on; the tiles move each time."""
+    count = max(3, count)
+    everybody = tuple(range(count))
+    late, early = count - 1, count // 2
+    spans = (
+        Span(0.15, "gallery", everybody[:-1]),
+        Span(0.30, "gallery", everybody),
+        Span(0.45, "gallery", everybody, video_off=(1,)),
+        Span(0.60, "gallery", tuple(w for w in everybody if w != early), video_off=(1,)),
+        Span(0.75, "gallery", tuple(w for w in everybody if w != early)),
+        Span(0.90, "gallery", (*(w for w in everybody if w != early), early)),
+        Span(1.0, "gallery", tuple(w for w in everybody if w != late)),
+    )
+    return Scenario("gallery_changes", _crew(count), spans)
+
+
+def _mixed(count: int) -> Scenario:
+    count = max(3, count)
+    everybody = tuple(range(count))
+    spans = (
+        Span(0.2, "gallery", everybody),
+        Span(0.4, "speaker", everybody),
+        Span(0.55, "share_gallery", everybody),
+        Span(0.7, "share_speaker", everybody),
+        Span(0.85, "strip", everybody),
+        Span(1.0, "gallery", everybody, video_off=(count - 1,)),
+    )
+    return Scenario("mixed", _crew(count), spans)
+
+
+def _names(count: int) -> Scenario:
+    people = _crew(count, SCRIPTS)
+    spans = (Span(0.5, "gallery", tuple(range(count))), Span(1.0, "speaker", tuple(range(count))))
+    return Scenario("names", people, spans)
+
+
+def _room(count: int) -> Scenario:
+    count = max(2, count)
+    people = list(_crew(count))
+    people[1] = replace(people[1], name="Conference Room 2", faces=3)
+    return Scenario("room", tuple(people), _whole("gallery", count))
+
+
+def _turned_cameras(count: int) -> Scenario:
+    people = tuple(
+        replace(person, turned=("none", "mirrored", "sideways")[who % 3])
+        for who, person in enumerate(_crew(count))
+    )
+    return Scenario("turned_cameras", people, _whole("gallery", count))
+
+
+def _view(name: str, layout: LayoutName) -> Callable[[int], Scenario]:
+    return lambda count: Scenario(name, _crew(count), _whole(layout, count))
+
+
+def _but(name: str, **changes: object) -> Callable[[int], Scenario]:
+    return lambda count: replace(_gallery(count), name=name, **changes)  # type: ignore[arg-type]
+
+
+SCENARIOS: dict[str, tuple[Callable[[int], Scenario], int]] = {
+    "gallery": (_gallery, 4),
+    "gallery_changes": (_gallery_changes, 5),
+    "speaker": (_view("speaker", "speaker"), 4),
+    "speaker_strip": (_view("speaker_strip", "strip"), 5),
+    "speaker_pip": (_view("speaker_pip", "pip"), 3),
+    "share_gallery": (_view("share_gallery", "share_gallery"), 4),
+    "share_speaker": (_view("share_speaker", "share_speaker"), 4),
+    "mixed": (_mixed, 5),
+    "names": (_names, 20),
+    "crosstalk": (_but("crosstalk", crosstalk=0.5), 4),
+    "room": (_room, 4),
+    # Bad input.
+    "foreign_timeline": (
+        _but("foreign_timeline", side_fault="foreign", has_labels=False), 4
+    ),
+    "shifted_timeline": (
+        _but("shifted_timeline", side_fault="shifted", has_labels=False), 4
+    ),
+    "unknown_names": (_but("unknown_names", side_fault="strangers"), 4),
+    "exchanged_names": (_but("exchanged_names", swaps_labels=(0, 1)), 4),
+    "bright": (_but("bright", is_bright=True), 4),
+    "mirrored": (_but("mirrored", picture_fault="mirrored"), 4),
+    "upside_down": (_but("upside_down", picture_fault="upside_down"), 4),
+    "turned_cameras": (_turned_cameras, 4),
+    "tiny": (_gallery, 25),
+}  # fmt: skip
+"""Every scenario: how it is made for a number of people, and the number unless told."""
+
+
+def build_scenario(name: str, people: int | None = None, labels: bool | None = None) -> Scenario:
+    """Give the script of that name.
+
+    Args:
+        name: a key of `SCENARIOS`.
+        people: how many are in the call, 1–25; None: as many as suit the scenario.
+        labels: whether names are drawn on the tiles; None: as the scenario has it.
+
+    Raises:
+        ValueError: no such scenario, or a number of people out of range.
+    """
+    if name not in SCENARIOS:
+        raise ValueError(f"There is no scenario {name!r}: choose from {', '.join(SCENARIOS)}.")
+    make, usual = SCENARIOS[name]
+    if people is not None and not 1 <= people <= len(_NAMES):
+        raise ValueError(f"A recording shows 1 to {len(_NAMES)} people, not {people}.")
+    scenario = replace(make(people or usual), name=name)
+    return scenario if labels is None else replace(scenario, has_labels=labels)

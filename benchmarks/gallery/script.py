@@ -1,0 +1,111 @@
+"""What a made recording is about: who is in it, what the picture shows when, what goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+LayoutName = Literal["gallery", "speaker", "strip", "pip", "share_gallery", "share_speaker"]
+SideFault = Literal["none", "foreign", "shifted", "strangers"]
+PictureFault = Literal["none", "mirrored", "upside_down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in the call.
+
+    `name` is the display name of participants list, TIMELINE and transcript, letter for letter;
+    `label` what Zoom draws on the tile, the same unless told. `talk` is the relative share of the
+    talk, 0 for somebody who never says a word. `is_account` people belong to the recording's
+    account: Zoom tells their e-mail address. A `faces` above 1 is a room with several people.
+    """
+
+    name: str
+    label: str | None = None
+    talk: float = 1.0
+    email: str = ""
+    is_account: bool = False
+    is_host: bool = False
+    faces: int = 1
+    turned: Literal["none", "mirrored", "sideways"] = "none"
+    """How this one camera stands."""
+
+    @property
+    def side(self) -> str:
+        """ "rep" for the account's own people, "prospect" for the others."""
+        return "rep" if self.is_account else "prospect"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One stretch of a recording; it ends at `until`, a share (0–1) of the recording's length.
+
+    `present` are indexes into the scenario's people, in the order of the tiles. Who is in it and
+    also in `video_off` is shown by the name alone.
+    """
+
+    until: float
+    layout: LayoutName
+    present: tuple[int, ...]
+    video_off: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """The script of a recording, whatever its length, size and pace.
+
+    Raises:
+        ValueError: a script that cannot be played.
+    """
+
+    name: str
+    people: tuple[Person, ...]
+    spans: tuple[Span, ...]
+    has_labels: bool = True
+    crosstalk: float = 0.05
+    """Share of the turns that begin before the one before has ended."""
+    lag_s: tuple[float, float] = (0.5, 1.5)
+    """How long after a turn's start the speaker views show its speaker."""
+    side_fault: SideFault = "none"
+    """What is wrong with TIMELINE and transcript. "foreign": they belong to another meeting of the
+    same people. "shifted": their clock runs minutes late. "strangers": they and the participants
+    list name people who are not in the picture."""
+    picture_fault: PictureFault = "none"
+    swaps_labels: tuple[int, int] | None = None
+    """Two people who take each other's display name half-way."""
+    is_bright: bool = False
+    """White rooms behind everybody, so that labels stand on bright video."""
+
+    def __post_init__(self) -> None:
+        if not self.people or not self.spans:
+            raise ValueError("A scenario needs people, and at least one span.")
+        ends = [span.until for span in self.spans]
+        if ends != sorted(ends) or ends[0] <= 0 or abs(ends[-1] - 1) > 1e-9:
+            raise ValueError("The spans' ends must ascend from above 0 to 1.")
+        for span in self.spans:
+            if not span.present or not all(0 <= who < len(self.people) for who in span.present):
+                raise ValueError("Every span shows at least one of the scenario's people.")
+
+    def stays(self, who: int, seconds: float) -> list[tuple[float, float]]:
+        """The spans of time, in seconds, in which a person is in the call."""
+        stays: list[tuple[float, float]] = []
+        start = 0.0
+        for span in self.spans:
+            end = span.until * seconds
+            if who in span.present:
+                if stays and stays[-1][1] == start:
+                    stays[-1] = (stays[-1][0], end)
+                else:
+                    stays.append((start, end))
+            start = end
+        return stays
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Somebody speaks; an `aside` ("mm-hm") does not take the turn from who has it."""
+
+    who: int
+    start_s: float
+    end_s: float
+    is_aside: bool = False

@@ -1,0 +1,229 @@
+"""The files beside the recording: TIMELINE, transcript, participants list, and the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from benchmarks.gallery.script import Person, Scenario, Turn
+from benchmarks.gallery.stages import Box, Stage
+
+STARTED_AT = datetime(2026, 9, 10, 13, 0, 5, tzinfo=UTC)
+TIMELINE_LAG_S = (0.2, 0.6)
+"""How late an entry stands in the TIMELINE."""
+SHORT_TURN_S, SHORT_TURN_LOST = 0.8, 0.6
+"""Turns shorter than this are missing from the TIMELINE in this share of cases."""
+CUE_S = 5.0
+WORDS_PER_S = 2.4
+FIRST_USER_ID = 16_778_240
+USER_ID_STEP = 1024
+"""Zoom's ids within a meeting ascend in steps of 1024 as people join."""
+
+_TALK = (
+    "well the notes came in on Monday and we looked at every one of them so I would say that the "
+    "price is fine for one depot but not yet for six of them and my people still type all of it by "
+    "hand which takes two days a week and that is what I want to get rid of before the spring if "
+    "we can agree on the dates and on who calls whom when something breaks at night"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """How the side files call the people: `name(who, at_s)` and `user_id(who, at_s)`."""
+
+    scenario: Scenario
+    seconds: float
+    user_ids: tuple[tuple[int, ...], ...]
+
+    @staticmethod
+    def of(scenario: Scenario, seconds: float) -> Roster:
+        """Number every stay of everybody in the order of joining."""
+        joins = sorted(
+            (start, who, number)
+            for who in range(len(scenario.people))
+            for number, (start, _) in enumerate(scenario.stays(who, seconds))
+        )
+        ids: list[list[int]] = [[] for _ in scenario.people]
+        for order, (_, who, _) in enumerate(joins):
+            ids[who].append(FIRST_USER_ID + order * USER_ID_STEP)
+        return Roster(scenario, seconds, tuple(tuple(stays) for stays in ids))
+
+    def name(self, who: int, at_s: float) -> str:
+        """The display name at that time."""
+        return display(self.scenario, who, at_s, self.seconds, lambda person: person.name)
+
+    def user_id(self, who: int, at_s: float) -> int:
+        """The id of the stay at that time; after the end, of the last one."""
+        ids = self.user_ids[who] or (FIRST_USER_ID + 99 * USER_ID_STEP,)
+        stays = self.scenario.stays(who, self.seconds)
+        began = sum(start <= at_s for start, _ in stays)
+        return ids[max(0, began - 1)]
+
+
+def display(
+    scenario: Scenario, who: int, at_s: float, seconds: float, text: Callable[[Person], str]
+) -> str:
+    """A name or label of somebody at a time, after an exchange the other's."""
+    pair = scenario.swaps_labels
+    if pair is not None and who in pair and at_s >= seconds / 2:
+        who = pair[1 - pair.index(who)]
+    return text(scenario.people[who])
+
+
+def timeline(
+    roster: Roster, turns: Sequence[Turn], rng: np.random.Generator, shift_s: float = 0.0
+) -> dict[str, Any]:
+    """Zoom's TIMELINE: an entry wherever who speaks changes."""
+    spans: list[tuple[float, float, int]] = []
+    for turn in turns:
+        is_short = turn.end_s - turn.start_s < SHORT_TURN_S
+        late = [float(rng.uniform(*TIMELINE_LAG_S)) for _ in range(2)]
+        if not (is_short and rng.random() < SHORT_TURN_LOST):
+            spans.append((turn.start_s + late[0], turn.end_s + late[1], turn.who))
+    edges = sorted({round(edge, 3) for start, end, _ in spans for edge in (start, end)})
+    entries: list[dict[str, Any]] = []
+    before: list[int] | None = None
+    for at_s in edges:
+        speaking = sorted({who for start, end, who in spans if start - 1e-3 <= at_s < end - 1e-3})
+        if speaking == before or at_s + shift_s >= roster.seconds:
+            continue
+        before = speaking
+        users = [_timeline_user(roster, who, at_s) for who in speaking]
+        entries.append({"ts": clock(at_s + shift_s), "users": users})
+    return {"timeline": entries, "version": 100}
+
+
+def _timeline_user(roster: Roster, who: int, at_s: float) -> dict[str, Any]:
+    person = roster.scenario.people[who]
+    return {
+        "username": roster.name(who, at_s),
+        "multiple_people": False,
+        "user_id": roster.user_id(who, at_s),
+        "zoom_userid": f"demo_{who:02d}" if person.is_account else "",
+        "client_type": 1,
+        "email_address": person.email if person.is_account else "",
+        "avatar_url": "",
+    }
+
+
+def transcript(
+    roster: Roster, turns: Sequence[Turn], rng: np.random.Generator, shift_s: float = 0.0
+) -> str:
+    """Zoom's transcript: WebVTT with the display name before the words."""
+    cues: list[str] = []
+    vocabulary = _TALK.split()
+    for turn in turns:
+        at_s = turn.start_s
+        while at_s < turn.end_s - 0.2:
+            end_s = at_s + CUE_S if turn.end_s - at_s > 1.3 * CUE_S else turn.end_s
+            count = max(1, round((end_s - at_s) * WORDS_PER_S))
+            first = int(rng.integers(len(vocabulary)))
+            words = " ".join(vocabulary[(first + k) % len(vocabulary)] for k in range(count))
+            said = "Mm-hm." if turn.is_aside else words[0].upper() + words[1:] + "."
+            if at_s + shift_s < roster.seconds:
+                name = roster.name(turn.who, at_s)
+                until = clock(min(end_s + shift_s, roster.seconds))
+                cues.append(f"{clock(at_s + shift_s)} --> {until}\n{name}: {said}\n")
+            at_s = end_s
+    numbered = (f"{number}\n{cue}" for number, cue in enumerate(cues, start=1))
+    return "WEBVTT\n\n" + "\n".join(numbered)
+
+
+def participants(roster: Roster) -> dict[str, Any]:
+    """Zoom's list of past participants, a row per stay, and when the recording began."""
+    rows = []
+    for who, person in enumerate(roster.scenario.people):
+        for number, (start, end) in enumerate(roster.scenario.stays(who, roster.seconds)):
+            rows.append(
+                {
+                    "id": f"demo_{who:02d}" if person.is_account else "",
+                    "name": person.name,
+                    "user_id": str(roster.user_ids[who][number]),
+                    "user_email": person.email if person.is_account else "",
+                    "join_time": wall_clock(start),
+                    "leave_time": wall_clock(end),
+                    "duration": round(end) - round(start),
+                    "status": "in_meeting",
+                    "internal_user": person.is_account,
+                }
+            )
+    rows.sort(key=lambda row: (row["join_time"], int(str(row["user_id"]))))
+    return {"start_time": wall_clock(0.0), "participants": rows}
+
+
+def truth(
+    scenario: Scenario,
+    stages: Sequence[Stage],
+    turns: Sequence[Turn],
+    labels: Callable[[int, Box, float], str],
+    seconds: float,
+    place: Callable[[Box], Box],
+) -> dict[str, Any]:
+    """What is so: whose tile is where each second, and every change.
+
+    `labels` gives the text drawn for somebody in a box at a time; `place` where a box lies in the
+    finished picture.
+    """
+    spoken = [0.0] * len(scenario.people)
+    for turn in turns:
+        spoken[turn.who] += turn.end_s - turn.start_s
+    people, faces, layouts = scenario.people, [], []
+    for at_s in range(int(seconds)):
+        stage = next((s for s in stages if s.start_s <= at_s < s.end_s), stages[-1])
+        for tile in stage.tiles:
+            if tile.has_video:
+                person = people[tile.who]
+                row: dict[str, Any] = {"t_s": float(at_s), "name": person.name}
+                row["box"] = list(place(tile.box))
+                row["label"] = labels(tile.who, tile.box, at_s) if scenario.has_labels else None
+                row["speaks_s"] = round(spoken[tile.who], 2)
+                if person.faces > 1:
+                    row["people"] = person.faces
+                faces.append(row)
+    for stage in stages:
+        layouts.append(
+            {
+                "start_s": round(stage.start_s, 3),
+                "end_s": round(stage.end_s, 3),
+                "kind": stage.kind,
+                "tiles": [list(place(tile.box)) for tile in stage.tiles],
+                "names": [people[tile.who].name for tile in stage.tiles],
+                "has_video": [tile.has_video for tile in stage.tiles],
+            }
+        )
+    changes = [stage.start_s for stage in stages[1:]]
+    if scenario.swaps_labels is not None:
+        changes.append(seconds / 2)
+    return {
+        "scenario": scenario.name,
+        "participants": [
+            {"name": person.name, "side": person.side, "speaks_s": round(spoken[who], 2)}
+            for who, person in enumerate(people)
+        ],
+        "faces": faces,
+        "layouts": layouts,
+        "changes": [round(at_s, 3) for at_s in sorted(changes)],
+        "speaking": [
+            {
+                "name": people[turn.who].name,
+                "start_s": round(turn.start_s, 3),
+                "end_s": round(turn.end_s, 3),
+            }
+            for turn in turns
+        ],
+    }
+
+
+def clock(at_s: float) -> str:
+    """Seconds as Zoom's HH:MM:SS.mmm."""
+    ms = round(at_s * 1000)
+    return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}.{ms % 1000:03d}"
+
+
+def wall_clock(at_s: float) -> str:
+    """Seconds of the recording as Zoom writes a time of day: UTC, whole seconds."""
+    return (STARTED_AT + timedelta(seconds=round(at_s))).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,66 @@
+"""Shared slides: words, bars, and photographs of people who are not in the call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from benchmarks.gallery.footage import U8, Footage, placing
+from benchmarks.gallery.lettering import draw_text
+
+SLIDE_S = 12.0
+"""How long one slide stays."""
+_SIZE = (1280, 720)
+_TITLES = ("What a Monday costs", "The people behind it", "One depot, eight weeks")
+_LINES = (
+    "Two people retype forty notes",
+    "Thirty-eight of forty without an error",
+    "Every driver, day and night",
+    "Paid in two parts",
+)
+_TEAM = ("Ines Valk", "Tomas Reuter", "Oluchi Ade")
+
+
+def paint_slides(faces: Sequence[Footage], rng: np.random.Generator) -> list[U8]:
+    """Give three slides as planes of 1280×720; the second shows faces with names below."""
+    slides = [_slide(number, rng) for number in range(len(_TITLES))]
+    for seat, name in enumerate(_TEAM):
+        footage = faces[seat % len(faces)]
+        if footage.face is None:
+            continue
+        x0, y0, side = 130 + seat * 370, 230, 290
+        picture = footage.cutouts[(seat * 37) % len(footage.cutouts)]
+        matrix = placing(picture, footage.face, (side / 2, side * 0.5, side * 0.55))
+        person = cv2.warpAffine(picture.rgb, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
+        share = cv2.warpAffine(picture.alpha, matrix, (side, side))[..., None] / 255
+        ground = np.array(rng.uniform(150, 230, 3))
+        slides[1][y0 : y0 + side, x0 : x0 + side] = ground * (1 - share) + person * share
+        _write(slides[1], name, 30, (x0, y0 + side + 16), (60, 60, 70))
+    return [np.asarray(cv2.cvtColor(slide, cv2.COLOR_RGB2YUV_I420), np.uint8) for slide in slides]
+
+
+def _slide(number: int, rng: np.random.Generator) -> U8:
+    width, height = _SIZE
+    slide = np.full((height, width, 3), 250, np.uint8)
+    slide[:14] = rng.integers(20, 160, 3)
+    _write(slide, _TITLES[number], 58, (90, 80), (25, 30, 50))
+    if number == 0:
+        for row, line in enumerate(_LINES):
+            _write(slide, "•  " + line, 38, (120, 240 + 90 * row), (50, 55, 70))
+    elif number == 2:
+        for bar, share in enumerate(rng.uniform(0.3, 1.0, 6)):
+            x, top = 140 + 170 * bar, round(600 - 340 * share)
+            slide[top:600, x : x + 110] = rng.integers(40, 200, 3)
+            _write(slide, f"Q{bar % 4 + 1}", 28, (x + 30, 615), (70, 70, 80))
+    return slide
+
+
+def _write(
+    slide: U8, text: str, height_px: float, at: tuple[int, int], colour: tuple[int, int, int]
+) -> None:
+    letters = draw_text(text, height_px, colour, bold=True)
+    area = slide[at[1] : at[1] + letters.shape[0], at[0] : at[0] + letters.shape[1]]
+    weight = letters[: area.shape[0], : area.shape[1], 3:].astype(np.float32) / 255
+    area[:] = area * (1 - weight) + letters[: area.shape[0], : area.shape[1], :3] * weight
