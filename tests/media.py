@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from inference.types import U8
+from inference.types import F32, U8
 
 TIME_BASE = Fraction(1, 90_000)
 """Of the pictures that are written: fine enough for any frame rate used here."""
@@ -116,6 +116,28 @@ def write_audio_only(path: Path, seconds: float = 1.0) -> Path:
     """A file with a tone and no picture."""
     with av.open(str(path), "w") as container:
         _write_tone(container, container.add_stream("aac", rate=SOUND_HZ, layout="mono"), seconds)
+    return path
+
+
+def write_sound(
+    path: Path, samples: F32, *, rate_hz: int = SOUND_HZ, codec: str = "aac", start: int = 0
+) -> Path:
+    """Encode a sound of shape (channels, n), -1 to 1; `start` is the time of its first sample."""
+    layout = "stereo" if len(samples) == 2 else "mono"
+    sample_format = {"aac": "fltp", "pcm_s16le": "s16"}[codec]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate_hz, layout=layout)
+        for first in range(0, samples.shape[1], 1024):
+            part = samples[:, first : first + 1024].astype(np.float32)
+            if sample_format == "s16":
+                ints = np.round(part.T.reshape(1, -1) * 32767).astype(np.int16)
+                frame = av.AudioFrame.from_ndarray(ints, "s16", layout)
+            else:
+                frame = av.AudioFrame.from_ndarray(part, "fltp", layout)
+            frame.sample_rate, frame.pts = rate_hz, start + first
+            frame.time_base = Fraction(1, rate_hz)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     return path
 
 
