@@ -1,9 +1,14 @@
-"""Random changes to training faces: what a camera, a codec and a turned head do to them."""
+"""Random changes to training faces: what a camera, a codec and a turned head do to them.
+
+Everything is done to a whole batch at once on the device where the faces are; no face takes a
+Python step of its own, so that a GPU is never kept waiting.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -11,6 +16,9 @@ from torch.nn import functional as F
 
 CODEC_BLOCK_PX = 8
 """Side of the blocks that JPEG and H.264 quantise."""
+
+SMALL_PX = (16, 20, 24, 28, 32)
+"""Sizes to which faces are shrunk before they are enlarged again: tiles of a full gallery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,10 @@ class AugmentOptions:
     erase: float = 0.3
     """Chance that a rectangle (a hand, a microphone, an overlay) hides a part."""
     degrade: float = 0.2
-    """Chance of each: downscaled and enlarged again, noise, codec blocks."""
+    """Chance of each: blurred, downscaled and enlarged again, noise, codec blocks."""
+    mix: float = 0.3
+    """Chance that a face is mixed with another one, over all of it (mixup) or in a rectangle
+    (cutmix), and its target with the other's in proportion."""
 
 
 def augment(faces: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
@@ -39,7 +50,7 @@ def augment(faces: Tensor, options: AugmentOptions, generator: torch.Generator) 
 
     Args:
         faces: float32 grey levels 0–255, (N, 1, H, H); H a multiple of 8.
-        generator: the only source of chance, so that a run can be repeated.
+        generator: the only source of chance, so that a run can be repeated; on the faces' device.
 
     Returns:
         The same shape and range.
@@ -50,8 +61,39 @@ def augment(faces: Tensor, options: AugmentOptions, generator: torch.Generator) 
     return _erase(faces, options, generator)
 
 
+def mix(
+    faces: Tensor, targets: Tensor, options: AugmentOptions, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Mix a part of the faces with others of the batch: half of them whole, half in a rectangle.
+
+    Args:
+        faces: (N, 1, H, H).
+        targets: (N, …) distributions; mixed as the faces are.
+
+    Sources: Zhang et al. 2018, "mixup"; Yun et al. 2019, "CutMix". The other face never fills
+    more than half, so that most of a target stays with the face that was drawn.
+    """
+    n, _, height, width = faces.shape
+    order = torch.randperm(n, generator=generator, device=faces.device)
+    mixed = _uniform(n, 0, 1, generator) < options.mix
+    whole = _uniform(n, 0, 1, generator) < 0.5
+    share = _uniform(n, 0, 0.5, generator)
+    side = torch.sqrt(share)
+    hidden = _rectangle(height, width, side * height, side * width, generator)
+    covered = hidden.float().mean((1, 2, 3))
+    share = torch.where(whole, share, covered) * mixed
+    blend = torch.where(whole[:, None, None, None], share[:, None, None, None], hidden.float())
+    blend = blend * mixed[:, None, None, None]
+    share = share.reshape(n, *[1] * (targets.ndim - 1))
+    return (
+        faces * (1 - blend) + faces[order] * blend,
+        targets * (1 - share) + targets[order] * share,
+    )
+
+
 def _uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    return torch.rand(n, generator=generator) * (high - low) + low
+    draw = torch.rand(n, generator=generator, device=generator.device)
+    return draw * (high - low) + low
 
 
 def _warp(faces: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
@@ -60,13 +102,17 @@ def _warp(faces: Tensor, options: AugmentOptions, generator: torch.Generator) ->
     angle = _uniform(n, -limit, limit, generator)
     zoom = torch.exp(_uniform(n, -options.scale, options.scale, generator))
     squeeze = torch.exp(_uniform(n, -options.squeeze, options.squeeze, generator))
-    mirror = torch.where(torch.rand(n, generator=generator) < options.flip, -1.0, 1.0)
-    theta = torch.zeros(n, 2, 3)
-    theta[:, 0, 0] = torch.cos(angle) * zoom * squeeze * mirror
-    theta[:, 0, 1] = -torch.sin(angle) * zoom
-    theta[:, 1, 0] = torch.sin(angle) * zoom * mirror
-    theta[:, 1, 1] = torch.cos(angle) * zoom / squeeze
-    theta[:, :, 2] = (torch.rand(n, 2, generator=generator) * 2 - 1) * options.shift * 2
+    mirror = torch.where(_uniform(n, 0, 1, generator) < options.flip, -1.0, 1.0)
+    reach = options.shift * 2
+    rows = [
+        torch.cos(angle) * zoom * squeeze * mirror,
+        -torch.sin(angle) * zoom,
+        _uniform(n, -reach, reach, generator),
+        torch.sin(angle) * zoom * mirror,
+        torch.cos(angle) * zoom / squeeze,
+        _uniform(n, -reach, reach, generator),
+    ]
+    theta = torch.stack(rows, 1).reshape(n, 2, 3)
     grid = F.affine_grid(theta, list(faces.shape), align_corners=False)
     return F.grid_sample(faces, grid, padding_mode="border", align_corners=False)
 
@@ -82,40 +128,77 @@ def _relight(faces: Tensor, options: AugmentOptions, generator: torch.Generator)
     return ((faces - mean) * gain + mean + shift).clamp(0, 255)
 
 
-def _erase(faces: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
-    n, _, height, width = faces.shape
-    hit = torch.rand(n, generator=generator) < options.erase
-    tall = _uniform(n, 0.15, 0.45, generator) * height
-    wide = _uniform(n, 0.15, 0.45, generator) * width
-    top = torch.rand(n, generator=generator) * (height - tall)
-    left = torch.rand(n, generator=generator) * (width - wide)
-    level = torch.rand(n, generator=generator) * 255
-    rows, columns = torch.arange(height)[None, :], torch.arange(width)[None, :]
+def _rectangle(
+    height: int, width: int, tall: Tensor, wide: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Give a mask, (N, 1, H, W), of one rectangle per face at a random place."""
+    n = len(tall)
+    top = _uniform(n, 0, 1, generator) * (height - tall)
+    left = _uniform(n, 0, 1, generator) * (width - wide)
+    rows = torch.arange(height, device=tall.device)[None, :]
+    columns = torch.arange(width, device=tall.device)[None, :]
     inside_y = (rows >= top[:, None]) & (rows < (top + tall)[:, None])
     inside_x = (columns >= left[:, None]) & (columns < (left + wide)[:, None])
-    hidden = (inside_y[:, :, None] & inside_x[:, None, :] & hit[:, None, None])[:, None]
+    return (inside_y[:, :, None] & inside_x[:, None, :])[:, None]
+
+
+def _erase(faces: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
+    n, _, height, width = faces.shape
+    hit = _uniform(n, 0, 1, generator) < options.erase
+    tall = _uniform(n, 0.15, 0.45, generator) * height
+    wide = _uniform(n, 0.15, 0.45, generator) * width
+    level = _uniform(n, 0, 255, generator)
+    hidden = _rectangle(height, width, tall, wide, generator) & hit[:, None, None, None]
     return torch.where(hidden, level[:, None, None, None], faces)
 
 
 def _degrade(faces: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
-    """Make a part of the batch look like small, noisy, hard-compressed video."""
-    n, _, height, width = faces.shape
-    faces = faces.clone()
-    order = torch.randperm(n, generator=generator)
-    for side_px, rows in zip(
-        (20, 24, 28, 32), order[: int(n * options.degrade)].chunk(4), strict=False
-    ):
-        small = F.interpolate(faces[rows], (side_px, side_px), mode="area")
-        faces[rows] = F.interpolate(small, (height, width), mode="bilinear", align_corners=False)
-    noisy = torch.rand(n, generator=generator) < options.degrade
-    deviation = _uniform(n, 0, 8, generator) * noisy
-    noise = torch.randn(faces.shape, generator=generator)
+    """Make a part of the batch look like small, blurred, noisy, hard-compressed video."""
+    n, side = len(faces), faces.shape[-1]
+
+    def chosen() -> Tensor:
+        return _uniform(n, 0, 1, generator) < options.degrade
+
+    # Blur and resizing are linear and the same for rows and columns: one matrix per face.
+    sigma = _uniform(n, 0.3, 1.6, generator) * chosen() + 1e-3
+    distance = torch.arange(side, device=faces.device, dtype=torch.float32)
+    gaps = (distance[:, None] - distance[None, :]) ** 2
+    blur = torch.softmax(-gaps / (2 * sigma[:, None, None] ** 2), dim=2)
+    pick = (_uniform(n, 0, len(SMALL_PX), generator).long() + 1) * chosen()
+    resize = _resize_matrices(side).to(faces.device)[pick]
+    matrix = (resize @ blur)[:, None]
+    faces = matrix @ faces @ matrix.transpose(2, 3)
+
+    deviation = _uniform(n, 0, 8, generator) * chosen()
+    noise = torch.randn(faces.shape, generator=generator, device=faces.device)
     faces = (faces + noise * deviation[:, None, None, None]).clamp(0, 255)
-    coarse = torch.rand(n, generator=generator) < options.degrade
-    if coarse.any():
-        step = _uniform(int(coarse.sum()), 6, 30, generator)
-        faces[coarse] = quantise_blocks(faces[coarse], step)
-    return faces
+    coarse = chosen()
+    blocks = quantise_blocks(faces, _uniform(n, 6, 30, generator))
+    return torch.where(coarse[:, None, None, None], blocks, faces)
+
+
+@lru_cache
+def _resize_matrices(side: int) -> Tensor:
+    """Give matrices, (1 + sizes, H, H), that shrink H pixels to each of SMALL_PX and enlarge them
+    again; the first leaves them as they are."""
+    matrices = [torch.eye(side)]
+    for small in SMALL_PX:
+        shrink = F.interpolate(torch.eye(side)[None, None], (small, side), mode="area")[0, 0]
+        enlarge = F.interpolate(
+            torch.eye(small)[None, None], (side, small), mode="bilinear", align_corners=False
+        )[0, 0]
+        matrices.append(enlarge @ shrink)
+    return torch.stack(matrices)
+
+
+@lru_cache
+def _cosine_basis() -> Tensor:
+    """Give the orthonormal 8×8 cosine transform."""
+    k = torch.arange(CODEC_BLOCK_PX, dtype=torch.float32)
+    basis = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / (2 * CODEC_BLOCK_PX))
+    basis = basis * math.sqrt(2 / CODEC_BLOCK_PX)
+    basis[0] /= math.sqrt(2)
+    return basis
 
 
 def quantise_blocks(faces: Tensor, step: Tensor) -> Tensor:
@@ -128,11 +211,8 @@ def quantise_blocks(faces: Tensor, step: Tensor) -> Tensor:
     """
     n, _, height, width = faces.shape
     size = CODEC_BLOCK_PX
-    k = torch.arange(size, dtype=torch.float32)
-    basis = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / (2 * size)) * math.sqrt(
-        2 / size
-    )
-    basis[0] /= math.sqrt(2)
+    basis = _cosine_basis().to(faces.device)
+    k = torch.arange(size, device=faces.device, dtype=torch.float32)
     blocks = faces.reshape(n, height // size, size, width // size, size).transpose(2, 3)
     coefficients = basis @ blocks @ basis.T
     slope = 1 + 2 * (k[:, None] + k[None, :]) / (2 * (size - 1))

@@ -2,48 +2,76 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save
 
-from inference.expression.classifier import ExpressionClassifier
-from inference.expression.dataset import FaceSet, TrainingData
-from inference.expression.evaluate import Evaluation, classify_faces, measure
-from inference.expression.model import INPUT_PX, ExpressionNet
+from inference.expression.classifier import WeightsCard, read_weights
+from inference.expression.evaluate import ROWS, Evaluation
+from inference.expression.model import INPUT_PX, FaceNet
+from inference.expression.pictures import confusion_svg, write_picture
 from inference.types import EXPRESSIONS
 
 MODEL_NAME = "expression"
 
 
 @dataclass(frozen=True, slots=True)
-class SplitFigures:
-    """One split, measured three ways."""
+class WeightsFile:
+    """A weights file as `rapport models` lists it."""
 
-    original: Evaluation
-    without_duplicates: Evaluation
-    """Without pictures that also stand, pixel for pixel, in another split."""
-    ferplus: Evaluation | None
-    """Against the FER+ majority, where one expression has most votes; None without FER+."""
+    path: Path
+    card: WeightsCard
+    size_bytes: int
+    parameters: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """Name and version, such as "expression-1"."""
+        return f"{self.card.name}-{self.card.version}"
+
+    def fact(self, key: str) -> str | None:
+        """Give an entry of the header, such as "weights_license"; None where it has none."""
+        return self.card.facts.get(key)
+
+
+def describe_weights(path: Path) -> WeightsFile:
+    """Read what a weights file says about itself, and its checksum.
+
+    Raises:
+        WeightsInvalid: it is missing, damaged, or made for another network.
+    """
+    net, card = read_weights(path)
+    content = path.read_bytes()
+    return WeightsFile(
+        path=path,
+        card=card,
+        size_bytes=len(content),
+        parameters=sum(p.numel() for p in net.parameters()),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
 
 
 def write_weights(
-    path: Path, net: ExpressionNet, temperature: float, facts: dict[str, str]
+    path: Path, net: FaceNet, temperatures: tuple[float, float], facts: dict[str, str]
 ) -> None:
     """Write weights in half precision with a header that `read_weights` checks.
 
     Args:
-        facts: further header entries; must hold "version".
+        temperatures: of the label's reading and of the votes'.
+        facts: further header entries; must hold "version" and "architecture".
     """
     header = {
         "name": MODEL_NAME,
         "labels": json.dumps(list(EXPRESSIONS)),
         "input_px": str(INPUT_PX),
-        "temperature": f"{temperature:.4f}",
+        "temperature": f"{temperatures[0]:.4f}",
+        "temperature_votes": f"{temperatures[1]:.4f}",
         **facts,
     }
     state = {
@@ -55,84 +83,69 @@ def write_weights(
     os.replace(part, path)
 
 
-def measure_split(
-    faces: FaceSet, others: list[FaceSet], classifier: ExpressionClassifier
-) -> SplitFigures:
-    """Measure one split, with and without pictures that stand in `others` as well."""
-    probs = classify_faces(faces, classifier)
-    elsewhere = {digest for other in others for digest in other.digests()}
-    single = np.array([digest not in elsewhere for digest in faces.digests()], bool)
-    top = np.sort(np.nan_to_num(faces.soft), axis=1)
-    clear = top[:, -1] > top[:, -2]
-    majority = np.nan_to_num(faces.soft).argmax(1)
-    return SplitFigures(
-        original=measure(probs, faces.labels),
-        without_duplicates=measure(probs[single], faces.labels[single]),
-        ferplus=measure(probs[clear], majority[clear]) if clear.any() else None,
-    )
+def write_card(weights: Path, figures: dict[str, dict[str, Evaluation]]) -> None:
+    """Write the model card and the picture of the confusion beside the weights.
 
-
-def measure_splits(data: TrainingData, classifier: ExpressionClassifier) -> dict[str, SplitFigures]:
-    """Measure validation and, where there is one, test."""
-    figures = {}
-    sets = {"public_test": data.public_test, "private_test": data.private_test}
-    for name, faces in sets.items():
-        if faces is not None:
-            others = [other for other in (data.training, *sets.values()) if other is not None]
-            figures[name] = measure_split(
-                faces, [other for other in others if other is not faces], classifier
-            )
-    return figures
-
-
-def write_card(
-    path: Path,
-    figures: dict[str, SplitFigures],
-    *,
-    name: str,
-    temperature: float,
-    ece_untempered: dict[str, float],
-    source: str,
-    settings: str,
-    epochs: int,
-) -> None:
-    """Write the model card beside the weights: Markdown, every number as measured."""
-    parameters = sum(p.numel() for p in ExpressionNet().parameters())
+    Args:
+        weights: written by `write_weights`; the card tells what its header says.
+        figures: splits, and in each the rows of ROWS, as measured.
+    """
+    file = describe_weights(weights)
+    card, facts = file.card, file.card.facts
     lines = [
-        f"# {name}",
+        f"# {file.name}",
         "",
-        f"Seven expressions ({', '.join(EXPRESSIONS)}) from grey {INPUT_PX}×{INPUT_PX} face crops."
-        f" {parameters:,} parameters, stored in half precision, computed in single precision.",
+        f"Seven expressions ({', '.join(EXPRESSIONS)}) from grey {INPUT_PX}×{INPUT_PX} face crops,"
+        f" read twice: as FER2013's label and as the votes of FER+. Architecture"
+        f" `{card.architecture}`, {file.parameters:,} parameters, {file.size_bytes / 1e6:.1f} MB in"
+        " half precision.",
         "",
-        f"- Learnt from: {source}, {epochs} epochs; validation split chose the epoch and the"
-        f" temperature ({temperature:.3f}).",
-        f"- Settings: `{settings}`",
+        f"- Learnt from: {facts.get('training_data')}, {facts.get('epochs')} epochs; the validation"
+        " split chose the epoch and the temperatures"
+        f" ({card.temperatures[0]:.3f} label, {card.temperatures[1]:.3f} votes).",
+        f"- Terms of the data: {facts.get('data_license')}. Of the weights:"
+        f" {facts.get('weights_license')}.",
+        f"- Settings: `{facts.get('settings')}`",
         f"- PyTorch {torch.__version__.split('+')[0]}",
         "- What it may be used for and its limits: docs/models.md.",
         "",
-        "| split | labels | faces | accuracy | macro F1 | ECE |",
+        "± is half of a 95 % interval (bootstrap over faces, 1,000 samples).",
+        "",
+        *figures_table(figures),
+    ]
+    split = list(figures)[-1]
+    found = figures[split]["original"]
+    lines += ["", f"Per expression, {split}, FER2013's label:", "", *per_class_table(found)]
+    lines += ["", "Confusion, rows are the truth:", "", *confusion_table(found)]
+    picture = weights.with_name(f"{weights.stem}-confusion.svg")
+    write_picture(picture, confusion_svg(found, f"{file.name}, {split}"))
+    lines += ["", f"![Confusion]({picture.name})"]
+    weights.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def figures_table(figures: dict[str, dict[str, Evaluation]]) -> list[str]:
+    """Give accuracy, macro F1 and calibration error of every split and row as Markdown."""
+    lines = [
+        "| split | measured against | faces | accuracy | macro F1 | ECE |",
         "|---|---|---|---|---|---|",
     ]
-    for split, measured in figures.items():
-        rows = {
-            "original": measured.original,
-            "original, without duplicates across splits": measured.without_duplicates,
-            "FER+ majority": measured.ferplus,
-        }
-        for label, found in rows.items():
-            if found is not None:
-                lines.append(
-                    f"| {split} | {label} | {found.n:,} | {found.accuracy:.2%}"
-                    f" | {found.macro_f1:.3f} | {found.ece:.3f} |"
-                )
-    lines += ["", "Calibration error before the temperature: "]
-    lines[-1] += ", ".join(f"{split} {ece:.3f}" for split, ece in ece_untempered.items()) + "."
-    last = figures[list(figures)[-1]].original
-    lines += ["", f"Per expression, {list(figures)[-1]}, original labels:", ""]
-    lines += per_class_table(last)
-    lines += ["", "Confusion, rows are the truth:", ""]
-    lines += confusion_table(last)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for split, rows in figures.items():
+        for row, found in rows.items():
+            f1, ece = (_with_interval(found, name, 3) for name in ("macro_f1", "ece"))
+            accuracy = _with_interval(found, "accuracy", 1)
+            lines.append(f"| {split} | {ROWS[row]} | {found.n:,} | {accuracy} | {f1} | {ece} |")
+    return lines
+
+
+def _with_interval(found: Evaluation, name: str, digits: int) -> str:
+    """Give a figure and half its interval: "65.4 ± 1.6 %" for accuracy, else a plain number."""
+    value: float = getattr(found, name)
+    low, high = found.intervals.get(name, (value, value))
+    # At the ends of 0–1 an interval is cut off: the longer half is the honest one.
+    half = max(high - value, value - low)
+    if name == "accuracy":
+        return f"{100 * value:.{digits}f} ± {100 * half:.{digits}f} %"
+    return f"{value:.{digits}f} ± {half:.{digits}f}"
 
 
 def per_class_table(found: Evaluation) -> list[str]:

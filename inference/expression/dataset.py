@@ -34,6 +34,9 @@ FOLDER_SPLITS = {
 VALIDATION_EVERY = 10
 """Where no validation split is given, every tenth training face becomes one."""
 
+FER2013_LICENSE = "FER2013: research use, nobody in it was asked; FER+ votes: MIT"
+OWN_LICENSE = "not known: the pictures are the trainer's own"
+
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 
 
@@ -45,13 +48,26 @@ class FaceSet:
     labels: np.ndarray[tuple[int], np.dtype[np.int64]]  # (N,) index into EXPRESSIONS
     soft: F32  # (N, 7) rows sum to 1, or NaN
     not_a_face: Bools  # (N,) most FER+ annotators saw no face
+    ambiguous: Bools  # (N,) the same picture stands in the set with another label as well
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]] | Bools) -> FaceSet:
         """Give the faces at `rows`, an index or a mask."""
-        return FaceSet(self.images[rows], self.labels[rows], self.soft[rows], self.not_a_face[rows])
+        return FaceSet(
+            self.images[rows],
+            self.labels[rows],
+            self.soft[rows],
+            self.not_a_face[rows],
+            self.ambiguous[rows],
+        )
+
+    def majority(self) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Bools]:
+        """Give the expression with most FER+ votes, (N,), and where there is exactly one, (N,)."""
+        votes = np.nan_to_num(self.soft)
+        top = np.sort(votes, axis=1)
+        return votes.argmax(1), top[:, -1] > top[:, -2]
 
     def digests(self) -> list[bytes]:
         """Give one hash per picture: equal pictures, equal hashes."""
@@ -61,7 +77,8 @@ class FaceSet:
     def of(images: U8, labels: np.ndarray[tuple[int], np.dtype[np.int64]]) -> FaceSet:
         """Give a set without FER+ votes."""
         soft = np.full((len(labels), len(EXPRESSIONS)), np.nan, np.float32)
-        return FaceSet(images, labels, soft, np.zeros(len(labels), bool))
+        no = np.zeros(len(labels), bool)
+        return FaceSet(images, labels, soft, no, no)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +90,8 @@ class TrainingData:
     private_test: FaceSet | None
     source: str
     """Where the faces come from, as it stands in the model card."""
+    license: str
+    """On what terms the pictures may be used, as far as their form tells."""
 
 
 def load_training_data(path: Path) -> TrainingData:
@@ -95,6 +114,7 @@ def load_training_data(path: Path) -> TrainingData:
             sets["public_test"],
             sets["private_test"],
             "FER2013 with FER+ votes (tile grids)",
+            FER2013_LICENSE,
         )
     if path.is_dir():
         return load_class_folders(path)
@@ -109,7 +129,7 @@ def load_grid(folder: Path, split: str) -> FaceSet:
 
     Args:
         folder: holds `{split}.png` (48×48 tiles, 100 a row) and `{split}.csv` (a row per tile:
-            emotion and, optionally, ferplus_aligned and votes_*).
+            emotion and, optionally, ferplus_aligned, votes_* and label_ambiguous).
         split: "training", "public_test" or "private_test".
 
     Raises:
@@ -127,7 +147,8 @@ def load_grid(folder: Path, split: str) -> FaceSet:
     images = np.ascontiguousarray(tiles.transpose(0, 2, 1, 3).reshape(-1, TILE_PX, TILE_PX))
     labels = _label_numbers([row["emotion"] for row in rows], folder / f"{split}.csv")
     soft, not_a_face = _votes(rows)
-    return FaceSet(images[: len(rows)], labels, soft, not_a_face)
+    ambiguous = np.array([row.get("label_ambiguous") == "1" for row in rows], bool)
+    return FaceSet(images[: len(rows)], labels, soft, not_a_face, ambiguous)
 
 
 def load_fer_csv(path: Path) -> TrainingData:
@@ -149,7 +170,7 @@ def load_fer_csv(path: Path) -> TrainingData:
             picture[:] = _pixels(row["pixels"], path)
         labels = _label_numbers([row["emotion"] for row in chosen], path)
         sets[split] = FaceSet.of(pictures, labels)
-    return _complete(sets, path, f"{path.name}")
+    return _complete(sets, path, f"{path.name}", FER2013_LICENSE)
 
 
 def load_class_folders(path: Path) -> TrainingData:
@@ -169,7 +190,7 @@ def load_class_folders(path: Path) -> TrainingData:
                 sets[split] = _read_class_folders(below[name])
     if "training" not in sets:
         sets["training"] = _read_class_folders(path)
-    return _complete(sets, path, f"pictures in folders ({path.name})")
+    return _complete(sets, path, f"pictures in folders ({path.name})", OWN_LICENSE)
 
 
 def read_grey(path: Path, size_px: int | None = None) -> U8:
@@ -283,7 +304,7 @@ def _read_class_folders(path: Path) -> FaceSet:
     return FaceSet.of(np.stack(images), np.array(labels, np.int64))
 
 
-def _complete(sets: dict[str, FaceSet], path: Path, source: str) -> TrainingData:
+def _complete(sets: dict[str, FaceSet], path: Path, source: str, license_text: str) -> TrainingData:
     """Split validation off where none was given."""
     if "training" not in sets:
         raise UnreadableMedia(
@@ -298,4 +319,6 @@ def _complete(sets: dict[str, FaceSet], path: Path, source: str) -> TrainingData
             )
         sets["public_test"] = training.take(held)
         training = training.take(~held)
-    return TrainingData(training, sets["public_test"], sets.get("private_test"), source)
+    return TrainingData(
+        training, sets["public_test"], sets.get("private_test"), source, license_text
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +15,62 @@ from inference.types import EXPRESSIONS
 INPUT_PX = 48
 """Side of the square input: FER2013's own size, so that its tiles are used as they are."""
 
-WIDTHS = (32, 64, 128, 192)
-"""Channels at 24, 12, 6 and 3 px. Plain 3×3 convolutions: depthwise ones need fewer operations
-but ran slower on the CPUs we tried."""
+READINGS = ("label", "votes")
+"""The two questions that a network answers for every face: which label FER2013's one annotator
+gave, and how ten annotators (FER+) vote. They are two because their answers differ: the majority of
+FER+ names FER2013's label for 65 % of the faces, so that one answer cannot be good at both."""
 
 CONTRAST_FLOOR = 8.0
 """Least standard deviation, in grey levels, that a crop is divided by: a flat crop stays flat."""
+
+
+class FaceNet(nn.Module):
+    """What every architecture is: grey faces in, two readings out.
+
+    A subclass gives `features` and says how wide they are. A normalisation that is listed right
+    after a convolution must normalise that convolution's output (`folded` relies on it).
+    """
+
+    def __init__(self, width: int, dropout: float) -> None:
+        """Take the width of the features, and the share of them that is dropped in training."""
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(width, len(READINGS) * len(EXPRESSIONS))
+
+    def features(self, faces: Tensor) -> Tensor:
+        """Give (N, width) for standardised faces, (N, 1, 48, 48)."""
+        raise NotImplementedError
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Give logits for faces.
+
+        Args:
+            faces: float32 grey levels 0–255, shape (N, 1, 48, 48), not normalised: each face is
+                brought to mean 0 and deviation 1 here, so that light and exposure matter little.
+
+        Returns:
+            (N, 2, 7) logits before temperature: READINGS, then EXPRESSIONS.
+        """
+        mean = faces.mean((1, 2, 3), keepdim=True)
+        deviation = faces.std((1, 2, 3), keepdim=True).clamp(min=CONTRAST_FLOOR)
+        features = self.dropout(self.features((faces - mean) / deviation))
+        logits: Tensor = self.head(features)
+        return logits.reshape(-1, len(READINGS), len(EXPRESSIONS))
+
+    def folded(self) -> FaceNet:
+        """Give a copy for inference, normalisation folded into the convolutions: the same
+        results up to rounding, and faster. The network must be in eval mode."""
+        net = copy.deepcopy(self)
+        for part in list(net.modules()):
+            children = list(part.named_children())
+            for (name, first), (after, second) in pairwise(children):
+                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                    setattr(part, name, fuse_conv_bn_eval(first, second))
+                    setattr(part, after, nn.Identity())
+        return net
+
+
+Net = TypeVar("Net", bound=FaceNet)
 
 
 class ResidualBlock(nn.Module):
@@ -49,75 +101,51 @@ class ResidualBlock(nn.Module):
         return torch.relu(out + self.shortcut(x))
 
 
-class ExpressionNet(nn.Module):
-    """Grey faces to one logit per expression, columns in EXPRESSIONS order."""
+class ExpressionNet(FaceNet):
+    """The network of our own. Plain 3×3 convolutions: depthwise ones need fewer operations but ran
+    slower on the CPUs we tried."""
 
-    def __init__(self, dropout: float = 0.0) -> None:
-        super().__init__()
-        w24, w12, w6, w3 = WIDTHS
-        self.stem = nn.Sequential(
-            nn.Conv2d(1, w24, 5, stride=2, padding=2, bias=False),
-            nn.BatchNorm2d(w24),
-            nn.ReLU(),
-            nn.Conv2d(w24, w24, 3, padding=1, bias=False),
-            nn.BatchNorm2d(w24),
-            nn.ReLU(),
-        )
-        self.body = nn.Sequential(
-            ResidualBlock(w24, w12, stride=2),
-            ResidualBlock(w12, w12),
-            ResidualBlock(w12, w6, stride=2),
-            ResidualBlock(w6, w6),
-            ResidualBlock(w6, w3, stride=2),
-        )
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(w3, len(EXPRESSIONS))
-
-    def forward(self, faces: Tensor) -> Tensor:
-        """Give logits for faces.
+    def __init__(
+        self,
+        dropout: float = 0.0,
+        widths: tuple[int, ...] = (32, 64, 128, 192),
+        blocks: tuple[int, ...] = (0, 2, 2, 1),
+        fine_stem: bool = False,
+    ) -> None:
+        """Take the shape.
 
         Args:
-            faces: float32 grey levels 0–255, shape (N, 1, 48, 48), not normalised: each face is
-                brought to mean 0 and deviation 1 here, so that light and exposure matter little.
-
-        Returns:
-            (N, 7) logits, before temperature.
+            dropout: share of the features dropped in training.
+            widths: channels at 24, 12, 6 and 3 px.
+            blocks: residual blocks at each of these sizes; only the first may be 0.
+            fine_stem: look at 48 px with 3×3 first; otherwise a 5×5 goes to 24 px at once.
         """
-        mean = faces.mean((1, 2, 3), keepdim=True)
-        deviation = faces.std((1, 2, 3), keepdim=True).clamp(min=CONTRAST_FLOOR)
-        x = self.body(self.stem((faces - mean) / deviation))
-        logits: Tensor = self.head(self.dropout(x.mean((2, 3))))
-        return logits
+        super().__init__(widths[-1], dropout)
+        first = widths[0]
+        if fine_stem:
+            stem = [nn.Conv2d(1, first, 3, padding=1, bias=False), nn.BatchNorm2d(first), nn.ReLU(),
+                    nn.Conv2d(first, first, 3, stride=2, padding=1, bias=False)]  # fmt: skip
+        else:
+            stem = [nn.Conv2d(1, first, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(first),
+                    nn.ReLU(), nn.Conv2d(first, first, 3, padding=1, bias=False)]  # fmt: skip
+        self.stem = nn.Sequential(*stem, nn.BatchNorm2d(first), nn.ReLU())
+        body: list[nn.Module] = []
+        channels = first
+        for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+            for block in range(count):
+                stride = 2 if stage and not block else 1
+                body.append(ResidualBlock(channels, width, stride))
+                channels = width
+        self.body = nn.Sequential(*body)
 
-    def folded(self) -> ExpressionNet:
-        """Give a copy for inference, normalisation folded into the convolutions: the same
-        results up to rounding, and faster. The network must be in eval mode."""
-        net = copy.deepcopy(self)
-        _fold(net.stem, 0, 1)
-        _fold(net.stem, 3, 4)
-        for block in net.body:
-            assert isinstance(block, ResidualBlock)
-            assert isinstance(block.norm1, nn.BatchNorm2d)
-            assert isinstance(block.norm2, nn.BatchNorm2d)
-            block.conv1 = fuse_conv_bn_eval(block.conv1, block.norm1)
-            block.conv2 = fuse_conv_bn_eval(block.conv2, block.norm2)
-            block.norm1, block.norm2 = nn.Identity(), nn.Identity()
-            if isinstance(block.shortcut, nn.Sequential):
-                _fold(block.shortcut, 1, 2)
-        return net
+    def features(self, faces: Tensor) -> Tensor:
+        """Give the mean over the last, 3×3, map."""
+        features: Tensor = self.body(self.stem(faces)).mean((2, 3))
+        return features
 
 
-def place(net: ExpressionNet, device: str) -> ExpressionNet:
+def place(net: Net, device: str) -> Net:
     """Move a network to a device, laid out channels-last: what convolutions run fastest on."""
     net.to(device)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stub
     return net
-
-
-def _fold(parts: nn.Sequential, convolution: int, norm: int) -> None:
-    """Fold the normalisation at index `norm` into the convolution at index `convolution`."""
-    first, second = parts[convolution], parts[norm]
-    assert isinstance(first, nn.Conv2d)
-    assert isinstance(second, nn.BatchNorm2d)
-    parts[convolution] = fuse_conv_bn_eval(first, second)
-    parts[norm] = nn.Identity()

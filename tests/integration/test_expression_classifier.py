@@ -14,13 +14,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from inference.errors import DeviceOutOfMemory, InferenceError, WeightsInvalid
+from inference.expression.architectures import ARCHITECTURES, build_network
 from inference.expression.classifier import (
     SHIPPED_WEIGHTS,
     ExpressionClassifier,
     read_weights,
 )
-from inference.expression.dataset import load_grid
-from inference.expression.evaluate import evaluate_grid
+from inference.expression.dataset import load_grid, load_training_data
+from inference.expression.evaluate import measure_splits
 from inference.expression.model import ExpressionNet
 from inference.types import EXPRESSIONS
 
@@ -73,8 +74,8 @@ def test_a_face_is_read_the_same_alone_and_in_a_batch(shipped: ExpressionClassif
     crops = np.random.default_rng(1).integers(0, 255, (9, 48, 48)).astype(np.uint8)
     together = shipped.classify(crops)
     alone = np.concatenate([shipped.classify(crops[i : i + 1]) for i in range(9)])
-    # Float32 sums in another order: differences stay far below what a report shows.
-    assert alone == pytest.approx(together, abs=1e-4)
+    # Sums in another order, in bfloat16 where the CPU has it: far below what a report shows.
+    assert alone == pytest.approx(together, abs=0.01)
 
 
 def test_light_and_exposure_hardly_change_the_reading(shipped: ExpressionClassifier) -> None:
@@ -110,7 +111,7 @@ def test_the_shipped_file_says_what_it_is(shipped: ExpressionClassifier) -> None
     assert shipped.input_px == 48
     assert shipped.labels == EXPRESSIONS
     assert "FER2013" in shipped.card.facts["training_data"]
-    assert 0.3 < shipped.card.temperature < 5
+    assert all(0.3 < temperature < 5 for temperature in shipped.card.temperatures)
     assert SHIPPED_WEIGHTS.stat().st_size < 8_000_000
     assert SHIPPED_WEIGHTS.with_suffix(".md").is_file()
 
@@ -219,7 +220,7 @@ def test_a_batch_too_large_for_the_device_is_halved_until_it_fits() -> None:
     plain = ExpressionNet()
     plain.load_state_dict(net.state_dict())
     probs = ExpressionClassifier(net, card).classify(crops)
-    assert probs == pytest.approx(ExpressionClassifier(plain, card).classify(crops), abs=1e-4)
+    assert probs == pytest.approx(ExpressionClassifier(plain, card).classify(crops), abs=0.01)
 
 
 def test_a_device_without_room_for_one_face_says_so() -> None:
@@ -229,24 +230,41 @@ def test_a_device_without_room_for_one_face_says_so() -> None:
         classifier.classify(np.zeros((3, 48, 48), np.uint8))
 
 
-def test_folding_the_normalisation_changes_no_result() -> None:
+def test_a_file_with_one_reading_gives_it_for_both_questions(tmp_path: Path) -> None:
+    """Version 1 had one; such files still work."""
+    torch.manual_seed(1)
+    state = ExpressionNet().state_dict()
+    state["head.weight"], state["head.bias"] = state["head.weight"][:7], state["head.bias"][:7]
+    path = tmp_path / "old.safetensors"
+    save_file({name: value.clone() for name, value in state.items()}, path, metadata=HEADER)
+    classifier = ExpressionClassifier.load(path)
+    crops = np.random.default_rng(5).integers(0, 255, (3, 48, 48)).astype(np.uint8)
+    readings = classifier.read(crops)
+    assert readings[:, 0] == pytest.approx(readings[:, 1])
+    assert classifier.classify(crops) == pytest.approx(readings[:, 0])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_folding_the_normalisation_changes_no_result(architecture: str) -> None:
     torch.manual_seed(3)
-    net = ExpressionNet()
+    net = build_network(architecture)
     faces = torch.rand(16, 1, 48, 48) * 255
     net.train()
     net(faces)  # gives the normalisation something to fold
     net.eval()
     with torch.inference_mode():
-        assert torch.allclose(net(faces), net.folded()(faces), atol=1e-4)
+        assert torch.allclose(net(faces), net.folded()(faces), atol=1e-3)
+        assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in net.folded().modules())
 
 
 def test_the_shipped_weights_keep_their_accuracy_on_fer2013(shipped: ExpressionClassifier) -> None:
-    found = evaluate_grid(shared_grids(), "private_test", shipped)
-    assert found.n == 3589
-    assert found.accuracy == pytest.approx(
-        float(shipped.card.facts["accuracy_private_test"]), abs=0.002
+    found = measure_splits(load_training_data(shared_grids()), shipped)["private_test"]
+    assert found["original"].n == 3589
+    told = shipped.card.facts
+    assert found["original"].accuracy == pytest.approx(
+        float(told["accuracy_private_test"]), abs=0.003
     )
-    assert found.accuracy >= 0.64
+    assert found["original"].accuracy >= 0.64
 
 
 def test_a_mirrored_face_is_read_alike(shipped: ExpressionClassifier) -> None:
@@ -261,5 +279,5 @@ def test_a_mirrored_face_is_read_alike(shipped: ExpressionClassifier) -> None:
 def test_cpu_and_gpu_agree(shipped: ExpressionClassifier) -> None:
     crops = np.random.default_rng(4).integers(0, 255, (64, 48, 48)).astype(np.uint8)
     on_gpu = ExpressionClassifier.load(device="cuda").classify(crops)
-    # TF32 in cuDNN's convolutions keeps 10 bits of mantissa.
-    assert on_gpu == pytest.approx(shipped.classify(crops), abs=5e-3)
+    # TF32 in cuDNN's convolutions keeps 10 bits of mantissa, bfloat16 on the CPU 8.
+    assert on_gpu == pytest.approx(shipped.classify(crops), abs=0.01)

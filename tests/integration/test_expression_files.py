@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from inference.errors import UnreadableMedia, WeightsInvalid
+from inference.expression.architectures import ARCHITECTURES, build_network, start_from
 from inference.expression.augment import AugmentOptions
-from inference.expression.classifier import ExpressionClassifier
-from inference.expression.dataset import load_training_data
+from inference.expression.card import describe_weights
+from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier, read_weights
+from inference.expression.dataset import FaceSet, load_training_data
 from inference.expression.evaluate import evaluate_expression
-from inference.expression.train import CHECKPOINT_NAME, TrainOptions, fit, train_expression
+from inference.expression.train import (
+    CHECKPOINT_NAME,
+    Trainer,
+    TrainOptions,
+    fit,
+    predict_logits,
+    train_expression,
+)
 from inference.types import EXPRESSIONS, U8
 
-GENTLE = AugmentOptions(rotate_deg=3, scale=0.02, shift=0.02, erase=0.0, degrade=0.0)
+GENTLE = AugmentOptions(rotate_deg=3, scale=0.02, shift=0.02, erase=0.0, degrade=0.0, mix=0.0)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,7 +65,7 @@ def faces_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def options_for(data: Path, out: Path, epochs: int) -> TrainOptions:
     return TrainOptions(
         data, out, epochs=epochs, batch=16, learning_rate=0.4, device="cpu", augment=GENTLE,
-        average_decay=0.9, dropout=0.0,
+        average_decay=0.9, dropout=0.0, architecture="compact",
     )  # fmt: skip
 
 
@@ -70,8 +82,10 @@ def test_training_learns_and_writes_weights_and_a_card_with_measured_numbers(
     accuracy = float(classifier.card.facts["accuracy_private_test"])
     assert accuracy > 0.6  # guessing gives 0.14
     card = path.with_suffix(".md").read_text()
-    assert f"{accuracy:.2%}" in card
+    assert f"{100 * accuracy:.1f} ±" in card
     assert "Confusion" in card
+    picture = path.with_name("expression-confusion.svg").read_text()
+    assert all(f">{name}<" in picture for name in EXPRESSIONS)
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(
@@ -98,9 +112,69 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(
 
 def test_a_checkpoint_of_another_training_is_not_continued(faces_csv: Path, tmp_path: Path) -> None:
     data = load_training_data(faces_csv)
-    fit(options_for(faces_csv, tmp_path, 1), data)
+    first = options_for(faces_csv, tmp_path, 1)
+    fit(first, data)
     with pytest.raises(WeightsInvalid, match="other training options"):
-        fit(options_for(faces_csv, tmp_path, 2), data)
+        fit(replace(first, balance=0.9), data)
+
+
+def test_a_finished_training_can_be_given_more_epochs(faces_csv: Path, tmp_path: Path) -> None:
+    data = load_training_data(faces_csv)
+    fit(options_for(faces_csv, tmp_path, 1), data)
+    assert [done.epoch for done in fit(options_for(faces_csv, tmp_path, 2), data).history] == [1, 2]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_learns_and_gives_probabilities(
+    faces_csv: Path, architecture: str
+) -> None:
+    options = replace(options_for(faces_csv, faces_csv.parent, 1), architecture=architecture)
+    trainer = Trainer(replace(options, part=0.15, learning_rate=0.01), few(faces_csv))
+    before = {name: value.clone() for name, value in trainer.net.state_dict().items()}
+    assert np.isfinite(trainer.run_epoch())
+    assert any(not torch.equal(v, before[k]) for k, v in trainer.net.state_dict().items())
+    logits = predict_logits(trainer.net, few(faces_csv).take(np.arange(3)), "cpu")
+    assert logits.shape == (3, 2, 7)
+    assert logits.softmax(2).sum(2).numpy() == pytest.approx(np.ones((3, 2)), abs=1e-5)
+
+
+def few(faces_csv: Path) -> FaceSet:
+    return load_training_data(faces_csv).training
+
+
+def test_a_training_starts_from_weights_it_is_pointed_to(faces_csv: Path, tmp_path: Path) -> None:
+    options = replace(options_for(faces_csv, tmp_path, 1), start_from=SHIPPED_WEIGHTS)
+    net = Trainer(replace(options, architecture="compact"), few(faces_csv)).net
+    shipped, _ = read_weights(SHIPPED_WEIGHTS)
+    own = net.state_dict()
+    assert all(torch.equal(own[name], value) for name, value in shipped.state_dict().items())
+
+
+def test_colour_weights_of_a_resnet_start_a_grey_one(tmp_path: Path) -> None:
+    net = build_network("transfer")
+    path = tmp_path / "resnet50.safetensors"
+    colour = torch.rand(64, 3, 7, 7)
+    save_file({"conv1.weight": colour, "fc.weight": torch.rand(1000, 2048)}, path)
+    assert start_from(net, path) == 1
+    assert torch.allclose(net.state_dict()["conv1.weight"], colour.sum(1, keepdim=True))
+
+
+def test_weights_of_which_nothing_fits_are_refused_as_a_start(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"encoder.weight": torch.rand(3, 3)}, path)
+    with pytest.raises(WeightsInvalid, match="Nothing in"):
+        start_from(build_network("compact"), path)
+
+
+def test_a_weights_file_is_described_with_its_checksum(faces_csv: Path, tmp_path: Path) -> None:
+    options = replace(options_for(faces_csv, tmp_path, 1), license="CC0", version="7")
+    path = train_expression(options)
+    found = describe_weights(path)
+    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (found.name, found.size_bytes) == ("expression-7", path.stat().st_size)
+    assert found.fact("weights_license") == "CC0"
+    assert "research use" in str(found.fact("data_license"))
+    assert found.parameters == sum(p.numel() for p in build_network("compact").parameters())
 
 
 @pytest.mark.parametrize("content", [b"", b"damaged"])

@@ -7,7 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from inference.expression.evaluate import calibration_error, measure
+from inference.expression.curves import CurvePoint
+from inference.expression.evaluate import calibration_error, measure, measure_with_intervals
+from inference.expression.pictures import confusion_svg, curve_svg
 from inference.types import EXPRESSIONS, F32
 
 
@@ -48,6 +50,46 @@ def test_calibration_error_is_zero_when_confidence_is_what_comes_true() -> None:
 
 def test_calibration_error_is_the_distance_when_all_is_sure_and_half_is_wrong() -> None:
     assert calibration_error(certain(3, 3), np.array([3, 0])) == pytest.approx(0.5)
+
+
+def random_faces(n: int) -> tuple[F32, np.ndarray]:
+    rng = np.random.default_rng(4)
+    probs = rng.dirichlet(np.full(7, 0.4), n).astype(np.float32)
+    truth = np.where(rng.random(n) < 0.6, probs.argmax(1), rng.integers(0, 7, n))
+    return probs, truth
+
+
+def test_an_interval_holds_its_figure_and_narrows_with_more_faces() -> None:
+    few, many = (measure_with_intervals(*random_faces(n), resamples=200) for n in (100, 2500))
+    for found in (few, many):
+        for name, (low, high) in found.intervals.items():
+            assert 0 <= low <= getattr(found, name) <= high <= 1
+    for name in ("accuracy", "macro_f1", "ece"):
+        widths = [found.intervals[name][1] - found.intervals[name][0] for found in (few, many)]
+        assert widths[1] < widths[0] / 2
+
+
+def test_an_interval_of_accuracy_is_about_what_theory_says() -> None:
+    found = measure_with_intervals(*random_faces(1000))
+    half = (found.intervals["accuracy"][1] - found.intervals["accuracy"][0]) / 2
+    theory = 1.96 * (found.accuracy * (1 - found.accuracy) / 1000) ** 0.5
+    assert half == pytest.approx(theory, rel=0.1)
+
+
+def test_intervals_are_the_same_every_time() -> None:
+    first, again = (measure_with_intervals(*random_faces(50), resamples=20) for _ in range(2))
+    assert first.intervals == again.intervals
+
+
+def test_the_pictures_name_every_class_and_every_point() -> None:
+    picture = confusion_svg(measure(certain(3, 0), np.array([3, 3])), "a <title> & more")
+    assert all(f">{label}<" in picture for label in EXPRESSIONS)
+    assert "a &lt;title&gt; &amp; more" in picture
+    points = [CurvePoint(16, 0.4, None, 0.2), CurvePoint(48, 0.6, None, 0.8)]
+    curve = curve_svg(points, "Size", "pixels")
+    assert ">16<" in curve
+    assert ">60.0%<" in curve
+    assert "FER+" not in curve
 
 
 def test_no_faces_give_zeros_and_no_warning() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from inference.expression.augment import AugmentOptions, augment, quantise_blocks
+from inference.expression.augment import AugmentOptions, augment, mix, quantise_blocks
 from inference.expression.dataset import FaceSet
 from inference.expression.train import (
     TrainOptions,
@@ -23,19 +24,27 @@ HERE = Path()
 def two_faces() -> FaceSet:
     soft = np.full((2, 7), np.nan, np.float32)
     soft[0] = [0, 0, 0, 0.5, 0, 0, 0.5]
-    return FaceSet(np.zeros((2, 48, 48), np.uint8), np.array([3, 0]), soft, np.zeros(2, bool))
+    no = np.zeros(2, bool)
+    return FaceSet(np.zeros((2, 48, 48), np.uint8), np.array([3, 0]), soft, no, no)
 
 
 def test_votes_are_mixed_into_the_target_where_there_are_any() -> None:
     targets = soft_targets(two_faces(), ferplus_share=0.4, smoothing=0.0)
-    assert targets[0].tolist() == pytest.approx([0, 0, 0, 0.8, 0, 0, 0.2])
-    assert targets[1].tolist() == [1, 0, 0, 0, 0, 0, 0]
+    assert targets[0, 0].tolist() == pytest.approx([0, 0, 0, 0.8, 0, 0, 0.2])
+    assert targets[0, 1].tolist() == pytest.approx([0, 0, 0, 0.5, 0, 0, 0.5])
+    assert targets[1].tolist() == [[1, 0, 0, 0, 0, 0, 0]] * 2
+
+
+def test_a_face_with_two_labels_learns_the_votes_alone() -> None:
+    faces = replace(two_faces(), ambiguous=np.array([True, False]))
+    targets = soft_targets(faces, ferplus_share=0.1, smoothing=0.0)
+    assert targets[0, 0].tolist() == pytest.approx([0, 0, 0, 0.5, 0, 0, 0.5])
 
 
 def test_smoothed_targets_still_sum_to_one() -> None:
     targets = soft_targets(two_faces(), ferplus_share=0.4, smoothing=0.1)
-    assert targets.sum(1).tolist() == pytest.approx([1, 1])
-    assert float(targets.min()) == pytest.approx(0.1 / 7)
+    assert targets.sum(2).numpy() == pytest.approx(np.ones((2, 2)))
+    assert float(targets[:, 0].min()) == pytest.approx(0.1 / 7)
 
 
 def test_the_learning_rate_rises_then_falls_to_almost_nothing() -> None:
@@ -83,6 +92,18 @@ def test_with_everything_off_faces_stay_as_they_are_apart_from_the_flip() -> Non
     assert torch.allclose(changed, faces.flip(3), atol=0.05)
 
 
+def test_mixed_faces_have_targets_mixed_in_the_same_share() -> None:
+    faces = torch.zeros(60, 1, 48, 48)
+    faces[30:] = 200
+    targets = (faces[:, 0, 0, :1] / 200)[:, :, None]
+    mixed, shares = mix(faces, targets, AugmentOptions(mix=1.0), torch.Generator().manual_seed(2))
+    assert mixed.mean((1, 2, 3)).numpy() / 200 == pytest.approx(shares[:, 0, 0].numpy(), abs=1e-5)
+    assert float((shares - targets).abs().max()) <= 0.5 + 0.03
+    unmixed, same = mix(faces, targets, AugmentOptions(mix=0.0), torch.Generator().manual_seed(2))
+    assert torch.equal(unmixed, faces)
+    assert torch.equal(same, targets)
+
+
 def test_codec_blocks_keep_flat_areas_and_lose_detail() -> None:
     generator = torch.Generator().manual_seed(0)
     noise = torch.rand(2, 1, 48, 48, generator=generator) * 40 + 100
@@ -95,7 +116,15 @@ def test_codec_blocks_keep_flat_areas_and_lose_detail() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"batch": 1}, {"ferplus_share": 1.5}, {"label_smoothing": 1.0}],
+    [
+        {"epochs": 0},
+        {"batch": 1},
+        {"ferplus_share": 1.5},
+        {"label_smoothing": 1.0},
+        {"votes_share": -0.1},
+        {"balance": 2.0},
+        {"part": 0.0},
+    ],
 )
 def test_options_that_cannot_work_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
