@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
@@ -345,73 +345,113 @@ def train_expression_command(
         Path, typer.Option(help="FER2013 grids, a fer2013.csv, or a folder per expression.")
     ],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for weights and model card.")],
+    architecture: Annotated[
+        str, typer.Option(help="residual, compact, original, modern, regularized, transfer, …")
+    ] = "residual",
+    start_from: Annotated[
+        Path | None, typer.Option(help="Weights (safetensors) to begin with, where they fit.")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Times through the data.")] = 50,
     batch: Annotated[int, typer.Option(min=2, help="Faces per step.")] = 128,
+    learning_rate: Annotated[float, typer.Option(help="Peak, for a batch of 128.")] = 0.1,
+    mix: Annotated[float, typer.Option(help="Share of faces mixed with others, 0–1.")] = 0.3,
+    part: Annotated[float, typer.Option(help="Share of the training faces used, 0–1.")] = 1.0,
     device: Annotated[str, typer.Option(help='"auto", "cpu" or "cuda".')] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile (GPU).")] = False,
+    version: Annotated[str, typer.Option(help="Stands in the weights' name.")] = "1",
+    license_: Annotated[
+        str, typer.Option("--license", help="Terms of the weights, told by `rapport models`.")
+    ] = "not stated by the trainer",
 ) -> None:
     """Train the expression network. A run that was stopped goes on where it was."""
-    from rich.progress import Progress
-
+    from bot.networks import train
     from inference.errors import InferenceError
-    from inference.expression.train import TrainOptions, train_expression
+    from inference.expression.augment import AugmentOptions
+    from inference.expression.train import TrainOptions
 
-    options = TrainOptions(data=data, out=out_dir, epochs=epochs, batch=batch, device=device)
-    with Progress(console=err) as bar:
-        task = bar.add_task("Training", total=1.0)
-        try:
-            weights = train_expression(
-                options, lambda share, text: bar.update(task, completed=share, description=text)
-            )
-        except (InferenceError, ValueError, OSError) as exc:
-            raise _fail(str(exc)) from exc
-        except KeyboardInterrupt:
-            err.print("Stopped; the same command goes on where it was.")
-            raise typer.Exit(130) from None
+    try:
+        options = TrainOptions(
+            data=data, out=out_dir, architecture=architecture, start_from=start_from,
+            epochs=epochs, batch=batch, learning_rate=learning_rate, part=part, device=device,
+            threads=threads, compiled=compiled, version=version, license=license_,
+            augment=AugmentOptions(mix=mix),
+        )  # fmt: skip
+        weights = train(options, err)
+    except (InferenceError, ValueError, OSError) as exc:
+        raise _fail(str(exc)) from exc
+    except KeyboardInterrupt:
+        err.print("Stopped; the same command goes on where it was.")
+        raise typer.Exit(130) from None
     out.print(f"Weights: {weights}")
 
 
 @evaluate_app.command("expression")
 def evaluate_expression_command(
-    images: Annotated[Path, typer.Option(help="Folder with face crops.")],
-    labels: Annotated[Path, typer.Option(help="CSV with the columns file,emotion.")],
+    images: Annotated[Path | None, typer.Option(help="Folder with face crops.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV with the columns file,emotion.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Instead: data as for training, with its splits.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which split of --data.")] = "private_test",
+    curves: Annotated[
+        bool, typer.Option("--curves", help="Also over face size and JPEG quality (with --data).")
+    ] = False,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder for confusion and curves as SVG (with --data).")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of your own.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
 ) -> None:
-    """Accuracy, F1, calibration and confusion of the expression network on labelled crops."""
+    """Accuracy, F1, calibration and confusion of the expression network, with intervals."""
+    from bot import networks
     from inference.errors import InferenceError
-    from inference.expression.classifier import ExpressionClassifier
-    from inference.expression.evaluate import evaluate_expression
 
     try:
-        classifier = ExpressionClassifier.load(weights)
-        evaluation = evaluate_expression(images, labels, classifier)
-    except InferenceError as exc:
+        if data is not None:
+            rows, points = networks.evaluate_split(
+                data, split, weights, curves=curves, pictures=pictures
+            )
+            result, shown = (
+                networks.split_as_json(rows, points),
+                networks.split_tables(rows, points),
+            )
+        elif images is not None and labels is not None:
+            found = networks.evaluate_crops(images, labels, weights)
+            result, shown = found.to_json(), networks.crops_tables(found)
+        else:
+            raise _fail("Give --images and --labels, or --data.")
+    except (InferenceError, OSError) as exc:
         raise _fail(str(exc)) from exc
-    result: dict[str, Any] = evaluation.to_json()
     skipped = result.pop("skipped", 0)
     if skipped:
         err.print(f"{skipped} skipped: labelled with none of the seven expressions.")
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
-        return
-    out.print(
-        f"{result['n']} faces: accuracy {result['accuracy']:.1%}, macro F1 "
-        f"{result['macro_f1']:.3f}, calibration error {result['ece']:.3f}"
-    )
-    table = Table("expression", "precision", "recall", "F1", "faces")
-    for label, row in result["per_class"].items():
-        table.add_row(
-            label,
-            *(f"{row[k]:.3f}" for k in ("precision", "recall", "f1")),
-            str(row.get("support", "")),
-        )
-    out.print(table)
-    confusion = Table("truth \\ read as", *result["labels"])
-    for label, counts in zip(result["labels"], result["confusion"], strict=True):
-        confusion.add_row(label, *(str(n) for n in counts))
-    out.print(confusion)
+    else:
+        out.print(shown)
+
+
+@app.command()
+def models(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON array and nothing else.")
+    ] = False,
+) -> None:
+    """List the weights: name, size, terms, accuracy and checksum; the last one is in use."""
+    from bot import networks
+    from inference.errors import InferenceError
+
+    try:
+        files = networks.list_weights(_settings().analysis.weights)
+    except InferenceError as exc:
+        raise _fail(str(exc)) from exc
+    if as_json:
+        sys.stdout.write(json.dumps(networks.weights_as_json(files)) + "\n")
+    else:
+        out.print(networks.weights_tables(files))
 
 
 @evaluate_app.command("attribution")
