@@ -75,12 +75,17 @@ _EMOJI = "\ue000"
 _SPELLED = str.maketrans(
     {"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i", "ð": "d"}
 )
-_ROLES = """
+_ROLES = frozenset(
+    re.findall(
+        r"\w+",
+        """
     host cohost guest me you external organizer she her hers he him his they them theirs
     gastgeber mitgastgeber gast ich extern hôte moi invité coanimateur animateur anfitrión yo
     invitado anfitrião eu convidado organizzatore io ospite gastheer ik
     主持人 联席主持人 我 访客 ホスト 共同ホスト 自分 ゲスト
-""".split()
+    """,
+    )
+)
 _BRACKETS = re.compile(r"[(\[（【]([^)\]）】]*)(?:[)\]）】]|$)")
 _TAIL = re.compile(r"\s*(?:[|/•·]|\s[-–—]\s|,|@).*$")
 _CUT = re.compile(r"(?:…|\.{2,}|[.·…]{2,})\s*$")
