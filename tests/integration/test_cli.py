@@ -224,7 +224,9 @@ def test_evaluate_gives_one_json_object_with_the_keys_as_promised(
     images, labels = faces
     words = ("evaluate", "expression", "--images", images, "--labels", labels)
     result = json.loads(one_line(rapport(*words, "--json").stdout))
-    assert set(result) == {"n", "accuracy", "macro_f1", "ece", "per_class", "confusion", "labels"}
+    assert set(result) == {
+        "n", "accuracy", "macro_f1", "ece", "per_class", "confusion", "labels", "intervals",
+    }  # fmt: skip
     assert result["n"] == 7
     assert result["labels"] == list(EXPRESSIONS)
     assert sum(map(sum, result["confusion"])) == 7
