@@ -28,7 +28,8 @@ from bot.report.render import ReportFailed, render_report
 from bot.report.table import print_analysis
 from bot.selection import own_domains
 from bot.settings import Profile, Settings
-from bot.steps.store import with_side_files
+from bot.side_files import with_side_files
+from bot.voices import SOUND_SUFFIXES, SoundFile, known_names, name_in, with_voices
 from inference.analyzer import AnalyzerOptions, Segment, observe_recording
 from inference.assess import AssessOptions
 from inference.batching import DeviceQueue
@@ -112,7 +113,7 @@ def analyze_file(
             evidence = Evidence(_observe(file, options, settings, terminal))
             evidence = _with_side_files(evidence, sides, people)
             with watch.naming():
-                evidence = name_people(evidence)
+                evidence = name_people(_with_voices(evidence, sides))
             analysis = score_evidence(evidence, options)
             elapsed_s = watch.read()
             render_report(analysis, _info(file, stem, analysis), report)
@@ -269,6 +270,22 @@ def _with_side_files(evidence: Evidence, sides: SideFiles, people: _People) -> E
             (segment,), listed.attendees, listed.presence, listed.aliases, people.notes
         )
         return with_side_files(evidence, manifest, MediaFiles(Path(folder)))
+
+
+def _with_voices(evidence: Evidence, sides: SideFiles) -> Evidence:
+    """The evidence with when each person is heard in the folder's sound files."""
+    if sides.participant_audio is None:
+        return evidence
+    end_s = evidence.observations.duration_s
+    sounds = [
+        SoundFile(path, file_name(path), 0.0, 0.0, end_s)
+        for path in sorted(sides.participant_audio.iterdir())
+        if path.suffix.lower() in SOUND_SUFFIXES and not path.name.startswith(".")
+    ]
+    # Where nothing else says who was there, the files' names do.
+    named = dict.fromkeys((name_in(sound.file_name), "") for sound in sounds)
+    owners = known_names(evidence) or tuple(named)
+    return with_voices(evidence, sounds, owners)
 
 
 def _info(file: Path, topic: str, analysis: CallAnalysis) -> CallInfo:

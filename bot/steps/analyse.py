@@ -1,4 +1,4 @@
-"""Step 2: look at every picture of the recording; leaves the evidence file."""
+"""Step 2: look at every picture, listen to each person's own sound; leaves the evidence file."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from pathlib import Path
 
 from bot.call_view import assess_options
 from bot.evidence import Evidence, write_evidence
-from bot.media import read_manifest
+from bot.media import Manifest, read_manifest
 from bot.parts import Parts
 from bot.progress import Progress
+from bot.side_files import segment_spans, with_side_files
+from bot.voices import SoundFile, known_names, with_voices
 from inference.analyzer import AnalyzerOptions, Segment, observe_recording
 from inference.decode import probe
 from inference.errors import NoVideoStream
 
+LOOKING = 0.9
+"""Share of the step's progress that the pictures take, where there is sound to hear as well."""
+
 
 def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
-    """Observe the recording's pictures, one call per free place of the process.
+    """Observe the recording's pictures and sounds, one call per free place of the process.
 
     Raises:
         UnreadableMedia, NoVideoStream: the recording cannot be analysed.
@@ -41,18 +46,46 @@ def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
         min_face_px=settings.min_face_px,
         assess=assess_options(parts.settings),
     )
+    looking = LOOKING if any(files.participant_audio for files in manifest.segments) else 1.0
     with _place(parts, progress):
         observations = observe_recording(
             [Segment(path) for path in paths],
             options,
             parts.queue,
             model=parts.model,
-            progress=progress,
+            progress=lambda share, text: progress(looking * share, text),
             stop=parts.stop,
         )
-    write_evidence(
-        parts.files.series_path(call_id), Evidence(observations, segment_starts_s=tuple(starts))
-    )
+        evidence = _with_voices(
+            parts,
+            Evidence(observations, segment_starts_s=tuple(starts)),
+            manifest,
+            lambda share, text: progress(looking + (1 - looking) * share, text),
+        )
+    write_evidence(parts.files.series_path(call_id), evidence)
+
+
+def _with_voices(
+    parts: Parts, evidence: Evidence, manifest: Manifest, progress: Progress
+) -> Evidence:
+    """Listen to each person's own sound; the side files say who there is to be heard."""
+    sounds = [
+        SoundFile(
+            parts.files.resolve(sound.path),
+            sound.file_name,
+            start_s + sound.starts_after_s,
+            start_s,
+            end_s,
+        )
+        for files, (start_s, end_s) in zip(
+            manifest.segments, segment_spans(evidence, manifest), strict=True
+        )
+        for sound in files.participant_audio
+    ]
+    if not sounds:
+        return evidence
+    owners = known_names(with_side_files(evidence, manifest, parts.files))
+    return with_voices(evidence, sounds, owners, stop=parts.stop, progress=progress)
 
 
 @contextmanager

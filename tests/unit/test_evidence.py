@@ -10,7 +10,7 @@ import pytest
 
 from bot.evidence import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.media import Manifest, SegmentFiles
-from bot.steps.store import with_side_files
+from bot.side_files import with_side_files
 from inference.assess import AssessOptions
 from inference.types import EXPRESSIONS, Attendee, FaceColumns, Observations, Quality, SpeakerTurn
 from storage.files import MediaFiles

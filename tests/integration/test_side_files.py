@@ -1,0 +1,276 @@
+"""What lies beside a recording, by hand and through the service: who was there, who was heard."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import Result
+from sqlalchemy import Engine
+from typer.testing import CliRunner
+
+from bot.analyze import START_NOT_KNOWN
+from bot.cli import app
+from bot.demo.meeting import FileFixture, MeetingFixture, ParticipantFixture, participant_entry
+from bot.demo.recording import DemoRecording, make_recording
+from bot.demo.zoom import ZoomStandIn
+from bot.evidence import Evidence, read_evidence
+from bot.media import read_manifest
+from bot.parts import Parts
+from bot.service import messenger, zoom_client
+from bot.settings import CallSettings, Settings, ZoomSettings
+from bot.steps.analyse import analyse_call
+from bot.steps.fetch import fetch_call
+from bot.steps.store import store_call
+from inference.batching import DeviceQueue
+from inference.errors import Cancelled
+from inference.expression.classifier import ExpressionClassifier
+from integrations.zoom.downloads import Downloader
+from storage import calls
+from storage.engine import open_engine, transaction
+from storage.files import MediaFiles
+from tests import media
+from tests.integration.test_audio import sound
+
+CALL_S = 8.0
+MAYA_SPEAKS = [(1.0, 3.0), (5.0, 6.0)]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoRecording:
+    folder = tmp_path_factory.mktemp("demo")
+    return make_recording(folder, seconds=CALL_S, size=(640, 360), fps=5)
+
+
+@pytest.fixture(scope="module")
+def voices(demo: DemoRecording, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the first person's own sound, one that is cut off, and what is no sound."""
+    folder = tmp_path_factory.mktemp("audio")
+    one, other = (person.name for person in demo.participants)
+    media.write_sound(folder / f"Audio only - {one}.m4a", sound(MAYA_SPEAKS, seconds=CALL_S))
+    whole = media.write_sound(folder / "whole.m4a", sound(seconds=CALL_S))
+    media.cut_off(whole.rename(folder / "no sound.txt"), folder / f"Audio only - {other}.m4a", 0.5)
+    media.write_sound(folder / "Audio only - Zed.m4a", sound([], seconds=1.0))
+    return folder
+
+
+@pytest.fixture
+def rapport(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str | Path) -> Result:
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+        return result
+
+    return run
+
+
+def listed(demo: DemoRecording, **more: Any) -> dict[str, Any]:
+    meeting = demo.meeting()
+    people = [participant_entry(meeting, person) for person in demo.participants]
+    return {"page_count": 1, "participants": people, **more}
+
+
+def one_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    assert len(lines) == 1, text
+    return lines[0]
+
+
+def test_a_recording_is_analysed_with_everything_that_lies_beside_it(
+    demo: DemoRecording, voices: Path, tmp_path: Path, rapport: Callable[..., Result]
+) -> None:
+    participants = tmp_path / "participants.json"
+    participants.write_text(json.dumps(listed(demo)))
+    done = rapport(
+        "analyze", demo.video, "--timeline", demo.timeline, "--transcript", demo.transcript,
+        "--chat", demo.chat, "--participants", participants, "--participant-audio", voices,
+        "--start", "2026-09-10T13:00:00Z", "--out", tmp_path, "--json", "--faces",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(one_line(done.stdout))
+    assert json.loads((tmp_path / "gallery.rapport.json").read_text()) == found
+    roster = {person.name for person in demo.participants}
+    assert len(found["faces"]) > CALL_S
+    for row in found["faces"]:
+        assert set(row) == {"t_s", "box", "track", "name", "confidence"}
+        assert row["name"] is None or row["name"] in roster
+        assert (row["confidence"] == 0) == (row["name"] is None)
+    assert {"start_s", "end_s", "kind", "tiles"} == set(found["views"][0])
+    assert isinstance(found["labels"], list)
+    assert found["elapsed_s"]["cpu"] > found["elapsed_s"]["naming_cpu"] > 0
+    notes = " ".join(found["quality"]["notes"])
+    other = demo.participants[1].name
+    assert f"The sound file 'Audio only - {other}.m4a' was not used: " in notes
+    assert "'Audio only - Zed.m4a' fits nobody" in notes
+
+    truth = tmp_path / "truth.json"
+    tile = [0, 0, 640, 360]
+    rows = [{"t_s": float(t), "name": "Somebody Else", "box": tile} for t in range(8)]
+    truth.write_text(json.dumps({"participants": [], "faces": rows}))
+    words = ("evaluate", "attribution", "--truth", truth, "--result")
+    measured = json.loads(
+        one_line(rapport(*words, tmp_path / "gallery.rapport.json", "--json").stdout)
+    )
+    assert measured["naming"]["right_s"] == 0
+    assert measured["cpu_s_per_min"] > 0
+    printed = rapport(*words, tmp_path / "gallery.rapport.json")
+    assert "Somebody Else" in printed.stdout
+    for path, content in ((truth, "{"), (tmp_path / "none.json", None)):
+        if content is not None:
+            path.write_text(content)
+        refused = rapport("evaluate", "attribution", "--truth", path, "--result", path, "--json")
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert one_line(refused.stderr).startswith("Error: The truth ")
+
+
+def test_without_the_recordings_start_join_times_are_not_used_and_the_report_says_so(
+    demo: DemoRecording, tmp_path: Path, rapport: Callable[..., Result]
+) -> None:
+    participants = tmp_path / "participants.json"
+    participants.write_text(json.dumps(listed(demo)))
+    words = ("analyze", demo.video, "--participants", participants, "--out", tmp_path, "--json")
+    found = json.loads(one_line(rapport(*words).stdout))
+    assert START_NOT_KNOWN in found["quality"]["notes"]
+    assert "faces" not in found
+
+
+def test_side_files_that_cannot_be_used_are_refused_in_one_sentence(
+    demo: DemoRecording, tmp_path: Path, rapport: Callable[..., Result]
+) -> None:
+    wrong = tmp_path / "participants.json"
+    wrong.write_text("{")
+    for words, said in (
+        (("--participants", wrong), "participants.json: The list of participants is not JSON."),
+        (("--participants", tmp_path / "none.json"), "There is no file"),
+        (("--participant-audio", wrong), "There is no folder"),
+        (("--start", "noon"), "--start noon is no time"),
+    ):
+        refused = rapport("analyze", demo.video, *words, "--out", tmp_path, "--json")
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert said in one_line(refused.stderr)
+
+
+# Through the service.
+
+
+@pytest.fixture
+def meeting(demo: DemoRecording, voices: Path) -> MeetingFixture:
+    one, other = (person.name for person in demo.participants)
+    meeting = demo.meeting("side-files==")
+    meeting.participant_audio = [
+        FileFixture(voices / f"Audio only - {name}.m4a", "M4A", file_name=f"Audio only - {name}")
+        for name in (one, other)
+    ]
+    meeting.participants.append(
+        ParticipantFixture("Late Guest", 16_800_000, joins_after_s=4.0, leaves_after_s=7.0)
+    )
+    return meeting
+
+
+@pytest.fixture
+def engine(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Engine]:
+    """SQLite alone: nothing here depends on the database."""
+    shutil.copy(migrated_sqlite, tmp_path / "rapport.db")
+    engine = open_engine(f"sqlite:///{tmp_path / 'rapport.db'}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def parts(tmp_path: Path, engine: Engine, meeting: MeetingFixture) -> Iterator[Parts]:
+    with ZoomStandIn() as zoom:
+        zoom.add_meeting(meeting)
+        settings = Settings(
+            data_dir=tmp_path,
+            calls=CallSettings(include_internal=True),
+            zoom=ZoomSettings(
+                account_id=zoom.account_id,
+                client_id=zoom.client_id,
+                client_secret=zoom.client_secret,
+                api_url=f"{zoom.base_url}/v2",
+                oauth_url=zoom.base_url,
+                insecure_hosts=(f"127.0.0.1:{zoom.port}",),
+            ),
+        )
+        classifier = ExpressionClassifier.load(None, device="cpu", threads=1)
+        with (
+            httpx.Client(follow_redirects=False) as http,
+            DeviceQueue(classifier.classify) as queue,
+        ):
+            yield Parts(
+                settings=settings,
+                engine=engine,
+                files=MediaFiles(tmp_path / "calls"),
+                zoom=zoom_client(settings, http),
+                downloader=Downloader(
+                    http,
+                    allowed_hosts=(),
+                    insecure_hosts=settings.zoom.insecure_hosts,
+                    reserve_bytes=0,
+                ),
+                messenger=messenger(settings),
+                queue=queue,
+                model=classifier.name,
+                link_secret="secret",
+                analysing=threading.Semaphore(1),
+            )
+
+
+def announced(parts: Parts, meeting: MeetingFixture) -> str:
+    with transaction(parts.engine) as session:
+        return calls.announce(
+            session,
+            calls.NewCall(
+                meeting.uuid, str(meeting.meeting_id), meeting.topic, meeting.host_email,
+                datetime(2026, 9, 10, 13, tzinfo=UTC),
+            ),
+        ).id  # fmt: skip
+
+
+def test_the_service_hears_each_person_and_knows_when_they_were_there(
+    parts: Parts, meeting: MeetingFixture
+) -> None:
+    call_id = announced(parts, meeting)
+    told: list[tuple[float, str]] = []
+    assert fetch_call(parts, call_id, False, lambda share, text: None)
+    sounds = read_manifest(parts.files, call_id).segments[0].participant_audio
+    assert [each.file_name for each in sounds] == [f.file_name for f in meeting.participant_audio]
+    analyse_call(parts, call_id, lambda share, text: told.append((share, text)))
+    store_call(parts, call_id)
+
+    evidence: Evidence = read_evidence(parts.files.series_path(call_id))
+    one, other = meeting.participants[:2]
+    assert {voice.speaker for voice in evidence.voices} == {one.name}
+    assert [(v.start_s, v.end_s) for v in evidence.voices] == [
+        (pytest.approx(start, abs=0.25), pytest.approx(end, abs=0.25)) for start, end in MAYA_SPEAKS
+    ]
+    stays = {person.name: person.stays for person in evidence.attendees}
+    assert stays["Late Guest"] == ((4.0, 7.0),)
+    notes = evidence.observations.quality.notes
+    assert any(f"'Audio only - {other.name}' was not used: " in note for note in notes)
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert any(text == "listening to each person" for _, text in told)
+
+
+def test_listening_ends_when_the_service_is_asked_to_stop(
+    parts: Parts, meeting: MeetingFixture
+) -> None:
+    call_id = announced(parts, meeting)
+    fetch_call(parts, call_id, False, lambda share, text: None)
+
+    def stop_at_the_sound(share: float, text: str) -> None:
+        if text == "listening to each person":
+            parts.stop.set()
+
+    with pytest.raises(Cancelled):
+        analyse_call(parts, call_id, stop_at_the_sound)
