@@ -180,7 +180,8 @@ def analyze(
     ] = False,
 ) -> None:
     """Analyse one recording without a database: prints a table, writes JSON and PDF."""
-    from bot.analyze import SideFiles, analyze_file
+    from bot.analyze import analyze_file
+    from bot.by_hand import SideFiles
     from integrations.zoom.text import moment
 
     start_at = moment(start)
@@ -346,10 +347,17 @@ def train_expression_command(
     ],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for weights and model card.")],
     architecture: Annotated[
-        str, typer.Option(help="residual, compact, original, modern, regularized, transfer, …")
+        str,
+        typer.Option(
+            help="residual, compact, teacher, original, modern, regularized, transfer or resnet50."
+        ),
     ] = "residual",
     start_from: Annotated[
         Path | None, typer.Option(help="Weights (safetensors) to begin with, where they fit.")
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(help="Weights to learn from as well; may be given several times."),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Times through the data.")] = 50,
     batch: Annotated[int, typer.Option(min=2, help="Faces per step.")] = 128,
@@ -368,14 +376,14 @@ def train_expression_command(
     from bot.networks import train
     from inference.errors import InferenceError
     from inference.expression.augment import AugmentOptions
-    from inference.expression.train import TrainOptions
+    from inference.expression.recipe import TrainOptions
 
     try:
         options = TrainOptions(
             data=data, out=out_dir, architecture=architecture, start_from=start_from,
             epochs=epochs, batch=batch, learning_rate=learning_rate, part=part, device=device,
             threads=threads, compiled=compiled, version=version, license=license_,
-            augment=AugmentOptions(mix=mix),
+            augment=AugmentOptions(mix=mix), teachers=tuple(teacher or ()),
         )  # fmt: skip
         weights = train(options, err)
     except (InferenceError, ValueError, OSError) as exc:

@@ -19,7 +19,7 @@ from inference.expression.evaluate import ROWS, Evaluation, measure_split
 if TYPE_CHECKING:
     from inference.expression.card import WeightsFile
     from inference.expression.curves import CurvePoint
-    from inference.expression.train import TrainOptions
+    from inference.expression.recipe import TrainOptions
 
 
 def train(options: TrainOptions, console: Console) -> Path:

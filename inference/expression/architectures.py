@@ -97,11 +97,15 @@ class ResNet50(FaceNet):
 
 
 ARCHITECTURES: dict[str, Callable[[float], FaceNet]] = {
-    # Our own: the one that is trained unless told otherwise, and the smaller one that came first.
+    # Our own: the one that is trained unless told otherwise, the smaller one that came first, and
+    # one too slow for a call, to teach the others.
     "residual": partial(
         ExpressionNet, widths=(32, 64, 128, 256), blocks=(1, 2, 2, 2), fine_stem=True
     ),
     "compact": ExpressionNet,
+    "teacher": partial(
+        ExpressionNet, widths=(64, 128, 256, 512), blocks=(2, 2, 2, 2), fine_stem=True
+    ),
     # Those of earlier tools, in the shapes they had, on our data and recipe. Their dropout of one
     # half belongs to them.
     "original": lambda _: PlainNet(((32,), (64,), (128,)), normalised=False),

@@ -8,29 +8,37 @@ that a GPU runs without waiting for Python.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import pickle
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from inference.errors import InferenceError, WeightsInvalid
-from inference.expression.architectures import DEFAULT_ARCHITECTURE, build_network, start_from
-from inference.expression.augment import AugmentOptions, augment, mix
+from inference.expression.architectures import build_network, start_from
+from inference.expression.augment import augment, mix
+from inference.expression.calibrate import fit_temperatures, predict_logits
 from inference.expression.card import MODEL_NAME, write_card, write_weights
-from inference.expression.classifier import ExpressionClassifier, resolve_device
+from inference.expression.classifier import (
+    ExpressionClassifier,
+    read_weights,
+    resolve_device,
+)
 from inference.expression.dataset import FaceSet, TrainingData, load_training_data
 from inference.expression.evaluate import measure_splits
-from inference.expression.model import READINGS, place
-from inference.types import EXPRESSIONS
+from inference.expression.model import place
+from inference.expression.recipe import (
+    TrainOptions,
+    course_settings,
+    learning_rate_at,
+    soft_targets,
+)
 
 CHECKPOINT_NAME = "checkpoint.pt"
 Progress = Callable[[float, str], None]
@@ -41,67 +49,6 @@ _DAMAGED = (
 )  # fmt: skip
 """What `torch.load` and `load_state_dict` raise on files that are no checkpoint of ours."""
 
-TEMPERATURES = (0.3, 5.0)
-"""Span in which the temperature is sought."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """What to learn from, where to write, and how."""
-
-    data: Path
-    """Grids, a fer2013.csv or a folder per expression (dataset.load_training_data)."""
-    out: Path
-    """Receives expression.safetensors, expression.md, a picture and the checkpoint."""
-    architecture: str = DEFAULT_ARCHITECTURE
-    """A name in architectures.ARCHITECTURES."""
-    start_from: Path | None = None
-    """A safetensors file whose fitting weights are the first ones; nothing is downloaded."""
-    epochs: int = 50
-    batch: int = 128
-    learning_rate: float = 0.1
-    """Peak, for a batch of 128; rises over `warmup_epochs`, then falls along a cosine to 0."""
-    warmup_epochs: float = 1.0
-    weight_decay: float = 5e-4
-    votes_share: float = 0.5
-    """Share of the reading of the votes in the loss; the rest is the reading of the label. 0–1."""
-    ferplus_share: float = 0.15
-    """Share of the FER+ votes in the target of the label's reading. 0–1."""
-    balance: float = 0.3
-    """How far rare expressions are made up for: this much of the logarithm of each expression's
-    share is added to the logits in training (Menon et al. 2021, "Long-tail learning via logit
-    adjustment"). 0 leaves the data's own shares, 1 aims at equal recall."""
-    label_smoothing: float = 0.05
-    dropout: float = 0.2
-    """Of our own networks; those of earlier tools bring theirs."""
-    average_decay: float = 0.998
-    """Of the moving average of the weights, per step; the average is what ships."""
-    part: float = 1.0
-    """Share of the training faces that is used, drawn with the seed: to compare quickly."""
-    seed: int = 7
-    device: str = "auto"
-    half: bool = True
-    """Compute in bfloat16 (float16 on GPUs without it) where it is safe; weights stay float32."""
-    compiled: bool = False
-    """Let torch.compile fuse the network: pays on a GPU, needs a compiler."""
-    threads: int | None = None
-    """CPU threads; None leaves PyTorch's own choice."""
-    version: str = "1"
-    license: str = "not stated by the trainer"
-    """On what terms the weights may be used, as `rapport models` tells it."""
-    augment: AugmentOptions = field(default_factory=AugmentOptions)
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2:
-            raise ValueError("epochs must be at least 1 and batch at least 2.")
-        for name in ("ferplus_share", "votes_share", "balance"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie between 0 and 1.")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError("label_smoothing must lie between 0 and 1.")
-        if not 0 < self.part <= 1:
-            raise ValueError("part must lie above 0 and not above 1.")
-
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:
@@ -110,63 +57,6 @@ class EpochResult:
     epoch: int
     loss: float
     validation_accuracy: float
-
-
-def soft_targets(faces: FaceSet, ferplus_share: float, smoothing: float) -> Tensor:
-    """Give the distributions each face is trained towards, (N, 2, 7), rows sum to 1.
-
-    In READINGS order. The label's reading learns FER2013's one label, softened by a share of the
-    votes; a face that stands in the set with two labels learns the votes alone. The reading of the
-    votes learns them as they are. Without votes, both learn the label.
-    """
-    classes = len(EXPRESSIONS)
-    label = F.one_hot(torch.from_numpy(faces.labels), classes).float()
-    votes = torch.from_numpy(faces.soft)
-    voted = torch.isfinite(votes[:, :1])
-    votes = torch.where(voted, votes, label)
-    share = torch.full((len(faces), 1), ferplus_share)
-    share[torch.from_numpy(faces.ambiguous)] = 1.0
-    mixed = torch.lerp(label, votes, share)
-    return torch.stack([mixed * (1 - smoothing) + smoothing / classes, votes], 1)
-
-
-def learning_rate_at(step: int, steps: int, options: TrainOptions, steps_per_epoch: int) -> float:
-    """Give the learning rate of one step: a linear rise, then half a cosine down to 0."""
-    peak = options.learning_rate * options.batch / 128
-    rise = min(steps - 1, round(options.warmup_epochs * steps_per_epoch))
-    if step < rise:
-        return peak * (step + 1) / (rise + 1)
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
-
-
-def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """Give the temperature under which the logits' probabilities fit the labels best.
-
-    Minimises the negative log likelihood over one number by golden-section search; accuracy does
-    not change. (Guo et al. 2017, "On Calibration of Modern Neural Networks".)
-    """
-    ratio = (math.sqrt(5) - 1) / 2
-    low, high = (math.log(limit) for limit in TEMPERATURES)
-
-    def loss(log_t: float) -> float:
-        return float(F.cross_entropy(logits / math.exp(log_t), labels))
-
-    for _ in range(40):
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        low, high = (low, right) if loss(left) < loss(right) else (left, high)
-    return math.exp((low + high) / 2)
-
-
-def predict_logits(net: nn.Module, faces: FaceSet, device: str, half: bool = False) -> Tensor:
-    """Give logits for all faces, (N, 2, 7), float32 on the CPU."""
-    net.eval()
-    images = torch.from_numpy(faces.images)[:, None]
-    parts = [torch.zeros(0, len(READINGS), len(EXPRESSIONS))]
-    kind = torch.device(device).type
-    with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=half):
-        for start in range(0, len(images), 256):
-            parts.append(net(images[start : start + 256].to(device).float()).float().cpu())
-    return torch.cat(parts)
 
 
 def validation_accuracy(logits: Tensor, faces: FaceSet) -> float:
@@ -202,6 +92,9 @@ class Trainer:
         self.net = place(net, self.device)
         self.average = place(build_network(options.architecture), self.device)
         self.average.load_state_dict(self.net.state_dict())
+        self.teachers = [
+            place(read_weights(path)[0].eval().folded(), self.device) for path in options.teachers
+        ]
         self._forward = torch.compile(self.net) if options.compiled else self.net
         groups: list[dict[str, Any]] = [
             {
@@ -256,6 +149,7 @@ class Trainer:
     def _step(self, faces: Tensor, targets: Tensor) -> Tensor:
         kind = torch.device(self.device).type
         with torch.autocast(kind, dtype=self.precision, enabled=self.options.half):
+            targets = self.taught(faces, targets)
             logits = self._forward(faces)
         log_probs = torch.log_softmax(logits.float() + self.adjustment, dim=2)
         loss = -((targets * log_probs).sum(2) @ self.weights).mean()
@@ -264,6 +158,14 @@ class Trainer:
         self.scaler.step(self.optimiser)
         self.scaler.update()
         return loss.detach()
+
+    def taught(self, faces: Tensor, targets: Tensor) -> Tensor:
+        """Mix into the targets what the teachers read in the same, changed, faces."""
+        if not self.teachers:
+            return targets
+        with torch.no_grad():
+            read = [torch.softmax(net(faces).float() + self.adjustment, 2) for net in self.teachers]
+        return torch.lerp(targets, torch.stack(read).mean(0), self.options.teachers_share)
 
     def _average(self, step: int) -> None:
         """Move the averaged twin towards the network; faster at first, while it knows nothing."""
@@ -335,20 +237,6 @@ class Trainer:
             raise WeightsInvalid(f"{path} is damaged: delete it to train from the start.") from exc
 
 
-_NOT_OF_THE_COURSE = (
-    "data", "out", "device", "threads", "version", "license", "epochs", "compiled",
-)  # fmt: skip
-
-
-def course_settings(options: TrainOptions) -> str:
-    """Give everything that tells two runs apart, as JSON; not how many epochs are planned."""
-    settings = asdict(options)
-    settings["start_from"] = options.start_from and options.start_from.name
-    for name in _NOT_OF_THE_COURSE:
-        del settings[name]
-    return json.dumps(settings, sort_keys=True)
-
-
 def fit(options: TrainOptions, data: TrainingData, on_progress: Progress | None = None) -> Trainer:
     """Run all epochs that are not done yet, with a checkpoint after each.
 
@@ -397,7 +285,7 @@ def train_expression(options: TrainOptions, on_progress: Progress | None = None)
     Raises:
         UnreadableMedia: the training data is missing or damaged.
         WeightsInvalid: the checkpoint in the output folder belongs to other options, or the
-            weights to start from do not fit.
+            weights to start from do not fit, or a teacher's cannot be read.
         InferenceError: the training diverged, or the device does not exist.
     """
     data = load_training_data(options.data)
@@ -431,13 +319,3 @@ def finish(options: TrainOptions, data: TrainingData, trainer: Trainer) -> Path:
     write_weights(weights, net, temperatures, facts)
     write_card(weights, figures)
     return weights
-
-
-def fit_temperatures(logits: Tensor, faces: FaceSet) -> tuple[float, float]:
-    """Give a temperature for each reading: the label's, and the votes' where there are any."""
-    label = fit_temperature(logits[:, 0], torch.from_numpy(faces.labels))
-    majority, clear = faces.majority()
-    if not clear.any():
-        return label, label
-    rows = torch.from_numpy(clear)
-    return label, fit_temperature(logits[rows, 1], torch.from_numpy(majority)[rows])

@@ -16,18 +16,13 @@ from safetensors.torch import save_file
 from inference.errors import UnreadableMedia, WeightsInvalid
 from inference.expression.architectures import ARCHITECTURES, build_network, start_from
 from inference.expression.augment import AugmentOptions
+from inference.expression.calibrate import predict_logits
 from inference.expression.card import describe_weights
 from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier, read_weights
 from inference.expression.dataset import FaceSet, load_training_data
 from inference.expression.evaluate import evaluate_expression
-from inference.expression.train import (
-    CHECKPOINT_NAME,
-    Trainer,
-    TrainOptions,
-    fit,
-    predict_logits,
-    train_expression,
-)
+from inference.expression.recipe import TrainOptions
+from inference.expression.train import CHECKPOINT_NAME, Trainer, fit, train_expression
 from inference.types import EXPRESSIONS, U8
 
 GENTLE = AugmentOptions(rotate_deg=3, scale=0.02, shift=0.02, erase=0.0, degrade=0.0, mix=0.0)
@@ -148,6 +143,21 @@ def test_a_training_starts_from_weights_it_is_pointed_to(faces_csv: Path, tmp_pa
     shipped, _ = read_weights(SHIPPED_WEIGHTS)
     own = net.state_dict()
     assert all(torch.equal(own[name], value) for name, value in shipped.state_dict().items())
+
+
+def test_a_teacher_is_listened_to(faces_csv: Path, tmp_path: Path) -> None:
+    """With nothing but the teacher in the targets, what it reads is what is learnt."""
+    options = replace(options_for(faces_csv, tmp_path, 1), teachers=(SHIPPED_WEIGHTS,))
+    trainer = Trainer(replace(options, teachers_share=1.0, balance=0.0), few(faces_csv))
+    faces = trainer.images[:5][:, None].float()
+    with torch.no_grad():
+        taught = trainer.taught(faces, trainer.targets[:5])
+    crops = faces[:, 0].numpy().astype(np.uint8)
+    teacher, _ = read_weights(SHIPPED_WEIGHTS)
+    with torch.no_grad():
+        expected = teacher.eval()(torch.from_numpy(crops)[:, None].float()).softmax(2)
+    assert taught.numpy() == pytest.approx(expected.numpy(), abs=1e-3)
+    assert np.isfinite(trainer.run_epoch())
 
 
 def test_colour_weights_of_a_resnet_start_a_grey_one(tmp_path: Path) -> None:

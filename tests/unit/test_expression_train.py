@@ -10,13 +10,9 @@ import pytest
 import torch
 
 from inference.expression.augment import AugmentOptions, augment, mix, quantise_blocks
+from inference.expression.calibrate import fit_temperature
 from inference.expression.dataset import FaceSet
-from inference.expression.train import (
-    TrainOptions,
-    fit_temperature,
-    learning_rate_at,
-    soft_targets,
-)
+from inference.expression.recipe import TrainOptions, learning_rate_at, soft_targets
 
 HERE = Path()
 
