@@ -22,8 +22,8 @@ import av
 import av.error
 import numpy as np
 
-from inference.decode import open_media
 from inference.errors import Cancelled, UnreadableMedia
+from inference.media import open_media
 from inference.talk import Span
 from inference.types import F32
 

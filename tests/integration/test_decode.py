@@ -6,6 +6,7 @@ import threading
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,9 +80,17 @@ def test_a_later_segment_lies_behind_the_one_before(tmp_path: Path) -> None:
     assert [f.t_s for f in read(path, offset_s=60.0)] == pytest.approx([60.0, 60.52])
 
 
+@pytest.mark.parametrize("keyframe_every", [1, 5, 30])
+@pytest.mark.parametrize("suffix", ["mp4", "ts"])
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "libvpx-vp9"])
-def test_leaving_out_unneeded_pictures_changes_nothing_sampled(tmp_path: Path, codec: str) -> None:
-    path = media.write_clip(tmp_path / "clip.mkv", seconds=3, codec=codec, keyframe_every=30)
+def test_leaving_out_unneeded_pictures_changes_nothing_sampled(
+    tmp_path: Path, codec: str, suffix: str, keyframe_every: int
+) -> None:
+    if codec == "libvpx-vp9":
+        suffix = "mkv"  # MPEG-TS does not carry it
+    path = media.write_clip(
+        tmp_path / f"clip.{suffix}", seconds=3, codec=codec, keyframe_every=keyframe_every
+    )
     quick, full = FrameReader(path), FrameReader(path, DecodeOptions(skip_unneeded=False))
     some, all_ = list(quick), list(full)
     assert [(f.pts, f.time_base) for f in some] == [(f.pts, f.time_base) for f in all_]
@@ -89,7 +98,16 @@ def test_leaving_out_unneeded_pictures_changes_nothing_sampled(tmp_path: Path, c
     assert full.quality.frames_decoded == 75
     assert quick.quality.frames_lost == full.quality.frames_lost == 0
     if codec == "libx264":
-        assert quick.quality.frames_decoded < 60
+        # Six samples; from a key picture up to the sample; all that others refer to.
+        assert quick.quality.frames_decoded <= {1: 6, 5: 24, 30: 60}[keyframe_every]
+
+
+def test_without_a_card_for_it_decoding_is_left_to_the_processor(tmp_path: Path) -> None:
+    path = media.write_clip(tmp_path / "clip.mp4", seconds=1)
+    elsewhere = read(path, DecodeOptions(device="cuda"))
+    assert numbers(elsewhere) == numbers(read(path)) == [0, 13]
+    with pytest.raises(UnreadableMedia, match="no recording"):
+        read(unreadable(tmp_path, "noise"), DecodeOptions(device="cuda"))
 
 
 @pytest.mark.parametrize(
@@ -143,13 +161,21 @@ def test_probe_tells_what_the_file_is(tmp_path: Path) -> None:
     assert not probe(media.write_clip(tmp_path / "silent.mp4", seconds=1)).has_audio
 
 
-def test_damage_in_the_middle_is_counted_and_reading_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("skip_unneeded", "fewest"),
+    [(False, 20), (True, 12)],  # of 25; half of them come after the last sample of their second
+    ids=["all looked at", "unneeded left out"],
+)
+def test_damage_in_the_middle_is_counted_and_reading_goes_on(
+    tmp_path: Path, skip_unneeded: bool, fewest: int
+) -> None:
     whole = media.write_clip(tmp_path / "whole.mp4", seconds=6, audio_s=6)
-    reader = FrameReader(media.damage(whole, tmp_path / "damaged.mp4", 2.0, 3.0))
+    damaged = media.damage(whole, tmp_path / "damaged.mp4", 2.0, 3.0)
+    reader = FrameReader(damaged, DecodeOptions(skip_unneeded=skip_unneeded))
     times = [frame.t_s for frame in reader]
     assert times[0] == 0
     assert times[-1] > 5
-    assert 20 <= reader.quality.frames_lost <= 30
+    assert fewest <= reader.quality.frames_lost <= 30
     assert reader.quality.lost_share == pytest.approx(1 / 6, abs=0.05)
     assert reader.duration_s == pytest.approx(6, abs=0.1)
 
@@ -268,8 +294,9 @@ def test_leaving_the_loop_early_ends_the_thread(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"samples_per_s": 0}, {"queue_frames": 0}, {"max_lost_share": 1.5}]
+    "options",
+    [{"samples_per_s": 0}, {"queue_frames": 0}, {"max_lost_share": 1.5}, {"device": "abacus"}],
 )
-def test_impossible_options_are_refused(options: dict[str, float]) -> None:
+def test_impossible_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be|impossible"):
         DecodeOptions(**options)

@@ -1,0 +1,271 @@
+"""An open recording: its pictures in order of showing, with exact times.
+
+Every libav error ends here.
+
+Time. t = 0 is the start of the file's earliest stream. A player starts there too, and Zoom's
+TIMELINE and transcript count from there: where the picture comes 5 s after the sound, the first
+picture is at 5 s; where a whole file begins at 1.4 s (MPEG-TS does), that is taken off. Sound
+before zero is the encoder's run-in, is not heard, and does not move the start. A frame keeps its
+exact pts in its exact time base, only shifted.
+
+Damage. A packet that does not decode is skipped and counted, and decoding goes on; libav fills
+what the following pictures miss from the last good one until a key picture comes. PyAV keeps
+libav's log to itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TypeAlias
+
+import av
+import av.error
+import numpy as np
+from av.codec.hwaccel import HWAccel
+from av.stream import Disposition, Stream
+
+from inference.errors import NoVideoStream, UnreadableMedia
+from inference.ledger import PictureLedger
+from inference.nal_units import begins_anew
+from inference.types import U8
+
+FORMATS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,h264,hevc"
+"""Containers that are opened. Playlists would read other files, and libav takes text for a film."""
+SKIPPABLE = frozenset({"h264", "hevc"})
+"""Codecs in which pictures that no other refers to are known."""
+_Packet: TypeAlias = "av.Packet[Stream]"
+_MAX_READ_ERRORS = 200
+"""Read errors in a row after which the rest of a file counts as lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as it came out of the decoder; on a GPU's decoder it still lies there."""
+
+    frame: av.VideoFrame
+    at: int
+    """When it is shown, in ticks from the origin."""
+    is_damaged: bool
+
+
+class Media:
+    """An open file and its picture stream."""
+
+    def __init__(self, path: Path, threads: int = 0, device: str = "cpu") -> None:
+        """Open a file; see `DecodeOptions` for threads and device."""
+        self._path = path
+        self._container = open_media(path, device=device)
+        try:
+            self.stream = self._picture_stream()
+        except NoVideoStream:
+            self._container.close()
+            raise
+        self.stream.thread_type = "AUTO"
+        # Each thread of libav's costs: one alone takes 5–17 % less CPU than three for two cores,
+        # and what looks at the pictures needs the other cores (docs/benchmarks.md).
+        self.stream.codec_context.thread_count = threads or max(1, (os.cpu_count() or 1) // 2)
+        self.has_audio = bool(self._container.streams.audio)
+        self._origin = self._start()
+        time_base = self.stream.time_base or Fraction(1, 90_000)
+        self._scale = (self._origin / time_base).denominator
+        self.tick = time_base / self._scale
+        """The stream's time base, made finer where the origin needs it to be exact."""
+        self._shift = int(self._origin / self.tick)
+        self._origin_s = float(self._origin)
+        self._shape: tuple[int, int] | None = None
+
+    def __enter__(self) -> Media:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._container.close()
+
+    @property
+    def nominal_s(self) -> float | None:
+        """The length that the container states."""
+        duration = self._container.duration
+        return duration / av.time_base if duration and duration > 0 else None
+
+    @property
+    def created_at(self) -> datetime | None:
+        """The container's own date; None where it has none, or the zero of a muxer's clock."""
+        try:
+            at = datetime.fromisoformat(self._container.metadata.get("creation_time", ""))
+        except ValueError:
+            return None
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return at if at.year > 1970 else None
+
+    @property
+    def frame_interval_s(self) -> float:
+        rate = self.stream.average_rate or self.stream.guessed_rate
+        return 1 / float(rate) if rate else 0.04
+
+    def ledger(self, samples_per_s: Fraction) -> PictureLedger:
+        """Empty books for this file."""
+        return PictureLedger(self.tick, samples_per_s, self.nominal_s, self.frame_interval_s)
+
+    def first_shape(self) -> tuple[int, int]:
+        """Height and width of the first picture as shown."""
+        for picture in self.pictures(self.ledger(Fraction(1)), can_skip=False):
+            height, width = picture.frame.height, picture.frame.width
+            return (width, height) if picture.frame.rotation % 180 else (height, width)
+        raise UnreadableMedia(
+            f"{self._path.name}: not one picture could be decoded; fetch the file again"
+        )
+
+    def pictures(self, ledger: PictureLedger, *, can_skip: bool) -> Iterator[Picture]:
+        """The pictures that decode, in order of showing; the ledger is told of the packets.
+
+        With `can_skip`, pictures that are surely not sampled are left out where no other refers to
+        them: by their own word, or because the stream begins anew before the next sample.
+        """
+        codec = self.stream.codec_context
+        can_skip = can_skip and codec.name in SKIPPABLE
+        held: list[_Packet] = []  # what came since the last needed picture: a cell's worth at most
+        for packet in self._packets():
+            if packet.stream_index != self.stream.index:
+                ledger.note_end(self._end_of(packet))
+                continue
+            if packet.size == 0:
+                continue
+            is_needed = True
+            if packet.pts is not None and not packet.is_discard:
+                at, end_s = self._at(packet.pts), self._end_of(packet)
+                is_needed = ledger.expect(at, end_s, can_skip=can_skip)
+            if held and packet.is_keyframe and self._begins_anew(packet):
+                held.clear()
+            if not is_needed:
+                held.append(packet)
+                continue
+            if held:
+                codec.skip_frame = "NONREF"
+                for earlier in held:
+                    yield from self._decoded(earlier, ledger)
+                held.clear()
+                codec.skip_frame = "DEFAULT"
+            yield from self._decoded(packet, ledger)
+        yield from self._decoded(None, ledger)
+
+    def _begins_anew(self, packet: _Packet) -> bool:
+        codec = self.stream.codec_context
+        return begins_anew(bytes(packet), codec.name, codec.extradata)
+
+    def _decoded(self, packet: _Packet | None, ledger: PictureLedger) -> Iterator[Picture]:
+        try:
+            frames = self.stream.codec_context.decode(packet)
+        except av.error.FFmpegError:
+            ledger.count_error()
+            return
+        for frame in frames:
+            if frame.pts is None:
+                frame.pts = frame.dts
+            if frame.pts is not None:
+                yield Picture(frame, self._at(frame.pts), bool(frame.is_corrupt))
+
+    def _packets(self) -> Iterator[_Packet]:
+        errors = 0
+        while errors < _MAX_READ_ERRORS:
+            try:
+                for packet in self._container.demux():
+                    errors = 0
+                    yield packet
+                return
+            except av.error.EOFError:
+                return
+            except av.error.FFmpegError:
+                errors += 1
+
+    def rgb(self, frame: av.VideoFrame) -> U8:
+        """The picture as shown: turned as its display matrix says, 8 bits, in the first's size."""
+        if self._shape is None:
+            self._shape = (frame.height, frame.width)
+        height, width = self._shape
+        image = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+        quarter_turns = round(frame.rotation / 90) % 4
+        if quarter_turns:
+            image = np.rot90(image, quarter_turns)
+        return np.ascontiguousarray(image)
+
+    def _picture_stream(self) -> av.VideoStream:
+        for stream in self._container.streams.video:
+            # The cover of a sound file is a video stream of one picture.
+            if not stream.disposition & Disposition.attached_pic:
+                return stream
+        raise NoVideoStream(
+            f"{self._path.name}: holds sound or data but no picture; fetch a video file of the call"
+        )
+
+    def _start(self) -> Fraction:
+        starts = [self._start_of(self.stream)]
+        starts += [max(Fraction(0), self._start_of(s)) for s in self._container.streams.audio]
+        return min(starts)
+
+    def _start_of(self, stream: av.VideoStream | av.AudioStream) -> Fraction:
+        if stream.start_time is None or stream.time_base is None:
+            return Fraction(self._container.start_time or 0, av.time_base)
+        return stream.start_time * stream.time_base
+
+    def _at(self, pts: int) -> int:
+        return pts * self._scale - self._shift
+
+    def _end_of(self, packet: _Packet) -> float:
+        at = packet.pts if packet.pts is not None else packet.dts
+        if at is None:
+            return 0.0
+        base = packet.time_base
+        end = (at + (packet.duration or 0)) * base.numerator / base.denominator
+        return end - self._origin_s
+
+
+def open_media(
+    path: Path, formats: str = FORMATS, device: str = "cpu"
+) -> av.container.InputContainer:
+    """Open a file of one of these containers.
+
+    `device` "cuda" or "cuda:1" has pictures decoded there (NVDEC) where the card, its driver and
+    the codec allow it, else as "cpu" does.
+
+    Raises:
+        UnreadableMedia: it is missing, empty, a web page, or no media that can be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(512).lstrip().lower()
+    except OSError as exc:
+        raise UnreadableMedia(f"{path.name}: cannot be read: {exc.strerror}") from exc
+    if not head:
+        raise UnreadableMedia(f"{path.name}: the file is empty; fetch it again")
+    if head.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise UnreadableMedia(
+            f"{path.name}: is a web page, not a recording (Zoom sends its sign-in page when the "
+            "download token is wrong or too old); fetch it again"
+        )
+    # "file:" keeps a colon in a name from being taken for a protocol.
+    name, options = f"file:{path.resolve()}", {"format_whitelist": formats}
+    if device != "cpu":
+        kind, _, number = device.partition(":")
+        # Pictures stay on the card: of many decoded, only those sampled are copied from it.
+        on_card = HWAccel(kind, number or None, allow_software_fallback=True, is_hw_owned=True)
+        # No card or no driver, or no media: the way without a card tells which.
+        with contextlib.suppress(av.error.FFmpegError, ValueError):
+            return av.open(name, options=options, hwaccel=on_card)
+    try:
+        return av.open(name, options=options)
+    except (av.error.FFmpegError, ValueError) as exc:
+        raise UnreadableMedia(
+            f"{path.name}: is no recording that can be read, or its index is cut off ({exc}); "
+            "fetch it again"
+        ) from exc
