@@ -1,4 +1,4 @@
-"""What the API may ask of the workflows: where a run is, once more, and stop."""
+"""What the API may ask of the workflows: where a run is, once more, told anew, and stop."""
 
 from __future__ import annotations
 
@@ -75,6 +75,10 @@ class PipelineControl:
         if run is None:
             return f"{call_id}.{current}"
         return self._pipeline.start(call_id, run, by_hand=True)
+
+    def retell(self, call_id: str, run: int) -> str:
+        """Queue a run that was counted for a correction; twice is once."""
+        return self._pipeline.start_retelling(call_id, run)
 
     def cancel(self, call_id: str) -> None:
         """Stop a call's current run, if it has one: no further step begins."""

@@ -15,6 +15,7 @@ from typing import Any
 from inference.assess import AssessOptions, assess_cast
 from inference.attribute import Cast, Person, attribute
 from inference.columns import observations_from_columns, observations_to_columns
+from inference.corrections import Correction, Story, apply_corrections
 from inference.types import (
     Attendee,
     Attribution,
@@ -33,7 +34,8 @@ class Evidence:
     `segment_starts_s` holds where each segment of the recording begins on the call's time line, in
     seconds; TIMELINE and transcript of a segment count from there. `voices` are the spans in which
     each person's own sound file has a voice, where such files exist. `cast` says whose face is
-    whose, None before anybody was named.
+    whose as the program found it, None before anybody was named; `corrections` are what people said
+    of it since, in order.
     """
 
     observations: Observations
@@ -43,6 +45,7 @@ class Evidence:
     attendees: tuple[Attendee, ...] = ()
     voices: tuple[SpeakerTurn, ...] = ()
     cast: Cast | None = None
+    corrections: tuple[Correction, ...] = ()
 
     def with_notes(self, notes: Sequence[str]) -> Evidence:
         """The same evidence, with more plain sentences about its quality (repeats are dropped)."""
@@ -66,18 +69,25 @@ def name_people(evidence: Evidence) -> Evidence:
     )
 
 
-def score_evidence(evidence: Evidence, options: AssessOptions) -> CallAnalysis:
-    """Score what was observed of the people named. Cheap: numbers only, no pictures."""
+def story_of(evidence: Evidence) -> Story:
+    """Who is who as the program found it, without corrections."""
     if evidence.cast is None:
         evidence = name_people(evidence)
     assert evidence.cast is not None, "name_people names"
-    return assess_cast(
+    return Story(
         evidence.observations,
         evidence.cast,
         evidence.turns,
         evidence.transcript,
         evidence.attendees,
-        options,
+    )
+
+
+def score_evidence(evidence: Evidence, options: AssessOptions) -> CallAnalysis:
+    """Score what was observed of the people named. Cheap: numbers only, no pictures."""
+    story = apply_corrections(story_of(evidence), evidence.corrections)
+    return assess_cast(
+        story.observations, story.cast, story.turns, story.transcript, story.attendees, options
     )
 
 
@@ -95,6 +105,7 @@ def write_evidence(path: Path, evidence: Evidence) -> None:
             "attendees": [asdict(attendee) for attendee in evidence.attendees],
             "voices": [asdict(turn) for turn in evidence.voices],
             "cast": None if evidence.cast is None else asdict(evidence.cast),
+            "corrections": [asdict(correction) for correction in evidence.corrections],
         },
     )
 
@@ -116,6 +127,7 @@ def read_evidence(path: Path) -> Evidence:
         # Files of earlier versions have no voices.
         voices=tuple(SpeakerTurn(**turn) for turn in fields.get("voices", ())),
         cast=None if fields["cast"] is None else _cast(fields["cast"]),
+        corrections=tuple(Correction.from_plain(row) for row in fields.get("corrections", ())),
     )
 
 

@@ -72,12 +72,26 @@ class CallPipeline(DBOSConfiguredInstance):
         except Exception as exc:  # The workflow's edge: the error is kept with the call.
             self._fail(call_id, run, exc)
 
+    @DBOS.workflow()
+    def retell_call(self, call_id: str, run: int) -> None:
+        """Tell a call anew after people corrected a name or a side; Zoom is not asked again."""
+        try:
+            self._durably(self.store, call_id, run)
+            self._durably(self.report, call_id, run)
+            self._durably(self.notify, call_id, run)
+            self._finish(call_id, run)
+        except Exception as exc:  # The workflow's edge: the error is kept with the call.
+            self._fail(call_id, run, exc)
+
     def _finish(self, call_id: str, run: int) -> None:
         late = self._durably(self.clean_up, call_id, run)
-        if late is not None:  # Files came while this run was working.
+        if late is not None:  # Files or corrections came while this run was working.
             next_run, has_video = late
-            start = self.start if has_video else self.start_refresh
-            start(call_id, next_run)
+            if has_video is None:
+                self.start_retelling(call_id, next_run)
+            else:
+                start = self.start if has_video else self.start_refresh
+                start(call_id, next_run)
 
     def _await_transcript(self, call_id: str, run: int) -> None:
         wait_s = self._durably(self.transcript_wait_s, call_id, run)
@@ -128,7 +142,7 @@ class CallPipeline(DBOSConfiguredInstance):
             notify.notify_call(self.parts, call_id)
 
     @DBOS.step()
-    def clean_up(self, call_id: str, run: int) -> tuple[int, bool] | None:
+    def clean_up(self, call_id: str, run: int) -> tuple[int, bool | None] | None:
         """Delete the media unless it is kept; gives the next run where one is waiting."""
         with reporting(self.parts, call_id, run, "clean up"):
             return clean_up.finish_call(self.parts, call_id, run)
@@ -190,6 +204,12 @@ class CallPipeline(DBOSConfiguredInstance):
         """Queue a run that only takes up a late transcript; otherwise as `start`."""
         with SetWorkflowID(f"{call_id}.{run}"):
             DBOS.enqueue_workflow(QUEUE, self.refresh_call, call_id, run)
+        return f"{call_id}.{run}"
+
+    def start_retelling(self, call_id: str, run: int) -> str:
+        """Queue a run that only takes up what people corrected; otherwise as `start`."""
+        with SetWorkflowID(f"{call_id}.{run}"):
+            DBOS.enqueue_workflow(QUEUE, self.retell_call, call_id, run)
         return f"{call_id}.{run}"
 
     def announce_transcript(self, call_id: str, run: int) -> None:

@@ -18,7 +18,7 @@ from bot.parts import Parts
 from bot.pipeline import CallPipeline
 from bot.settings import Settings
 from integrations.errors import IntegrationError
-from storage import calls, inbox
+from storage import calls, corrections, inbox
 from storage.calls import CallFilter
 from storage.engine import reading, transaction
 from storage.errors import StorageError
@@ -26,6 +26,7 @@ from storage.errors import StorageError
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_INBOX_LOOKS = 5
+SECONDS_BETWEEN_CORRECTION_LOOKS = 60
 RECONCILE_DAYS = 7
 """How far back Zoom is asked for recordings whose webhook never came."""
 RETENTION_PAGE = 200
@@ -66,6 +67,17 @@ class Housekeeping(DBOSConfiguredInstance):
             if not meeting.is_processing
         ]
         return [(call.call_id, call.run) for call in found if call.call_id and call.run]
+
+    def start_corrected(self) -> None:
+        """Queue the runs that were counted for corrections by a process that died just then."""
+        try:
+            with reading(self._parts.engine) as session:
+                queued = [c for c in corrections.waiting(session) if c.status == "queued"]
+        except StorageError as exc:  # The next tick asks again.
+            log.warning("corrections: %s", exc)
+            return
+        for call in queued:
+            self._pipeline.start_retelling(call.id, call.run)
 
     @DBOS.workflow()
     def retention(self, before: str) -> None:
@@ -108,6 +120,12 @@ def start_schedules(
         lambda: intake.handle_pending(datetime.now(UTC)),
         "interval",
         seconds=SECONDS_BETWEEN_INBOX_LOOKS,
+    )
+    scheduler.add_job(
+        housekeeping.start_corrected,
+        "interval",
+        seconds=SECONDS_BETWEEN_CORRECTION_LOOKS,
+        next_run_time=datetime.now(UTC) + FIRST_LOOK,
     )
     takeover_s = settings.takeover_s
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert
 from sqlmodel import Session, col, select, update
 
 from storage.columns import utc_now
@@ -46,10 +46,11 @@ def of_call(session: Session, call_id: str) -> Sequence[ParticipantCorrection]:
     return session.exec(query.order_by(col(ParticipantCorrection.position))).all()
 
 
-def take_up(session: Session, call_id: str) -> Sequence[ParticipantCorrection]:
-    """Give a call's corrections to somebody who is about to apply all of them."""
-    session.exec(update(Call).where(col(Call.id) == call_id).values(has_new_corrections=False))
-    return of_call(session, call_id)
+def mark_stored(session: Session, call_id: str, count: int) -> None:
+    """Note that the stored scores hold the first `count` corrections; newer ones stay waiting."""
+    newest = select(func.count()).where(col(ParticipantCorrection.call_id) == call_id)
+    if session.exec(newest).one() == count:
+        session.exec(update(Call).where(col(Call.id) == call_id).values(has_new_corrections=False))
 
 
 def waiting(session: Session) -> Sequence[Call]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from bot.report import words
 
 PERSON_EXAMPLE: dict[str, Any] = {
-    "index": 1, "name": "Jonas Brandt", "side": "prospect", "is_host": False, "is_named": True,
-    "is_scored": True, "engagement": 0.58, "interval": [0.53, 0.63], "attention": 0.81,
-    "coverage": 0.94, "face_s": 1743.5, "talk_s": 912.0, "talk_share": 0.47,
+    "id": "p5e1f0c2a97", "index": 1, "name": "Jonas Brandt", "side": "prospect", "is_host": False,
+    "is_named": True, "name_confidence": 0.98, "name_certainty": "98 % sure",
+    "is_confirmed": False, "is_scored": True, "note": "", "engagement": 0.58,
+    "interval": [0.53, 0.63], "attention": 0.81, "coverage": 0.94, "face_s": 1743.5,
+    "camera_off_s": None, "talk_s": 912.0, "talk_share": 0.47,
     "expressions": {"happy": 0.21, "neutral": 0.66, "sad": 0.13},
 }  # fmt: skip
 CALL_EXAMPLE: dict[str, Any] = {
@@ -26,17 +30,36 @@ CALL_EXAMPLE: dict[str, Any] = {
 class Person(BaseModel):
     """A participant and the figures that are compared."""
 
-    index: int = Field(description="Names the person within the call's other answers.")
+    id: str = Field(
+        description="Finds the person in PATCH /calls/{id}/participants/{pid}. Stays while the "
+        "call is told anew; of a face that was joined to somebody, it finds that person."
+    )
+    index: int = Field(
+        description="Names the person within the call's other answers, until the call is told anew."
+    )
     name: str
     side: str = Field(description='"rep" (own side), "prospect" or "unknown".')
     is_host: bool
     is_named: bool = Field(description='False for "Person 1": nothing certain names the face.')
+    name_confidence: float = Field(
+        description="How sure it is that this face and this name belong together, 0–1; 1 where a "
+        "person said so, and for people heard but not seen."
+    )
+    name_certainty: str = Field(
+        description='The same in words: "confirmed by a person", "98 % sure", "not named", or "" '
+        "where Zoom names a voice without a face."
+    )
+    is_confirmed: bool = Field(description="A person gave or confirmed the name.")
     is_scored: bool = Field(description="False when a setting leaves this person unscored.")
+    note: str = Field(description='What to know before reading the figures; "" for nothing.')
     engagement: float | None
     interval: tuple[float, float] | None = Field(description="95 % interval of the engagement.")
     attention: float | None
     coverage: float = Field(description="Share of the person's time in which the face was seen.")
     face_s: float
+    camera_off_s: float | None = Field(
+        description="Seconds there without video; null where nothing tells."
+    )
     talk_s: float
     talk_share: float
     expressions: dict[str, float] = Field(description="Mean probability of each expression.")
@@ -49,7 +72,6 @@ class PersonFigures(Person):
 
     first_seen_s: float
     last_seen_s: float
-    name_confidence: float
     figures: dict[str, Any] | None = Field(
         description="All figures with their intervals, as docs/scoring.md names them."
     )
@@ -86,10 +108,49 @@ class Call(CallFields):
     model_config = ConfigDict(json_schema_extra={"examples": [CALL_EXAMPLE]})
 
 
+class Estimate(BaseModel):
+    """A mean with its 95 % interval, and the number of independent looks it is worth."""
+
+    value: float
+    low: float
+    high: float
+    n_effective: float
+
+
+class Reaction(BaseModel):
+    """What a side showed while people of one side, and of no other, spoke."""
+
+    speaking: str = Field(description='"rep", "prospect" or "unknown".')
+    spoken_s: float
+    seen_s: float = Field(description="Of `spoken_s`, seconds in which a face was seen.")
+    engagement: Estimate | None
+    attention: Estimate | None
+    expressions: dict[str, float] = Field(description="Mean probability of each expression.")
+    shares: dict[str, float] = Field(
+        description="Share of the faces seen in which each expression was the likeliest."
+    )
+
+
+class Side(BaseModel):
+    """Everybody of one side together (docs/scoring.md, 10)."""
+
+    side: str = Field(description='"rep" (own side), "prospect" or "unknown".')
+    people: list[int] = Field(description="Indexes of the participants.")
+    scored: int = Field(description="How many of them are scored.")
+    engagement: Estimate | None
+    attention: Estimate | None
+    coverage: float
+    face_s: float
+    talk_s: float
+    expressions: dict[str, float]
+    reactions: list[Reaction]
+
+
 class CallFigures(CallFields):
     """A call with every figure of docs/scoring.md."""
 
     participants: list[PersonFigures]
+    sides: list[Side] = Field(description="What each side showed, and while each side spoke.")
     has_transcript: bool
     has_report: bool
     profile: str | None
@@ -194,6 +255,8 @@ class Moment(BaseModel):
     kind: str = Field(description='"rise", "fall", "to_happy", "to_angry" or "silence".')
     participants: list[int]
     names: list[str]
+    side: str = Field(description='Of all its people; "" where they are of several sides.')
+    speakers: list[int] = Field(description="Who spoke in it, most first.")
     reason: str
     before: float | None
     after: float | None
@@ -245,6 +308,67 @@ class Workflow(BaseModel):
             ]
         },
     )
+
+
+def _clean_name(name: str) -> str:
+    cleaned = words.clean(name)
+    if name.strip() and not cleaned:
+        raise ValueError("there is no letter in the name; an empty one takes a name away")
+    return cleaned
+
+
+Name = Annotated[str, Field(max_length=200), AfterValidator(_clean_name)]
+
+
+class ParticipantChange(BaseModel):
+    """What is so: a name, a side, or both. An empty name takes a wrong one away."""
+
+    name: Name = Field(
+        "", description="Of somebody of the call: joins the two. Any other: a new name."
+    )
+    side: Literal["rep", "prospect", "unknown"] = "unknown"
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "Jonas Brandt", "side": "prospect"}]},
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ParticipantChange:
+        if not self.model_fields_set:
+            raise ValueError("give a name, a side, or both")
+        return self
+
+
+class CorrectedParticipant(BaseModel):
+    """The participant as the run will tell them."""
+
+    call_id: str
+    id: str
+    name: str
+    side: str
+    is_new: bool = Field(description="False where all of it was so already: nothing is kept twice.")
+    workflow_id: str = Field(
+        description="The run that tells the call anew, or the one going on before it."
+    )
+
+
+class Correction(BaseModel):
+    """One entry of the audit."""
+
+    participant: str = Field(description="The participant's id at that time.")
+    field: str = Field(description='"name" or "side".')
+    old_value: str
+    new_value: str = Field(description="An empty name took one away.")
+    made_by: str = Field(description="Name of the API key.")
+    made_at: datetime
+
+
+class Corrections(BaseModel):
+    """What people corrected in a call, in order."""
+
+    call_id: str
+    items: list[Correction]
 
 
 class Started(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -35,6 +36,21 @@ def problem_response(
         headers=headers,
         media_type=MEDIA_TYPE,
     )
+
+
+def problem(description: str) -> dict[str, Any]:
+    """Describe an error answer for OpenAPI."""
+    schema = {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+        },
+    }
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 def install_problem_handlers(app: FastAPI) -> None:

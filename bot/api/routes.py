@@ -15,7 +15,8 @@ from bot.api import models
 from bot.api.auth import require_key
 from bot.api.health import create_health
 from bot.api.pages import create_pages
-from bot.api.problems import MEDIA_TYPE, Problem
+from bot.api.participants import add_corrections
+from bot.api.problems import Problem, problem
 from bot.api.timeline import WINDOW_S, coarse_timeline, fine_timeline
 from bot.api.views import call_figures, call_view, line_view, moment_view
 from bot.api.workflows import Gone, WorkflowControl
@@ -33,21 +34,6 @@ MOST_STEPS = 200_000
 """Steps times people in one timeline: some tens of megabytes of JSON."""
 
 PRIVATE = {"Cache-Control": "private, no-store"}
-
-
-def problem(description: str) -> dict[str, Any]:
-    """Describe an error answer for OpenAPI."""
-    schema = {
-        "type": "object",
-        "required": ["type", "title", "status", "detail"],
-        "properties": {
-            "type": {"type": "string"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
-            "detail": {"type": "string"},
-        },
-    }
-    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 COMMON: dict[int | str, dict[str, Any]] = {
@@ -88,10 +74,12 @@ def create_api(
     router.include_router(
         create_health(engine, settings, files, refused if refused is not None else {})
     )
-    api = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key(engine))], responses=COMMON)
+    key = require_key(engine)
+    api = APIRouter(prefix="/api/v1", dependencies=[Depends(key)], responses=COMMON)
     _add_calls(api, engine)
     _add_parts(api, engine, settings, files)
     _add_workflows(api, engine, files, workflows)
+    add_corrections(api, engine, files, workflows, key)
     router.include_router(api)
     if link_secret is not None:
         router.include_router(create_pages(engine, files, link_secret))

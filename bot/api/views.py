@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.api import models
+from bot.report import words
+from bot.report.people import BLANKED, name_certainty
 from storage import tables
 
 
@@ -19,6 +21,7 @@ def call_figures(call: tables.Call, people: Sequence[tables.Participant]) -> mod
     return models.CallFigures(
         **_call(call),
         participants=[_person_figures(person) for person in people],
+        sides=[models.Side.model_validate(side) for side in call.sides or ()],
         has_transcript=call.has_transcript,
         has_report=call.report_path is not None,
         profile=call.profile,
@@ -44,6 +47,8 @@ def moment_view(moment: tables.Moment, names: dict[int, str]) -> models.Moment:
         kind=moment.kind,
         participants=moment.participants,
         names=[names[index] for index in moment.participants if index in names],
+        side=moment.side,
+        speakers=moment.speakers,
         reason=moment.reason,
         before=moment.before,
         after=moment.after,
@@ -58,6 +63,18 @@ def moment_view(moment: tables.Moment, names: dict[int, str]) -> models.Moment:
             )
             for line in moment.lines
         ],
+    )
+
+
+def correction_view(row: tables.ParticipantCorrection) -> models.Correction:
+    """An entry of the audit."""
+    return models.Correction(
+        participant=row.pid,
+        field=row.field,
+        old_value=row.old_value,
+        new_value=row.new_value,
+        made_by=row.made_by,
+        made_at=row.made_at,
     )
 
 
@@ -94,17 +111,25 @@ def _call(call: tables.Call) -> dict[str, Any]:
 
 def _person(person: tables.Participant) -> dict[str, Any]:
     return {
+        "id": person.pid or str(person.position),
         "index": person.position,
         "name": person.name,
         "side": person.side,
         "is_host": person.is_host,
         "is_named": person.is_named,
+        "name_confidence": person.name_confidence,
+        "name_certainty": name_certainty(
+            person.is_named, person.is_confirmed, person.name_confidence
+        ).replace(words.NBSP, " "),
+        "is_confirmed": person.is_confirmed,
         "is_scored": person.is_scored,
+        "note": BLANKED if person.is_blanked else "",
         "engagement": person.engagement,
         "interval": _interval(person.engagement_low, person.engagement_high),
         "attention": person.attention,
         "coverage": person.coverage,
         "face_s": person.face_ms / 1000,
+        "camera_off_s": None if person.camera_off_ms is None else person.camera_off_ms / 1000,
         "talk_s": person.talk_ms / 1000,
         "talk_share": person.talk_share,
         "expressions": (person.score or {}).get("expressions") or {},
@@ -116,7 +141,6 @@ def _person_figures(person: tables.Participant) -> models.PersonFigures:
         **_person(person),
         first_seen_s=person.first_seen_ms / 1000,
         last_seen_s=person.last_seen_ms / 1000,
-        name_confidence=person.name_confidence,
         figures=person.score,
     )
 

@@ -48,6 +48,10 @@ class WorkflowControl(Protocol):
         """
         ...
 
+    def retell(self, call_id: str, run: int) -> str:
+        """Start a run that tells the call anew as people corrected it, and give its id."""
+        ...
+
     def cancel(self, call_id: str) -> None:
         """End what runs for a call that is about to be deleted; nothing running is no error."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,10 @@ OWN_PAGE_S = 60.0
 """Talk or face time that earns a page of one's own, or a tenth of the call where that is less."""
 CLOSE_CALL = 0.30
 """Coverage under which a reader is warned not to lean on a person's figures."""
+BLANKED = (
+    "What this face showed was not kept when a setting left it unscored: analyse the call again to "
+    "see it."
+)
 MAX_MOMENTS = 2
 MAX_MOMENT_LINES = 12
 """What fits on a person's page below the charts; the first moment always does."""
@@ -97,6 +102,19 @@ def role_of(person: Participant) -> str:
     """Say what is known about a person: host, our side, their side."""
     side = {"rep": "our side", "prospect": "their side"}.get(person.side, "")
     return ", ".join(part for part in ("host" if person.is_host else "", side) if part)
+
+
+def name_certainty(is_named: bool, is_confirmed: bool, confidence: float) -> str:
+    """Say how sure a name is: "confirmed by a person", "98 % sure", "not named".
+
+    "" for somebody who was only heard: there Zoom's own records give the name.
+    """
+    if not is_named:
+        return "not named"
+    if is_confirmed:
+        return "confirmed by a person"
+    # Rounded down: what nobody confirmed is never told as certain.
+    return f"{min(math.floor(confidence * 100), 99)}{words.NBSP}% sure" if confidence < 1 else ""
 
 
 def prominence(person: Participant) -> float:
@@ -184,6 +202,8 @@ def _bars(person: Participant) -> tuple[Bar, ...]:
 
 
 def _row_note(person: Participant) -> str:
+    if person.is_blanked:
+        return BLANKED
     if not person.is_scored:
         return "Expressions are not scored, by a setting."
     if person.score.engagement is None:

@@ -12,14 +12,16 @@ from storage.errors import Missing
 log = logging.getLogger(__name__)
 
 
-def finish_call(parts: Parts, call_id: str, run: int) -> tuple[int, bool] | None:
+def finish_call(parts: Parts, call_id: str, run: int) -> tuple[int, bool | None] | None:
     """Delete the recording, mark the call done, and give the next run where one is waiting.
 
-    Files that came while the call was being worked on are in none of its figures: the run that
-    takes them up is begun here, in the same transaction, so that they cannot be missed.
+    Files that came while the call was being worked on, and corrections that people made after the
+    scores were stored, are in none of its figures: the run that takes them up is begun here, in
+    the same transaction, so that they cannot be missed.
 
     Returns:
-        The number of that run, and whether video is among its files; None where nothing came.
+        The number of that run, and whether video is among its files, None where it has none to
+        fetch; or None where nothing came.
     """
     if not parts.settings.keep_recordings:
         freed = parts.files.delete_media(call_id)
@@ -32,10 +34,11 @@ def finish_call(parts: Parts, call_id: str, run: int) -> tuple[int, bool] | None
                 if file.path is not None:
                     calls.set_file(session, call_id, file.zoom_file_id, state="deleted")
         calls.set_status(session, call_id, "done", run=run)
-        if not late & {"MP4", "TRANSCRIPT"}:
+        has_files = bool(late & {"MP4", "TRANSCRIPT"})
+        if not has_files and not calls.get_call(session, call_id).has_new_corrections:
             return None
         next_run = calls.begin_run(session, call_id, force=True)
-    return None if next_run is None else (next_run, "MP4" in late)
+    return None if next_run is None else (next_run, "MP4" in late if has_files else None)
 
 
 def fail_call(parts: Parts, call_id: str, run: int, reason: str) -> bool:

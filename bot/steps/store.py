@@ -8,13 +8,14 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from bot.call_view import assess_options
+from bot.corrections import as_correction
 from bot.evidence import name_people, read_evidence, score_evidence, write_evidence
 from bot.media import Manifest, read_manifest
 from bot.parts import Parts
 from bot.side_files import with_side_files
 from inference.types import CallAnalysis, Moment, Participant, TranscriptLine
-from storage import calls
-from storage.engine import transaction
+from storage import calls, corrections
+from storage.engine import reading, transaction
 from storage.errors import Missing
 from storage.results import (
     CallResult,
@@ -35,6 +36,9 @@ def store_call(parts: Parts, call_id: str) -> None:
     except Missing:  # A repeat after the media was deleted: the evidence holds all that it gave.
         manifest = Manifest(())
     evidence = with_side_files(evidence, manifest, parts.files)
+    with reading(parts.engine) as session:
+        said = corrections.of_call(session, call_id)
+    evidence = replace(evidence, corrections=tuple(map(as_correction, said)))
     score_own_side = parts.settings.calls.score_own_side
     if evidence.cast is None or score_own_side:
         # Once the own side's faces are blanked, nothing is left to name them by: names stay.
@@ -46,6 +50,7 @@ def store_call(parts: Parts, call_id: str) -> None:
         calls.save_result(
             session, call_id, call_result(analysis, series_path=parts.files.relative(path))
         )
+        corrections.mark_stored(session, call_id, len(said))
 
 
 def call_result(analysis: CallAnalysis, *, series_path: str) -> CallResult:
@@ -85,6 +90,7 @@ def call_result(analysis: CallAnalysis, *, series_path: str) -> CallResult:
             for turn in analysis.turns
         ],
         transcript=_line_rows(analysis.transcript),
+        sides=plain([asdict(side) for side in analysis.sides]),
     )
 
 
@@ -121,6 +127,11 @@ def _participant(person: Participant) -> ParticipantResult:
         talk_ms=_ms(score.talk.talk_s),
         talk_share=score.talk.share,
         score=plain(asdict(score)),
+        pid=person.id,
+        former_pids=person.former_ids,
+        is_confirmed=person.is_confirmed,
+        is_blanked=person.is_blanked,
+        camera_off_ms=None if person.camera_off_s is None else _ms(person.camera_off_s),
     )
 
 
@@ -135,6 +146,8 @@ def _moment(moment: Moment) -> MomentResult:
         after=moment.after,
         strength=moment.strength,
         lines=tuple(_line_rows(moment.lines)),
+        side=moment.side,
+        speakers=moment.speakers,
     )
 
 

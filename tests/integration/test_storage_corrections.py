@@ -46,13 +46,15 @@ def test_two_who_correct_at_once_do_not_overwrite_each_other(engine: Engine) -> 
         corrections.add(session, call_id, 0, [EVE])
 
 
-def test_what_was_taken_up_waits_no_longer(engine: Engine) -> None:
+def test_what_the_scores_hold_waits_no_longer_and_what_came_since_does(engine: Engine) -> None:
     call_id = add_call(engine)
     with transaction(engine) as session:
-        corrections.add(session, call_id, 0, [EVE])
+        corrections.add(session, call_id, 0, [EVE, EVE])
     with transaction(engine) as session:
-        assert len(corrections.take_up(session, call_id)) == 1
-    with reading(engine) as session:
+        corrections.mark_stored(session, call_id, 1)
+        assert corrections.waiting(session)
+        corrections.mark_stored(session, call_id, 2)
+        session.expire_all()
         assert not corrections.waiting(session)
 
 

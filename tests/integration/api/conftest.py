@@ -82,6 +82,7 @@ class WorkflowsStandIn:
     refusal: Exception | None = None
     known: dict[str, WorkflowStatus] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
+    retold: list[tuple[str, int]] = field(default_factory=list)
 
     def status(self, workflow_id: str) -> WorkflowStatus | None:
         return self.known.get(workflow_id)
@@ -90,6 +91,10 @@ class WorkflowsStandIn:
         if self.refusal is not None:
             raise self.refusal
         return f"{call_id}.2"
+
+    def retell(self, call_id: str, run: int) -> str:
+        self.retold.append((call_id, run))
+        return f"{call_id}.{run}"
 
     def cancel(self, call_id: str) -> None:
         self.cancelled.append(call_id)

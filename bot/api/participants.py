@@ -1,0 +1,91 @@
+"""Correcting who is who: one participant at a time, and the audit of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Response
+from sqlalchemy import Engine
+
+from bot.api import models
+from bot.api.auth import Credentials
+from bot.api.problems import Problem, problem
+from bot.api.views import correction_view
+from bot.api.workflows import WorkflowControl
+from bot.corrections import correct_participant
+from inference.corrections import Refused
+from storage import calls, corrections
+from storage.engine import reading
+from storage.errors import DatabaseDown, Missing, StorageError
+from storage.files import MediaFiles
+
+NOBODY: dict[int | str, dict[str, Any]] = {404: problem("There is no such call or participant.")}
+REFUSED: dict[int | str, dict[str, Any]] = {
+    409: problem(
+        "The call has no result yet, or shows that it cannot be so: `detail` says why and what to "
+        "do, such as when another face seen at the same time has the name."
+    )
+}
+
+
+def add_corrections(
+    api: APIRouter,
+    engine: Engine,
+    files: MediaFiles,
+    workflows: WorkflowControl,
+    key: Callable[[Credentials], str],
+) -> None:
+    """Give the two routes; `key` tells the name of the API key that a request came with."""
+
+    @api.patch(
+        "/calls/{call_id}/participants/{pid}",
+        tags=["calls"],
+        status_code=202,
+        summary="Correct a participant's name or side",
+        description="Scores, report and Slack message are made again: what was posted is edited. "
+        "The name of somebody of the call joins the two into one person, talk and face together; "
+        "an empty name takes a wrong one away. The correction holds when the call is analysed "
+        "again. The same correction twice is kept once.",
+        responses={**NOBODY, **REFUSED},
+    )
+    def correct(
+        call_id: str,
+        pid: Annotated[str, Path(description="The participant's `id` (or `index`).")],
+        change: models.ParticipantChange,
+        response: Response,
+        made_by: str = Depends(key),
+    ) -> models.CorrectedParticipant:
+        changes = change.model_dump(include=change.model_fields_set)
+        try:
+            done = correct_participant(engine, files, call_id, pid, changes, made_by)
+        except Refused as exc:
+            raise Problem(409, str(exc)) from exc
+        except (Missing, DatabaseDown):
+            raise
+        except StorageError as exc:
+            raise Problem(500, str(exc)) from exc
+        workflow_id = f"{call_id}.{done.current_run}"
+        if done.run is not None:
+            workflow_id = workflows.retell(call_id, done.run)
+        response.headers["Location"] = f"/api/v1/workflows/{workflow_id}"
+        return models.CorrectedParticipant(
+            call_id=call_id,
+            id=done.pid,
+            name=done.name,
+            side=done.side,
+            is_new=done.is_new,
+            workflow_id=workflow_id,
+        )
+
+    @api.get(
+        "/calls/{call_id}/corrections",
+        tags=["calls"],
+        summary="What people corrected, who and when",
+        responses=NOBODY,
+    )
+    def get_corrections(call_id: str) -> models.Corrections:
+        with reading(engine) as session:
+            calls.get_call(session, call_id)
+            rows = corrections.of_call(session, call_id)
+        return models.Corrections(call_id=call_id, items=[correction_view(row) for row in rows])

@@ -1,0 +1,152 @@
+"""What people say about who is who: checked against the call, kept, and told to the next run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Engine
+
+from bot.evidence import read_evidence, story_of
+from inference.corrections import Correction, Refused, Story, apply_corrections, correction_for
+from inference.person_ids import person_ids
+from storage import calls, corrections
+from storage.engine import reading, transaction
+from storage.errors import Duplicate, Missing
+from storage.files import MediaFiles
+from storage.tables import Call, Participant, ParticipantCorrection
+
+TRIES = 5
+"""Each is lost to somebody else who corrects the same call at the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A participant as they will be told. `run` is to be started; None where none has to be."""
+
+    pid: str
+    name: str
+    side: str
+    is_new: bool
+    """False where all that was said was so already."""
+    run: int | None
+    current_run: int
+
+
+def as_correction(row: ParticipantCorrection) -> Correction:
+    """The stored correction as the analysis applies it."""
+    return Correction.from_plain({"field": row.field, "value": row.new_value, **row.anchor})
+
+
+def correct_participant(
+    engine: Engine, files: MediaFiles, call_id: str, pid: str, changes: Mapping[str, str], by: str
+) -> Corrected:
+    """Keep what somebody says of a participant, and count the run that tells the call anew.
+
+    What is said twice is kept once. Where a run is going on, it takes the correction up, or begins
+    the next one when it ends.
+
+    Args:
+        engine: the database.
+        files: where the call's evidence is.
+        call_id: the call.
+        pid: the participant's id, a former one, or the position as last told.
+        changes: "name" ("" takes it away), "side" ("rep", "prospect" or "unknown"), or both; the
+            name is said first.
+        by: who says so, for the audit.
+
+    Raises:
+        Missing: there is no such call or participant.
+        Refused: the call has no result to correct, or shows that it cannot be so.
+        StorageError: the evidence is damaged, or the database did not answer.
+    """
+    for _ in range(TRIES):
+        with reading(engine) as session:
+            call = calls.get_call(session, call_id)
+            people = calls.get_participants(session, call_id)
+            made = [as_correction(row) for row in corrections.of_call(session, call_id)]
+        known = len(made)
+        story = _story(files, call)
+        told = apply_corrections(story, made)
+        index = _find(told, people, pid)
+        said: list[corrections.NewCorrection] = []
+        for field in ("name", "side"):
+            if field not in changes:
+                continue
+            correction = correction_for(story, made, index, field, changes[field])
+            if correction is None:
+                continue
+            ids = person_ids(told.observations, told.cast)[index]
+            said.append(_row(correction, told, index, ids[0], by))
+            made.append(correction)
+            told = apply_corrections(story, made)
+            index = _follow(told, ids, correction.value if field == "name" else None)
+        try:
+            run, current = _keep(engine, call_id, known, said)
+        except Duplicate:
+            continue
+        person = told.cast.people[index]
+        lasting = person_ids(told.observations, told.cast)[index][0]
+        return Corrected(lasting, person.name, person.side, bool(said), run, current)
+    raise Refused("Others are correcting this call at this moment: try again.")
+
+
+def _story(files: MediaFiles, call: Call) -> Story:
+    if call.series_path is None:
+        raise Refused("This call has no result yet that could be corrected; its status says why.")
+    evidence = read_evidence(files.resolve(call.series_path))
+    if evidence.cast is None:
+        raise Refused("This call is being analysed again: correct it when its status is “done”.")
+    return story_of(evidence)
+
+
+def _find(told: Story, people: Sequence[Participant], pid: str) -> int:
+    """The index of a participant in the cast."""
+    row = next((row for row in people if str(row.position) == pid), None)
+    cast = told.cast.people
+    if row is not None and not row.pid and [p.name for p in cast[row.position :][:1]] == [row.name]:
+        # Stored by an earlier version, which gave no ids: the file is as it was then.
+        return row.position
+    wanted = row.pid if row is not None else pid
+    every = person_ids(told.observations, told.cast)
+    for ids in ([own[:1] for own in every], every):
+        for index, own in enumerate(ids):
+            if wanted in own:
+                return index
+    raise Missing("There is no such participant: the call's own answer lists their ids.")
+
+
+def _follow(told: Story, ids: Sequence[str], name: str | None) -> int:
+    """Where somebody of these ids is now: under the name just given, or else by the first id."""
+    every = person_ids(told.observations, told.cast)
+    found = [index for wanted in ids for index, own in enumerate(every) if wanted in own]
+    for index in found:
+        if name and told.cast.people[index].name.casefold() == name.casefold():
+            return index
+    return found[0]
+
+
+def _row(
+    correction: Correction, told: Story, index: int, pid: str, by: str
+) -> corrections.NewCorrection:
+    person = told.cast.people[index]
+    anchor = asdict(correction)
+    field, value = str(anchor.pop("field")), str(anchor.pop("value"))
+    old = person.name if field == "name" else person.side
+    return corrections.NewCorrection(pid, field, old, value, anchor, by)
+
+
+def _keep(
+    engine: Engine, call_id: str, known: int, said: Sequence[corrections.NewCorrection]
+) -> tuple[int | None, int]:
+    """Store what is new; give the run to start, if one is, and the number of the current one."""
+    with transaction(engine) as session:
+        run = None
+        if said:
+            corrections.add(session, call_id, known, said)
+            run = calls.begin_run(session, call_id, force=True)
+        call = calls.get_call(session, call_id)
+    # A run that was counted may not have been queued: the process may have died in between.
+    if run is None and call.has_new_corrections and call.status == "queued":
+        run = call.run
+    return run, call.run
