@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
@@ -20,64 +18,28 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from bot.analysis_json import analysis_json, faces_json
-from bot.attendees import Roster, roster
+from bot.by_hand import (
+    SideFiles,
+    file_name,
+    listed_people,
+    with_files_by_hand,
+    with_sounds_by_hand,
+)
 from bot.evidence import Evidence, name_people, score_evidence
-from bot.media import Manifest, SegmentFiles
 from bot.report.content import CallInfo
 from bot.report.render import ReportFailed, render_report
 from bot.report.table import print_analysis
-from bot.selection import own_domains
 from bot.settings import Profile, Settings
-from bot.side_files import with_side_files
-from bot.voices import SOUND_SUFFIXES, SoundFile, known_names, name_in, with_voices
 from inference.analyzer import AnalyzerOptions, Segment, observe_recording
 from inference.assess import AssessOptions
 from inference.batching import DeviceQueue
-from inference.decode import probe
 from inference.errors import InferenceError
 from inference.expression.classifier import ExpressionClassifier
 from inference.native_log import native_stdout_to_stderr
 from inference.types import CallAnalysis, Observations
-from integrations.errors import IntegrationError, UnexpectedResponse
-from integrations.zoom.participants import parse_participants
+from integrations.errors import IntegrationError
 from storage.errors import StorageError
-from storage.files import MediaFiles, write_atomically
-
-START_FROM_FILE = (
-    "Join and leave times were laid over the recording by the time in its file; "
-    "--start names another."
-)
-START_NOT_KNOWN = (
-    "Join and leave times were not used: name the recording's start with --start, "
-    "or as start_time in the list of participants."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class SideFiles:
-    """What was saved beside a recording; everything may be missing.
-
-    `start_at` is when the recording began, for the participants' join and leave times; a
-    "start_time" in the participants' file goes before the time that the recording's file holds.
-    """
-
-    timeline: Path | None = None
-    transcript: Path | None = None
-    chat: Path | None = None
-    participants: Path | None = None
-    participant_audio: Path | None = None
-    start_at: datetime | None = None
-
-    @property
-    def files(self) -> dict[str, Path]:
-        """Those that are single files, by what they are."""
-        every = {
-            "timeline": self.timeline,
-            "transcript": self.transcript,
-            "chat": self.chat,
-            "participants": self.participants,
-        }
-        return {kind: path for kind, path in every.items() if path is not None}
+from storage.files import write_atomically
 
 
 def analyze_file(
@@ -106,14 +68,16 @@ def analyze_file(
     stem = file_name(file.with_suffix(""))
     report = folder / f"{file.stem}.rapport.pdf"
     try:
-        people = _people(file, sides, settings)
+        people = listed_people(file, sides, settings)
         folder.mkdir(parents=True, exist_ok=True)
         watch = _Watch()
         with native_stdout_to_stderr():
-            evidence = Evidence(_observe(file, options, settings, terminal))
-            evidence = _with_side_files(evidence, sides, people)
+            evidence = Evidence(
+                observe_file(file, analyzer_options(settings, options), settings, terminal)
+            )
+            evidence = with_files_by_hand(evidence, sides, people)
             with watch.naming():
-                evidence = name_people(_with_voices(evidence, sides))
+                evidence = name_people(with_sounds_by_hand(evidence, sides))
             analysis = score_evidence(evidence, options)
             elapsed_s = watch.read()
             render_report(analysis, _info(file, stem, analysis), report)
@@ -170,11 +134,6 @@ def _refuse(terminal: Console, problem: str) -> int:
     return 1
 
 
-def file_name(path: Path, *, whole: bool = False) -> str:
-    """The name of a file (or its whole path) as text that can be printed, whatever its bytes."""
-    return os.fsencode(path if whole else path.name).decode("utf-8", "replace")
-
-
 def _problem(file: Path, sides: SideFiles, profile: str) -> str | None:
     for path in (file, *sides.files.values()):
         if path.is_dir():
@@ -192,40 +151,24 @@ def _problem(file: Path, sides: SideFiles, profile: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _People:
-    """Who took part, when the recording began, and what could not be told."""
-
-    roster: Roster
-    start_at: datetime | None
-    notes: tuple[str, ...] = ()
-
-
-def _people(file: Path, sides: SideFiles, settings: Settings) -> _People:
-    if sides.participants is None:
-        return _People(Roster(), sides.start_at)
-    try:
-        told = parse_participants(sides.participants.read_bytes())
-    except UnexpectedResponse as exc:
-        raise UnexpectedResponse(f"{file_name(sides.participants)}: {exc}") from exc
-    people = roster(told.rows, None, own_domains(None, settings.calls))
-    start_at = sides.start_at or told.start_time
-    notes: tuple[str, ...] = ()
-    if not any(joined or left for stays in people.presence for joined, left in stays):
-        return _People(people, start_at)
-    if start_at is None:
-        start_at, notes = probe(file).created_at, (START_FROM_FILE,)
-    return _People(people, start_at, notes if start_at else (START_NOT_KNOWN,))
-
-
-def _observe(
-    file: Path, assess: AssessOptions, settings: Settings, terminal: Console
-) -> Observations:
+def analyzer_options(settings: Settings, assess: AssessOptions) -> AnalyzerOptions:
+    """How the settings want a recording to be looked at."""
     analysis = settings.analysis
-    classifier = ExpressionClassifier.load(analysis.weights, device=analysis.device, threads=1)
-    options = AnalyzerOptions(
+    return AnalyzerOptions(
         samples_per_s=analysis.samples_per_s, min_face_px=analysis.min_face_px, assess=assess
     )
+
+
+def observe_file(
+    file: Path, options: AnalyzerOptions, settings: Settings, terminal: Console
+) -> Observations:
+    """Look at one recording, with a bar on the terminal.
+
+    Raises:
+        UnreadableMedia, NoVideoStream, WeightsInvalid: see `inference.errors`.
+    """
+    analysis = settings.analysis
+    classifier = ExpressionClassifier.load(analysis.weights, device=analysis.device, threads=1)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     stop = threading.Event()
     with (
@@ -252,40 +195,6 @@ def _observe(
         except KeyboardInterrupt:
             stop.set()
             raise
-
-
-def _with_side_files(evidence: Evidence, sides: SideFiles, people: _People) -> Evidence:
-    """The evidence with the side files, read as a recording's own would be."""
-    with tempfile.TemporaryDirectory() as folder:
-        for kind, path in sides.files.items():
-            (Path(folder) / kind).write_bytes(path.read_bytes())
-        segment = SegmentFiles(
-            timeline="timeline" if sides.timeline else None,
-            transcript="transcript" if sides.transcript else None,
-            chat="chat" if sides.chat else None,
-            start_at=people.start_at,
-        )
-        listed = people.roster
-        manifest = Manifest(
-            (segment,), listed.attendees, listed.presence, listed.aliases, people.notes
-        )
-        return with_side_files(evidence, manifest, MediaFiles(Path(folder)))
-
-
-def _with_voices(evidence: Evidence, sides: SideFiles) -> Evidence:
-    """The evidence with when each person is heard in the folder's sound files."""
-    if sides.participant_audio is None:
-        return evidence
-    end_s = evidence.observations.duration_s
-    sounds = [
-        SoundFile(path, file_name(path), 0.0, 0.0, end_s)
-        for path in sorted(sides.participant_audio.iterdir())
-        if path.suffix.lower() in SOUND_SUFFIXES and not path.name.startswith(".")
-    ]
-    # Where nothing else says who was there, the files' names do.
-    named = dict.fromkeys((name_in(sound.file_name), "") for sound in sounds)
-    owners = known_names(evidence) or tuple(named)
-    return with_voices(evidence, sounds, owners)
 
 
 def _info(file: Path, topic: str, analysis: CallAnalysis) -> CallInfo:

@@ -21,7 +21,8 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
-from bot.analyze import SideFiles, analyze_file
+from bot.analyze import analyze_file
+from bot.by_hand import SideFiles
 from bot.demo.recording import DemoRecording, make_recording
 from bot.settings import AnalysisSettings, Settings
 from inference.types import U8

@@ -16,7 +16,7 @@ from click.testing import Result
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from bot.analyze import START_NOT_KNOWN
+from bot.by_hand import START_NOT_KNOWN
 from bot.cli import app
 from bot.demo.meeting import FileFixture, MeetingFixture, ParticipantFixture, participant_entry
 from bot.demo.recording import DemoRecording, make_recording

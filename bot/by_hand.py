@@ -1,0 +1,128 @@
+"""The files that Zoom keeps beside a recording, named one by one on the command line."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bot.attendees import Roster, roster
+from bot.evidence import Evidence
+from bot.media import Manifest, SegmentFiles
+from bot.selection import own_domains
+from bot.settings import Settings
+from bot.side_files import with_side_files
+from bot.voices import SOUND_SUFFIXES, SoundFile, known_names, name_in, with_voices
+from inference.decode import probe
+from integrations.errors import UnexpectedResponse
+from integrations.zoom.participants import parse_participants
+from storage.files import MediaFiles
+
+START_FROM_FILE = (
+    "Join and leave times were laid over the recording by the time in its file; "
+    "--start names another."
+)
+START_NOT_KNOWN = (
+    "Join and leave times were not used: name the recording's start with --start, "
+    "or as start_time in the list of participants."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SideFiles:
+    """What was saved beside a recording; everything may be missing.
+
+    `start_at` is when the recording began, for the participants' join and leave times; a
+    "start_time" in the participants' file goes before the time that the recording's file holds.
+    """
+
+    timeline: Path | None = None
+    transcript: Path | None = None
+    chat: Path | None = None
+    participants: Path | None = None
+    participant_audio: Path | None = None
+    start_at: datetime | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Those that are single files, by what they are."""
+        every = {
+            "timeline": self.timeline,
+            "transcript": self.transcript,
+            "chat": self.chat,
+            "participants": self.participants,
+        }
+        return {kind: path for kind, path in every.items() if path is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPeople:
+    """Who took part, when the recording began, and what could not be told."""
+
+    roster: Roster
+    start_at: datetime | None
+    notes: tuple[str, ...] = ()
+
+
+def listed_people(file: Path, sides: SideFiles, settings: Settings) -> ListedPeople:
+    """Read the list of participants, and lay the clock over the recording.
+
+    Raises:
+        UnexpectedResponse: the file is no such list.
+        UnreadableMedia: the recording was asked when it began, and is none.
+    """
+    if sides.participants is None:
+        return ListedPeople(Roster(), sides.start_at)
+    try:
+        told = parse_participants(sides.participants.read_bytes())
+    except UnexpectedResponse as exc:
+        raise UnexpectedResponse(f"{file_name(sides.participants)}: {exc}") from exc
+    people = roster(told.rows, None, own_domains(None, settings.calls))
+    start_at = sides.start_at or told.start_time
+    notes: tuple[str, ...] = ()
+    if not any(joined or left for stays in people.presence for joined, left in stays):
+        return ListedPeople(people, start_at)
+    if start_at is None:
+        start_at, notes = probe(file).created_at, (START_FROM_FILE,)
+    return ListedPeople(people, start_at, notes if start_at else (START_NOT_KNOWN,))
+
+
+def with_files_by_hand(evidence: Evidence, sides: SideFiles, people: ListedPeople) -> Evidence:
+    """The evidence with the side files, read as a recording's own would be."""
+    with tempfile.TemporaryDirectory() as folder:
+        for kind, path in sides.files.items():
+            (Path(folder) / kind).write_bytes(path.read_bytes())
+        segment = SegmentFiles(
+            timeline="timeline" if sides.timeline else None,
+            transcript="transcript" if sides.transcript else None,
+            chat="chat" if sides.chat else None,
+            start_at=people.start_at,
+        )
+        listed = people.roster
+        manifest = Manifest(
+            (segment,), listed.attendees, listed.presence, listed.aliases, people.notes
+        )
+        return with_side_files(evidence, manifest, MediaFiles(Path(folder)))
+
+
+def with_sounds_by_hand(evidence: Evidence, sides: SideFiles) -> Evidence:
+    """The evidence with when each person is heard in the folder's sound files."""
+    if sides.participant_audio is None:
+        return evidence
+    end_s = evidence.observations.duration_s
+    sounds = [
+        SoundFile(path, file_name(path), 0.0, 0.0, end_s)
+        for path in sorted(sides.participant_audio.iterdir())
+        if path.suffix.lower() in SOUND_SUFFIXES and not path.name.startswith(".")
+    ]
+    # Where nothing else says who was there, the files' names do.
+    named = dict.fromkeys((name_in(sound.file_name), "") for sound in sounds)
+    owners = known_names(evidence) or tuple(named)
+    return with_voices(evidence, sounds, owners)
+
+
+def file_name(path: Path, *, whole: bool = False) -> str:
+    """The name of a file (or its whole path) as text that can be printed, whatever its bytes."""
+    return os.fsencode(path if whole else path.name).decode("utf-8", "replace")
