@@ -32,8 +32,10 @@ class Camera:
         self._room = paint_room(size, rng, is_bright)
         self._mirrored = bool(rng.integers(2))
         self._matrix = self._seat(footage.cutouts[0])
-        self._gain = rng.uniform(0.88, 1.1) * (1 + rng.uniform(-0.06, 0.06, 3))
-        self._lift = float(rng.uniform(-8, 10)) + (18 if is_bright else 0)
+        gain = rng.uniform(0.88, 1.1) * (1 + rng.uniform(-0.06, 0.06, 3))
+        lift = float(rng.uniform(-8, 10)) + (18 if is_bright else 0)
+        levels = np.arange(256)[:, None] * gain + lift
+        self._levels = np.clip(levels, 0, 255).astype(np.uint8)[None]
         self._turned = turned
         self._made: dict[int, U8] = {}
         self.player = footage.player(rng)
@@ -69,10 +71,10 @@ class Camera:
             rgb, self._matrix, self.size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         share = cv2.warpAffine(_soft_sides(alpha), self._matrix, self.size, flags=cv2.INTER_LINEAR)
-        person = np.clip(person * self._gain + self._lift, 0, 255)
-        weight = (share / np.float32(255))[..., None]
-        shown = self._room * (1 - weight) + person * weight
-        grain = self._rng.normal(0, GRAIN, (height // 2, width // 2)).astype(np.float32)
+        person = cv2.LUT(person, self._levels).astype(np.float32)
+        weight = cv2.merge([share] * 3).astype(np.float32) * np.float32(1 / 255)
+        shown = self._room + weight * (person - self._room)
+        grain = self._rng.standard_normal((height // 2, width // 2), np.float32) * GRAIN
         shown += cv2.resize(grain, (width, height))[..., None]
         image = np.clip(shown, 0, 255).astype(np.uint8)
         if self._turned == "mirrored":
@@ -106,7 +108,7 @@ def paint_room(
     """An invented room out of focus, RGB float32 0–255: wall, window or shelves, a picture."""
     width, height = 512, 288
     tone = rng.uniform(170, 250) if is_bright else rng.uniform(40, 210)
-    wall = np.clip(tone + rng.normal(0, 22, 3), 12, 250)
+    wall = np.clip(tone + rng.normal(0, 14, 3), 12, 250)
     if is_bright:
         wall = np.clip(wall, 225, 255)
     slope = np.linspace(rng.uniform(0.85, 1.1), rng.uniform(0.8, 1.05), width)
@@ -116,7 +118,8 @@ def paint_room(
     def colour(low: float, high: float) -> tuple[float, float, float]:
         if is_bright:
             low, high = 205, 255
-        red, green, blue = rng.uniform(low, high, 3)
+        # Rooms are not colourful.
+        red, green, blue = 0.55 * rng.uniform(low, high) + 0.45 * rng.uniform(low, high, 3)
         return float(red), float(green), float(blue)
 
     def rectangle(x: float, y: float, w: float, h: float, fill: tuple[float, float, float]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ LETTER_SHARE = 14 / 720
 SMALLEST_LETTERS_PX = 8.0
 BOX_SHADE = 0.6
 """How dark the box under a label is, 0–1."""
+BRIGHT_SHADE = 0.2
+"""The same where labels shall be hard to read: Zoom has drawn them almost without a box."""
 FRAME_COLOUR = (35, 217, 89)
 """The frame around the active speaker's tile, RGB."""
 NAME_TILE = (36, 36, 36)
@@ -29,7 +33,7 @@ class Canvas:
         self.width, self.height = size
         self._ground = ground
         self.planes = np.zeros((self.height * 3 // 2, self.width), np.uint8)
-        self._parts = _split(self.planes, self.width, self.height)
+        self.parts = _split(self.planes, self.width, self.height)
 
     def clear(self) -> None:
         """Paint everything with the ground's colour."""
@@ -40,7 +44,7 @@ class Canvas:
         x0, y0, x1, y1 = box
         width, height = planes.shape[1], planes.shape[0] * 2 // 3
         source = _split(planes, width, height)
-        for part, (target, given) in enumerate(zip(self._parts, source, strict=True)):
+        for part, (target, given) in enumerate(zip(self.parts, source, strict=True)):
             half = 2 if part else 1
             area = target[y0 // half : y1 // half, x0 // half : x1 // half]
             if given.shape == area.shape:
@@ -53,7 +57,7 @@ class Canvas:
         """Lay a half-transparent picture over this one, its corner at an even place."""
         x, y = at
         for part, (target, light, weight) in enumerate(
-            zip(self._parts, sticker.light, sticker.weight, strict=True)
+            zip(self.parts, sticker.light, sticker.weight, strict=True)
         ):
             half = 2 if part else 1
             rows, columns = light.shape
@@ -102,13 +106,14 @@ def letters_px(picture_height: int) -> float:
     return max(SMALLEST_LETTERS_PX, picture_height * LETTER_SHARE)
 
 
+@lru_cache(maxsize=1024)
 def label_text(name: str, tile_width: int, picture_height: int, is_muted: bool = False) -> str:
     """What Zoom has room for of a name in a tile of that width."""
     px = letters_px(picture_height)
     return shorten(name, px, round(0.92 * tile_width - (2.6 if is_muted else 1.4) * px))
 
 
-def label_sticker(text: str, picture_height: int, is_muted: bool) -> Sticker:
+def label_sticker(text: str, picture_height: int, is_muted: bool, shade: float) -> Sticker:
     """A name as Zoom draws it: white in a dark, half-transparent box, a red microphone before."""
     px = letters_px(picture_height)
     letters = draw_text(text, px)
@@ -118,7 +123,7 @@ def label_sticker(text: str, picture_height: int, is_muted: bool) -> Sticker:
     width = even(letters.shape[1] + 2 * pad + glyph + 1)
     box = np.zeros((height, width, 4), np.uint8)
     box[..., :3] = 20
-    box[..., 3] = round(255 * BOX_SHADE)
+    box[..., 3] = round(255 * shade)
     if is_muted:
         middle, tall = (pad + round(px * 0.4), height // 2), max(2, round(px * 0.3))
         colour = (*_MUTED, 255)

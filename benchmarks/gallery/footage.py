@@ -16,6 +16,8 @@ U8 = NDArray[np.uint8]
 
 PICTURES_HZ = 12.5
 """What a camera of the gallery delivers; Zoom sends small tiles at about half the full rate."""
+TABLE_TOP, TABLE = 0.7, (92, 80, 70)
+"""Where the table begins behind which a room's people sit, of the tile's height; its colour."""
 _SURE, _SURELY_NOT = 0.95, 0.65
 
 
@@ -44,6 +46,10 @@ class Footage(Protocol):
     @property
     def face(self) -> tuple[float, float, float] | None:
         """Middle (x, y) and height of the face, in pixels; None: the pictures fill the tile."""
+
+    @property
+    def can_talk(self) -> bool:
+        """Whether the person speaks in any of the pictures."""
 
     def player(self, rng: np.random.Generator) -> Player:
         """A player of its own for each recording."""
@@ -85,6 +91,7 @@ class RoomFootage:
     """Several people in front of one camera, side by side; they speak in turn."""
 
     face = None
+    can_talk = True
 
     def __init__(self, people: Sequence[Footage], size: tuple[int, int]) -> None:
         width, height = size
@@ -102,8 +109,10 @@ class RoomFootage:
                     loud = abs(np.sin(number * 1.13)) if seat == speaking else 0.0
                     picture = person.cutouts[player.next(seat == speaking, loud)]
                     x = width * (seat + 0.5) / len(people)
-                    seated = (x, height * (0.5 + 0.04 * (seat % 2)), 0.3 * height)
+                    seated = (x, height * (0.42 + 0.04 * (seat % 2)), 0.28 * height)
                     _place(rgb, alpha, picture, person.face, seated)
+                rgb[round(TABLE_TOP * height) :] = TABLE
+                alpha[round(TABLE_TOP * height) :] = 255
                 self.cutouts.append(Cutout(rgb, alpha))
 
     def player(self, rng: np.random.Generator) -> Player:

@@ -42,7 +42,6 @@ def _crew(count: int, names: tuple[str, ...] = _NAMES) -> tuple[Person, ...]:
                 talk=talk / (1 + 2 * round_),
                 email=f"person{who:02d}@{host}",
                 is_account=is_account,
-                is_host=who == 0,
             )
         )
     return tuple(people)
@@ -57,18 +56,22 @@ def _gallery(count: int) -> Scenario:
 
 
 def _gallery_changes(count: int) -> Scenario:
-    """Joins, leaves, a re-join, video off and on; the tiles move each time."""
+    """Joins, leaves, a re-join, video off and on; the tiles move each time.
+
+    Zoom moves who turns the video off behind those who have theirs on.
+    """
     count = max(3, count)
     everybody = tuple(range(count))
-    late, early = count - 1, count // 2
+    late, away = count - 1, count // 2
+    still = tuple(who for who in everybody if who != away)
     spans = (
         Span(0.15, "gallery", everybody[:-1]),
         Span(0.30, "gallery", everybody),
-        Span(0.45, "gallery", everybody, video_off=(1,)),
-        Span(0.60, "gallery", tuple(w for w in everybody if w != early), video_off=(1,)),
-        Span(0.75, "gallery", tuple(w for w in everybody if w != early)),
-        Span(0.90, "gallery", (*(w for w in everybody if w != early), early)),
-        Span(1.0, "gallery", tuple(w for w in everybody if w != late)),
+        Span(0.45, "gallery", (0, *everybody[2:], 1), video_off=(1,)),
+        Span(0.60, "gallery", (0, *(who for who in still if who > 1), 1), video_off=(1,)),
+        Span(0.75, "gallery", still),
+        Span(0.90, "gallery", (*still, away)),
+        Span(1.0, "gallery", (*(who for who in still if who != late), away)),
     )
     return Scenario("gallery_changes", _crew(count), spans)
 
@@ -100,6 +103,15 @@ def _room(count: int) -> Scenario:
     return Scenario("room", tuple(people), _whole("gallery", count))
 
 
+def _phone(count: int) -> Scenario:
+    """Somebody who called in and somebody whose camera stays off, both of whom speak."""
+    count = max(3, count)
+    people = list(_crew(count))
+    people[-1] = replace(people[-1], name="+1 555 *** 0142", talk=0.8, email="", is_account=False)
+    off = (count - 2, count - 1)
+    return Scenario("phone", tuple(people), _whole("gallery", count, video_off=off))
+
+
 def _turned_cameras(count: int) -> Scenario:
     people = tuple(
         replace(person, turned=("none", "mirrored", "sideways")[who % 3])
@@ -128,6 +140,7 @@ SCENARIOS: dict[str, tuple[Callable[[int], Scenario], int]] = {
     "names": (_names, 20),
     "crosstalk": (_but("crosstalk", crosstalk=0.5), 4),
     "room": (_room, 4),
+    "phone": (_phone, 5),
     # Bad input.
     "foreign_timeline": (
         _but("foreign_timeline", side_fault="foreign", has_labels=False), 4
@@ -140,6 +153,7 @@ SCENARIOS: dict[str, tuple[Callable[[int], Scenario], int]] = {
     "bright": (_but("bright", is_bright=True), 4),
     "mirrored": (_but("mirrored", picture_fault="mirrored"), 4),
     "upside_down": (_but("upside_down", picture_fault="upside_down"), 4),
+    "rotated": (_but("rotated", picture_fault="rotated"), 4),
     "turned_cameras": (_turned_cameras, 4),
     "tiny": (_gallery, 25),
 }  # fmt: skip

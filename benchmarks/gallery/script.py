@@ -7,7 +7,8 @@ from typing import Literal
 
 LayoutName = Literal["gallery", "speaker", "strip", "pip", "share_gallery", "share_speaker"]
 SideFault = Literal["none", "foreign", "shifted", "strangers"]
-PictureFault = Literal["none", "mirrored", "upside_down"]
+PictureFault = Literal["none", "mirrored", "upside_down", "rotated"]
+"""What is done to the whole picture; "rotated" is by 90° clockwise, which swaps its sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,6 @@ class Person:
     talk: float = 1.0
     email: str = ""
     is_account: bool = False
-    is_host: bool = False
     faces: int = 1
     turned: Literal["none", "mirrored", "sideways"] = "none"
     """How this one camera stands."""

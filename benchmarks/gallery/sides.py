@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from benchmarks.gallery.script import Person, Scenario, Turn
-from benchmarks.gallery.stages import Box, Stage
+from benchmarks.gallery.plan import Plan
 
 STARTED_AT = datetime(2026, 9, 10, 13, 0, 5, tzinfo=UTC)
 TIMELINE_LAG_S = (0.2, 0.6)
@@ -33,53 +31,39 @@ _TALK = (
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """How the side files call the people: `name(who, at_s)` and `user_id(who, at_s)`."""
+    """How the side files call the people of a plan."""
 
-    scenario: Scenario
-    seconds: float
+    plan: Plan
     user_ids: tuple[tuple[int, ...], ...]
+    """One per stay of each person, in the order of joining."""
 
     @staticmethod
-    def of(scenario: Scenario, seconds: float) -> Roster:
-        """Number every stay of everybody in the order of joining."""
+    def of(plan: Plan) -> Roster:
+        """Number every stay of everybody."""
+        people = range(len(plan.scenario.people))
         joins = sorted(
-            (start, who, number)
-            for who in range(len(scenario.people))
-            for number, (start, _) in enumerate(scenario.stays(who, seconds))
+            (start, who) for who in people for start, _ in plan.scenario.stays(who, plan.seconds)
         )
-        ids: list[list[int]] = [[] for _ in scenario.people]
-        for order, (_, who, _) in enumerate(joins):
+        ids: list[list[int]] = [[] for _ in people]
+        for order, (_, who) in enumerate(joins):
             ids[who].append(FIRST_USER_ID + order * USER_ID_STEP)
-        return Roster(scenario, seconds, tuple(tuple(stays) for stays in ids))
+        return Roster(plan, tuple(tuple(stays) for stays in ids))
 
     def name(self, who: int, at_s: float) -> str:
         """The display name at that time."""
-        return display(self.scenario, who, at_s, self.seconds, lambda person: person.name)
+        return self.plan.scenario.people[self.plan.holder(who, at_s)].name
 
     def user_id(self, who: int, at_s: float) -> int:
         """The id of the stay at that time; after the end, of the last one."""
-        ids = self.user_ids[who] or (FIRST_USER_ID + 99 * USER_ID_STEP,)
-        stays = self.scenario.stays(who, self.seconds)
+        stays = self.plan.scenario.stays(who, self.plan.seconds)
         began = sum(start <= at_s for start, _ in stays)
-        return ids[max(0, began - 1)]
+        return self.user_ids[who][max(0, began - 1)]
 
 
-def display(
-    scenario: Scenario, who: int, at_s: float, seconds: float, text: Callable[[Person], str]
-) -> str:
-    """A name or label of somebody at a time, after an exchange the other's."""
-    pair = scenario.swaps_labels
-    if pair is not None and who in pair and at_s >= seconds / 2:
-        who = pair[1 - pair.index(who)]
-    return text(scenario.people[who])
-
-
-def timeline(
-    roster: Roster, turns: Sequence[Turn], rng: np.random.Generator, shift_s: float = 0.0
-) -> dict[str, Any]:
+def timeline(roster: Roster, rng: np.random.Generator, shift_s: float = 0.0) -> dict[str, Any]:
     """Zoom's TIMELINE: an entry wherever who speaks changes."""
     spans: list[tuple[float, float, int]] = []
-    for turn in turns:
+    for turn in roster.plan.turns:
         is_short = turn.end_s - turn.start_s < SHORT_TURN_S
         late = [float(rng.uniform(*TIMELINE_LAG_S)) for _ in range(2)]
         if not (is_short and rng.random() < SHORT_TURN_LOST):
@@ -89,7 +73,7 @@ def timeline(
     before: list[int] | None = None
     for at_s in edges:
         speaking = sorted({who for start, end, who in spans if start - 1e-3 <= at_s < end - 1e-3})
-        if speaking == before or at_s + shift_s >= roster.seconds:
+        if speaking == before or at_s + shift_s >= roster.plan.seconds:
             continue
         before = speaking
         users = [_timeline_user(roster, who, at_s) for who in speaking]
@@ -98,7 +82,7 @@ def timeline(
 
 
 def _timeline_user(roster: Roster, who: int, at_s: float) -> dict[str, Any]:
-    person = roster.scenario.people[who]
+    person = roster.plan.scenario.people[who]
     return {
         "username": roster.name(who, at_s),
         "multiple_people": False,
@@ -110,13 +94,11 @@ def _timeline_user(roster: Roster, who: int, at_s: float) -> dict[str, Any]:
     }
 
 
-def transcript(
-    roster: Roster, turns: Sequence[Turn], rng: np.random.Generator, shift_s: float = 0.0
-) -> str:
+def transcript(roster: Roster, rng: np.random.Generator, shift_s: float = 0.0) -> str:
     """Zoom's transcript: WebVTT with the display name before the words."""
     cues: list[str] = []
     vocabulary = _TALK.split()
-    for turn in turns:
+    for turn in roster.plan.turns:
         at_s = turn.start_s
         while at_s < turn.end_s - 0.2:
             end_s = at_s + CUE_S if turn.end_s - at_s > 1.3 * CUE_S else turn.end_s
@@ -124,9 +106,9 @@ def transcript(
             first = int(rng.integers(len(vocabulary)))
             words = " ".join(vocabulary[(first + k) % len(vocabulary)] for k in range(count))
             said = "Mm-hm." if turn.is_aside else words[0].upper() + words[1:] + "."
-            if at_s + shift_s < roster.seconds:
+            if at_s + shift_s < roster.plan.seconds:
                 name = roster.name(turn.who, at_s)
-                until = clock(min(end_s + shift_s, roster.seconds))
+                until = clock(min(end_s + shift_s, roster.plan.seconds))
                 cues.append(f"{clock(at_s + shift_s)} --> {until}\n{name}: {said}\n")
             at_s = end_s
     numbered = (f"{number}\n{cue}" for number, cue in enumerate(cues, start=1))
@@ -136,8 +118,8 @@ def transcript(
 def participants(roster: Roster) -> dict[str, Any]:
     """Zoom's list of past participants, a row per stay, and when the recording began."""
     rows = []
-    for who, person in enumerate(roster.scenario.people):
-        for number, (start, end) in enumerate(roster.scenario.stays(who, roster.seconds)):
+    for who, person in enumerate(roster.plan.scenario.people):
+        for number, (start, end) in enumerate(roster.plan.scenario.stays(who, roster.plan.seconds)):
             rows.append(
                 {
                     "id": f"demo_{who:02d}" if person.is_account else "",
@@ -155,53 +137,41 @@ def participants(roster: Roster) -> dict[str, Any]:
     return {"start_time": wall_clock(0.0), "participants": rows}
 
 
-def truth(
-    scenario: Scenario,
-    stages: Sequence[Stage],
-    turns: Sequence[Turn],
-    labels: Callable[[int, Box, float], str],
-    seconds: float,
-    place: Callable[[Box], Box],
-) -> dict[str, Any]:
-    """What is so: whose tile is where each second, and every change.
-
-    `labels` gives the text drawn for somebody in a box at a time; `place` where a box lies in the
-    finished picture.
-    """
-    spoken = [0.0] * len(scenario.people)
-    for turn in turns:
-        spoken[turn.who] += turn.end_s - turn.start_s
-    people, faces, layouts = scenario.people, [], []
-    for at_s in range(int(seconds)):
-        stage = next((s for s in stages if s.start_s <= at_s < s.end_s), stages[-1])
-        for tile in stage.tiles:
+def truth(plan: Plan) -> dict[str, Any]:
+    """What is so: whose tile is where each second, every change, and who speaks when."""
+    people = plan.scenario.people
+    spoken = [round(plan.spoken_s(who), 2) for who in range(len(people))]
+    faces = []
+    for at_s in range(int(plan.seconds)):
+        for tile in plan.stage(at_s).tiles:
             if tile.has_video:
                 person = people[tile.who]
-                row: dict[str, Any] = {"t_s": float(at_s), "name": person.name}
-                row["box"] = list(place(tile.box))
-                row["label"] = labels(tile.who, tile.box, at_s) if scenario.has_labels else None
-                row["speaks_s"] = round(spoken[tile.who], 2)
-                if person.faces > 1:
-                    row["people"] = person.faces
-                faces.append(row)
-    for stage in stages:
-        layouts.append(
-            {
-                "start_s": round(stage.start_s, 3),
-                "end_s": round(stage.end_s, 3),
-                "kind": stage.kind,
-                "tiles": [list(place(tile.box)) for tile in stage.tiles],
-                "names": [people[tile.who].name for tile in stage.tiles],
-                "has_video": [tile.has_video for tile in stage.tiles],
-            }
-        )
-    changes = [stage.start_s for stage in stages[1:]]
-    if scenario.swaps_labels is not None:
-        changes.append(seconds / 2)
+                row = {
+                    "t_s": float(at_s),
+                    "name": person.name,
+                    "box": list(plan.finished_box(tile.box)),
+                    "label": plan.label(tile.who, tile.box, at_s),
+                    "speaks_s": spoken[tile.who],
+                }
+                faces.append(row | ({"people": person.faces} if person.faces > 1 else {}))
+    layouts = [
+        {
+            "start_s": round(stage.start_s, 3),
+            "end_s": round(stage.end_s, 3),
+            "kind": stage.kind,
+            "tiles": [list(plan.finished_box(tile.box)) for tile in stage.tiles],
+            "names": [people[tile.who].name for tile in stage.tiles],
+            "has_video": [tile.has_video for tile in stage.tiles],
+        }
+        for stage in plan.stages
+    ]
+    changes = [stage.start_s for stage in plan.stages[1:]]
+    if plan.scenario.swaps_labels is not None:
+        changes.append(plan.seconds / 2)
     return {
-        "scenario": scenario.name,
+        "scenario": plan.scenario.name,
         "participants": [
-            {"name": person.name, "side": person.side, "speaks_s": round(spoken[who], 2)}
+            {"name": person.name, "side": person.side, "speaks_s": spoken[who]}
             for who, person in enumerate(people)
         ],
         "faces": faces,
@@ -213,7 +183,7 @@ def truth(
                 "start_s": round(turn.start_s, 3),
                 "end_s": round(turn.end_s, 3),
             }
-            for turn in turns
+            for turn in plan.turns
         ],
     }
 

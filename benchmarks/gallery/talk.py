@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,7 +76,7 @@ def _asides(
 
 
 def envelope(
-    turns: list[Turn], who: int, seconds: float, rng: np.random.Generator
+    turns: Sequence[Turn], who: int, seconds: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """How loud a person is, 0–1, `ENVELOPE_HZ` times a second: one hump per syllable."""
     loud = np.zeros(round(seconds * ENVELOPE_HZ), np.float32)

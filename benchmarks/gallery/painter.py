@@ -1,0 +1,184 @@
+"""Paints the pictures of a recording, one after the other, from its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.gallery.camera import Camera
+from benchmarks.gallery.canvas import (
+    BOX_SHADE,
+    BRIGHT_SHADE,
+    FRAME_COLOUR,
+    Canvas,
+    Sticker,
+    label_sticker,
+    name_tile,
+)
+from benchmarks.gallery.clips import clips
+from benchmarks.gallery.footage import PICTURES_HZ, U8, Footage, RoomFootage
+from benchmarks.gallery.plan import Plan
+from benchmarks.gallery.puppets import puppets
+from benchmarks.gallery.slides import SLIDE_S, paint_slides
+from benchmarks.gallery.stages import Stage, even
+from benchmarks.gallery.talk import ENVELOPE_HZ
+
+TALLEST_CAMERA_PX, SHORTEST_CAMERA_PX = 288, 90
+"""Height of a camera's pictures; Zoom sends no small tile with more, larger ones are enlarged."""
+SHORTEST_FOOTAGE_PX = 120
+"""Faces are found and warped in pictures of at least this height."""
+GROUNDS = ((26, 26, 26), (0, 0, 0))
+FRAME_LAG_S = 0.3
+"""How long after a turn's start a frame stands around the speaker's tile."""
+
+
+class Painter:
+    """Paints one recording.
+
+    Args:
+        plan: what happens when.
+        loudness: of everybody, 0–1, `ENVELOPE_HZ` times a second.
+        fps: pictures a second.
+        faces: a folder of clips; None: the demo's photographs.
+
+    Raises:
+        ValueError: the folder of faces holds no clip, or one without a face.
+    """
+
+    def __init__(
+        self, plan: Plan, loudness: Sequence[NDArray[np.float32]], fps: int, faces: Path | None
+    ) -> None:
+        self._plan, self._loudness, self._fps = plan, loudness, fps
+        self._step = max(1, round(fps / PICTURES_HZ))
+        rng = np.random.default_rng([plan.seed, 6])
+        self._canvas = Canvas(plan.size, GROUNDS[int(rng.integers(len(GROUNDS)))])
+        sizes = _camera_sizes(plan)
+        tallest = max(SHORTEST_FOOTAGE_PX, *(height for _, height in sizes))
+        footage: Sequence[Footage] = puppets(tallest) if faces is None else clips(faces, tallest)
+        seats = _share_out(plan, footage, tallest)
+        self._cameras = [
+            Camera(
+                seats[who],
+                sizes[who],
+                np.random.default_rng([plan.seed, 7, who]),
+                is_bright=plan.scenario.is_bright,
+                turned=person.turned,
+            )
+            for who, person in enumerate(plan.scenario.people)
+        ]
+        self._shown = [0] * len(self._cameras)
+        has_screen = any(stage.screen is not None for stage in plan.stages)
+        self._slides = paint_slides(footage, rng) if has_screen else []
+        self._labels: dict[tuple[str, bool], Sticker] = {}
+
+    def pictures(self) -> Iterator[U8]:
+        """Give the planes of every picture; the array is painted over for the next.
+
+        Only what has changed is painted: all of it at a new stage, else the tiles whose cameras
+        delivered a picture, by turns.
+        """
+        before: tuple[Stage, bool] | None = None
+        slide, framed = -1, None
+        for number in range(round(self._plan.seconds * self._fps)):
+            at_s = number / self._fps
+            stage = self._plan.stage(at_s)
+            now = (stage, at_s >= self._plan.seconds / 2)  # names are exchanged half-way
+            is_new = now != before
+            before = now
+            if is_new:
+                self._canvas.clear()
+            was_slide, was_framed = slide, framed
+            if stage.screen is not None:
+                slide = int(at_s // SLIDE_S) % len(self._slides)
+                if is_new or slide != was_slide:
+                    self._canvas.paste(stage.screen, self._slides[slide])
+                    is_new = True  # tiles may lie on the screen
+            framed = self._framed(stage, at_s)
+            reframed = {framed, was_framed} if framed != was_framed else set()
+            speaking = self._plan.speaking(at_s)
+            for seat, tile in enumerate(stage.tiles):
+                is_due = tile.has_video and (number + seat) % self._step == 0
+                if is_due:
+                    loud = self._loudness[tile.who]
+                    now_loud = float(loud[min(len(loud) - 1, round(at_s * ENVELOPE_HZ))])
+                    player = self._cameras[tile.who].player
+                    self._shown[tile.who] = player.next(tile.who in speaking, now_loud)
+                if is_due or is_new or tile.who in reframed:
+                    self._paint(stage, seat, at_s, tile.who == framed)
+            yield self._finish(self._canvas.planes)
+
+    def _framed(self, stage: Stage, at_s: float) -> int | None:
+        """Whose tile has a frame: in a grid, the last who took the turn."""
+        if stage.kind != "gallery":
+            return None
+        late_s = at_s - FRAME_LAG_S
+        now = [t for t in self._plan.turns if t.start_s <= late_s < t.end_s and not t.is_aside]
+        return now[-1].who if now else None
+
+    def _paint(self, stage: Stage, seat: int, at_s: float, is_framed: bool) -> None:
+        tile, canvas, height = stage.tiles[seat], self._canvas, self._plan.size[1]
+        x0, y0, x1, y1 = tile.box
+        if tile.has_video:
+            planes = self._cameras[tile.who].picture(self._shown[tile.who])
+        else:
+            name = self._plan.name_drawn(tile.who, at_s)
+            planes = name_tile(name, (x1 - x0, y1 - y0), height, tile.who)
+        canvas.paste(tile.box, planes)
+        text = self._plan.label(tile.who, tile.box, at_s)
+        if text is not None:
+            sticker = self._label(text, self._plan.scenario.people[tile.who].talk == 0)
+            margin = even(height / 180)
+            canvas.blend((x0 + margin, y1 - margin - sticker.size[1]), sticker)
+        if is_framed:
+            canvas.frame(tile.box, max(2, even(height / 240)), FRAME_COLOUR)
+
+    def _label(self, text: str, is_muted: bool) -> Sticker:
+        key = (text, is_muted)
+        if key not in self._labels:
+            shade = BRIGHT_SHADE if self._plan.scenario.is_bright else BOX_SHADE
+            self._labels[key] = label_sticker(text, self._plan.size[1], is_muted, shade)
+        return self._labels[key]
+
+    def _finish(self, planes: U8) -> U8:
+        """The picture as the recording has it: as painted, mirrored or turned."""
+        fault = self._plan.scenario.picture_fault
+        if fault == "none":
+            return planes
+        turned = []
+        for part in self._canvas.parts:
+            if fault == "mirrored":
+                part = part[:, ::-1]
+            elif fault == "upside_down":
+                part = part[::-1, ::-1]
+            else:
+                part = np.rot90(part, -1)
+            turned.append(part.reshape(-1))
+        return np.asarray(np.concatenate(turned).reshape(-1, self._plan.finished_size[0]), np.uint8)
+
+
+def _camera_sizes(plan: Plan) -> list[tuple[int, int]]:
+    """How large each camera's pictures are made: as their largest tile, within the limit."""
+    tallest = [SHORTEST_CAMERA_PX] * len(plan.scenario.people)
+    for stage in plan.stages:
+        for tile in stage.tiles:
+            tallest[tile.who] = max(tallest[tile.who], tile.box[3] - tile.box[1])
+    heights = [even(min(px, TALLEST_CAMERA_PX)) for px in tallest]
+    return [(even(px * 16 / 9), px) for px in heights]
+
+
+def _share_out(plan: Plan, footage: Sequence[Footage], tallest: int) -> list[Footage]:
+    """Whose camera shows which footage: who speaks gets one that can, by turns."""
+    talking = [film for film in footage if film.can_talk] or list(footage)
+    silent = [film for film in footage if film not in talking] + talking
+    seats: list[Footage] = []
+    used = [0, 0]
+    for person in plan.scenario.people:
+        films, which = (talking, 0) if person.talk > 0 else (silent, 1)
+        chosen = [films[(used[which] + k) % len(films)] for k in range(person.faces)]
+        size = (even(tallest * 16 / 9), tallest)
+        seats.append(chosen[0] if person.faces == 1 else RoomFootage(chosen, size))
+        used[which] += person.faces
+    return seats
