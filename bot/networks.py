@@ -57,7 +57,7 @@ def evaluate_split(
         data: as for training.
         split: a name in SPLITS.
         curves: also measure over size and JPEG quality.
-        pictures: a folder for confusion-SPLIT.svg, size-SPLIT.svg and quality-SPLIT.svg.
+        pictures: a folder for confusion-SPLIT-ROW.svg, size-SPLIT.svg and quality-SPLIT.svg.
 
     Raises:
         InferenceError: weights or data cannot be read, or the data have no such split.
@@ -80,7 +80,10 @@ def evaluate_split(
         }
     if pictures is not None:
         title = f"{classifier.name}, {split}"
-        write_picture(pictures / f"confusion-{split}.svg", confusion_svg(rows["original"], title))
+        for row in ("original", "ferplus"):
+            if row in rows:
+                picture = confusion_svg(rows[row], f"{title}, {ROWS[row]}")
+                write_picture(pictures / f"confusion-{split}-{row}.svg", picture)
         for name, axis in (("size", "height of the crop, pixels"), ("quality", "JPEG quality")):
             if name in found:
                 picture = curve_svg(found[name], f"Accuracy, {title}", axis)
@@ -115,7 +118,9 @@ def split_tables(
             _interval(found, "ece"),
         )
     parts: list[RenderableType] = [table, "In brackets: 95 % intervals, bootstrap over faces."]
-    parts += [class_table(rows["original"]), confusion_table(rows["original"])]
+    for name in ("original", "ferplus"):
+        if name in rows:
+            parts += [f"{ROWS[name]}:", class_table(rows[name]), confusion_table(rows[name])]
     for name, points in curves.items():
         curve = Table(name, "FER2013's label", "majority of FER+", "sharpness", box=box.SIMPLE_HEAD)
         for point in points:

@@ -117,8 +117,12 @@ def write_card(weights: Path, figures: dict[str, dict[str, Evaluation]]) -> None
     found = figures[split]["original"]
     lines += ["", f"Per expression, {split}, FER2013's label:", "", *per_class_table(found)]
     lines += ["", "Confusion, rows are the truth:", "", *confusion_table(found)]
+    votes = figures[split].get("ferplus")
+    if votes is not None:
+        lines += ["", f"Per expression, {split}, majority of FER+:", "", *per_class_table(votes)]
+        lines += ["", "Confusion, rows are the truth:", "", *confusion_table(votes)]
     picture = weights.with_name(f"{weights.stem}-confusion.svg")
-    write_picture(picture, confusion_svg(found, f"{file.name}, {split}"))
+    write_picture(picture, confusion_svg(found, f"{file.name}, {split}, FER2013's label"))
     lines += ["", f"![Confusion]({picture.name})"]
     weights.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

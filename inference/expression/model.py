@@ -18,7 +18,8 @@ INPUT_PX = 48
 READINGS = ("label", "votes")
 """The two questions that a network answers for every face: which label FER2013's one annotator
 gave, and how ten annotators (FER+) vote. They are two because their answers differ: the majority of
-FER+ names FER2013's label for 65 % of the faces, so that one answer cannot be good at both."""
+FER+ names FER2013's label for 65 % of the faces, so that one answer cannot be good at both.
+Reports use the second."""
 
 CONTRAST_FLOOR = 8.0
 """Least standard deviation, in grey levels, that a crop is divided by: a flat crop stays flat."""

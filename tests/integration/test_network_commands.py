@@ -99,7 +99,7 @@ def test_a_split_is_measured_with_intervals_curves_and_pictures(
     assert low <= result["rows"]["original"]["accuracy"] <= high
     assert [point["at"] for point in result["curves"]["size"]] == [16, 24, 32, 48, 96]
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == [
-        "confusion-private_test.svg", "quality-private_test.svg", "size-private_test.svg",
+        "confusion-private_test-original.svg", "quality-private_test.svg", "size-private_test.svg",
     ]  # fmt: skip
     assert "macro F1" in rapport(*words).stdout
 
