@@ -1,11 +1,12 @@
 """Where on a tile a name may stand, and its pixels made ready for the reader.
 
-Text is what is brighter than its surroundings and narrower than a thick stroke, in a line near the
-tile's bottom. Only that is assumed: no font, no box, no fixed size.
+Text is what is white, narrower than a thick stroke and darker around, in a line near the tile's
+bottom, or in the middle of a tile without video. Only that is assumed: no font, no box.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -14,13 +15,37 @@ import numpy as np
 from inference.label_reader import STRIP_HEIGHT_PX
 from inference.types import F32, U8
 
-TEXT_HEIGHTS = (0.008, 0.05)
-"""Height of a line's letters as a share of the picture's height."""
-SEARCH_SHARE = (0.10, 0.34)
-"""The line stands in the tile's lowest part: this share of the picture, at most of the tile."""
+MIN_LETTER_SHARE, MAX_LETTER_SHARE = 0.008, 0.05
+"""Height of a label's letters against the picture's height: sizes of 1.5 to 4 %, of which small
+letters take half and those with a tail more than all."""
+SEARCH_SHARE, SEARCH_SHARE_OF_TILE = 0.10, 0.34
+"""A label stands in the tile's lowest part: this share of the picture, at most of the tile."""
+MIDDLE = (0.25, 0.75)
+"""Between these shares of its height a tile without video shows the name."""
+MIDDLE_LETTER_SHARE = 0.16
+"""The largest letters there, against the tile's height."""
 MIN_CONTRAST = 32
 """Levels (0–255) by which a stroke is brighter than what surrounds it, at least."""
-MAX_STRIPS = 2
+STROKE_OF_STRONGEST = 0.45
+"""What is weaker than this share of a place's strongest strokes is no letter."""
+KEPT_SHARE = 0.72
+"""A strip is the same while this share of its strokes still stands."""
+KEPT_SHARE_OF_PART = 0.4
+"""And this share of every part about two letters wide, so that one other letter shows."""
+GONE_SHARE = 0.35
+"""With less than this share of its strokes a strip is certainly another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A part of the picture (x0, y0, x1, y1) that may hold a name, and its letters' heights."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    least_px: float
+    most_px: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,87 +56,124 @@ class Strip:
     y0: int
     x1: int
     y1: int
-    text_height: int
+    letters_px: int
 
 
-def find_strips(image: U8, tile: F32) -> list[Strip]:
-    """Give the places that look most like a name on the tile, best first; none if nothing does.
-
-    Args:
-        image: RGB.
-        tile: xyxy in pixels.
-    """
+def places_of(tile: F32, image: U8, has_video: bool) -> list[Place]:
+    """Give where on the tile (xyxy) a name may stand; none on a tile too small for letters."""
     height, width = image.shape[:2]
     x0, y0 = max(0, round(float(tile[0]))), max(0, round(float(tile[1])))
     x1, y1 = min(width, round(float(tile[2]))), min(height, round(float(tile[3])))
-    deep = round(min(SEARCH_SHARE[0] * height, SEARCH_SHARE[1] * (y1 - y0)))
+    deep = round(min(SEARCH_SHARE * height, SEARCH_SHARE_OF_TILE * (y1 - y0)))
     if deep < 8 or x1 - x0 < 16:
         return []
-    return _lines(image, x0, y1 - deep, x1, y1)[:MAX_STRIPS]
+    least, most = MIN_LETTER_SHARE * height, MAX_LETTER_SHARE * height
+    places = [Place(x0, y1 - deep, x1, y1, least, min(most, 0.7 * deep))]
+    if not has_video:
+        high = y1 - y0
+        top, bottom = (y0 + round(share * high) for share in MIDDLE)
+        places.append(Place(x0, top, x1, bottom, least, MIDDLE_LETTER_SHARE * high))
+    return places
 
 
-def strip_picture(image: U8, strip: Strip) -> U8:
-    """Give the strip as the reader takes it: grey in three channels, STRIP_HEIGHT_PX high."""
-    part = _whiteness(image, strip.x0, strip.y0, strip.x1, strip.y1)
-    high, wide = part.shape
-    size = (max(8, round(wide * STRIP_HEIGHT_PX / high)), STRIP_HEIGHT_PX)
-    how = cv2.INTER_AREA if high > STRIP_HEIGHT_PX else cv2.INTER_CUBIC
-    return np.repeat(cv2.resize(part, size, interpolation=how)[:, :, None], 3, axis=2)
-
-
-def ink_of(image: U8, strip: Strip) -> U8:
-    """Give the strokes in the strip's place, 1 where ink, (y1 - y0, x1 - x0)."""
-    strokes = _strokes(_whiteness(image, strip.x0, strip.y0, strip.x1, strip.y1), image.shape[0])
-    return _ink(strokes)
-
-
-def _whiteness(image: U8, x0: int, y0: int, x1: int, y1: int) -> U8:
-    """The darkest channel: high only where it is white, whatever colour stands behind."""
+def whiteness(image: U8, x0: int, y0: int, x1: int, y1: int) -> U8:
+    """Give a part's darkest channel: high only where it is white, whatever colour is behind."""
     part = image[y0:y1, x0:x1]
     return np.asarray(cv2.min(cv2.min(part[:, :, 0], part[:, :, 1]), part[:, :, 2]), np.uint8)
 
 
-def _strokes(grey: U8, height: int) -> U8:
+def steady_whiteness(parts: Sequence[U8]) -> U8:
+    """Give what stayed white in all of a place's samples, one at least: letters stay, video moves.
+
+    Measured on labels of 7 to 12 px, encoded at 0.05 bits per pixel: 41 of 77 read to the letter
+    over three samples, 34 in one.
+    """
+    steady = parts[0]
+    for part in parts[1:]:
+        steady = np.asarray(cv2.min(steady, part), np.uint8)
+    return steady
+
+
+def find_strips(white: U8, place: Place) -> list[Strip]:
+    """Give the lines of text in a place's `whiteness`, those most like a label first."""
+    strokes = _strokes(white, place.most_px)
+    ink = _ink(strokes)
+    # Letters and words of one line are joined: a space is about a third of the letters' height.
+    joined = cv2.dilate(ink, np.ones((1, max(5, round(0.45 * place.most_px)) | 1), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
+    high, wide = white.shape
+    found: list[tuple[float, Strip]] = []
+    for left, top, width, height, _ in stats[1:count].tolist():
+        if width < 1.2 * height or height < 0.7 * place.least_px:
+            continue
+        rows = ink[top : top + height, left : left + width].sum(axis=1, dtype=np.int64)
+        dense = np.flatnonzero(rows >= 0.25 * rows.max())
+        first, last = top + int(dense[0]), top + int(dense[-1]) + 1
+        letters = last - first
+        if not place.least_px <= letters <= place.most_px or width < 1.2 * letters:
+            continue
+        pad = max(2, round(0.3 * letters))
+        strip = Strip(
+            place.x0 + max(0, left - pad),
+            place.y0 + max(0, first - pad),
+            place.x0 + min(wide, left + width + pad),
+            place.y0 + min(high, last + pad),
+            letters,
+        )
+        weight = float(strokes[first:last, left : left + width].sum()) / letters
+        found.append((weight * (1.0 - 0.6 * left / wide), strip))
+    return [strip for _, strip in sorted(found, key=lambda item: -item[0])]
+
+
+def strip_picture(white: U8, place: Place, strip: Strip) -> U8:
+    """Give the strip as the reader takes it: grey in three channels, STRIP_HEIGHT_PX high."""
+    part = white[
+        strip.y0 - place.y0 : strip.y1 - place.y0, strip.x0 - place.x0 : strip.x1 - place.x0
+    ]
+    high, wide = part.shape
+    size = (max(8, round(wide * STRIP_HEIGHT_PX / high)), STRIP_HEIGHT_PX)
+    # Of small letters, linear interpolation reads better than cubic (41 of 77 against 36).
+    how = cv2.INTER_AREA if high > STRIP_HEIGHT_PX else cv2.INTER_LINEAR
+    return np.repeat(cv2.resize(part, size, interpolation=how)[:, :, None], 3, axis=2)
+
+
+def ink_of(image: U8, strip: Strip) -> U8:
+    """Give the strokes that stand in the strip's place now, 1 where ink, (y1 - y0, x1 - x0)."""
+    white = whiteness(image, strip.x0, strip.y0, strip.x1, strip.y1)
+    return _ink(_strokes(white, 2.0 * strip.letters_px))
+
+
+def kept_share(before: U8, now: U8, strip: Strip) -> float:
+    """Tell how much of a strip's ink still stands, 0–1; 0.5 at most where a part of it differs.
+
+    Args:
+        before, now: of `ink_of`, the same strip.
+    """
+    wider = np.asarray(cv2.dilate(now, np.ones((3, 3), np.uint8)), np.uint8)
+    had = before.sum(axis=0, dtype=np.int64)
+    kept = (before & wider).sum(axis=0, dtype=np.int64)
+    if had.sum() == 0:
+        return 0.0
+    share = float(kept.sum() / had.sum())
+    edges = np.arange(0, len(had), max(4, round(1.2 * strip.letters_px)))
+    had_parts, kept_parts = np.add.reduceat(had, edges), np.add.reduceat(kept, edges)
+    tells = had_parts >= max(4, 0.3 * float(had_parts.mean()))
+    # A longer name begins like this one and goes on where this one ended.
+    end = max(2, round(0.3 * strip.letters_px))
+    goes_on = now[:, -end:].sum() >= before[:, -end:].sum() + 0.35 * strip.letters_px
+    if goes_on or (kept_parts[tells] < KEPT_SHARE_OF_PART * had_parts[tells]).any():
+        return min(share, 0.5)
+    return share
+
+
+def _strokes(white: U8, most_px: float) -> U8:
     """What is brighter than all around it within a thick stroke's width (levels)."""
-    side = max(5, round(0.012 * height)) | 1
-    return np.asarray(
-        cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((side, side), np.uint8)), np.uint8
-    )
+    side = max(5, round(0.24 * most_px)) | 1
+    shape = np.ones((side, side), np.uint8)
+    return np.asarray(cv2.morphologyEx(white, cv2.MORPH_TOPHAT, shape), np.uint8)
 
 
 def _ink(strokes: U8) -> U8:
     """1 where a stroke is clear against the strongest ones of the same place."""
-    limit = max(MIN_CONTRAST, 0.45 * float(np.percentile(strokes, 99)))
-    return (strokes > limit).astype(np.uint8)
-
-
-def _lines(image: U8, x0: int, y0: int, x1: int, y1: int) -> list[Strip]:
-    """Give the lines of text in a part of the picture, best first."""
-    height = image.shape[0]
-    strokes = _strokes(_whiteness(image, x0, y0, x1, y1), height)
-    ink = _ink(strokes)
-    # Letters and words of one line are joined: a space is about a third of the letters' height.
-    joined = cv2.dilate(ink, np.ones((1, max(5, round(0.022 * height)) | 1), np.uint8))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
-    found: list[tuple[float, Strip]] = []
-    for left, top, wide, high, _ in stats[1:count].tolist():
-        if wide < 1.2 * high or high < 0.7 * TEXT_HEIGHTS[0] * height:
-            continue
-        band = ink[top : top + high, left : left + wide]
-        rows = band.sum(axis=1, dtype=np.int64)
-        dense = np.flatnonzero(rows >= 0.25 * rows.max())
-        first, last = top + int(dense[0]), top + int(dense[-1]) + 1
-        tall = last - first
-        if not TEXT_HEIGHTS[0] * height <= tall <= TEXT_HEIGHTS[1] * height or wide < 1.2 * tall:
-            continue
-        pad_y, pad_x = max(2, round(0.3 * tall)), max(2, round(0.3 * tall))
-        strip = Strip(
-            max(x0, x0 + left - pad_x),
-            max(0, y0 + first - pad_y),
-            min(x1, x0 + left + wide + pad_x),
-            min(image.shape[0], y0 + last + pad_y),
-            tall,
-        )
-        weight = float(strokes[first:last, left : left + wide].sum()) / tall
-        found.append((weight * (1.0 - 0.6 * left / (x1 - x0)), strip))
-    return [strip for _, strip in sorted(found, key=lambda item: -item[0])]
+    strongest = float(np.percentile(strokes, 99))
+    return (strokes > max(MIN_CONTRAST, STROKE_OF_STRONGEST * strongest)).astype(np.uint8)

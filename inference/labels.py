@@ -1,6 +1,6 @@
 """Names drawn on tiles: found at the bottom left, read a few times, followed until they change.
 
-Zoom draws a participant's name in white at the bottom left of the tile, often in a dark
+Zoom draws a participant's name in white at the bottom left of the tile, mostly in a dark
 half-transparent box, and large in the middle of a tile without video. A strip is read when it
 appears and until two readings agree; after that only its strokes are compared, and it is read
 again when they differ. Nothing of the pictures is kept but the text.
@@ -8,30 +8,47 @@ again when they differ. Nothing of the pictures is kept but the text.
 
 from __future__ import annotations
 
+import difflib
+import functools
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
 from inference.label_reader import LabelReader
-from inference.label_strip import Strip, find_strips, ink_of, strip_picture
+from inference.label_strip import (
+    GONE_SHARE,
+    KEPT_SHARE,
+    Strip,
+    find_strips,
+    ink_of,
+    kept_share,
+    places_of,
+    steady_whiteness,
+    strip_picture,
+    whiteness,
+)
 from inference.layout import Layout
 from inference.names import folded
 from inference.types import F32, U8, Label
 
+STEADY_SAMPLES = 3
+"""As many samples of a place are laid over each other for a reading."""
 READ_AGAIN_AFTER = 2
 """Samples between two readings of a strip that is not settled: 1 s at the usual rate."""
 MAX_READINGS = 4
-"""After so many readings without two that agree, the strip is left alone for a while."""
-MAX_PAUSE = 64
+"""After so many a strip is settled as well as it can be."""
+MAX_PAUSE = 128
 """A tile without a readable name is tried again after 4, 8, 16 … samples, at most this."""
-MIN_CONFIDENCE = 0.6
-"""Of the reader and the agreement of its readings together; below, there is no label."""
+SURE_READING = 0.9
+"""Two readings of this confidence that agree settle a strip."""
+KNOWN_READING = 0.8
+"""One reading of this confidence does, where the call has shown the same name before."""
+MIN_CONFIDENCE = 0.55
+"""Of the reader and of the agreement of its readings together; below, there is no label."""
 MIN_LETTERS = 2
-KEPT_SHARE = 0.72
-"""A strip is the same while this share of its strokes still stands."""
-KEPT_SHARE_OF_BLOCK = 0.4
-"""And this share of every part as wide as two letters, so that one changed letter shows."""
+NO_MORE_DOUBTS = 4
+"""A strip whose strokes differ though it reads the same is left for up to 2 to this samples."""
+STRIPS_TRIED = 2
 
 
 @dataclass(slots=True)
@@ -46,17 +63,20 @@ class _Piece:
 
 @dataclass(slots=True)
 class _Run:
-    """One strip while it stays the same, over views in which its tile stays in place."""
+    """One strip while it stays the same, over the views in which its tile stays in place."""
 
     pieces: list[_Piece]
+    next_reading: int
     readings: list[tuple[str, float]] = field(default_factory=list)
-    next_reading: int = 0
     pause: int = READ_AGAIN_AFTER
+    recent: list[U8] = field(default_factory=list)
+    """Whiteness of the place where labels stand, in the last samples."""
     strip: Strip | None = None
     ink: U8 | None = None
-    settled: bool = False
+    is_settled: bool = False
     doubts: int = 0
-    no_doubt_before: int = 0
+    trusted_until: int = 0
+    """Before this sample, other strokes are taken for the video behind the letters."""
 
 
 class LabelFinder:
@@ -68,6 +88,7 @@ class LabelFinder:
         self._tiles: F32 = np.zeros((0, 4), np.float32)
         self._runs: list[_Run] = []
         self._done: list[_Run] = []
+        self._known: dict[str, tuple[str, float]] = {}
 
     def update(self, sample: int, view: int, image: U8, layout: Layout) -> None:
         """Look at the next sample.
@@ -76,18 +97,27 @@ class LabelFinder:
             sample: index into `Observations.t_s`.
             view: index into `Observations.views`; another one than before starts new spans.
             image: RGB.
-            layout: of this sample; without tiles an undivided picture is one tile.
+            layout: of this sample; an undivided picture is one tile, number 0.
         """
-        self._enter_view(sample, view, image, layout)
+        tiles = layout.tiles
+        if layout.kind == "single":
+            tiles = np.array([[0, 0, image.shape[1], image.shape[0]]], np.float32)
+        self._enter(sample, view, tiles)
         for k, tile in enumerate(self._tiles):
-            self._runs[k] = self._follow(sample, k, self._runs[k], image, tile)
+            run = self._runs[k]
+            if k < len(layout.cuts) and layout.cuts[k]:
+                run.trusted_until = 0
+                if not run.is_settled:
+                    run = self._next_run(run, sample, k)
+            has_video = k >= len(layout.has_video) or bool(layout.has_video[k])
+            self._runs[k] = self._follow(sample, k, run, image, tile, has_video)
             self._runs[k].pieces[-1].end = sample + 1
 
     def labels(self) -> tuple[Label, ...]:
         """Give the names read so far, by view, tile and time."""
         found = []
         for run in [*self._done, *self._runs]:
-            text, confidence = _consensus(run.readings)
+            text, confidence = _consensus(tuple(run.readings))
             if confidence >= MIN_CONFIDENCE and len(folded(text)) >= MIN_LETTERS:
                 found += [
                     Label(p.start, p.end, p.view, p.tile, text, confidence)
@@ -96,94 +126,138 @@ class LabelFinder:
                 ]
         return tuple(sorted(found, key=lambda label: (label.view, label.tile, label.start_sample)))
 
-    def _enter_view(self, sample: int, view: int, image: U8, layout: Layout) -> None:
-        if view == self._view:
+    def _enter(self, sample: int, view: int, tiles: F32) -> None:
+        """Go on with the tiles that stand where they stood, and begin with the others."""
+        is_new = view != self._view
+        if (
+            not is_new
+            and tiles.shape == self._tiles.shape
+            and np.abs(tiles - self._tiles).max(initial=0.0) < 1.0
+        ):
             return
         before = list(zip(self._tiles, self._runs, strict=True))
-        tiles = layout.tiles
-        if layout.kind == "single":
-            height, width = image.shape[:2]
-            tiles = np.array([[0, 0, width, height]], np.float32)
         runs: list[_Run] = []
         for k, tile in enumerate(tiles):
-            same = [run for old, run in before if np.abs(old - tile).max() < 1.0]
-            run = same[0] if same else _Run([])
-            run.pieces.append(_Piece(view, k, sample, sample))
-            run.no_doubt_before = 0
+            same = next((run for old, run in before if np.abs(old - tile).max() < 1.0), None)
+            run = same or _Run([], sample)
+            if not is_new and run.pieces:
+                run.pieces[-1].tile = k  # the same view, judged better
+            else:
+                run.pieces.append(_Piece(view, k, sample, sample))
+            run.trusted_until = 0
             runs.append(run)
         kept = {id(run) for run in runs}
-        self._done += [run for run in self._runs if id(run) not in kept]
+        for run in self._runs:
+            if id(run) not in kept:
+                run.recent.clear()
+                self._done.append(run)
+                if not is_new:
+                    del run.pieces[-1:]
         self._view, self._tiles, self._runs = view, tiles, runs
 
-    def _follow(self, sample: int, k: int, run: _Run, image: U8, tile: F32) -> _Run:
+    def _next_run(self, run: _Run, sample: int, k: int) -> _Run:
+        """End a run before this sample and give the one that follows on its tile."""
+        run.pieces[-1].end = sample
+        run.recent.clear()
+        self._done.append(run)
+        return _Run([_Piece(self._view, k, sample, sample)], sample)
+
+    def _follow(
+        self, sample: int, k: int, run: _Run, image: U8, tile: F32, has_video: bool
+    ) -> _Run:
         """Read the tile's strip where that is due; give its run, a new one where it changed."""
-        if not run.settled:
-            if sample >= run.next_reading:
-                self._read(sample, run, image, tile)
+        if not run.is_settled:
+            if sample > run.next_reading - STEADY_SAMPLES:
+                self._read(sample, run, image, tile, has_video)
             return run
-        if sample < run.no_doubt_before or self._still_there(run, image):
+        if run.strip is None or run.ink is None:
             return run
-        fresh = _Run([_Piece(self._view, k, sample, sample)])
-        self._read(sample, fresh, image, tile)
-        if fresh.readings and _agree(fresh.readings[-1][0], _consensus(run.readings)[0]):
+        share = kept_share(run.ink, ink_of(image, run.strip), run.strip)
+        if share >= (GONE_SHARE if sample < run.trusted_until else KEPT_SHARE):
+            return run
+        fresh = _Run([_Piece(self._view, k, sample, sample)], sample)
+        self._read(sample, fresh, image, tile, has_video)
+        now, then = _consensus(tuple(fresh.readings))[0], _consensus(tuple(run.readings))[0]
+        doubts = run.doubts + 1 if _similarity(now, then) > 0.5 else 0
+        trusted_until = sample + 2 ** min(doubts, NO_MORE_DOUBTS)
+        if folded(now) and folded(now) == folded(then):
             run.strip, run.ink = fresh.strip, fresh.ink
-            run.doubts += 1
-            run.no_doubt_before = sample + 2 ** min(run.doubts, 4)
+            run.doubts, run.trusted_until = doubts, trusted_until
             return run
         run.pieces[-1].end = sample
         self._done.append(run)
+        fresh.doubts, fresh.trusted_until = doubts, trusted_until
         return fresh
 
-    def _read(self, sample: int, run: _Run, image: U8, tile: F32) -> None:
-        strips = find_strips(image, tile)
+    def _read(self, sample: int, run: _Run, image: U8, tile: F32, has_video: bool) -> None:
+        """Look at the places where the tile's name may stand; read where that is due."""
+        places = places_of(tile, image, has_video)
+        if not places:
+            return
+        label = places[0]
+        run.recent = run.recent[1 - STEADY_SAMPLES :]
+        run.recent.append(whiteness(image, label.x0, label.y0, label.x1, label.y1))
+        if sample < run.next_reading:
+            return
         best: tuple[str, float] = ("", 0.0)
-        for strip in strips:
-            text, confidence = self._reader.read([strip_picture(image, strip)])[0]
-            if len(folded(text)) >= MIN_LETTERS and confidence > best[1]:
-                best = (text, confidence)
-                run.strip, run.ink = strip, ink_of(image, strip)
-            if confidence > MIN_CONFIDENCE:
+        for place in places:
+            white = steady_whiteness(run.recent)
+            if place is not label:
+                white = whiteness(image, place.x0, place.y0, place.x1, place.y1)
+            for strip in find_strips(white, place)[:STRIPS_TRIED]:
+                [(text, confidence)] = self._reader.read([strip_picture(white, place, strip)])
+                if len(folded(text)) >= MIN_LETTERS and confidence > best[1]:
+                    best = (text, confidence)
+                    run.strip, run.ink = strip, ink_of(image, strip)
+                if best[1] >= KNOWN_READING:
+                    break
+            if best[1] >= KNOWN_READING:
                 break
-        if best[0]:
+        self._note(sample, run, best)
+
+    def _note(self, sample: int, run: _Run, best: tuple[str, float]) -> None:
+        """Add a reading to the run and say when the next is due."""
+        text, confidence = best
+        known = self._known.get(folded(text))
+        if text:
             run.readings.append(best)
-        run.settled = any(
-            _agree(best[0], text) and min(best[1], confidence) >= MIN_CONFIDENCE
-            for text, confidence in run.readings[:-1]
-        )
-        if not best[0] or len(run.readings) >= MAX_READINGS:
+            run.is_settled = any(
+                folded(text) == folded(other) and min(confidence, sure) >= SURE_READING
+                for other, sure in run.readings[:-1]
+            )
+        if known is not None and confidence >= KNOWN_READING:
+            run.readings.append(known)
+            run.is_settled = True
+        if not run.is_settled and len(run.readings) >= MAX_READINGS:
+            if _consensus(tuple(run.readings))[1] >= MIN_CONFIDENCE:
+                run.is_settled = True
+            else:
+                del run.readings[0]
+        if run.is_settled:
+            run.recent.clear()
+            self._known.setdefault(folded(text), best)
+        elif not text or len(run.readings) >= MAX_READINGS - 1:
             run.pause = min(2 * run.pause, MAX_PAUSE)
-            del run.readings[: -MAX_READINGS + 1]
         run.next_reading = sample + run.pause
 
-    def _still_there(self, run: _Run, image: U8) -> bool:
-        if run.strip is None or run.ink is None:
-            return False
-        before = run.ink
-        now = cv2.dilate(ink_of(image, run.strip), np.ones((3, 3), np.uint8))
-        kept = (before & now).sum(axis=0, dtype=np.int64)
-        had = before.sum(axis=0, dtype=np.int64)
-        if had.sum() == 0 or kept.sum() < KEPT_SHARE * had.sum():
-            return False
-        width = max(4, round(1.2 * run.strip.text_height))
-        edges = np.arange(0, len(had), width)
-        had, kept = np.add.reduceat(had, edges), np.add.reduceat(kept, edges)
-        enough = had >= max(4, int(0.3 * had.mean()))
-        return bool((kept[enough] >= KEPT_SHARE_OF_BLOCK * had[enough]).all())
+
+def _similarity(a: str, b: str) -> float:
+    """How much of two texts is the same, 0–1."""
+    return difflib.SequenceMatcher(None, folded(a), folded(b), autojunk=False).ratio()
 
 
-def _agree(a: str, b: str) -> bool:
-    return folded(a) == folded(b)
+@functools.lru_cache(maxsize=256)
+def _consensus(readings: tuple[tuple[str, float], ...]) -> tuple[str, float]:
+    """Give the reading that the others are most like, and how sure all of them make it.
 
-
-def _consensus(readings: list[tuple[str, float]]) -> tuple[str, float]:
-    """Give the text that most of the readings agree on, and how sure that makes it."""
-    votes: dict[str, list[tuple[float, str]]] = {}
+    The confidence is the reader's own, times the share of all readings (by confidence) that say
+    the same, letter for letter or in part; a text that was read once counts 0.8.
+    """
+    best, most = ("", 0.0), 0.0
+    total = sum(confidence for _, confidence in readings)
     for text, confidence in readings:
-        votes.setdefault(folded(text), []).append((confidence, text))
-    if not votes:
-        return "", 0.0
-    best = max(votes.values(), key=lambda group: sum(confidence for confidence, _ in group))
-    weight = sum(confidence for confidence, _ in best)
-    share = weight / sum(confidence for _, confidence in readings)
-    once = 0.8 if len(best) == 1 else 1.0
-    return max(best)[1], once * share * weight / len(best)
+        support = sum(sure * _similarity(text, other) for other, sure in readings)
+        if support * confidence > most:
+            most = support * confidence
+            best = (text, confidence * support / total * (0.8 if len(readings) == 1 else 1.0))
+    return best
