@@ -1,70 +1,88 @@
 """How well faces and speakers go together: moving mouths and switching views against turns.
 
-Nothing here knows what a strong correlation is in general: the turns are compared with the pictures
-as they stand, and then again shifted along the recording by every amount over `GUARD_S`. Shifted
-turns have the same lengths and order but nothing to do with the pictures, so they show what chance
-gives in this very call. Turns of another meeting look like the shifted ones, and name nobody.
+Nothing here trusts the turns: they are compared with the pictures as they stand, and then again
+shifted along the recording by many amounts over `GUARD_S`. Shifted turns have the same lengths and
+order but nothing to do with the pictures, so they show what chance gives in this very call. Turns
+of another meeting look like the shifted ones, and name nobody. (docs/attribution.md)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inference.types import F32, F64, I32, Bools, SpeakerTurn
+from inference.types import F32, F64, SpeakerTurn
 
-GUARD_S = 10.0
+GUARD_S = 8.0
 """Shifts up to this are not chance: turns last about as long."""
 MIN_SHIFTS = 30
 """With fewer shifts to compare with (about 35 s of call) nothing is claimed."""
-MIN_SAMPLES = 40
-MIN_SPEECH_S = 8.0
-MIN_TURNS = 3
-"""A face is compared with a speaker when its mouth was seen in this many samples, for that long
-while the speaker spoke, in that many turns, and for that long while not: a laugh in somebody's only
-turn is no evidence."""
-ALIGNED_RATIO = 2.5
-ALIGNED_MARGIN = 10.0
-"""The turns belong to the pictures when the summed evidence is this many times, and this much, over
-the best of all shifts. In simulated calls of 90 s to 10 min, turns of another meeting reach 2.3
-times and 9 over in one of a hundred, a call's own turns 3 times and 10 over in half of those of
-90 s and in nearly all longer ones."""
-EXPECTED_CORRELATION = 0.3
-"""Between mouth activity and speaking, for a person's own turns; the rest is what the likelihood
-says. Lower values name fewer people in short calls."""
-MAX_EFFECT = 5.0
-"""The expected effect in standard deviations of chance is limited to this, so that a weaker true
-effect in a long call still counts for and not against."""
-MOUTH_MIN_EXCESS = 3.5
-"""A correlation under so many standard deviations of chance names nobody."""
-MEDIAN_REACH = 4
-"""Mouth activity is the distance from the median over this many samples to both sides."""
-TIMELINE_SHIFTS = 400
-DOMINANCE = 0.8
-"""Who speaks for more than this share of the speech while one face is shown alone is its owner."""
-MIN_SPEECH_SHARE = 0.3
-"""Of the time a face is shown; less is a picture that was left standing."""
-MIN_VIEWS = 4
-"""Fewer faces in turn cannot show that the picture follows the speaker."""
-MAX_LAG_S = 3.0
+MAX_SHIFTS = 120
+MIN_SAMPLES = 30
+MIN_SPEECH_S = 6.0
+"""A unit is compared with a speaker who was heard for so long while its mouth was seen, and was
+silent for as long."""
+STILL_LOG, STILL_SPREAD = float(np.log(0.012)), 0.6
+TALKING_LOG, TALKING_SPREAD = float(np.log(0.06)), 0.5
+"""Logarithm of a mouth's restlessness, of people silent and talking, and how far people differ:
+standard deviation of the opening over 1.5 s, 0.002 to 0.02 and 0.04 to 0.11 in six clips."""
+RESTLESS_FLOOR = 0.004
+"""Restlessness below this is the landmarks' own noise."""
+LEAST_CONTRAST = float(np.log(2.0))
+"""A talking mouth is at least so many times as restless as the same mouth silent."""
+MOUTH_HITS = (0.55, 0.7, 0.85)
+"""How often a mouth moves while its owner is said to speak; the rest are pauses and held turns."""
+STRAY_RATES = (0.05, 0.25)
+"""How often a mouth moves while its owner is not said to speak: little, or more where turns are
+missed or much is laughed. Never more often than it moves at all."""
+MOUTH_WORTH = 0.25
+"""Of a sample at 2 a second: neighbours tell nearly the same."""
+MOUTH_LAGS_S = (-0.5, 0.0, 0.5, 1.0)
+"""The turns may start this much after the mouth does."""
+VIEW_HITS = (0.75, 0.9, 0.97)
+"""How often the face shown is the one said to speak, where somebody speaks."""
+VIEW_WORTH = 0.25
+VIEW_LAGS_S = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 """Zoom switches the picture up to about this long after somebody begins to speak."""
-MIN_EXCESS = 3.5
-"""By so many standard deviations of chance the picture must follow the speaker."""
+MIN_SHOWINGS = 4
+"""Fewer faces in turn cannot show that the picture follows the speaker."""
+ALIGNED_MARGIN, ALIGNED_SPREADS = 8.0, 4.5
+"""The turns belong to the pictures when the summed evidence is this much over the best of all
+shifts, and this many standard deviations over their mean. In simulated calls of 1 to 10 min, not
+one of 3,800 with turns of another meeting or shifted ones comes so far; of a call's own turns half
+do at 1 min, nine of ten at 90 s and all from 3 min."""
+ALSO_ALIGNED_MARGIN, ALSO_ALIGNED_SPREADS = 2.0, 2.5
+"""The same for a source where another has shown already that the turns are this call's."""
 
 
 @dataclass(frozen=True, slots=True)
-class MouthEvidence:
-    """Log likelihood ratio of "this face is this speaker" against chance, (units, speakers).
+class Evidence:
+    """What one source says about who is who.
 
-    -inf where too little was seen. `is_aligned`: the turns fit as they stand better than under any
-    shift; where not, they belong to something else and the ratios mean nothing.
+    `log_ratio`: (units, speakers) log likelihood of "this unit is this speaker" over "somebody
+    else", 0 where it says nothing; it means something only where the turns fit the pictures.
     """
 
     log_ratio: F64
-    is_aligned: bool
+    lag_s: float = 0.0
+    """How much later than the turns say the pictures fit best."""
+    margin: float = -math.inf
+    """By how much the summed evidence is over what it reaches under any shift, in its own units."""
+    spreads: float = 0.0
+    """By how many of their standard deviations it is over the mean of all shifts."""
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether this source alone shows that the turns belong to the pictures as they stand."""
+        return self.margin >= ALIGNED_MARGIN and self.spreads >= ALIGNED_SPREADS
+
+    @property
+    def may_be_aligned(self) -> bool:
+        """Whether it goes with turns that another source has shown to belong to the pictures."""
+        return self.margin >= ALSO_ALIGNED_MARGIN and self.spreads >= ALSO_ALIGNED_SPREADS
 
 
 def speech_table(
@@ -87,170 +105,186 @@ def speech_table(
     return clipped
 
 
-def mouth_activity(opening: F32, yaw_deg: F32, pitch_deg: F32) -> F64:
-    """Turn a mouth's opening, (T,) with NaN, into how much it moves: ranks of mean 0, variance 1.
+def mouth_talks(opening: F32, yaw_deg: F32, pitch_deg: F32, interval_s: float) -> F64:
+    """Tell from a mouth's opening, (T,) with NaN, how much more likely it talks than not, (T,).
 
-    What a straight line over the head's turn explains is taken out first. NaN stays NaN.
+    The natural logarithm of the ratio; NaN where the mouth was not seen well enough. What counts is
+    how restless the opening is within 1.5 s, less what the head's turn explains, against the same
+    mouth at other times: two overlapping distributions are fitted, near those of `STILL_LOG` and
+    `TALKING_LOG`.
     """
+    result = np.full(len(opening), np.nan)
     seen = np.isfinite(opening) & np.isfinite(yaw_deg) & np.isfinite(pitch_deg)
-    activity = np.full(len(opening), np.nan)
     if np.count_nonzero(seen) < MIN_SAMPLES:
-        return activity
-    values = opening[seen].astype(np.float64)
-    yaw, pitch = yaw_deg[seen].astype(np.float64), pitch_deg[seen].astype(np.float64)
+        return result
+    values = _without_turn(opening[seen], yaw_deg[seen], pitch_deg[seen])
+    series = np.full(len(opening), np.nan)
+    series[seen] = values
+    reach = max(1, round(0.5 / interval_s))
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.pad(series, reach, constant_values=np.nan), 2 * reach + 1
+    )
+    known = np.isfinite(windows)
+    counts = known.sum(axis=1)
+    usable = seen & (counts >= 2)
+    if np.count_nonzero(usable) < MIN_SAMPLES:
+        return result
+    filled, n = np.where(known, windows, 0.0)[usable], counts[usable]
+    variance = (filled**2).sum(axis=1) / n - (filled.sum(axis=1) / n) ** 2
+    variance = np.clip(variance, 0, None) * n / (n - 1)
+    result[usable] = _log_ratio_of_two(np.log(np.sqrt(variance) + RESTLESS_FLOOR))
+    return result
+
+
+def _without_turn(opening: F32, yaw_deg: F32, pitch_deg: F32) -> F64:
+    """Take out what a straight line over the head's turn explains."""
+    values = opening.astype(np.float64)
+    yaw, pitch = yaw_deg.astype(np.float64), pitch_deg.astype(np.float64)
     turn = np.stack([np.ones_like(yaw), yaw, np.abs(yaw), pitch], axis=1)
-    values = values - turn @ np.linalg.lstsq(turn, values, rcond=None)[0]
-    padded = np.pad(values, MEDIAN_REACH, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * MEDIAN_REACH + 1)
-    moved = np.abs(values - np.median(windows, axis=1))
-    ranks = moved.argsort(kind="stable").argsort(kind="stable").astype(np.float64)
-    activity[seen] = (ranks - ranks.mean()) / max(float(ranks.std()), 1e-9)
-    return activity
+    left: F64 = values - turn @ np.linalg.lstsq(turn, values, rcond=None)[0]
+    return left
 
 
-def mouth_evidence(activity: F64, speech: F32, interval_s: float) -> MouthEvidence:
-    """Compare every face's mouth with every speaker's turns.
+def _log_ratio_of_two(restless: F64) -> F64:
+    """Fit a still and a talking distribution and give the log ratio of their densities.
+
+    The fit starts from and is held near what people's mouths do in general, with the weight of
+    `MIN_SAMPLES`, so that a mouth that never talks is not cut in two.
+    """
+    means = np.array([STILL_LOG, TALKING_LOG])
+    prior, spreads = means.copy(), np.array([STILL_SPREAD, TALKING_SPREAD])
+    prior_spreads, share = spreads.copy(), 0.2
+    for _ in range(12):
+        density = -0.5 * ((restless - means[:, None]) / spreads[:, None]) ** 2
+        density -= np.log(spreads)[:, None]
+        odds = np.clip(density[1] - density[0], -30, 30) + np.log(share / (1 - share))
+        talks = 1 / (1 + np.exp(-odds))
+        weights = np.stack([1 - talks, talks])
+        total = weights.sum(axis=1) + MIN_SAMPLES
+        means = (weights @ restless + MIN_SAMPLES * prior) / total
+        means[1] = max(means[1], means[0] + LEAST_CONTRAST)
+        squares = (weights * (restless - means[:, None]) ** 2).sum(axis=1)
+        spreads = np.sqrt((squares + MIN_SAMPLES * prior_spreads**2) / total)
+        share = float(np.clip((talks.sum() + 2) / (len(talks) + 10), 0.02, 0.9))
+    # Where both lie far off, the distance says nothing: tails are heavier than a bell's.
+    ratio = -0.5 * ((restless - means[1]) / spreads[1]) ** 2 - np.log(spreads[1])
+    ratio -= -0.5 * ((restless - means[0]) / spreads[0]) ** 2 - np.log(spreads[0])
+    ratio[restless > means[1]] = np.maximum(ratio[restless > means[1]], 0.5)
+    ratio[restless < means[0]] = np.minimum(ratio[restless < means[0]], -0.5)
+    clipped: F64 = np.clip(ratio, -4, 4)
+    return clipped
+
+
+def mouth_evidence(talks: F64, speech: F32, interval_s: float) -> Evidence:
+    """Compare every unit's mouth with every speaker's turns.
+
+    If the unit is the speaker, its mouth moves mostly while the turns say so and seldom else;
+    if not, it moves as often as it does, at any time.
 
     Args:
-        activity: (units, T) of `mouth_activity`.
+        talks: (units, T) of `mouth_talks`.
         speech: (speakers, T) of `speech_table`.
     """
-    units, samples = activity.shape
-    none = MouthEvidence(np.full((units, len(speech)), -np.inf), False)
-    chance = _chance_shifts(samples, interval_s)
-    if units == 0 or len(speech) == 0 or np.count_nonzero(chance) < MIN_SHIFTS:
+    units, samples = talks.shape
+    seen = np.isfinite(talks)
+    likelihood = np.exp(np.where(seen, talks, 0.0))
+    rate = np.ones((units, 1)) * 0.1
+    for _ in range(8):  # the unit's own share of talking samples
+        posterior = rate * likelihood / (rate * likelihood + 1 - rate)
+        total = np.where(seen, posterior, 0).sum(axis=1, keepdims=True) + 0.5
+        rate = np.clip(total / (seen.sum(axis=1, keepdims=True) + 5), 0.02, 0.9)
+    usual = np.log(rate * likelihood + 1 - rate)
+    worth = MOUTH_WORTH * min(1.0, interval_s / 0.5)
+
+    def gain(moves: F64 | float) -> F64:
+        """What each sample adds to the log ratio where the mouth moves with this probability."""
+        return np.where(seen, np.log(moves * likelihood + 1 - moves) - usual, 0.0) * worth
+
+    strays = [gain(np.minimum(rate, stray)) for stray in STRAY_RATES]
+    gains = np.stack([gain(hit) - stray for stray in strays for hit in MOUTH_HITS]).astype(
+        np.float32
+    )
+    base = np.stack([stray.sum(axis=1) for stray in strays for _ in MOUTH_HITS])
+    spoken_s = seen @ speech.T * interval_s
+    silent_s = seen.sum(axis=1, keepdims=True) * interval_s - spoken_s
+    usable = (spoken_s >= MIN_SPEECH_S) & (silent_s >= MIN_SPEECH_S)
+
+    def ratios(offset: int) -> F64:
+        parts = gains @ np.roll(speech, offset, axis=1).T + base[:, :, None]
+        return np.where(usable, _mixed(parts), 0.0)
+
+    lags = [-round(lag_s / interval_s) for lag_s in MOUTH_LAGS_S]
+    return _checked(ratios, lags, samples, interval_s)
+
+
+def view_evidence(
+    leads: Sequence[Sequence[tuple[int, int]]], speech: F32, interval_s: float
+) -> Evidence:
+    """Compare whom the leading picture shows with who is said to speak.
+
+    Args:
+        leads: for each unit the spans of samples, end exclusive, in which it leads.
+        speech: (speakers, T) of `speech_table`.
+    """
+    units, samples = len(leads), speech.shape[1]
+    none = Evidence(np.zeros((units, len(speech))))
+    showings = sum(len(spans) for spans in leads)
+    if showings < MIN_SHOWINGS or len(speech) < 2:
         return none
-    spectra = _Spectra.of(speech)
-    best_sum = np.zeros(samples)
-    log_ratio = none.log_ratio.copy()
-    for unit in range(units):
-        seen = np.isfinite(activity[unit])
-        count = np.count_nonzero(seen)
-        if count < MIN_SAMPLES:
-            continue
-        correlation, spoken = _correlations(np.where(seen, activity[unit], 0.0), seen, spectra)
-        enough_s = MIN_SPEECH_S / interval_s
-        usable = (spoken >= enough_s) & (count - spoken >= enough_s)
-        usable &= _turns_seen(speech, seen) >= MIN_TURNS
-        if not usable.any():
-            continue
-        by_chance = correlation[:, chance]
-        # The ranks are scaled to variance 1, so white noise alone gives 1/sqrt(count).
-        spread = np.maximum(by_chance.std(axis=1), 1.2 / np.sqrt(count))
-        excess = (correlation - by_chance.mean(axis=1)[:, None]) / spread[:, None]
-        effect = np.minimum(EXPECTED_CORRELATION / spread, MAX_EFFECT)[:, None]
-        ratios = np.where(usable[:, None], effect * excess - effect**2 / 2, -np.inf)
-        log_ratio[unit] = np.where(excess[:, 0] >= MOUTH_MIN_EXCESS, ratios[:, 0], -np.inf)
-        best_sum += np.maximum(0.0, ratios.max(axis=0))
-    by_shift = float(best_sum[chance].max())
-    as_it_stands = float(best_sum[0])
-    is_aligned = as_it_stands >= max(ALIGNED_RATIO * by_shift, by_shift + ALIGNED_MARGIN)
-    return MouthEvidence(log_ratio, is_aligned)
+    leading = np.zeros((units, samples))
+    for unit, spans in enumerate(leads):
+        for first, end in spans:
+            leading[unit, first:end] = 1.0
+    anybody = np.clip(speech.sum(axis=0), 0, None).astype(np.float64)
+    # Of speech at once each speaker holds a part.
+    share = speech / np.maximum(anybody, 1.0)
+    usual = np.clip(share.sum(axis=1) / max(float(share.sum()), 1e-9), 0.02, 0.98)
+    worth = VIEW_WORTH * min(1.0, interval_s / 0.5)
+
+    def ratios(offset: int) -> F64:
+        moved = np.roll(share, offset, axis=1).astype(np.float64)
+        own = leading @ moved.T
+        other = (leading @ moved.sum(axis=0))[:, None] - own
+        parts = np.stack(
+            [
+                worth * (own * np.log(hit / usual) + other * np.log((1 - hit) / (1 - usual)))
+                for hit in VIEW_HITS
+            ]
+        )
+        return _mixed(parts)
+
+    lags = [round(lag_s / interval_s) for lag_s in VIEW_LAGS_S]
+    return _checked(ratios, lags, samples, interval_s)
 
 
-def _turns_seen(speech: F32, seen: Bools) -> I32:
-    """Count each speaker's stretches of speech in which the face was seen, (speakers,)."""
-    speaks = np.pad(speech[:, seen] > 0.5, ((0, 0), (1, 0)))
-    starts = speaks[:, 1:] & ~speaks[:, :-1]
-    return np.asarray(np.count_nonzero(starts, axis=1), np.int32)
+def _mixed(log_ratios: F64) -> F64:
+    """Give the log of the mean of ratios under several assumptions, along the first axis."""
+    most = log_ratios.max(axis=0)
+    mixed: F64 = most + np.log(np.exp(log_ratios - most).mean(axis=0))
+    return mixed
 
 
-def _chance_shifts(samples: int, interval_s: float) -> Bools:
-    """Which circular shifts, 0 to samples, are far enough from 0."""
-    shifts = np.arange(samples)
-    far: Bools = np.minimum(shifts, samples - shifts) * interval_s > GUARD_S
-    return far
+def _checked(
+    ratios: Callable[[int], F64], lags: Sequence[int], samples: int, interval_s: float
+) -> Evidence:
+    """Take the lag that fits best, and hold it against shifts that cannot be right."""
+    by_lag = [ratios(lag) for lag in lags]
+    best = int(np.argmax([_summed(ratio) for ratio in by_lag]))
+    here = by_lag[best]
+    offsets = np.arange(samples)
+    far = offsets[np.minimum(offsets, samples - offsets) * interval_s > GUARD_S]
+    if here.size == 0 or len(far) < MIN_SHIFTS:
+        return Evidence(np.zeros_like(here))
+    far = far[:: max(1, len(far) // MAX_SHIFTS)]
+    chance = np.array([_summed(ratios(int(offset))) for offset in far])
+    summed = _summed(here)
+    spread = max(float(chance.std()), 0.5)
+    return Evidence(
+        here, lags[best] * interval_s, summed - float(chance.max()),
+        (summed - float(chance.mean())) / spread,
+    )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Spectra:
-    """Fourier transforms, conjugate, of the speech table and of its square."""
-
-    speech: NDArray[np.complex128]
-    squared: NDArray[np.complex128]
-
-    @staticmethod
-    def of(speech: F32) -> _Spectra:
-        values = speech.astype(np.float64)
-        return _Spectra(np.fft.rfft(values, axis=1).conj(), np.fft.rfft(values**2, axis=1).conj())
-
-
-def _correlations(activity: F64, seen: Bools, spectra: _Spectra) -> tuple[F64, F64]:
-    """Correlate one face with every speaker under every circular shift of the turns.
-
-    Returns:
-        (speakers, T) correlations, column k for the turns shifted by k samples; and for the turns
-        as they stand, how many of the face's samples each speaker speaks.
-    """
-    samples = len(seen)
-    mask = np.fft.rfft(seen.astype(np.float64))
-    count = max(1, np.count_nonzero(seen))
-    product = np.fft.irfft(np.fft.rfft(activity) * spectra.speech, samples, axis=1) / count
-    mean = np.fft.irfft(mask * spectra.speech, samples, axis=1) / count
-    variance = np.fft.irfft(mask * spectra.squared, samples, axis=1) / count - mean**2
-    # A speaker who (almost) always or never speaks while the face is seen tells nothing.
-    tells = variance > 0.01
-    correlation = np.where(tells, product / np.sqrt(np.where(tells, variance, 1.0)), 0.0)
-    return correlation, mean[:, 0] * count
-
-
-def followed_speakers(
-    spans: Sequence[tuple[int, int]], speech: F32, interval_s: float
-) -> list[tuple[int, float] | None]:
-    """Tell whose turns each face fills that is shown alone, in a picture that follows the speaker.
-
-    Args:
-        spans: first sample and end (exclusive) of each showing.
-        speech: (speakers, T) of `speech_table`.
-
-    Returns:
-        For each span the speaker's row and the probability that this is right, or None. All None
-        where the picture does not follow the turns better than by chance.
-    """
-    unknown: list[tuple[int, float] | None] = [None] * len(spans)
-    samples = speech.shape[1]
-    shifts = np.flatnonzero(_chance_shifts(samples, interval_s))
-    if len(spans) < MIN_VIEWS or len(speech) < 2 or len(shifts) < MIN_SHIFTS:
-        return unknown
-    shifts = shifts[:: max(1, len(shifts) // TIMELINE_SHIFTS)]
-    # The picture switches a little after somebody begins to speak: the lag that fits best.
-    lags = np.arange(round(MAX_LAG_S / interval_s) + 1)
-    spoken = _spoken(spans, speech, lags)
-    lag = int((spoken.max(axis=0).sum(axis=0) / np.maximum(spoken.sum(axis=(0, 1)), 1e-9)).argmax())
-    spoken = _spoken(spans, speech, np.concatenate([[0], shifts]) + lag)
-    lengths = np.array([end - start for start, end in spans])[:, None]
-    total, most = spoken.sum(axis=0), spoken.max(axis=0)
-    purity = most.sum(axis=0) / np.maximum(total.sum(axis=0), 1e-9)
-    enough = total >= MIN_SPEECH_SHARE * lengths
-    dominated = enough & (most > DOMINANCE * total)
-    share = dominated.mean(axis=0)
-    spread = max(float(purity[1:].std()), 0.01)
-    owners = spoken[:, :, 0].argmax(axis=0)
-    if (
-        purity[0] <= purity[1:].max()
-        or purity[0] - purity[1:].mean() < MIN_EXCESS * spread
-        or len(set(owners[dominated[:, 0]].tolist())) < 2
-    ):
-        return unknown
-    # Of the showings that one speaker dominates, those that chance does not explain.
-    chance = float(share[1:].mean())
-    follows = (float(share[0]) - chance) / max(1e-9, 1.0 - chance)
-    right = float(np.clip(follows / max(float(share[0]), 1e-9), 0.0, 0.99))
-    return [
-        (int(owner), right) if is_dominated else None
-        for owner, is_dominated in zip(owners, dominated[:, 0], strict=True)
-    ]
-
-
-def _spoken(spans: Sequence[tuple[int, int]], speech: F32, offsets: NDArray[np.int_]) -> F64:
-    """Sum each speaker's speech in each span moved back by each offset: (speakers, spans, offsets).
-
-    The call is taken as a ring.
-    """
-    samples = speech.shape[1]
-    twice = np.concatenate([speech, speech], axis=1).astype(np.float64)
-    sums = np.concatenate([np.zeros((len(speech), 1)), np.cumsum(twice, axis=1)], axis=1)
-    first = (np.array([start for start, _ in spans])[:, None] - offsets) % samples
-    lengths = np.array([end - start for start, end in spans])[:, None]
-    spoken: F64 = sums[:, first + lengths] - sums[:, first]
-    return spoken
+def _summed(ratio: F64) -> float:
+    """Give what the best speaker of every unit has for it; nothing for units that fit nobody."""
+    return float(np.clip(ratio.max(axis=1, initial=0.0), 0, None).sum())

@@ -18,6 +18,8 @@ class KnownPerson:
     side: str
     is_host: bool
     first_s: float = math.inf  # of speech
+    stays: tuple[tuple[float, float], ...] = ()
+    """Spans in seconds in which the person is listed as present; empty: not told."""
 
 
 def known_people(
@@ -28,7 +30,10 @@ def known_people(
     A turn's key is compared with the attendees' keys. Where no key of a turn is an attendee's, the
     two come from different sources, and display names are compared, as for turns without a key.
     """
-    known = [KnownPerson(a.name, a.key or a.name, a.side, a.is_host) for a in _distinct(attendees)]
+    known = [
+        KnownPerson(a.name, a.key or a.name, a.side, a.is_host, stays=a.stays)
+        for a in _distinct(attendees)
+    ]
     by_key = {person.key: k for k, person in enumerate(known)}
     same_source = any(_has_key(turn) and turn.key in by_key for turn in turns)
     attendee_count = len(known)

@@ -1,0 +1,102 @@
+"""Who is who, over the whole call at once: a posterior per unit under what cannot be.
+
+Two units that are seen at the same time are two persons. Each unit is one of the known people or
+somebody else; somebody else may be any number of units. Given independent weights, the joint
+probability of an assignment is their product where nobody is in two places at once, and 0 where
+somebody is; the posterior of a unit sums it over all assignments. The sums are found by belief
+propagation (sum-product), which is exact where one set of units is seen together and few weights
+compete, and close elsewhere (a test compares it with full enumeration).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.types import F64, Bools
+
+ROUNDS = 60
+DAMPING = 0.5
+"""Of the old message that is kept each round: without it two equal claims may swing for ever."""
+SETTLED = 1e-5
+
+
+def assign(log_weight: F64, shown: Bools) -> F64:
+    """Give every unit's posterior over people, (units, people + 1), the last for somebody else.
+
+    Rows sum to 1. The order of units and of people does not matter.
+
+    Args:
+        log_weight: (units, people + 1) logarithm of the weight, prior included; -inf for what
+            cannot be. The last column must be finite.
+        shown: (units, T) where each unit is seen.
+    """
+    units, columns = log_weight.shape
+    if units == 0:
+        return np.zeros((0, columns))
+    # Weights against somebody else's; limited so that products stay finite.
+    odds = np.exp(np.clip(log_weight[:, :-1] - log_weight[:, -1:], -700, 30))
+    groups = sets_seen_together(shown)
+    if not groups or columns == 1:
+        return _normalised(odds)
+    member = np.concatenate([np.array(group) for group in groups])
+    group_of = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    starts = np.concatenate([[0], np.cumsum([len(group) for group in groups])[:-1]])
+    # A message per membership and person: what the set's other units leave of the person, 0 to 1.
+    left = np.ones((len(member), columns - 1))
+    for _ in range(ROUNDS):
+        product = np.ones_like(odds)
+        np.multiply.at(product, member, left)
+        claim = odds[member] * product[member] / np.maximum(left, 1e-300)
+        total = 1.0 + claim.sum(axis=1, keepdims=True)
+        # Against the unit's being anybody else: known people but this one, or a stranger.
+        claim = claim / np.maximum(total - claim, 1e-300)
+        in_set = np.add.reduceat(claim, starts, axis=0)[group_of]
+        new = 1.0 / (1.0 + np.maximum(in_set - claim, 0.0))
+        new = DAMPING * left + (1 - DAMPING) * new
+        change = float(np.abs(new - left).max())
+        left = new
+        if change < SETTLED:
+            break
+    product = np.ones_like(odds)
+    np.multiply.at(product, member, left)
+    return _normalised(odds * product)
+
+
+def _normalised(odds: F64) -> F64:
+    weights = np.concatenate([odds, np.ones((len(odds), 1))], axis=1)
+    posterior: F64 = weights / weights.sum(axis=1, keepdims=True)
+    return posterior
+
+
+def sets_seen_together(shown: Bools) -> list[list[int]]:
+    """Give sets of units, (units, T) in, so that every two seen at once share exactly one set.
+
+    Large sets come first; a pair that counted twice would be held apart twice.
+    """
+    if shown.size == 0:
+        return []
+    packed = np.unique(np.packbits(shown, axis=0), axis=1)
+    patterns = np.unpackbits(packed, axis=0, count=len(shown)).astype(np.bool_)
+    sizes = patterns.sum(axis=0)
+    open_pairs: NDArray[np.bool_] = np.zeros((len(shown), len(shown)), np.bool_)
+    for pattern in patterns.T[sizes >= 2]:
+        open_pairs |= pattern[:, None] & pattern[None, :]
+    np.fill_diagonal(open_pairs, False)
+    groups = []
+    for k in np.argsort(-sizes, kind="stable"):
+        left = np.flatnonzero(patterns[:, k])
+        while len(left) >= 2:
+            pairs = open_pairs[np.ix_(left, left)]
+            group: list[int] = []
+            for i in range(len(left)):
+                if all(pairs[i, j] for j in group):
+                    group.append(i)
+            if len(group) < 2:
+                # The first has no open pair left here; the others may.
+                left = left[1:]
+                continue
+            chosen = left[group]
+            open_pairs[np.ix_(chosen, chosen)] = False
+            groups.append([int(u) for u in chosen])
+    return groups

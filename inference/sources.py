@@ -1,0 +1,164 @@
+"""What each source says about who a unit is, and how much a single source is believed.
+
+Every source gives each unit a likelihood per known person and for somebody else. No source is
+believed without end: with a small probability it is wrong about a unit altogether, and then it
+tells nothing. So one source may name a face, but two that are sure of different people leave it
+without a name. (docs/attribution.md)
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from inference.evidence import MIN_SAMPLES, Evidence, mouth_evidence, mouth_talks, view_evidence
+from inference.names import match_names
+from inference.people import KnownPerson
+from inference.types import F32, F64, Observations
+from inference.units import Unit
+
+UNKNOWN_PRIOR = 0.5
+"""Before looking, the chance that a face is of nobody who is known by name; the known share the
+rest. Set high, as a wrong name is far worse than none."""
+SOURCE_WRONG = 0.01
+"""How often a source as a whole is wrong about a unit."""
+LEAST_OF_MOUTH = -1.0
+"""A mouth that does not go with somebody's turns speaks no more than this for a stranger: turns are
+missed, and small mouths badly seen."""
+SCRAP_WEIGHT = 0.2
+"""Of a reading that fits nobody listed, against one that does: a scrap of a name is often garbled,
+but a tile that always shows a stranger's name stays a stranger's."""
+SHOWN_SPEAKER_ODDS = 8.0
+"""How much likelier than another face one that leads a picture that follows the speaker is to be
+of somebody who speaks."""
+STAY_TOLERANCE_S = 10.0
+AWAY_SHARE, AWAY_MIN_S = 0.1, 5.0
+"""A unit seen for this share of its time, and so long, while somebody was not in the call, is not
+that person's; joins and leaves are told to some seconds."""
+AWAY_LOG = -9.0
+
+
+def log_weights(
+    observations: Observations,
+    units: Sequence[Unit],
+    known: Sequence[KnownPerson],
+    speakers: Sequence[int],
+    speech: F32,
+) -> F64:
+    """Give each unit's log weight per known person and for somebody else, (units, known + 1).
+
+    Args:
+        speakers: the known person of each row of `speech`.
+        speech: (speakers, T) of `speech_table`.
+    """
+    count = len(known)
+    prior = np.append(np.full(count, (1 - UNKNOWN_PRIOR) / max(count, 1)), UNKNOWN_PRIOR)
+    weights = np.tile(np.log(prior), (len(units), 1))
+    by_label = label_likelihoods(observations, units, [person.name for person in known])
+    weights += _believed(np.log(np.maximum(by_label, 1e-12)) - np.log(prior), prior)
+    mouth = _mouths(observations, units, speech)
+    view = view_evidence([unit.leads for unit in units], speech, observations.sample_interval_s)
+    if mouth.is_aligned or (mouth.may_be_aligned and view.is_aligned):
+        moving = np.maximum(_over_people(mouth, speakers, count), LEAST_OF_MOUTH)
+        weights += _believed(moving, prior)
+    if view.is_aligned or (view.may_be_aligned and mouth.is_aligned):
+        followed = _over_people(view, speakers, count)
+        shown = (followed != 0).any(axis=1)
+        followed[np.ix_(shown, speakers)] += np.log(SHOWN_SPEAKER_ODDS)
+        weights += _believed(followed, prior)
+    weights[:, :count] += _absences(observations, units, known)
+    nameless = [k for k, unit in enumerate(units) if unit.is_passing]
+    weights[nameless, :count] = -np.inf
+    return weights
+
+
+def label_likelihoods(
+    observations: Observations, units: Sequence[Unit], names: Sequence[str]
+) -> F64:
+    """Give each unit's probability per name and for nobody listed, from its labels alone.
+
+    What is read at different times is averaged by the time it stands there, so that a tile whose
+    name changes midway is nobody's for certain. Without a label, the prior: it tells nothing.
+    """
+    count = len(names)
+    prior = np.append(np.full(count, (1 - UNKNOWN_PRIOR) / max(count, 1)), UNKNOWN_PRIOR)
+    result = np.tile(prior, (len(units), 1))
+    if not count:
+        return result
+    match = cache(lambda text: match_names(text, names))
+    labels = defaultdict(list)
+    for label in observations.labels:
+        labels[label.view, label.tile].append(label)
+    for k, unit in enumerate(units):
+        total, weight = np.zeros(count + 1), 0.0
+        for place in unit.places:
+            for label in labels[place]:
+                samples = np.count_nonzero(unit.shown[label.start_sample : label.end_sample])
+                found = match(label.text)
+                worth = samples * max(label.confidence, 0.05)
+                worth *= SCRAP_WEIGHT if found[-1] > 0.5 else 1.0
+                total += worth * found
+                weight += worth
+        if weight > 0:
+            result[k] = total / weight
+    return result
+
+
+def _believed(log_ratio: F64, prior: F64) -> F64:
+    """Limit what a source says: with probability `SOURCE_WRONG` it tells nothing about the unit.
+
+    Args:
+        log_ratio: (units, known + 1) up to a constant per unit.
+    """
+    most = log_ratio.max(axis=1, keepdims=True)
+    likelihood = np.exp(log_ratio - most)
+    usual = (likelihood * prior).sum(axis=1, keepdims=True)
+    believed: F64 = np.log((1 - SOURCE_WRONG) * likelihood + SOURCE_WRONG * usual)
+    return believed
+
+
+def _over_people(evidence: Evidence, speakers: Sequence[int], count: int) -> F64:
+    """Spread (units, speakers) over all known people and somebody else: 0 where not told."""
+    spread = np.zeros((len(evidence.log_ratio), count + 1))
+    spread[:, list(speakers)] = evidence.log_ratio
+    return spread
+
+
+def _mouths(observations: Observations, units: Sequence[Unit], speech: F32) -> Evidence:
+    faces = observations.faces
+    talks = np.full((len(units), len(observations.t_s)), np.nan)
+    for k, unit in enumerate(units):
+        if len(unit.rows) < MIN_SAMPLES or unit.is_passing:
+            continue
+        opening, yaw_deg, pitch_deg = np.full((3, len(observations.t_s)), np.nan, np.float32)
+        samples = faces.sample[unit.rows]
+        opening[samples] = faces.mouth_opening[unit.rows]
+        yaw_deg[samples] = faces.yaw_deg[unit.rows]
+        pitch_deg[samples] = faces.pitch_deg[unit.rows]
+        talks[k] = mouth_talks(opening, yaw_deg, pitch_deg, observations.sample_interval_s)
+    return mouth_evidence(talks, speech, observations.sample_interval_s)
+
+
+def _absences(
+    observations: Observations, units: Sequence[Unit], known: Sequence[KnownPerson]
+) -> F64:
+    """Give `AWAY_LOG` where a unit was seen while the person was not in the call, else 0."""
+    result = np.zeros((len(units), len(known)))
+    interval_s = observations.sample_interval_s
+    for p, person in enumerate(known):
+        if not person.stays:
+            continue
+        there = np.zeros(len(observations.t_s), np.bool_)
+        for start_s, end_s in person.stays:
+            there |= (observations.t_s >= start_s - STAY_TOLERANCE_S) & (
+                observations.t_s <= end_s + STAY_TOLERANCE_S
+            )
+        for k, unit in enumerate(units):
+            away_s = np.count_nonzero(unit.shown & ~there) * interval_s
+            seen_s = np.count_nonzero(unit.shown) * interval_s
+            if away_s >= max(AWAY_MIN_S, AWAY_SHARE * seen_s):
+                result[k, p] = AWAY_LOG
+    return result
