@@ -1,4 +1,4 @@
-"""From pictures to observations: layout → faces → tracks → expressions, fed by `push`.
+"""From pictures to observations: layout → faces → tracks → seats → expressions, fed by `push`.
 
 A recording feeds it from a file (`observe_recording`), a live meeting from packets; both give the
 same numbers (a test holds it). What overlaps: decoding in its thread, detection in threads of the
@@ -28,7 +28,10 @@ from inference.detect import Detector, MediaPipeDetector
 from inference.errors import Cancelled
 from inference.expression.crop import face_crop, sharpness
 from inference.face_rows import FaceRows
+from inference.label_reader import LabelReader, shared_reader
+from inference.labels import LabelFinder
 from inference.layout import Layout, LayoutFinder
+from inference.seats import SeatBook, of_participants
 from inference.track import Tracker
 from inference.types import (
     F32,
@@ -55,7 +58,8 @@ class AnalyzerOptions:
 
     Faces less than `min_face_px` high, or whose crop is less sharp than `min_sharpness`, are kept
     as seen but not classified. `detectors` threads search for faces, each with models of its own.
-    `crop_px` is the side of the pictures that the classifier takes.
+    `crop_px` is the side of the pictures that the classifier takes. `read_labels`: read the names
+    drawn on tiles.
     """
 
     samples_per_s: float = 2.0
@@ -64,6 +68,7 @@ class AnalyzerOptions:
     assess: AssessOptions = field(default_factory=AssessOptions)
     detectors: int = 2
     crop_px: int = 48
+    read_labels: bool = True
 
     def __post_init__(self) -> None:
         if self.samples_per_s <= 0 or self.detectors < 1 or self.crop_px < 1:
@@ -94,6 +99,7 @@ class _Pending:
     layout: Layout
     look: Future[_Look]
     starts_segment: bool
+    view: int
 
 
 class Analyzer:
@@ -113,6 +119,7 @@ class Analyzer:
         detector_factory: Callable[[], Detector] = MediaPipeDetector,
         layout_factory: Callable[[], LayoutFinder] = LayoutFinder,
         tracker_factory: Callable[[], Tracker] = Tracker,
+        reader_factory: Callable[[], LabelReader] = shared_reader,
     ) -> None:
         if cv2.getNumThreads() != 1:
             # The stages run side by side already; OpenCV's own threads would only fight them.
@@ -134,6 +141,8 @@ class Analyzer:
         self._rows = FaceRows(queue.submit)
         self._times = array("d")
         self._views: list[View] = []
+        self._seats = SeatBook()
+        self._labels = LabelFinder(reader_factory()) if options.read_labels else None
         self._turns: list[SpeakerTurn] = []
         self._offset_s: float | None = None
         self._size = (0, 0)
@@ -188,7 +197,13 @@ class Analyzer:
         """
         while self._searching:
             self._finish_oldest()
-        faces = self._rows.columns()
+        labels = self._labels.labels() if self._labels is not None else ()
+        seats = self._seats.seats(len(self._views), labels)
+        views = tuple(
+            replace(view, seats=at, has_video=view.has_video[: len(at)])
+            for view, at in zip(self._views, seats, strict=True)
+        )
+        faces = of_participants(self._rows.columns(), views)
         times = np.array(self._times, np.float64)
         interval_s = 1 / self._options.samples_per_s
         if duration_s is None:
@@ -201,11 +216,14 @@ class Analyzer:
             width_px=self._size[1],
             height_px=self._size[0],
             faces=faces,
-            views=tuple(self._views),
+            views=views,
             quality=replace(
-                quality, faces_seen=self._rows.seen, faces_too_small=self._rows.unclassified
+                quality,
+                faces_seen=len(faces),
+                faces_too_small=int(np.isnan(faces.probs[:, 0]).sum()),
             ),
             model=self._model,
+            labels=labels,
         )
 
     def finish(
@@ -231,15 +249,23 @@ class Analyzer:
         self._times.append(frame.t_s)
         layout = self._layout.update(frame.image)
         self._note_view(sample, layout, starts_segment)
-        regions = layout.tiles if layout.kind == "gallery" else None
-        look = self._threads.submit(self._look, frame.image, regions)
-        self._searching.append(_Pending(sample, layout, look, starts_segment))
+        look = self._threads.submit(self._look, frame.image, layout.regions)
+        view = len(self._views) - 1
+        if self._labels is not None:
+            self._labels.update(sample, view, frame.image, layout)
+        self._searching.append(_Pending(sample, layout, look, starts_segment, view))
 
     def _note_view(self, sample: int, layout: Layout, starts_segment: bool) -> None:
         last = self._views[-1] if self._views else None
-        is_same = last is not None and last.kind == layout.kind and not layout.changed
-        if last is None or starts_segment or not is_same:
-            self._views.append(View(sample, sample + 1, layout.kind, layout.tiles.copy()))
+        told = View(
+            sample, sample + 1, layout.kind, layout.tiles.copy(), has_video=layout.has_video
+        )
+        if last is None or starts_segment:
+            self._views.append(told)
+        elif layout.is_revised:  # the view so far was this kind already
+            self._views[-1] = replace(told, start_sample=last.start_sample)
+        elif last.kind != layout.kind or layout.changed:
+            self._views.append(told)
         else:
             self._views[-1] = replace(last, end_sample=sample + 1)
 
@@ -249,7 +275,8 @@ class Analyzer:
         if not hasattr(self._own, "detector"):
             self._own.detector = self._new_detector()
             self._detectors.append(self._own.detector)
-        detections: list[Detection] = self._own.detector.detect(image, regions)
+        is_empty = regions is not None and len(regions) == 0  # names and slides only
+        detections: list[Detection] = [] if is_empty else self._own.detector.detect(image, regions)
         crops: list[U8] = []
         is_classified = []
         for face in detections:
@@ -271,6 +298,9 @@ class Analyzer:
         if pending.starts_segment:
             self._tracker = self._new_tracker()
             self._first_track = self._next_track
+            self._seats.start_segment()
+        boxes = [face.box for face in look.detections]
+        self._seats.add(pending.sample, pending.view, pending.layout, boxes)
         found = self._tracker.update(pending.sample, look.detections, pending.layout)
         tracks = [self._first_track + track for track in found]
         self._next_track = max([self._next_track, *(track + 1 for track in tracks)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inference.types import F32
+from inference.types import F32, I32
 
 
 def overlap(a: F32, b: F32) -> float:
@@ -35,6 +35,19 @@ def has_centre_in(box: F32, region: F32) -> bool:
     """Tell whether the middle of `box` lies in `region`, its edges included."""
     x, y = centre(box)
     return bool(region[0] <= x <= region[2] and region[1] <= y <= region[3])
+
+
+def holders(points: F32, tiles: F32) -> I32:
+    """Give for each of (n, 2) points the tile that holds it, -1 where none does, shape (n,).
+
+    Of tiles that lie over one another, the smallest: a small picture in the corner of a large one.
+    """
+    if len(tiles) == 0 or len(points) == 0:
+        return np.full(len(points), -1, np.int32)
+    inside = (points[:, None] >= tiles[:, :2]) & (points[:, None] <= tiles[:, 2:])
+    areas = np.where(inside.all(axis=2), (tiles[:, 2:] - tiles[:, :2]).prod(axis=1), np.inf)
+    held: I32 = np.where(np.isfinite(areas.min(axis=1)), areas.argmin(axis=1), -1).astype(np.int32)
+    return held
 
 
 def scaled(box: F32, factor: float) -> F32:

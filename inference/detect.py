@@ -13,13 +13,13 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
 import numpy as np
 
-from inference.boxes import centre, clipped, overlap, scaled
+from inference.boxes import centre, clipped, holders, overlap, scaled
 from inference.face_models import MESH_PX, FaceModels, load_models
 from inference.pose import describe_landmarks
 from inference.search import (
@@ -39,6 +39,9 @@ MESH_MARGIN = 1.5
 
 LARGE_FACE_SHARE = 0.25
 """A face this high against the picture is somebody filling it: no search for small faces then."""
+
+LARGE_TILE_SHARE = 0.4
+"""A tile that covers this share of the picture is searched like a picture of its own."""
 
 HULL_OVER_DETECTOR = 1.06
 """How much higher the outline of the landmarks is than BlazeFace's box, measured on photographs;
@@ -96,11 +99,24 @@ class MediaPipeDetector:
                 self._models = load_models(self._options.min_confidence)
             models = self._models
             if regions is not None and len(regions) > 0:
-                tiles = [np.asarray(box, np.float32) for box in regions]
-                return self._describe(
-                    models, image, search_tiles(models.short, models.full, image, tiles)
-                )
+                return self._detect_in(models, image, np.stack([*regions]).astype(np.float32))
             return self._detect_anywhere(models, image)
+
+    def _detect_in(self, models: FaceModels, image: U8, tiles: F32) -> list[Detection]:
+        """Search tiles; one that fills much of the picture may show a whole room."""
+        height, width = image.shape[:2]
+        areas = (tiles[:, 2:] - tiles[:, :2]).prod(axis=1)
+        is_large = areas >= LARGE_TILE_SHARE * width * height
+        small = list(tiles[~is_large])
+        found = self._describe(models, image, search_tiles(models.short, models.full, image, small))
+        for k in np.flatnonzero(is_large).tolist():
+            x0, y0, x1, y1 = whole_pixels(tiles[k], image)
+            part = np.ascontiguousarray(image[y0:y1, x0:x1])
+            faces = [_moved(face, x0, y0) for face in self._detect_anywhere(models, part)]
+            # What a small tile that lies over it shows was found there.
+            middles = np.array([centre(face.box) for face in faces], np.float32).reshape(-1, 2)
+            found += [f for f, at in zip(faces, holders(middles, tiles), strict=True) if at == k]
+        return _merge_detections(found)
 
     def _detect_anywhere(self, models: FaceModels, image: U8) -> list[Detection]:
         """Search a picture of unknown layout: for a large face, else far and by windows."""
@@ -138,6 +154,14 @@ class MediaPipeDetector:
                     continue
             faces.append(_finish(face, points, image))
         return _merge_detections(faces)
+
+
+def _moved(face: Detection, x: int, y: int) -> Detection:
+    """The face of a part of the picture in the picture."""
+    landmarks = face.landmarks
+    if landmarks is not None:
+        landmarks = landmarks + np.array([x, y], np.float32)
+    return replace(face, box=face.box + np.array([x, y, x, y], np.float32), landmarks=landmarks)
 
 
 def _finish(face: FoundFace, points: F32 | None, image: U8) -> Detection:

@@ -1,7 +1,7 @@
 """Faces through time: which face of this sample is which of the samples before.
 
 A track is never handed to somebody else where that can be helped: in doubt it ends and a new one
-begins. In a gallery a track belongs to its tile; elsewhere to its surroundings in the picture.
+begins. A track belongs to its tile; without tiles, to its surroundings in the picture.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.boxes import centre, overlaps, scaled
+from inference.boxes import centre, holders, overlaps, scaled
 from inference.layout import CUT_DIFFERENCE, Layout, picture_difference
 from inference.types import F32, Detection
 
@@ -35,6 +35,8 @@ SAME_TILE_OVERLAP = 0.9
 """A tile that overlaps its old place this much (intersection over union) has not moved."""
 SURROUNDINGS = 2.5
 """The picture around a face, that many times its size, tells whether the scene was cut."""
+TILED = ("gallery", "speaker", "share")
+"""Kinds of layout in which every person has a tile."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,8 +46,8 @@ class _Track:
     number: int
     box: F32
     sample: int
-    tile: F32 | None  # None outside galleries
-    tile_index: int  # in this sample's layout; -1 outside galleries, -2 while the tile is gone
+    tile: F32 | None  # None where there are no tiles
+    tile_index: int  # in this sample's layout; -1 without tiles, -2 while the tile is gone
     layout: Layout
     """The layout in which it was last seen."""
 
@@ -96,7 +98,7 @@ class Tracker:
                 if layout.kind == "single" or not self._is_unmoved(track, layout):
                     continue
             else:
-                if layout.kind == "gallery":
+                if layout.kind in TILED:
                     continue
                 if layout.kind == "single":
                     gap = self._tile_gap
@@ -109,7 +111,7 @@ class Tracker:
     @staticmethod
     def _is_unmoved(track: _Track, layout: Layout) -> bool:
         """Whether the track's tile is where it was and shows the same scene; notes its index."""
-        if track.tile is None or layout.kind != "gallery":
+        if track.tile is None or layout.kind not in TILED:
             track.tile_index = -2  # waits; faces of this sample are not in it
             return True
         k = track.tile_index
@@ -183,12 +185,9 @@ def _unmoved(tile: F32, layout: Layout) -> int:
 
 def _tiles_of(faces: Sequence[Detection], layout: Layout) -> list[int]:
     """Index of the tile that holds each face, -1 where none does."""
-    if layout.kind != "gallery" or not faces or len(layout.tiles) == 0:
+    if not faces or len(layout.tiles) == 0:
         return [-1] * len(faces)
-    middles = np.stack([centre(face.box) for face in faces])[:, None]
-    inside = (middles >= layout.tiles[:, :2]) & (middles <= layout.tiles[:, 2:])
-    is_in = inside.all(axis=2)
-    indices: list[int] = np.where(is_in.any(axis=1), is_in.argmax(axis=1), -1).tolist()
+    indices: list[int] = holders(np.stack([centre(f.box) for f in faces]), layout.tiles).tolist()
     return indices
 
 

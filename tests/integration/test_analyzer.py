@@ -23,10 +23,12 @@ BOX_PX = 40
 
 
 def painted(boxes: int, blank: frozenset[int] = frozenset()) -> media.Painter:
-    """A painter of checkered squares on grey, which `SquareFinder` takes for faces."""
+    """A painter of checkered squares in a room, which `SquareFinder` takes for faces."""
 
     def paint(number: int, width_px: int, height_px: int) -> U8:
-        image = np.full((height_px, width_px, 3), 90, np.uint8)
+        # The light goes up and down, as nothing but a camera's picture does.
+        wall = np.linspace(60, 130, height_px) + 6 * np.sin(number / 5)
+        image = np.broadcast_to(wall[:, None, None], (height_px, width_px, 3)).astype(np.uint8)
         if number in blank:
             return image
         for box in range(boxes):

@@ -1,0 +1,18 @@
+"""How the picture is divided, told from the picture alone and followed through time.
+
+`division` finds tiles by the ground between them, `inset` a small picture in a corner by its
+edges, `content` what each part shows, and `finder` follows all of it from sample to sample.
+"""
+
+from inference.layout.division import Division, find_division
+from inference.layout.finder import Layout, LayoutFinder, picture_difference
+from inference.layout.places import CUT_DIFFERENCE
+
+__all__ = [
+    "CUT_DIFFERENCE",
+    "Division",
+    "Layout",
+    "LayoutFinder",
+    "find_division",
+    "picture_difference",
+]

@@ -1,0 +1,264 @@
+"""What a part of the picture shows: a camera, a shared screen, or a name and nothing that moves.
+
+Everything is read from pictures reduced to SMALL_WIDTH_PX and from how they change between two
+samples; a camera never stands still, a screen mostly does, and a tile without video is plain.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from inference.layout.division import match
+from inference.types import F32, U8, Bools
+
+SMALL_WIDTH_PX = 240
+MOVED_LEVELS = 4
+"""A pixel of the small picture that changes by more between two samples has moved (0–255)."""
+STILL_SHARE = 0.004
+"""A part with less of it moved stands still. Six clips of talking heads: never under 5 %."""
+CAMERA_SHARE = 0.01
+"""A part with more of it moved shows a camera, or a film."""
+PLAIN_LEVELS = 10
+PLAIN_RIM_SHARE = 0.9
+PLAIN_SHARE = 0.5
+"""A tile without video has one colour, within so many levels, on this share of its rim and of the
+whole: the rest is a name, or a circle with initials or a portrait."""
+SAMPLES_TO_TURN_OFF = 2
+"""A plain tile is one without video once it has stood still for so many samples."""
+SAMPLES_TO_TURN_OFF_PICTURE = 40
+"""The same for a still picture that fills the tile, 20 s: a person may sit very still."""
+SAMPLES_TO_TURN_ON = 2
+SCREEN_MODE_SHARE = 0.3
+"""This share of a screen's pixels has one brightness, within one level, as no camera's has: of six
+clips the most is 0.13."""
+SCREEN_EDGE_LEVELS = 40
+SCREEN_EDGE_SHARE = 0.003
+"""And this share of neighbours differ by so much: letters and lines."""
+SCREEN_STILL = 0.6
+"""A screen stands still in this share of the samples, unless a film is shown on it."""
+PAIRS_TO_JUDGE = 6
+PAIRS_KEPT = 12
+PAIRS_OF_CAMERA = 4
+"""So many moving samples in a row make a large part that is not drawn like a screen a camera."""
+STILL_ALONE = 60
+"""A whole picture that is not drawn like a screen is one after standing still for 30 s."""
+
+
+def shrink_picture(image: U8) -> U8:
+    """Give the RGB picture SMALL_WIDTH_PX wide."""
+    height, width = image.shape[:2]
+    size = (SMALL_WIDTH_PX, max(1, round(SMALL_WIDTH_PX * height / width)))
+    if width > 2 * SMALL_WIDTH_PX:  # means over some pixels of many are enough
+        nearest = cv2.INTER_NEAREST
+        image = np.asarray(cv2.resize(image, (2 * size[0], 2 * size[1]), interpolation=nearest))
+    small: U8 = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return small
+
+
+class Motion:
+    """How much moved where between two samples; boxes are in pixels of the frame."""
+
+    def __init__(self, before: U8, after: U8, width_px: int) -> None:
+        moved = cv2.absdiff(before, after) > MOVED_LEVELS
+        # cv2.reduce and any() over the colours are slow: their bytes are one integer's.
+        flags = moved.view(np.uint8)
+        any_colour = flags[:, :, 0] | flags[:, :, 1] | flags[:, :, 2]
+        self._sums = cv2.integral(any_colour)
+        self._scale = after.shape[1] / width_px
+
+    def counts(self, boxes: F32) -> tuple[F32, F32]:
+        """Number of moved pixels of the small picture in each of (n, 4) boxes, and of all."""
+        high, wide = self._sums.shape[0] - 1, self._sums.shape[1] - 1
+        edges = np.round(boxes * self._scale).astype(int)
+        x0, x1 = (np.clip(edges[:, k], 0, wide) for k in (0, 2))
+        y0, y1 = (np.clip(edges[:, k], 0, high) for k in (1, 3))
+        sums = self._sums
+        moved = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+        return moved.astype(np.float32), ((x1 - x0) * (y1 - y0)).astype(np.float32)
+
+    def shares(self, boxes: F32) -> F32:
+        """Share of each of (n, 4) boxes that moved, 0–1."""
+        moved, area = self.counts(boxes)
+        shares: F32 = moved / np.maximum(area, 1)
+        return shares
+
+    def share_outside(self, box: F32, holes: F32) -> float:
+        """Share of a box that moved, leaving out the tiles that stand over it."""
+        moved, area = self.counts(box[None])
+        if len(holes):
+            inner = np.concatenate(
+                [np.maximum(holes[:, :2], box[:2]), np.minimum(holes[:, 2:], box[2:])], axis=1
+            )
+            inner = inner[(inner[:, 2:] > inner[:, :2]).all(axis=1)]
+            less, gone = self.counts(inner) if len(inner) else (np.zeros(1), np.zeros(1))
+            return float((moved[0] - less.sum()) / max(area[0] - gone.sum(), 1))
+        return float(moved[0] / max(area[0], 1))
+
+
+def is_plain(part: U8) -> bool:
+    """Whether a tile (RGB, small) shows one colour and something drawn in its middle.
+
+    The lower left corner, where a name may stand, says nothing.
+    """
+    height, width = part.shape[:2]
+    if height < 6 or width < 6:
+        return False
+    part = part[1:-1, 1:-1]  # without what the frame or a border has bled into
+    height, width = part.shape[:2]
+    deep_y, deep_x = max(1, height // 12), max(1, width // 12)
+    rim = np.concatenate(
+        [
+            part[:deep_y].reshape(-1, 3),
+            part[-deep_y:, width * 2 // 3 :].reshape(-1, 3),
+            part[: height * 3 // 4, :deep_x].reshape(-1, 3),
+            part[:, -deep_x:].reshape(-1, 3),
+        ]
+    )
+    colour = np.median(rim, axis=0).astype(np.int16)
+    on_rim = (np.abs(rim - colour).max(axis=1) <= PLAIN_LEVELS).mean()
+    if on_rim < PLAIN_RIM_SHARE:
+        return False
+    share = (np.abs(part - colour).max(axis=2) <= PLAIN_LEVELS).mean()
+    return bool(share >= PLAIN_SHARE)
+
+
+class VideoJudge:
+    """Tells which tiles show a camera; keeps what it knows of tiles that stay in place."""
+
+    def __init__(self) -> None:
+        self._tiles = np.zeros((0, 4), np.float32)
+        self._has_video: Bools = np.zeros(0, np.bool_)
+        self._still = np.zeros(0, np.int32)
+        self._moving = np.zeros(0, np.int32)
+
+    def update(
+        self, tiles: F32, cuts: Bools, small: U8, motion: Motion | None, width_px: int
+    ) -> Bools:
+        """Give for each of (n, 4) tiles whether it shows a camera."""
+        known = self._keep(tiles, width_px)
+        scale = small.shape[1] / width_px
+
+        def plain(k: int) -> bool:
+            x0, y0, x1, y1 = (round(float(edge)) for edge in tiles[k] * scale)
+            return is_plain(small[max(0, y0) : y1, max(0, x0) : x1])
+
+        shares = motion.shares(tiles) if motion is not None else None
+        for k in range(len(tiles)):
+            if not known[k] or cuts[k]:
+                self._has_video[k] = not plain(k)
+                self._still[k] = self._moving[k] = 0
+        if shares is not None and len(tiles):
+            self._follow(shares, cuts, plain)
+        return self._has_video.copy()
+
+    def _follow(self, shares: F32, cuts: Bools, plain: Callable[[int], bool]) -> None:
+        still, moving = shares <= STILL_SHARE, (shares > CAMERA_SHARE) & ~cuts
+        self._moving = np.where(moving, self._moving + 1, 0)
+        # While nothing moves anywhere, the recording itself stands still.
+        counts = still if bool((shares > CAMERA_SHARE).any()) else still & ~self._has_video
+        self._still = np.where(still, self._still + counts, 0)
+        for k in np.flatnonzero(self._has_video & still):
+            if self._still[k] >= SAMPLES_TO_TURN_OFF_PICTURE:
+                self._has_video[k] = False
+            elif self._still[k] >= SAMPLES_TO_TURN_OFF or not counts[k]:
+                self._has_video[k] = not plain(int(k))
+        for k in np.flatnonzero(~self._has_video & moving):
+            if self._moving[k] >= SAMPLES_TO_TURN_ON or not plain(int(k)):
+                self._has_video[k] = True
+
+    def _keep(self, tiles: F32, width_px: int) -> Bools:
+        """Bring what is known into the order of these tiles; tells which are known."""
+        if tiles is self._tiles:
+            return np.ones(len(tiles), np.bool_)
+        old = [match(tile, self._tiles, width_px) for tile in tiles]
+        known = np.array([k is not None for k in old], np.bool_)
+        at = np.array([k or 0 for k in old], int)
+        if len(self._tiles) and len(tiles):
+            self._has_video = self._has_video[at]
+            self._still = np.where(known, self._still[at], 0)
+            self._moving = np.where(known, self._moving[at], 0)
+        else:
+            self._has_video = np.ones(len(tiles), np.bool_)
+            self._still = np.zeros(len(tiles), np.int32)
+            self._moving = np.zeros(len(tiles), np.int32)
+        self._tiles = tiles
+        return known
+
+
+class ScreenJudge:
+    """Tells a shared screen from a large camera, for one large part through its time."""
+
+    def __init__(self, has_tiles: bool) -> None:
+        self._has_tiles = has_tiles
+        self._moved: deque[float] = deque(maxlen=PAIRS_KEPT)
+        self._drawn: deque[bool] = deque(maxlen=PAIRS_KEPT)
+        self._pairs = 0
+        self._still_run = 0
+        self.is_screen: bool | None = None
+        """None before the first picture."""
+
+    @property
+    def was_drawn(self) -> bool:
+        """Whether most of the last pictures had a screen's flat colour and hard edges."""
+        return bool(self._drawn) and float(np.mean(self._drawn)) >= 0.5
+
+    def update(self, grey: U8, main: F32, moved: float | None, was_cut: bool) -> bool:
+        """Take the next picture (grey, whole) and how much of the large part moved.
+
+        Returns:
+            Whether it is a screen. In doubt, and where tiles stand beside it, it stays one.
+        """
+        self._drawn.append(is_drawn(grey, main))
+        if self.is_screen is None:
+            self.is_screen = self._drawn[-1]
+            return self.is_screen
+        if was_cut and not self._has_tiles:
+            self._moved.clear()
+            self._pairs = self._still_run = 0
+            if not self.is_screen:
+                self.is_screen = self._drawn[-1]
+                return self.is_screen
+        if moved is not None and not was_cut:
+            self._pairs += 1
+            self._moved.append(moved)
+            self._still_run = self._still_run + 1 if moved <= STILL_SHARE else 0
+        if self.is_screen:
+            self.is_screen = not self._became_camera()
+        else:
+            self.is_screen = self._became_screen()
+        return self.is_screen
+
+    def _became_screen(self) -> bool:
+        still = sum(moved <= STILL_SHARE for moved in self._moved)
+        if self.was_drawn and still >= 2:
+            return True
+        if self._has_tiles:
+            return len(self._moved) >= PAIRS_TO_JUDGE and still >= SCREEN_STILL * len(self._moved)
+        return self._still_run >= STILL_ALONE
+
+    def _became_camera(self) -> bool:
+        last = list(self._moved)[-PAIRS_OF_CAMERA:]
+        moves = len(last) == PAIRS_OF_CAMERA and min(last) > CAMERA_SHARE
+        if self._has_tiles and self._pairs > PAIRS_OF_CAMERA:
+            return False  # a film shown on the screen would look like a camera
+        return moves and not self.was_drawn
+
+
+def is_drawn(grey: U8, region: F32) -> bool:
+    """Whether a region of a picture has a flat colour and hard edges, as slides have."""
+    height, width = grey.shape
+    x0, y0, x1, y1 = (round(float(edge)) for edge in region)
+    part = grey[max(0, y0) : min(height, y1), max(0, x0) : min(width, x1)]
+    if part.shape[0] < 1 or part.shape[1] < 2:
+        return False
+    step = max(1, part.shape[0] // 160)
+    lines = np.ascontiguousarray(part[::step])
+    share = cv2.calcHist([lines], [0], None, [256], [0, 256])[:, 0] / lines.size
+    if float((share[:-2] + share[1:-1] + share[2:]).max()) < SCREEN_MODE_SHARE:
+        return False
+    edges = cv2.absdiff(lines[:, 1:], lines[:, :-1]) > SCREEN_EDGE_LEVELS
+    return float(edges.mean()) >= SCREEN_EDGE_SHARE

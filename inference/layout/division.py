@@ -1,0 +1,214 @@
+"""How one picture is divided: equal tiles in a grid, small tiles beside a large picture, or not.
+
+Only shapes count here; what the parts show is told by `content`.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from inference.boxes import centre, overlap
+from inference.layout.grid import (
+    SAME_SIZE,
+    equal_tiles,
+    fit_grid,
+    has_tile_shape,
+    pitch_of,
+    slack_px,
+    widened,
+)
+from inference.layout.ground import Box, Ground
+from inference.types import F32, U8
+
+LARGE_SHARE = 0.2
+"""A picture beside which small tiles stand covers at least this share of the whole."""
+NAME_OFF_CENTRE = 0.06
+NAME_SHARE = 0.6
+"""A name or portrait alone on the ground stands so near the middle and is at most so large."""
+SAME_MAIN_OVERLAP = 0.5
+SMALL_TILE_SHARE = 0.45
+"""The small tiles beside it are at most this share of the whole wide and high."""
+
+NO_TILES: F32 = np.zeros((0, 4), np.float32)
+MIN_MARGIN_SHARE = 1 / 320
+"""The ground around the only tile of a gallery is at least this share of the width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """The parts of one picture.
+
+    `kind` is "gallery" (`tiles` are a grid), "beside" (small `tiles` beside or over one large
+    part), "whole" (one part) or "unknown". `main` is the large part, (4,), where there is one.
+    """
+
+    kind: str
+    tiles: F32 = field(default_factory=lambda: NO_TILES)
+    main: F32 | None = None
+
+
+def find_division(image: U8, grey: U8 | None = None) -> Division | None:
+    """Give the division of one RGB picture (`grey` is the same), or None: all black."""
+    height, width = image.shape[:2]
+    whole = Division("whole", main=np.array([0, 0, width, height], np.float32))
+    if height < 16 or width < 16:
+        return whole
+    if grey is None:
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+    ground = Ground.of(grey)
+    if ground is None:
+        return whole
+    pieces = tuple(ground.pieces())
+    return _arrange(pieces, width, height) if pieces else None
+
+
+@functools.lru_cache(maxsize=256)
+def _arrange(boxes: tuple[Box, ...], width: int, height: int) -> Division:
+    """Give the division by what stands on the ground; most samples have the one before's."""
+    pieces = [np.array(box, np.float32) for box in boxes]
+    whole = equal_tiles(pieces, height)
+    tiles = fit_grid(whole, pieces, width, height) if whole else None
+    if tiles is not None and (len(tiles) > 1 or _has_margins(tiles[0], width, height)):
+        return Division("gallery", widened(tiles, width))
+    beside = _beside(pieces, width, height)
+    if beside is not None:
+        return beside
+    largest = max(pieces, key=_area)
+    if _area(largest) >= 0.4 * height * width:
+        return Division("whole", main=_around(pieces))
+    if _is_name_alone(pieces, width, height):
+        return Division("whole", main=np.array([0, 0, width, height], np.float32))
+    return Division("unknown")
+
+
+def _is_name_alone(pieces: list[F32], width: int, height: int) -> bool:
+    """Whether nothing but a name or a portrait stands in the middle: one person without video.
+
+    A label in the lower left corner may stand beside it.
+    """
+    corner = np.array([0, 0.85 * height, 0.4 * width, height])
+    rest = [p for p in pieces if not ((p[:2] >= corner[:2]).all() and (p[2:] <= corner[2:]).all())]
+    if not rest:
+        return False
+    box, size = _around(rest), np.array([width, height])
+    is_middle = np.abs(centre(box) - size / 2) < NAME_OFF_CENTRE * size
+    return bool((is_middle & (box[2:] - box[:2] < NAME_SHARE * size)).all())
+
+
+def _has_margins(tile: F32, width: int, height: int) -> bool:
+    """Whether the only tile stands free: a gallery of one, not a picture with bars."""
+    x0, y0, x1, y1 = tile.tolist()
+    margin = min(x0, y0, width - x1, height - y1)
+    return bool(margin >= max(2.0, MIN_MARGIN_SHARE * width))
+
+
+def _area(box: F32) -> float:
+    return float(np.prod(box[2:] - box[:2]))
+
+
+def _around(boxes: list[F32]) -> F32:
+    stack = np.stack(boxes)
+    box: F32 = np.concatenate([stack[:, :2].min(axis=0), stack[:, 2:].max(axis=0)])
+    return box
+
+
+# Small tiles beside something large --------------------------------------------------------------
+
+
+def _beside(pieces: list[F32], width: int, height: int) -> Division | None:
+    """Small equal tiles in one row or column, and one large part outside of it."""
+    found: tuple[float, Division] | None = None
+    for seed in pieces:
+        wide, high = (float(side) for side in seed[2:] - seed[:2])
+        is_small = wide <= SMALL_TILE_SHARE * width and high <= SMALL_TILE_SHARE * height
+        if not is_small or not has_tile_shape(seed, height):
+            continue
+        for axis in (0, 1):  # a column, a row
+            division = _line(seed, pieces, axis, width, height)
+            if division is not None and division.main is not None:
+                # A tile without picture may be no more than its name: prefer what explains most.
+                score = len(division.tiles) + _area(division.main) / (width * height)
+                if found is None or score > found[0]:
+                    found = score, division
+    return found[1] if found else None
+
+
+def _line(seed: F32, pieces: list[F32], axis: int, width: int, height: int) -> Division | None:
+    """The row (axis 1) or column (axis 0) that the seed stands in, and what is outside of it."""
+    along, slack = 1 - axis, slack_px(width)
+    low, high = float(seed[axis]) - slack, float(seed[axis + 2]) + slack
+    inside = [p for p in pieces if p[axis] >= low and p[axis + 2] <= high]
+    outside = [p for p in pieces if not (p[axis] >= low and p[axis + 2] <= high)]
+    if not outside:
+        return None
+    main = _around(outside)
+    if main[axis] < high - 2 * slack and main[axis + 2] > low + 2 * slack:
+        return None
+    if _area(main) < LARGE_SHARE * width * height or _area(main) < 2.0 * _area(seed):
+        return None
+    size: list[float] = (seed[2:] - seed[:2]).tolist()
+    tolerance = np.maximum(3.0, SAME_SIZE * np.array(size))
+    tiles = [p for p in inside if (np.abs(p[2:] - p[:2] - size) <= tolerance).all()]
+    middles = sorted(float(centre(tile)[along]) for tile in tiles)
+    pitch = pitch_of(np.diff(middles).tolist(), size[along])
+    for piece in inside:
+        if any(piece is tile for tile in tiles) or any(overlap(piece, t) > 0 for t in tiles):
+            continue
+        if float((piece[2:] - piece[:2])[along]) > size[along] + slack:
+            return None
+        start = float(tiles[0][along])
+        middle = float(centre(piece)[along]) - size[along] / 2
+        start += round((middle - start) / pitch) * pitch
+        slot = seed.copy()
+        slot[along], slot[along + 2] = start, start + size[along]
+        limit = height if along else width
+        is_free = all(overlap(slot, tile) < 0.05 for tile in tiles)
+        if is_free and slot[along] >= -slack and slot[along + 2] <= limit + slack:
+            tiles.append(slot)
+    line: F32 = np.stack(tiles).astype(np.float32)
+    return Division("beside", line[np.argsort(line[:, along])], main.astype(np.float32))
+
+
+# Comparing ---------------------------------------------------------------------------------------
+
+
+def match(tile: F32, tiles: F32, width: int) -> int | None:
+    """Index of the tile that stands where this one stands, in a picture of that width."""
+    if len(tiles) == 0:
+        return None
+    distances = np.abs(tiles - tile).max(axis=1)
+    nearest = int(distances.argmin())
+    return nearest if distances[nearest] <= slack_px(width) else None
+
+
+def all_match(a: F32, b: F32, width: int) -> bool:
+    """Whether every tile of `a` stands where one of `b` stands."""
+    return all(match(tile, b, width) is not None for tile in a)
+
+
+def same_tiles(a: F32, b: F32, width: int) -> bool:
+    """Whether two sets of tiles stand in the same places."""
+    return a is b or (len(a) == len(b) and all_match(a, b, width))
+
+
+def same_main(a: F32 | None, b: F32 | None) -> bool:
+    """Whether two large parts are the same place, or both are missing.
+
+    A dark screen has no edges of its own: of it, only what is written on it shows.
+    """
+    if a is None or b is None:
+        return a is b
+    return overlap(a, b) > SAME_MAIN_OVERLAP
+
+
+def same_division(a: Division, b: Division, width: int) -> bool:
+    """Whether two pictures are divided in the same way."""
+    return (
+        a.kind == b.kind
+        and same_tiles(a.tiles, b.tiles, width)
+        and (a.kind != "beside" or same_main(a.main, b.main))
+    )

@@ -1,0 +1,279 @@
+"""The layout followed through time: what is believed, what was cut, who has video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from inference.layout.content import Motion, ScreenJudge, VideoJudge, shrink_picture
+from inference.layout.division import (
+    NO_TILES,
+    Division,
+    all_match,
+    find_division,
+    match,
+    same_division,
+    same_main,
+    same_tiles,
+)
+from inference.layout.inset import CornerEdges
+from inference.layout.places import Places, difference, thumbnail
+from inference.types import F32, U8, Bools
+
+SAMPLES_TO_BELIEVE = 2
+"""A new layout counts when it was seen in this many samples in a row: one may be a fade."""
+LEAST_HEIGHT_PX = 90
+"""A lower picture has no small one in its corner."""
+SAMPLES_TO_BELIEVE_INSET = 3
+SAMPLES_TO_DROP_INSET = 3
+SAMPLES_BETWEEN_SEARCHES = 2
+INSET_KEPT_SUPPORT = 0.5
+INSET_MOVES = 2
+"""A picture in the corner is a camera's once it moved in so many samples."""
+INSET_MOVED_SHARE = 0.01
+
+_NO_FLAGS: Bools = np.zeros(0, np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one sample's picture is divided.
+
+    `kind` and `tiles` are those of `View`: tiles (n, 4), the large one first, then in reading
+    order; none for the undivided picture. `changed`: this division, or who has video, differs from
+    the sample before, or the picture was cut. `cuts` tells per tile, or for the undivided picture
+    in one value, that it shows something else than when it was last seen: another person, or a
+    camera switched on or off. `has_video` is aligned with it. `is_revised`: the kind was judged
+    better; what was said of the samples since the last change holds no more. `picture` is the
+    sample's picture in grey, reduced, of a frame `width_px` wide; `colours` the same in RGB.
+    """
+
+    kind: str
+    tiles: F32
+    changed: bool
+    cuts: Bools = field(default_factory=lambda: _NO_FLAGS)
+    picture: U8 | None = None
+    width_px: int = 0
+    has_video: Bools = field(default_factory=lambda: _NO_FLAGS)
+    is_revised: bool = False
+    colours: U8 | None = None
+
+    @property
+    def regions(self) -> F32 | None:
+        """The tiles whose faces are people's, (n, 4), or None: anywhere in the picture."""
+        if self.kind == "share" or len(self.tiles):
+            return self.tiles[self.has_video] if len(self.has_video) else self.tiles
+        if self.kind == "single" and len(self.has_video) and not self.has_video[0]:
+            return NO_TILES
+        return None
+
+
+class LayoutFinder:
+    """Follows the layout through one recording; samples come in order of time."""
+
+    def __init__(self) -> None:
+        self._division: Division | None = None
+        self._next: Division | None = None
+        self._next_seen = 0
+        self._grey: U8 | None = None
+        self._small: U8 | None = None
+        self._last = Layout("", NO_TILES, False)
+        self._places = Places()
+        self._main_place = Places()
+        self._videos = VideoJudge()
+        self._screen = ScreenJudge(False)
+        self._screen_of: Division | None = None
+        self._inset = _InsetFinder()
+        self._shown = NO_TILES
+
+    def update(self, image: U8) -> Layout:
+        """Give the layout of the next sample (RGB)."""
+        # Into the same memory each time: fresh memory of this size costs more than the conversion.
+        self._grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY, self._grey), np.uint8)
+        width = image.shape[1]
+        small = shrink_picture(image)
+        motion = None
+        if self._small is not None and self._small.shape == small.shape:
+            motion = Motion(self._small, small, width)
+        self._small = small
+        picture = np.ascontiguousarray(small[:, :, 1])
+        division = self._settle(image, self._grey)
+        kind, tiles = self._judge(division, picture, motion, width)
+        whole = np.array([[0, 0, width, image.shape[0]]], np.float32)
+        places = tiles if len(tiles) or kind == "share" else whole
+        cuts = self._places.cuts(picture, places, width)
+        has_video = np.ones(len(places), np.bool_)
+        if kind != "unknown":
+            has_video = self._videos.update(places, cuts, small, motion, width)
+        self._last = self._noted(kind, tiles, cuts, picture, width, has_video, small)
+        return self._last
+
+    def _noted(
+        self,
+        kind: str,
+        tiles: F32,
+        cuts: Bools,
+        picture: U8,
+        width: int,
+        has_video: Bools,
+        small: U8,
+    ) -> Layout:
+        """The layout with what changed since the sample before."""
+        last = self._last
+        moved = kind != last.kind or not same_tiles(tiles, last.tiles, width)
+        turned = not moved and not np.array_equal(has_video, last.has_video)
+        revised = moved and kind == "share" and self._is_revised(tiles, last, width)
+        changed = (moved and not revised) or turned or bool(cuts.any())
+        return Layout(
+            kind, tiles, changed, cuts, picture, width, has_video, revised and not cuts.any(), small
+        )
+
+    def _is_revised(self, tiles: F32, last: Layout, width: int) -> bool:
+        """Whether the picture is what it was, and its large part only was taken for a camera."""
+        division = self._screen_of
+        if division is not None and division.kind == "beside":
+            return last.kind == "speaker" and same_tiles(tiles, last.tiles[1:], width)
+        return last.kind == "single" and len(tiles) == 0 and self._screen.was_drawn
+
+    # Settling ------------------------------------------------------------------------------------
+
+    def _settle(self, image: U8, grey: U8) -> Division:
+        """Give what is believed after this sample."""
+        width = image.shape[1]
+        found = find_division(image, grey)
+        if found is None:  # black: nothing speaks for a change
+            return self._division or Division("unknown")
+        believed = self._division
+        if believed is None or self._agrees(found, believed, width):
+            self._next = None
+            if believed is None:
+                self._division = found
+            return self._division or found
+        if self._next is not None and same_division(found, self._next, width):
+            self._next_seen += 1
+        else:
+            self._next, self._next_seen = found, 1
+        if self._next_seen >= SAMPLES_TO_BELIEVE:
+            tiles = _kept_exact(found.tiles, believed.tiles, width)
+            self._division = replace(found, tiles=tiles)
+            self._next = None
+            return self._division
+        if believed.kind == "whole" and found.kind == "whole":
+            return believed
+        if believed.kind not in ("gallery", "beside"):  # a real change shows as a cut as well
+            return believed
+        stay = [tile for tile in believed.tiles if match(tile, found.tiles, width) is not None]
+        if not stay or believed.kind == "beside":
+            return Division("unknown")
+        return Division("gallery", np.stack(stay))
+
+    @staticmethod
+    def _agrees(found: Division, believed: Division, width: int) -> bool:
+        """Whether the sample shows the believed layout; tiles that are dark now may be missing."""
+        if found.kind != believed.kind or not all_match(found.tiles, believed.tiles, width):
+            return False
+        return found.kind != "beside" or same_main(found.main, believed.main)
+
+    # Judging -------------------------------------------------------------------------------------
+
+    def _judge(
+        self, division: Division, picture: U8, motion: Motion | None, width: int
+    ) -> tuple[str, F32]:
+        """Give kind and tiles: whether the large part is a screen, and what stands over it."""
+        if division.kind in ("gallery", "unknown") or division.main is None:
+            self._screen_of = None
+            return division.kind, division.tiles
+        assert self._grey is not None
+        known = self._screen_of
+        if (
+            known is None
+            or known.kind != division.kind
+            or not same_division(known, division, width)
+        ):
+            self._screen = ScreenJudge(has_tiles=division.kind == "beside")
+            self._screen_of = division
+            self._main_place = Places()
+            self._inset = _InsetFinder()
+        main = division.main
+        cut = bool(self._main_place.cuts(picture, main[None], width)[0])
+        inset = None
+        if division.kind == "whole" and self._grey.shape[0] >= LEAST_HEIGHT_PX:
+            inset = self._inset.update(self._grey, main, motion)
+        small = division.tiles if inset is None else inset[None]
+        moved = motion.share_outside(main, small) if motion is not None else None
+        is_screen = self._screen.update(self._grey, main, moved, cut)
+        if is_screen:
+            return "share", self._same_array(None, small)
+        if len(small) == 0:
+            return "single", NO_TILES
+        return "speaker", self._same_array(main, small)
+
+    def _same_array(self, main: F32 | None, small: F32) -> F32:
+        """The tiles, the large one first; the same array as long as they are the same."""
+        tiles = small if main is None else np.concatenate([main[None], small])
+        if not np.array_equal(tiles, self._shown):
+            self._shown = tiles
+        return self._shown
+
+
+class _InsetFinder:
+    """Follows a small picture in the corner of one large part."""
+
+    def __init__(self) -> None:
+        self._edges: CornerEdges | None = None
+        self._believed: F32 | None = None
+        self._next: F32 | None = None
+        self._seen = self._missed = self._moves = self._samples = 0
+
+    def update(self, grey: U8, main: F32, motion: Motion | None) -> F32 | None:
+        """Give the small picture in this sample (xyxy), or None."""
+        edges = CornerEdges(grey, main)
+        both, self._edges = edges.kept(self._edges), edges
+        if self._believed is not None:
+            is_there = both.support(self._believed) >= INSET_KEPT_SUPPORT
+            self._missed = 0 if is_there else self._missed + 1
+            if self._missed < SAMPLES_TO_DROP_INSET:
+                return self._believed
+            self._believed, self._next, self._seen, self._moves = None, None, 0, 0
+        self._samples += 1
+        if self._next is None and self._samples % SAMPLES_BETWEEN_SEARCHES:
+            return None  # the search takes longer than all else
+        found = both.find()
+        if found is None:
+            self._next = None
+            return None
+        if self._next is None or np.abs(found - self._next).max() > 4.0:
+            self._next, self._seen, self._moves = found, 0, 0
+        self._seen += 1
+        if motion is not None and float(motion.shares(found[None])[0]) > INSET_MOVED_SHARE:
+            self._moves += 1
+        if self._seen >= SAMPLES_TO_BELIEVE_INSET and self._moves >= INSET_MOVES:
+            self._believed, self._missed = self._next, 0
+        return self._believed
+
+
+def _kept_exact(tiles: F32, before: F32, width: int) -> F32:
+    """The tiles, those that stayed with exactly their old edges."""
+    if len(tiles) == 0:
+        return tiles
+    matches = [(tile, match(tile, before, width)) for tile in tiles]
+    return np.stack([tile if old is None else before[old] for tile, old in matches])
+
+
+def picture_difference(before: Layout, after: Layout, place: F32) -> float | None:
+    """Tell how much a place (xyxy in the frame) differs between two samples.
+
+    Returns:
+        Mean difference in levels (0–255), brightness removed; over CUT_DIFFERENCE it is another
+        scene. None where a layout came without its picture.
+    """
+    if before.picture is None or after.picture is None:
+        return None
+    points = [
+        thumbnail(layout.picture, place * (layout.picture.shape[1] / max(1, layout.width_px)))
+        for layout in (before, after)
+        if layout.picture is not None
+    ]
+    return difference(points[0], points[1])

@@ -1,0 +1,395 @@
+"""Which camera each tile shows: one seat number wherever it is certainly the same camera.
+
+A tile keeps its seat as long as it stays in its place of an unchanged grid without a cut, also
+while its camera is off. From one grid to another, and from one shot of a speaker view to a later
+one, seats are joined by what stands behind the person: a few colours, taken where no face is. A
+background that two cameras share (a company's virtual one) joins nothing. In doubt it is a new
+seat: two seats of one person are a loss, one seat of two persons is a lie.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from inference.boxes import centre, holders
+from inference.layout import Layout
+from inference.types import F32, I32, U8, Bools, FaceColumns, Label, View
+
+CELLS = (9, 16)
+"""Rows and columns of the colours kept of a tile."""
+RIM_SHARE = 0.04
+"""Left out at each side of a tile: the frame of who speaks is drawn there."""
+FACE_WIDTHS = 3.0
+"""The person is left out, so many faces wide, from above the face to the tile's lower edge."""
+SHARE_OF_SAMPLES = 0.3
+"""A colour counts where the person left it free in this share of the samples."""
+MIN_CELLS = 24
+MIN_SAMPLES = 2
+FIRST_SAMPLES, EVERY, ENOUGH, THEN_EVERY = 4, 4, 32, 40
+"""A showing's first samples are taken, then every few until there are enough, then few: lights
+change in an hour."""
+SAME_BACKGROUND = 6.0
+"""Mean difference in levels (0–255) up to which two backgrounds are the same."""
+OTHER_BACKGROUND = 14.0
+"""And from which they are certainly not; what lies between is joined to nothing."""
+MIN_CONTRAST = 8.0
+"""A background whose colours differ less from their mean tells nothing: a white wall."""
+SAME_PER_CONTRAST = 0.4
+MAX_GAP = 3
+"""Samples in which a grid may be out of sight (a fade, a flash) and still be the same after."""
+LABEL_CONFIDENCE = 0.8
+OTHER_LABEL = 0.5
+"""Names less alike than this (0–1) are of two people."""
+
+
+@dataclass(slots=True)
+class _Showing:
+    """One camera in one place from cut to cut."""
+
+    is_active_place: bool
+    """Where the layout puts whoever speaks: the next one there is another person."""
+    cut_from: int = -1
+    """The showing before it in the same place of the same layout."""
+    samples: int = 0
+    sums: F32 = field(default_factory=lambda: np.zeros((*CELLS, 3), np.float32))
+    counts: F32 = field(default_factory=lambda: np.zeros(CELLS, np.float32))
+
+
+@dataclass(slots=True)
+class _Grid:
+    """The places of a layout and what they show."""
+
+    kind: str
+    tiles: F32
+    showings: list[int]
+    has_video: Bools
+    last_sample: int
+
+    def is_like(self, layout: Layout) -> bool:
+        """Whether a layout has the same places."""
+        return self.kind == layout.kind and np.array_equal(self.tiles, layout.tiles)
+
+
+class SeatBook:
+    """Collects what tells seats, sample by sample, in order; numbers only, some KB per showing."""
+
+    def __init__(self) -> None:
+        self._showings: list[_Showing] = []
+        self._links: list[tuple[int, int]] = []
+        self._views: dict[int, list[int]] = {}
+        self._grids: list[_Grid] = []  # newest first
+
+    def start_segment(self) -> None:
+        """Forget the places: another file begins."""
+        self._grids.clear()
+
+    def add(self, sample: int, view: int, layout: Layout, faces: Sequence[F32]) -> None:
+        """Take one sample: its layout, the index of its view, and the boxes of its faces."""
+        if layout.kind == "unknown" or len(layout.has_video) == 0:
+            return
+        grid = self._place(sample, layout)
+        self._views[view] = grid.showings
+        self._take_colours(sample, layout, grid, faces)
+
+    def seats(self, views: int, labels: Iterable[Label] = ()) -> list[I32]:
+        """Give for each of so many views the seats of its places; empty where none is known."""
+        groups = self._joined(_texts(self._views, labels))
+        numbers: dict[int, int] = {}
+        told = []
+        for view in range(views):
+            showings = self._views.get(view, [])
+            seats = [numbers.setdefault(groups[k], len(numbers)) for k in showings]
+            told.append(np.array(seats, np.int32))
+        return told
+
+    # Showings ------------------------------------------------------------------------------------
+
+    def _place(self, sample: int, layout: Layout) -> _Grid:
+        """Find what each place shows: the same as before, or something new."""
+        known = [g for g in self._grids if sample - g.last_sample <= MAX_GAP]
+        grid = next((g for g in known if g.is_like(layout)), None)
+        places = len(layout.has_video)
+        if grid is None:
+            grid = _Grid(layout.kind, layout.tiles, [], layout.has_video, sample)
+            grid.showings = [self._new(layout, k) for k in range(places)]
+        elif layout.changed:
+            showings = list(grid.showings)
+            for k in np.flatnonzero(layout.cuts[:places]).tolist():
+                old = showings[k]
+                showings[k] = self._new(layout, k)
+                if grid.has_video[k] and layout.has_video[k]:
+                    self._showings[showings[k]].cut_from = old
+                elif grid.has_video[k] != layout.has_video[k]:  # switched off or on
+                    self._links.append((old, showings[k]))
+            grid = _Grid(layout.kind, layout.tiles, showings, layout.has_video, sample)
+        grid.last_sample = sample
+        self._grids = [grid, *(g for g in known if not g.is_like(layout))]
+        return grid
+
+    def _new(self, layout: Layout, place: int) -> int:
+        is_active = layout.kind == "single" or (layout.kind == "speaker" and place == 0)
+        is_active |= layout.kind == "share" and len(layout.tiles) == 1
+        is_active |= layout.kind == "speaker" and len(layout.tiles) == 2
+        self._showings.append(_Showing(is_active))
+        return len(self._showings) - 1
+
+    def _take_colours(self, sample: int, layout: Layout, grid: _Grid, faces: Sequence[F32]) -> None:
+        if layout.colours is None or layout.width_px == 0:
+            return
+        wanted = [
+            k
+            for k, number in enumerate(grid.showings)
+            if layout.has_video[k] and _is_due(self._showings[number].samples, sample)
+        ]
+        if not wanted:
+            return
+        small = layout.colours
+        scale = small.shape[1] / layout.width_px
+        whole = np.array([[0, 0, small.shape[1], small.shape[0]]], np.float32)
+        tiles = layout.tiles * scale if len(layout.tiles) else whole
+        boxes = np.stack(list(faces)) * scale if faces else np.zeros((0, 4), np.float32)
+        middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+        inside = holders(middles, tiles)
+        for k in wanted:
+            others = [tile for i, tile in enumerate(tiles) if i != k]
+            _add_colours(
+                self._showings[grid.showings[k]], small, tiles[k], boxes[inside == k], others
+            )
+
+    # Joining -------------------------------------------------------------------------------------
+
+    def _joined(self, texts: dict[int, set[str]]) -> list[int]:
+        """The group of every showing: equal numbers are one seat."""
+        count = len(self._showings)
+        together = self._together()
+        families = _families(count, [pair for pair in self._links if _may_join(texts, *pair)])
+        clusters = self._clusters(together)
+        for members in clusters:
+            joined = sorted({k for m in members for k in _family_of(families, m)})
+            if _are_apart(joined, together) and _have_one_name(joined, texts):
+                for k in joined:
+                    families[k] = families[joined[0]]
+        return families
+
+    def _together(self) -> list[set[int]]:
+        """For every showing those that were shown beside it."""
+        together: list[set[int]] = [set() for _ in self._showings]
+        for showings in self._views.values():
+            for k in showings:
+                together[k].update(showings)
+        for k, others in enumerate(together):
+            others.discard(k)
+        return together
+
+    def _clusters(self, together: list[set[int]]) -> list[list[int]]:
+        """Showings with one background that nothing else has, each list of two or more."""
+        book = _Backgrounds(len(self._showings))
+        for k, showing in enumerate(self._showings):
+            colours = _colours_of(showing)
+            if colours is None:
+                continue
+            distances = book.distances(*colours)
+            order = np.argsort(distances, kind="stable")[:2].tolist()
+            best = order[0] if order and distances[order[0]] < OTHER_BACKGROUND else -1
+            if best < 0:
+                book.open(k, *colours)
+                continue
+            limit = min(SAME_BACKGROUND, SAME_PER_CONTRAST * colours[2])
+            is_same = bool(distances[best] <= limit)
+            second = distances[order[1]] if len(order) > 1 else np.inf
+            has_rival = second < max(OTHER_BACKGROUND, 2 * distances[best])
+            members = book.members[best]
+            is_shared = not together[k].isdisjoint(members) or (
+                # Somebody else appeared, and the background stayed.
+                showing.is_active_place and showing.cut_from in members
+            )
+            if not is_same or has_rival or is_shared:
+                near = np.flatnonzero(distances < OTHER_BACKGROUND).tolist()
+                if is_shared or is_same:
+                    for other in near:
+                        book.is_doubtful[other] = True
+                book.open(k, *colours)
+                book.is_doubtful[-1] = is_shared or is_same
+            else:
+                book.join(best, k)
+        return [
+            members
+            for members, doubtful in zip(book.members, book.is_doubtful, strict=True)
+            if len(members) > 1 and not doubtful
+        ]
+
+
+def of_participants(faces: FaceColumns, views: Sequence[View]) -> FaceColumns:
+    """Give the faces that are people's of the call, with tracks that stay in one seat.
+
+    Faces on a shared screen are left out. A track that shows two seats becomes two: a new number,
+    above all others, for each seat but its first.
+    """
+    seats = np.full(len(faces), -1, np.int32)
+    is_kept = np.ones(len(faces), np.bool_)
+    starts = np.searchsorted(faces.sample, [view.start_sample for view in views])
+    ends = np.searchsorted(faces.sample, [view.end_sample for view in views])
+    middles = (faces.box[:, :2] + faces.box[:, 2:]) / 2
+    for view, start, end in zip(views, starts.tolist(), ends.tolist(), strict=True):
+        if view.kind == "single" and len(view.seats):
+            seats[start:end] = view.seats[0]
+        elif view.kind == "share" or len(view.tiles):
+            held = holders(middles[start:end], view.tiles)
+            is_kept[start:end] = (held >= 0) | (view.kind != "share")
+            if len(view.seats):
+                seats[start:end] = np.where(held >= 0, view.seats[held], -1)
+    tracks, following = faces.track.copy(), int(faces.track.max(initial=-1)) + 1
+    pairs, index = np.unique(np.stack([faces.track, seats]), axis=1, return_inverse=True)
+    first = np.full(pairs.shape[1], len(faces))
+    np.minimum.at(first, index, np.arange(len(faces)))
+    known: set[int] = set()
+    for pair in np.argsort(first, kind="stable").tolist():
+        track = int(pairs[0, pair])
+        if track in known:
+            tracks[index == pair] = following
+            following += 1
+        known.add(track)
+    columns = {name: getattr(faces, name)[is_kept] for name in faces.__slots__}
+    columns["track"] = tracks[is_kept]
+    order = np.lexsort((columns["track"], columns["sample"]))
+    return FaceColumns(**{name: values[order] for name, values in columns.items()})
+
+
+class _Backgrounds:
+    """Backgrounds seen so far, compared with a new one at once."""
+
+    def __init__(self, most: int) -> None:
+        self.members: list[list[int]] = []
+        self.is_doubtful: list[bool] = []
+        self._colours = np.zeros((most, CELLS[0] * CELLS[1], 3), np.float32)
+        self._valid = np.zeros((most, CELLS[0] * CELLS[1]), np.float32)
+
+    def open(self, showing: int, colours: F32, valid: F32, contrast: float) -> None:
+        """Add a background of its own."""
+        at = len(self.members)
+        self._colours[at], self._valid[at] = colours, valid
+        self.members.append([showing])
+        self.is_doubtful.append(False)
+
+    def join(self, at: int, showing: int) -> None:
+        """Add a showing to a background."""
+        self.members[at].append(showing)
+
+    def distances(self, colours: F32, valid: F32, contrast: float) -> F32:
+        """Mean difference to each, in levels; infinite where too little is comparable."""
+        count = len(self.members)
+        common = self._valid[:count] * valid
+        cells = common.sum(axis=1)
+        weights = (common / np.maximum(1, cells)[:, None])[:, :, None]
+        differences = self._colours[:count] - colours
+        # A camera's exposure shifts all colours: that counts half.
+        shifts = (differences * weights).sum(axis=1)
+        spread = (np.abs(differences - shifts[:, None]) * weights).sum(axis=1).mean(axis=1)
+        far = spread + 0.5 * np.abs(shifts).mean(axis=1)
+        result: F32 = np.where(cells >= MIN_CELLS, far, np.inf).astype(np.float32)
+        return result
+
+
+def _is_due(taken: int, sample: int) -> bool:
+    if taken < FIRST_SAMPLES:
+        return True
+    return sample % (EVERY if taken < ENOUGH else THEN_EVERY) == 0
+
+
+def _add_colours(
+    showing: _Showing, small: U8, tile: F32, faces: F32, others: Sequence[F32]
+) -> None:
+    """Add a tile's colours where neither a person nor another tile nor its label stands."""
+    x0, y0, x1, y1 = tile.tolist()
+    rim = max(1.0, RIM_SHARE * (y1 - y0))
+    x0, y0, x1, y1 = x0 + rim, y0 + rim, x1 - rim, y1 - rim
+    part = small[round(max(0, y0)) : round(y1), round(max(0, x0)) : round(x1)]
+    if part.size == 0 or x1 - x0 < 4 or y1 - y0 < 4:
+        return
+    colours = cv2.resize(part, CELLS[::-1], interpolation=cv2.INTER_AREA)
+    free = np.ones(CELLS, np.float32)
+    free[-2:, :7] = 0  # the label
+    across = (np.arange(CELLS[1]) + 0.5) / CELLS[1] * (x1 - x0) + x0
+    down = (np.arange(CELLS[0]) + 0.5) / CELLS[0] * (y1 - y0) + y0
+    if len(faces) == 0:
+        free[1:, 4:12] = 0  # where most people sit: a face may have been missed
+    for face in faces:
+        middle, size = centre(face), face[2:] - face[:2]
+        reach = FACE_WIDTHS * float(size[0]) / 2
+        in_x = np.abs(across - float(middle[0])) <= reach
+        in_y = down >= float(face[1]) - 0.5 * float(size[1])
+        free[np.ix_(in_y, in_x)] = 0
+    for other in others:
+        in_x = (across >= float(other[0]) - rim) & (across <= float(other[2]) + rim)
+        in_y = (down >= float(other[1]) - rim) & (down <= float(other[3]) + rim)
+        free[np.ix_(in_y, in_x)] = 0
+    if showing.samples >= ENOUGH:
+        showing.sums *= 1 - 1 / ENOUGH
+        showing.counts *= 1 - 1 / ENOUGH
+    showing.sums += colours * free[:, :, None]
+    showing.counts += free
+    showing.samples += 1
+
+
+def _colours_of(showing: _Showing) -> tuple[F32, F32, float] | None:
+    """Colours (cells, 3), which of them count (cells,), and contrast; None: it tells nothing."""
+    taken = min(showing.samples, ENOUGH)
+    if taken < MIN_SAMPLES:
+        return None
+    counts = showing.counts.reshape(-1)
+    valid = (counts >= max(1.0, SHARE_OF_SAMPLES * taken)).astype(np.float32)
+    if valid.sum() < MIN_CELLS:
+        return None
+    colours = showing.sums.reshape(-1, 3) / np.maximum(counts, 1e-6)[:, None]
+    known = colours[valid > 0]
+    contrast = float(np.abs(known - known.mean(axis=0)).mean())
+    if contrast < MIN_CONTRAST:
+        return None
+    return colours.astype(np.float32), valid, contrast
+
+
+def _texts(views: dict[int, list[int]], labels: Iterable[Label]) -> dict[int, set[str]]:
+    """The names read on each showing."""
+    texts: dict[int, set[str]] = {}
+    for label in labels:
+        showings = views.get(label.view, [])
+        if label.confidence >= LABEL_CONFIDENCE and label.tile < len(showings):
+            texts.setdefault(showings[label.tile], set()).add(label.text.casefold().strip())
+    return texts
+
+
+def _have_one_name(showings: Sequence[int], texts: dict[int, set[str]]) -> bool:
+    """Whether no two names read on the showings are clearly two people's."""
+    names = sorted({text for k in showings for text in texts.get(k, ()) if len(text) > 2})
+    return all(
+        a.startswith(b[:4]) or difflib.SequenceMatcher(None, a, b).ratio() >= OTHER_LABEL
+        for i, a in enumerate(names)
+        for b in names[i + 1 :]
+    )
+
+
+def _may_join(texts: dict[int, set[str]], a: int, b: int) -> bool:
+    return _have_one_name((a, b), texts)
+
+
+def _are_apart(showings: Sequence[int], together: list[set[int]]) -> bool:
+    """Whether no two of the showings were ever shown side by side."""
+    members = set(showings)
+    return all(together[k].isdisjoint(members) for k in showings)
+
+
+def _families(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """Groups of what is linked, as the number of each one's group."""
+    groups = list(range(count))
+    for a, b in pairs:  # in order of time: `b` is linked for the first time
+        groups[b] = groups[a]
+    return groups
+
+
+def _family_of(families: list[int], member: int) -> list[int]:
+    return [k for k, group in enumerate(families) if group == families[member]]
