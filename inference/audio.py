@@ -50,6 +50,9 @@ _PIECE_S = 0.032
 """Longest piece of sound whose loudness is one number: less than a level, so that none is empty."""
 _LONGEST_S = 24 * 3600
 """A sound said to lie farther from the start than this is damage."""
+_MOST_CHANNELS = 8
+"""Nobody's own sound has more. A damaged packet may say so, and PyAV 18 then reads past the planes'
+end and crashes."""
 _LOOK_EVERY = 500
 """Frames between two looks at the stop flag."""
 _MAX_READ_ERRORS = 200
@@ -84,11 +87,13 @@ def hear_voice(
     """
     levels = _Levels()
     with open_media(path, FORMATS) as container:
-        if not container.streams.audio:
-            raise UnreadableMedia(f"{path.name}: holds no sound; fetch it again")
+        # A codec that libav does not know has no context.
+        known = [one for one in container.streams.audio if one.codec_context is not None]
+        if not known:
+            raise UnreadableMedia(f"{path.name}: holds no sound that can be read; fetch it again")
         duration = container.duration
         nominal_s = duration / av.time_base if duration and duration > 0 else None
-        stream = container.streams.audio[0]
+        stream = known[0]
         start_s = float((stream.start_time or 0) * (stream.time_base or 0))
         for number, frame in enumerate(_frames(container, stream)):
             # Sound before zero is the encoder's run-in and is not heard.
@@ -150,17 +155,18 @@ class _Levels:
 
     def add(self, at_s: float, frame: av.AudioFrame) -> None:
         """Take a frame that begins at that time; all its channels count as one."""
-        if frame.format.name == "fltp":
-            frames = [frame]
-        else:
-            self._planes = self._planes or av.AudioResampler("fltp")
-            frames = self._planes.resample(frame)
+        if frame.sample_rate <= 0 or not -_LONGEST_S < at_s < _LONGEST_S:
+            return
+        if frame.layout.nb_channels > _MOST_CHANNELS:
+            return
+        try:
+            frames = self._as_planes(frame)
+        except (av.error.FFmpegError, ValueError):
+            return  # Damage may change the format midway: what follows of it is lost.
         rate = frame.sample_rate
         for each in frames:
             samples = np.asarray(each.to_ndarray(), np.float32)
             length_s = samples.shape[1] / rate
-            if not -_LONGEST_S < at_s < _LONGEST_S:
-                continue
             pieces = max(1, -int(-length_s // _PIECE_S))
             bounds = [samples.shape[1] * k // pieces for k in range(pieces + 1)]
             for first, end in itertools.pairwise(bounds):
@@ -168,6 +174,12 @@ class _Levels:
             self.heard_s += length_s if at_s >= 0 else 0.0
             at_s += length_s
             self.end_s = max(self.end_s, at_s)
+
+    def _as_planes(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
+        if frame.format.name == "fltp":
+            return [frame]
+        self._planes = self._planes or av.AudioResampler("fltp")
+        return self._planes.resample(frame)
 
     def _put(self, at_s: float, samples: F32) -> None:
         level = int(at_s * LEVELS_HZ)

@@ -221,16 +221,12 @@ def _compare_labels(found: AttributionEvaluation, known: Truth, result: Row) -> 
         if known.is_left_out[sample]:
             continue
         at = known.times[sample]
+        now = [label for label in labels or () if label["start_s"] <= at < label["end_s"]]
         for text, tile in zip(texts, known.boxes[sample], strict=True):
             if not text:
                 continue
             drawn += 1
-            read = [
-                label["text"]
-                for label in labels or ()
-                if label["start_s"] <= at < label["end_s"]
-                and overlap(box_of(label, "result"), tile) >= 0.5
-            ]
+            read = [label["text"] for label in now if overlap(box_of(label, "result"), tile) >= 0.5]
             is_right = any(_folded(one) == _folded(text) for one in read)
             right += is_right
             wrong += bool(read) and not is_right

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -114,6 +115,20 @@ def test_what_is_no_sound_is_refused_in_one_sentence(tmp_path: Path, kind: str) 
     with pytest.raises(UnreadableMedia, match=r"^ana\.m4a: ") as refused:
         hear_voice(path)
     assert "\n" not in str(refused.value)
+
+
+def test_damage_of_any_kind_is_survived(tmp_path: Path) -> None:
+    whole = media.write_sound(tmp_path / "whole.m4a", sound(noise=0.001)).read_bytes()
+    path = tmp_path / "ana.m4a"
+    heard = 0
+    for seed in range(60):
+        rng, data = np.random.default_rng(seed), bytearray(whole)
+        for at in rng.integers(0, len(data), rng.integers(1, 60)).tolist():
+            data[at : at + 100] = rng.bytes(len(data[at : at + 100]))
+        path.write_bytes(data)
+        with contextlib.suppress(UnreadableMedia):
+            heard += bool(hear_voice(path).spans)
+    assert heard > 20, "most of it lies in single packets, and the rest is heard"
 
 
 def test_listening_stops_when_asked_to(tmp_path: Path) -> None:
