@@ -4,8 +4,8 @@ Two units that are seen at the same time are two persons. Each unit is one of th
 somebody else; somebody else may be any number of units. Given independent weights, the joint
 probability of an assignment is their product where nobody is in two places at once, and 0 where
 somebody is; the posterior of a unit sums it over all assignments. The sums are found by belief
-propagation (sum-product), which is exact where one set of units is seen together and few weights
-compete, and close elsewhere (a test compares it with full enumeration).
+propagation (sum-product): what it holds for certain, full enumeration does too (a test compares
+them); where many compete for few it leaves some of them more than they have.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Evidence:
 
     log_ratio: F64
     lag_s: float = 0.0
-    """How much later than the turns say the pictures fit best."""
+    """The turns fit best when they are moved later by this much."""
     margin: float = -math.inf
     """By how much the summed evidence is over what it reaches under any shift, in its own units."""
     spreads: float = 0.0
