@@ -44,6 +44,7 @@ class Truth:
         self.interval_s = interval_s_of(self.times) or 1.0
         self.names = [[_name(row) for row in by_time[t]] for t in self.times]
         self.boxes = [[box_of(row, "truth") for row in by_time[t]] for t in self.times]
+        self.is_shared = [[_people(row) > 1 for row in by_time[t]] for t in self.times]
         self.labels = [[row.get("label") for row in by_time[t]] for t in self.times]
         self.layouts = read_rows(truth, "layouts", "truth", ("start_s", "end_s", "kind"))
         self._speaking = read_rows(truth, "speaking", "truth", ("name", "start_s", "end_s"))
@@ -157,6 +158,13 @@ def _name(row: Row) -> str | None:
     if name is not None and not isinstance(name, str):
         raise WrongFile("A name in the truth is no text.")
     return name or None
+
+
+def _people(row: Row) -> float:
+    people = row.get("people", 1)
+    if not is_number(people):
+        raise WrongFile("A number of people in the truth is none.")
+    return people
 
 
 def box_of(row: Row, which: str) -> Box:

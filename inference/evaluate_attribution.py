@@ -10,9 +10,11 @@ for one second.
 - **Left out.** Truth within `MARGIN_S` of a change (`changes`: layout, video on or off, speaker
   switch), and the faces nearest to it. Without `changes`, a sample that shows other people or other
   tiles than the one before is a change midway between the two, so that both are left out.
-- **Right, wrong, unknown.** The name equals the truth's letter for letter; is another; is null. A
-  person of the truth without a name (`null`: somebody beside the owner of a room) is right when
-  unknown, counted as `unnamed`, and wrong when named. Shares are of right + wrong + unknown.
+- **Right, wrong, unknown.** The name equals the truth's letter for letter; is another; is null.
+  Shares are of right + wrong + unknown.
+- **Unnamed.** A person of the truth without a name (`null`), and one of several who share a tile
+  (`people` above 1: a room), may stay unknown: counted as `unnamed` and in no share. Named as the
+  tile is, one of several is right; named otherwise, either is wrong.
 - **No participant.** A face in no tile, as in a shared slide. Named, it counts as wrong; unknown,
   it is counted apart and in no share. Where the truth is silent for more than 0.75 of its interval,
   that nobody is shown is taken from `layouts`; without them, faces of that time are left out.
@@ -139,7 +141,7 @@ def evaluate_attribution(truth: object, result: object) -> AttributionEvaluation
             seen.add((sample, tile))
             if face.get("track") is not None:
                 shown[int(face["track"])].append(name)
-            if name is None and given is None:
+            if given is None and (name is None or known.is_shared[sample][tile]):
                 found.unnamed_s += interval_s
                 continue
         every = [found.naming]

@@ -119,6 +119,16 @@ def test_somebody_without_a_name_in_the_truth_is_to_stay_unknown() -> None:
     assert seconds_of(found) == (0, 10.0, 0)
 
 
+def test_several_people_in_one_tile_may_stay_unknown_or_bear_the_rooms_name() -> None:
+    told = truth(people={"Room 2": LEFT})
+    for row in told["faces"]:
+        row["people"] = 3
+    for given, wanted in ((None, (0, 0, 0)), ("Room 2", (10.0, 0, 0)), ("Ana", (0, 10.0, 0))):
+        found = evaluate_attribution(told, result(*run(IN_LEFT, given)))
+        assert seconds_of(found) == wanted
+        assert found.unnamed_s == (10.0 if given is None else 0)
+
+
 def test_where_the_truth_is_silent_only_its_layouts_tell_that_nobody_is_shown() -> None:
     told = truth(3)
     told["faces"] += [{**one, "t_s": one["t_s"] + 7} for one in truth(3)["faces"]]
