@@ -40,6 +40,7 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
                     "name": person.name,
                     "is_named": person.is_named,
                     "name_confidence": person.name_confidence,
+                    "camera_off_s": person.camera_off_s,
                     "side": person.side,
                     "engagement": _value(person.score.engagement),
                     "interval": _interval(person.score.engagement),
@@ -60,6 +61,7 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
             )
             for person in analysis.participants
         ],
+        "sides": [plain(asdict(side)) for side in analysis.sides],
         "moments": [
             plain(
                 {
@@ -67,6 +69,8 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
                     "end_s": moment.end_s,
                     "kind": moment.kind,
                     "participants": [analysis.participants[i].name for i in moment.participants],
+                    "side": moment.side,
+                    "speakers": [analysis.participants[i].name for i in moment.speakers],
                     "reason": moment.reason,
                     "before": moment.before,
                     "after": moment.after,

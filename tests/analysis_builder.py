@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 import numpy as np
 
 from bot.report.content import CallInfo
+from inference.profiles import PROFILES
+from inference.score import Faces
+from inference.sides import SidePerson, score_sides
 from inference.types import (
     EXPRESSIONS,
     F32,
@@ -27,6 +30,7 @@ from inference.types import (
     PersonScore,
     Quality,
     Series,
+    SideScore,
     SpeakerTurn,
     TalkFigures,
     TranscriptLine,
@@ -136,7 +140,24 @@ def make_call(
         windows=_windows(participants, t_s, duration_s), moments=_moments(
             participants, call_series, t_s, transcript
         ),
+        sides=_sides(observations, participants, turns),
     )  # fmt: skip
+
+
+def _sides(
+    observations: Observations, participants: Sequence[Participant], turns: Sequence[SpeakerTurn]
+) -> tuple[SideScore, ...]:
+    people = [
+        SidePerson(
+            p.side, p.is_scored, p.score,
+            Faces(np.isfinite(p.series.engagement), p.series.probs,
+                  p.series.attention.astype(np.float64)),
+            [(turn.start_s, turn.end_s) for turn in turns if turn.key == p.key],
+            observations.duration_s,
+        )
+        for p in participants
+    ]  # fmt: skip
+    return score_sides(observations, people, PROFILES["sales"])
 
 
 def _turns(
@@ -338,7 +359,8 @@ def _moments(
         found.append(
             Moment(
                 start, start + 18.0, kind, (who.index,), reason,
-                before, after, 1.0 - 0.1 * rank, _near(transcript, start),
+                before, after, 1.0 - 0.1 * rank, _near(transcript, start), who.side,
+                _speakers(participants, transcript, start),
             )
         )  # fmt: skip
     if transcript and not scored:
@@ -357,6 +379,15 @@ def _reason(kind: str, name: str, before: float, after: float) -> str:
         return f"{name}'s expression moved from neutral to angry"
     verb = "rose" if kind == "rise" else "fell"
     return f"{name}'s engagement {verb} from {before * 100:.0f} to {after * 100:.0f}"
+
+
+def _speakers(
+    participants: Sequence[Participant], transcript: Sequence[TranscriptLine], start_s: float
+) -> tuple[int, ...]:
+    for line in transcript:
+        if line.start_s < start_s + 10 and line.end_s > start_s:
+            return tuple(p.index for p in participants if p.name == line.speaker)
+    return ()
 
 
 def _while(transcript: Sequence[TranscriptLine], start_s: float) -> str:

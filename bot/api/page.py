@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
@@ -15,6 +15,8 @@ from html import escape
 from bot.api.chart import course_svg, lane_svg
 from bot.api.timeline import WINDOW_S, coarse_timeline
 from bot.report import words
+from bot.report.people import BLANKED, name_certainty
+from bot.report.sides import SideRow, side_rows, sides_from_rows, with_sides
 from storage.tables import Call, Moment, Participant, SpeakerTurn, Window
 
 MOST_STEPS = 360
@@ -23,7 +25,7 @@ MOST_MOMENTS = 8
 MOST_LINES = 4
 MOST_LANES = 8
 
-SIDES = {"rep": "your side", "prospect": "their side"}
+SIDES = {"rep": "Your side", "prospect": "Their side"}
 STATES = {
     "queued": "This call is waiting to be analysed. Come back in a few minutes.",
     "running": "This call is being analysed. Come back in a few minutes.",
@@ -122,7 +124,7 @@ def _body(page: CallPage) -> list[str]:
     parts.append(_figures(page))
     if call.report_path is not None:
         parts.append(f'<p><a href="{escape(page.report_url)}">Open the full report (PDF)</a></p>')
-    parts += [_course(page), _moments(page), _people(page), _footer(call)]
+    parts += [_course(page), _moments(page), _sides(call), _people(page), _footer(call)]
     return parts
 
 
@@ -211,17 +213,21 @@ def _axis(duration_s: float) -> str:
 def _moments(page: CallPage) -> str:
     if not page.moments:
         return "<section><h2>Moments</h2><p>Nothing stood out.</p></section>"
-    items = [_moment(page.call, moment) for moment in page.moments[:MOST_MOMENTS]]
+    people = {person.position: person for person in page.people}
+    items = [_moment(page.call, moment, people) for moment in page.moments[:MOST_MOMENTS]]
     return f'<section><h2>Moments</h2><ol class="cards">{"".join(items)}</ol></section>'
 
 
-def _moment(call: Call, moment: Moment) -> str:
+def _moment(call: Call, moment: Moment, people: Mapping[int, Participant]) -> str:
     at_s = moment.start_ms / 1000
     local, _, _ = words.local_time(call.started_at + timedelta(seconds=at_s), call.timezone)
     quotes = "".join(_quote(line) for line in moment.lines[:MOST_LINES])
+    speaker = people.get(moment.speakers[0]) if moment.speakers else None
+    name, side = (speaker.name, speaker.side) if speaker else ("", "")
+    reason = with_sides(moment.reason, moment.side, name, side, SIDES)
     return (
         f'<li class="card"><h3>{words.clock(at_s)} <span class="small soft">into the call, '
-        f"{local:%H:%M:%S} by the clock</span></h3><p>{_text(moment.reason)}</p>{quotes}</li>"
+        f"{local:%H:%M:%S} by the clock</span></h3><p>{_text(reason)}</p>{quotes}</li>"
     )
 
 
@@ -233,6 +239,22 @@ def _quote(line: dict[str, object]) -> str:
     return f'<blockquote dir="auto">{by}{text}</blockquote>'
 
 
+def _sides(call: Call) -> str:
+    rows = side_rows(sides_from_rows(call.sides), SIDES)
+    if not rows:
+        return ""
+    items = "".join(_side(row) for row in rows)
+    return f'<section><h2>While the other side spoke</h2><ul class="cards">{items}</ul></section>'
+
+
+def _side(row: SideRow) -> str:
+    value = "–" if row.engagement is None else f"<b>{row.engagement}</b> of 100"
+    return (
+        f'<li class="card"><h3>{row.label}</h3><dl><dt>Engagement</dt><dd>{value}, {row.shown}</dd>'
+        f"<dt>Face seen</dt><dd>{row.seen} of that time</dd></dl></li>"
+    )
+
+
 def _people(page: CallPage) -> str:
     if not page.people:
         return "<section><h2>People</h2><p>Nobody was seen or heard.</p></section>"
@@ -242,19 +264,27 @@ def _people(page: CallPage) -> str:
 
 def _person(person: Participant) -> str:
     roles = [
-        role for role in ("host" if person.is_host else "", SIDES.get(person.side, "")) if role
+        role
+        for role in ("host" if person.is_host else "", SIDES.get(person.side, "").lower())
+        if role
     ]
     role = f' <span class="small soft">{", ".join(roles)}</span>' if roles else ""
-    if person.is_scored:
+    if person.is_blanked:
+        engagement = BLANKED
+    elif person.is_scored:
         value, detail = _engagement(person.engagement, _interval(person))
         engagement = detail if person.engagement is None else f"<b>{value}</b> {detail}"
     else:
         engagement = "not scored, as set up by your company"
-    rows = [("Engagement", engagement)]
+    certainty = name_certainty(person.is_named, person.is_confirmed, person.name_confidence)
+    rows = [("Name", certainty)] if certainty else []
+    rows.append(("Engagement", engagement))
     if person.is_scored:
         if person.attention is not None:
             rows.append(("Attention", words.percent(person.attention)))
         rows.append(("Face seen", f"{words.percent(person.coverage)} of their time"))
+    if person.camera_off_ms:
+        rows.append(("Camera off", words.clock(person.camera_off_ms / 1000)))
     talk = words.length(person.talk_ms / 1000)
     rows.append(("Talk", f"{talk} ({words.percent(person.talk_share)} of all talk)"))
     figures = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows)

@@ -23,6 +23,7 @@ from bot.report.people import (
     prominence,
 )
 from bot.report.series import PersonChart, Timeline, backdrop, lanes, neutral_level, person_chart
+from bot.report.sides import SideRow, side_rows
 from inference.types import CallAnalysis
 
 MAX_PAGES_FOR_PEOPLE = 12
@@ -70,6 +71,7 @@ class ReportContent:
     moments_note: str
     people: tuple[PersonRow, ...]
     more_people: str
+    sides: tuple[SideRow, ...]
     pages: tuple[PersonPage, ...]
     compact: tuple[PersonRow, ...]
     compact_charts: tuple[PersonChart, ...]
@@ -117,6 +119,7 @@ def report_content(
         moments_note=_moments_note(analysis, info),
         people=tuple(person_row(p, analysis) for p in first),
         more_people=f"and {left} more people, on the pages that follow" if left else "",
+        sides=side_rows(analysis.sides),
         pages=tuple(person_page(p, analysis, shared, moments) for p in with_page),
         compact=tuple(person_row(p, analysis) for p in compact),
         compact_charts=tuple(person_chart(p, analysis, shared) for p in compact),

@@ -15,6 +15,7 @@ from bot.report.content import CallInfo, title
 from bot.report.figures import Figure, key_figures
 from bot.report.moments import MomentItem, headline, moment_items
 from bot.report.people import PersonRow, person_row, prominence
+from bot.report.sides import side_sentence
 from inference.types import CallAnalysis
 
 Block = dict[str, Any]
@@ -54,6 +55,9 @@ def compose_message(
         _section(escape(headline(analysis))),
         {"type": "section", "fields": [_mrkdwn(_field(f)) for f in key_figures(analysis)]},
     ]
+    shown = side_sentence(analysis.sides)
+    if shown:
+        blocks.append(_section(escape(shown)))
     if count:
         blocks.append(_section(_people(analysis)))
     moments = moment_items(analysis, TOP_MOMENTS)

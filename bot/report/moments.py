@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.report import words
 from bot.report.figures import NAME_LENGTH
 from bot.report.series import Mark
+from bot.report.sides import LABELS, with_sides
 from inference.types import CallAnalysis, Moment, TranscriptLine
 
 MAX_QUOTES = 3
@@ -90,7 +91,7 @@ def headline(analysis: CallAnalysis) -> str:
     if not falls:
         return f"Engagement averaged {words.points(call.value)} of 100, without a marked drop."
     worst = max(falls, key=lambda m: m.strength)
-    reason = _reason(worst, analysis)
+    reason = _reason(worst, analysis, is_sided=False)
     if reason.startswith("Engagement "):
         reason = f"e{reason[1:]}"
     return (
@@ -99,10 +100,16 @@ def headline(analysis: CallAnalysis) -> str:
     )
 
 
-def _reason(moment: Moment, analysis: CallAnalysis) -> str:
+def _reason(moment: Moment, analysis: CallAnalysis, *, is_sided: bool = True) -> str:
     """Give a moment's sentence without its full stop, right-to-left names set apart."""
+    people = analysis.participants
     reason = words.clean(moment.reason).rstrip(".")
-    for person in analysis.participants:
+    if moment.speakers and is_sided:
+        speaker = people[moment.speakers[0]]
+        reason = with_sides(reason, moment.side, words.clean(speaker.name), speaker.side, LABELS)
+    elif is_sided:
+        reason = with_sides(reason, moment.side, "", "", LABELS)
+    for person in people:
         name = words.clean(person.name)
         shown = words.isolate(words.shorten(name, NAME_LENGTH))
         if name and shown != name:

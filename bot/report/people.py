@@ -34,6 +34,8 @@ class PersonRow:
     index: int
     name: str
     role: str
+    certainty: str
+    """How sure the name is; "" where there is nothing to say."""
     side: str
     engagement: int | None
     low: int | None
@@ -83,6 +85,7 @@ def person_row(person: Participant, analysis: CallAnalysis) -> PersonRow:
         index=person.index,
         name=name_of(person),
         role=role_of(person),
+        certainty=_certainty(person),
         side=person.side,
         engagement=words.points(engagement.value) if engagement else None,
         low=words.points(engagement.low) if engagement else None,
@@ -165,7 +168,18 @@ def _presence(person: Participant) -> str:
     if np.isfinite(person.first_seen_s) and np.isfinite(person.last_seen_s):
         first, last = words.clock(person.first_seen_s), words.clock(person.last_seen_s)
         seen += f", between {first} and {last}"
-    return seen if person.is_named else f"{seen}. Nothing certain names this face."
+    if person.camera_off_s:
+        seen += f". Camera off {words.clock(person.camera_off_s)}"
+    if not person.is_named:
+        return f"{seen}. Nothing certain names this face."
+    certainty = _certainty(person)
+    return f"{seen}. {certainty[0].upper()}{certainty[1:]}." if certainty else seen
+
+
+def _certainty(person: Participant) -> str:
+    """Say in the line of a name how sure it is; nothing of a face without a name."""
+    told = name_certainty(person.is_named, person.is_confirmed, person.name_confidence)
+    return f"name {told}" if told and person.is_named else ""
 
 
 def _fitting(moments: Sequence[MomentItem]) -> tuple[MomentItem, ...]:

@@ -55,8 +55,10 @@ def test_a_sales_call_has_a_first_page_a_page_per_person_and_a_last_page(tmp_pat
         "Thursday 19 November 2026, 15:00–15:30 Europe/Berlin",
         "of 100 likely between",
         "The sharpest drop came at 12:00",
-        "“That makes sense to me.”",
-        "Ana Ruiz host, our side",
+        "“Right. And who else would have to agree on your side?”",
+        "Ana Ruiz host, our side · name 95 % sure",
+        "Their side, while our side spoke 51",
+        "Our side, while their side spoke 58",
     ):
         assert said in first
     assert [page.split(" host")[0].split(" their")[0] for page in people] == [

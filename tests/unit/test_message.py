@@ -58,9 +58,31 @@ def test_key_figures_are_told_on_0_to_100_with_their_likely_range() -> None:
 def test_the_three_strongest_moments_come_with_time_and_quotes() -> None:
     told = [t for t in texts(compose()) if "\n> " in t]
     assert len(told) == 3
-    assert told[0].startswith("*12:00*  Ana Ruiz's engagement fell")
+    assert told[0].startswith("*12:00*  Our side: Ana Ruiz's engagement fell")
+    assert " while Priya Nair (their side) spoke\n" in told[0]
     assert "> " in told[0]
     assert "“" in told[0]
+
+
+def test_one_line_says_what_their_side_showed_while_ours_spoke() -> None:
+    said = as_text(compose())
+    assert (
+        "While our side spoke, their side showed 51 of 100 (likely 48–54), mostly neutral" in said
+    )
+    assert "; while they spoke themselves, 51 (likely 48–54)." in said
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        [PersonSpec("Ana Ruiz"), PersonSpec("Tom Becker")],
+        [PersonSpec("Ana Ruiz", side="rep"), PersonSpec("Tom Becker", 0.0, side="prospect")],
+        [PersonSpec("Ana Ruiz", side="rep", talk=0), PersonSpec("Tom Becker", side="prospect")],
+    ],
+    ids=["no sides known", "nobody of theirs seen", "ours never spoke"],
+)
+def test_nothing_is_said_of_sides_where_nothing_is_known(people: list[PersonSpec]) -> None:
+    assert "our side spoke" not in as_text(compose(make_call(people)))
 
 
 def test_a_message_without_transcript_says_so_and_quotes_nothing() -> None:

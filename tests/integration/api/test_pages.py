@@ -112,3 +112,43 @@ def test_links_of_one_day_are_the_same_and_need_a_public_address(tmp_path: Path)
     settings = Settings(_env_file=None, data_dir=tmp_path)
     assert page_link(settings, SECRET, "x") is None
     assert report_link(settings, SECRET, "x") is None
+
+
+def test_a_page_and_the_api_tell_sides_and_how_sure_names_are(service: Service) -> None:
+    estimate = {"value": 0.52, "low": 0.47, "high": 0.57, "n_effective": 9.0}
+    shown = {
+        "speaking": "rep", "spoken_s": 200.0, "seen_s": 160.0, "engagement": estimate,
+        "attention": None, "expressions": {"neutral": 1.0}, "shares": {"neutral": 1.0},
+    }  # fmt: skip
+    theirs = {
+        "side": "prospect", "people": [1], "scored": 1, "engagement": estimate, "attention": None,
+        "coverage": 0.8, "face_s": 160.0, "talk_s": 2.0, "expressions": {}, "reactions": [shown],
+    }  # fmt: skip
+    dana, yusuf, eva = RESULT.participants
+    people = [
+        replace(dana, is_confirmed=True, name_confidence=1.0),
+        replace(yusuf, is_named=True, name_confidence=0.967, camera_off_ms=200_000),
+        replace(eva, side="prospect", is_blanked=True),
+    ]
+    moment = replace(RESULT.moments[0], side="prospect", speakers=(0,))
+    result = replace(RESULT, participants=people, sides=[theirs], moments=[moment])
+    call_id = add_call(service)
+    with transaction(service.engine) as session:
+        calls.save_result(session, call_id, result)
+    text = service.client.get(link(service, call_id)).text
+    assert "Their side, while your side spoke" in text
+    assert "<b>52</b> of 100, likely 47–57 · neutral 100\u00a0%" in text
+    assert "Their side: Engagement rose." in text
+    assert "<dt>Name</dt><dd>confirmed by a person</dd>" in text
+    assert "<dt>Name</dt><dd>96\u00a0% sure</dd>" in text
+    assert "<dt>Camera off</dt><dd>3:20</dd>" in text
+    assert "analyse the call again to see it" in text
+    call = service.get(f"/calls/{call_id}")
+    assert call["sides"] == [theirs]
+    assert [p["name_certainty"] for p in call["participants"]] == [
+        "confirmed by a person", "96 % sure", "not named",
+    ]  # fmt: skip
+    assert call["participants"][1]["camera_off_s"] == 200
+    assert "not kept" in call["participants"][2]["note"]
+    (told,) = service.get(f"/calls/{call_id}/moments")["items"]
+    assert (told["side"], told["speakers"]) == ("prospect", [0])

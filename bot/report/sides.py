@@ -1,0 +1,146 @@
+"""What each side showed while each side spoke, in words; nothing where too little was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.report import words
+from inference.types import Estimate, Reaction, SideScore
+
+Labels = Mapping[str, str]
+"""What the sides are called, by "rep" and "prospect"."""
+LABELS: Labels = {"rep": "Our side", "prospect": "Their side"}
+MIN_SEEN_S = 20.0
+"""Under this nothing is said of a side: a few smiles would be the whole figure."""
+WIDE_INTERVAL = 0.5
+"""Nor where the interval spans more than half of the scale."""
+EXPRESSIONS = {
+    "angry": "angry-looking", "disgust": "disgusted-looking", "fear": "fearful-looking",
+    "happy": "smiling", "sad": "sad-looking", "surprise": "surprised", "neutral": "neutral",
+}  # fmt: skip
+"""What a face showed; the words say that it is a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideRow:
+    """What one side showed while one side alone spoke. Numbers are None where nothing is said."""
+
+    side: str
+    label: str
+    engagement: int | None
+    low: int | None
+    high: int | None
+    seen: str
+    shown: str
+
+
+def side_rows(sides: Sequence[SideScore], labels: Labels = LABELS) -> tuple[SideRow, ...]:
+    """Give what each side showed while the other one spoke; the other side first.
+
+    Empty where it would say nothing.
+    """
+    found = {side.side: side for side in sides}
+    rows = []
+    for name, speaking in (("prospect", "rep"), ("rep", "prospect")):
+        shown = _reaction(found[name], speaking) if name in found else None
+        if shown is not None and shown.spoken_s > 0:
+            label = f"{labels[name]}, while {labels[speaking].lower()} spoke"
+            rows.append(_row(name, label, shown))
+    return tuple(rows) if any(row.engagement is not None for row in rows) else ()
+
+
+def side_sentence(sides: Sequence[SideScore]) -> str:
+    """Say in one sentence what the other side showed while ours spoke; "" where nothing is known.
+
+    "While our side spoke, their side showed 52 of 100 (likely 47–57), mostly neutral; while they
+    spoke themselves, 61 (likely 55–66)."
+    """
+    theirs = next((side for side in sides if side.side == "prospect"), None)
+    if theirs is None:
+        return ""
+    listening, speaking = (_told(_reaction(theirs, side)) for side in ("rep", "prospect"))
+    if listening is None or listening.engagement is None:
+        return ""
+    value = listening.engagement
+    mostly = f", mostly {_most(listening.shares)[0]}"
+    said = (
+        f"While our side spoke, their side showed {words.points(value.value)} of 100 "
+        f"(likely {words.span(value)}){mostly}"
+    )
+    if speaking is not None and speaking.engagement is not None:
+        own = speaking.engagement
+        said += (
+            f"; while they spoke themselves, {words.points(own.value)} (likely {words.span(own)})"
+        )
+    return f"{said}."
+
+
+def with_sides(reason: str, side: str, speaker: str, speaker_side: str, labels: Labels) -> str:
+    """Put into a moment's sentence whose side it is about, and whose the speaker is.
+
+    "Their side: Tom's engagement fell from 60 to 39 while Ana (our side) spoke". Sides that are not
+    known, and a speaker of the same side, are not mentioned.
+    """
+    ending = f" while {speaker} spoke"
+    if speaker and speaker_side != side and speaker_side in labels and reason.endswith(ending):
+        reason = f"{reason[: -len(' spoke')]} ({labels[speaker_side].lower()}) spoke"
+    return f"{labels[side]}: {reason}" if side in labels else reason
+
+
+def sides_from_rows(rows: Sequence[Mapping[str, Any]] | None) -> tuple[SideScore, ...]:
+    """Give the sides that were stored as plain values."""
+    return tuple(
+        SideScore(
+            **{
+                **row,
+                "people": tuple(row["people"]),
+                "engagement": _estimate(row["engagement"]),
+                "attention": _estimate(row["attention"]),
+                "reactions": tuple(
+                    Reaction(
+                        **{
+                            **shown,
+                            "engagement": _estimate(shown["engagement"]),
+                            "attention": _estimate(shown["attention"]),
+                        }
+                    )
+                    for shown in row["reactions"]
+                ),
+            }
+        )
+        for row in rows or ()
+    )
+
+
+def _estimate(row: Mapping[str, float] | None) -> Estimate | None:
+    return None if row is None else Estimate(**row)
+
+
+def _reaction(side: SideScore, speaking: str) -> Reaction | None:
+    return next((shown for shown in side.reactions if shown.speaking == speaking), None)
+
+
+def _told(shown: Reaction | None) -> Reaction | None:
+    """The reaction where enough was seen to speak of it."""
+    if shown is None or shown.engagement is None or shown.seen_s < MIN_SEEN_S:
+        return None
+    return shown if shown.engagement.high - shown.engagement.low <= WIDE_INTERVAL else None
+
+
+def _row(side: str, label: str, shown: Reaction) -> SideRow:
+    told = _told(shown)
+    seen = words.percent(shown.seen_s / shown.spoken_s)
+    if told is None or told.engagement is None:
+        return SideRow(side, label, None, None, None, seen, "too little was seen")
+    low, high = words.points(told.engagement.low), words.points(told.engagement.high)
+    name, share = _most(told.shares)
+    showing = f"likely {words.span(told.engagement)} · {name} {words.percent(share)}"
+    return SideRow(side, label, words.points(told.engagement.value), low, high, seen, showing)
+
+
+def _most(shares: Mapping[str, float]) -> tuple[str, float]:
+    """The expression that most of the faces showed, in words, and its share."""
+    name = max(shares, key=lambda name: shares[name])
+    return EXPRESSIONS[name], shares[name]
