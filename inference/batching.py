@@ -43,6 +43,17 @@ class _Part:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    """What a queue has done so far. A crop waits from `submit` until its batch begins."""
+
+    batches: int = 0
+    crops: int = 0
+    waited_s: float = 0.0
+    """Summed over the crops."""
+    longest_wait_s: float = 0.0
+
+
 class DeviceQueue:
     """Gathers crops from many threads into batches for the one thread that owns the device.
 
@@ -68,6 +79,7 @@ class DeviceQueue:
         self._max_pending = max_pending
         self._waiting: deque[_Request] = deque()
         self._pending = 0
+        self._figures = QueueFigures()
         self._is_closed = False
         self._changed = threading.Condition()
         self._worker = threading.Thread(target=self._work, name="device-queue", daemon=True)
@@ -88,6 +100,17 @@ class DeviceQueue:
     def batch_size(self) -> int:
         """The largest batch that is tried: `max_batch` until the device's memory proved smaller."""
         return self._max_batch
+
+    @property
+    def pending(self) -> int:
+        """Crops that wait for a batch."""
+        with self._changed:
+            return self._pending
+
+    @property
+    def figures(self) -> QueueFigures:
+        """Batches, crops and waits so far."""
+        return self._figures
 
     def submit(self, crops: U8) -> Future[F32]:
         """Queue crops of one frame or of many; blocks while too many wait.
@@ -194,11 +217,23 @@ class DeviceQueue:
             if not request.left:
                 self._waiting.popleft()
         self._changed.notify_all()
+        if parts:
+            self._note(parts)
         return parts
 
+    def _note(self, parts: list[_Part]) -> None:
+        now, so_far = time.monotonic(), self._figures
+        waits = [(part.end - part.start, now - part.request.arrived_s) for part in parts]
+        self._figures = QueueFigures(
+            batches=so_far.batches + 1,
+            crops=so_far.crops + sum(count for count, _ in waits),
+            waited_s=so_far.waited_s + sum(count * wait_s for count, wait_s in waits),
+            longest_wait_s=max(so_far.longest_wait_s, *(wait_s for _, wait_s in waits)),
+        )
+
     def _run(self, parts: list[_Part]) -> None:
-        crops = np.concatenate([p.request.crops[p.start : p.end] for p in parts])
         try:
+            crops = np.concatenate([p.request.crops[p.start : p.end] for p in parts])
             probs = self._classify_halving(crops)
         except Exception as exc:  # whatever it is belongs to those who wait for this batch
             self._fail_batch(parts, exc)

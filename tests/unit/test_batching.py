@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 
 import numpy as np
 import pytest
@@ -193,28 +193,60 @@ def test_pictures_of_the_wrong_kind_are_refused_before_they_reach_a_batch() -> N
         queue.submit(np.zeros((3, 4), np.uint8))
 
 
-actions = st.lists(
-    st.tuples(
-        st.integers(0, 9),  # crops in the request
-        st.booleans(),  # cancelled at once
-        st.integers(0, 3),  # milliseconds before the next
+def test_how_long_crops_waited_is_told() -> None:
+    gate = Gate()
+    with DeviceQueue(gate, max_batch=2, max_wait_s=FOREVER_S) as queue:
+        first = queue.submit(crops_named(0, 2))
+        assert gate.entered.wait(5)
+        second = queue.submit(crops_named(2, 2))
+        time.sleep(0.05)
+        assert queue.pending == 2
+        gate.is_open.set()
+        assert (names(first), names(second)) == ([0, 1], [2, 3])
+        told = queue.figures
+    assert (told.batches, told.crops, queue.pending) == (2, 4, 0)
+    assert told.longest_wait_s >= 0.05
+    assert 2 * told.longest_wait_s <= told.waited_s <= 4 * told.longest_wait_s
+
+
+def test_memory_that_runs_out_again_and_again_still_loses_nothing() -> None:
+    room = 64
+
+    def shrinking(crops: U8) -> F32:
+        nonlocal room
+        if len(crops) > room:
+            raise DeviceOutOfMemory("smaller, please")
+        room = max(1, room // 2)
+        return name_them(crops)
+
+    with DeviceQueue(shrinking, max_batch=64, max_wait_s=FOREVER_S) as queue:
+        assert names(queue.submit(crops_named(0, 192))) == list(range(192))
+        assert queue.batch_size == 1
+
+
+requests = st.lists(
+    st.one_of(
+        st.tuples(st.just("ask"), st.integers(0, 9), st.sampled_from([2, 4])),  # crops, their side
+        st.tuples(st.just("cancel"), st.integers(0, 7), st.none()),  # which of those asked so far
+        st.tuples(st.just("pause"), st.integers(0, 3), st.none()),  # milliseconds
     ),
     min_size=1,
-    max_size=8,
+    max_size=12,
 )
+BREAKS = (InferenceError("broken"), MemoryError("no room on the host"), TypeError("a mistake"))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
-    callers=st.lists(actions, min_size=1, max_size=4),
+    callers=st.lists(requests, min_size=1, max_size=4),
     max_batch=st.integers(1, 12),
     max_pending=st.integers(1, 20),
     memory=st.integers(1, 12),
-    fails_on=st.integers(0, 40),
+    fails_on=st.integers(0, 40),  # crops with this number modulo 41; 0: none
     drain=st.booleans(),
 )
 def test_nobody_ever_gets_the_answer_for_another_ones_crop(
-    callers: list[list[tuple[int, bool, int]]],
+    callers: list[list[tuple[str, int, int | None]]],
     max_batch: int,
     max_pending: int,
     memory: int,
@@ -222,40 +254,47 @@ def test_nobody_ever_gets_the_answer_for_another_ones_crop(
     drain: bool,
 ) -> None:
     classified: list[int] = []
+    spoilt: set[int] = set()  # crops of the batches that failed
 
     def classify(crops: U8) -> F32:
         if len(crops) > memory:
             raise DeviceOutOfMemory("smaller, please")
-        classified.extend(numbers_of(crops))
-        if fails_on and any(n % 41 == fails_on for n in numbers_of(crops)):
-            raise InferenceError("broken")
+        numbers = numbers_of(crops)
+        classified.extend(numbers)
+        if fails_on and any(n % 41 == fails_on for n in numbers):
+            spoilt.update(numbers)
+            raise BREAKS[numbers[0] % len(BREAKS)]
         return name_them(crops)
 
     queue = DeviceQueue(classify, max_batch=max_batch, max_wait_s=0.001, max_pending=max_pending)
     asked: list[tuple[list[int], Future[F32]]] = []
 
-    def call(caller: int, requests: list[tuple[int, bool, int]]) -> None:
-        start = caller * 1000
-        for count, is_cancelled, pause_ms in requests:
-            crops = crops_named(start, count)
-            try:
-                future = queue.submit(crops)
-            except Cancelled:
-                return
-            asked.append((numbers_of(crops), future))
-            if is_cancelled:
-                future.cancel()
-            start += count
-            time.sleep(pause_ms / 1000)
+    def call(caller: int, steps: list[tuple[str, int, int | None]]) -> None:
+        start, own = caller * 1000, list[Future[F32]]()
+        for step, number, side in steps:
+            if step == "pause":
+                time.sleep(number / 1000)
+            elif step == "cancel" and own:
+                own[number % len(own)].cancel()
+            elif step == "ask" and side is not None:
+                crops = crops_named(start, number, side)
+                start += number
+                try:
+                    own.append(queue.submit(crops))
+                except Cancelled:
+                    return
+                asked.append((numbers_of(crops), own[-1]))
 
-    threads = [
-        threading.Thread(target=call, args=(i, requests)) for i, requests in enumerate(callers)
-    ]
+    threads = [threading.Thread(target=call, args=(i, steps)) for i, steps in enumerate(callers)]
     for thread in threads:
         thread.start()
     if drain:
         for thread in threads:
             thread.join()
+        wait([future for _, future in asked], timeout=10)
+        # Whatever failed or was cancelled, the queue is empty and serves who comes next.
+        assert names(queue.submit(crops_named(41_000, 1))) == [41_000]
+        assert queue.pending == 0
     queue.close(drain=drain)
     for thread in threads:
         thread.join()
@@ -272,3 +311,5 @@ def test_nobody_ever_gets_the_answer_for_another_ones_crop(
             assert not drain
         else:
             assert fails_on, f"failed although nothing broke: {error!r}"
+            # A batch that memory halved fails as a whole; any other only those in it.
+            assert memory < max_batch or spoilt.intersection(numbers)
