@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from inference.names import folded
 from inference.types import Attendee, SpeakerTurn
+
+_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 
 
 @dataclass(slots=True)
@@ -42,13 +46,9 @@ def known_people(
         key = turn.key or turn.speaker
         owner = by_key.get(key)
         if owner is None and not (same_source and _has_key(turn)):
-            named = [
-                k for k in range(attendee_count) if _folded(known[k].name) == _folded(turn.speaker)
-            ]
-            owner = named[0] if len(named) == 1 else None
+            owner = _named(turn.speaker, known[:attendee_count])
         if owner is None and not _has_key(turn):
-            named = [k for k, p in enumerate(known) if _folded(p.name) == _folded(turn.speaker)]
-            owner = named[0] if len(named) == 1 else None
+            owner = _named(turn.speaker, known)
         if owner is None:
             owner = len(known)
             known.append(KnownPerson(turn.speaker, key, "unknown", False))
@@ -57,11 +57,28 @@ def known_people(
     return known, owners
 
 
+def _named(name: str, known: Sequence[KnownPerson]) -> int | None:
+    """Give the one who has this name: letter for letter, else by letters alone, else the same
+    without what stands in brackets. None where nobody has it, or two have."""
+    for form in (_plain, folded, _without_brackets):
+        wanted = form(name)
+        same = [k for k, person in enumerate(known) if wanted and form(person.name) == wanted]
+        if same:
+            return same[0] if len(same) == 1 else None
+    return None
+
+
 def _distinct(attendees: Sequence[Attendee]) -> list[Attendee]:
-    """One entry per key, and per name where there is no key."""
+    """One entry per key, and per name where there is no key, with all their stays."""
     seen: dict[str, Attendee] = {}
     for attendee in attendees:
-        seen.setdefault(attendee.key or _folded(attendee.name), attendee)
+        key = attendee.key or _plain(attendee.name)
+        first = seen.setdefault(key, attendee)
+        if first is not attendee:
+            # Who has a row that tells no times may have been there at any time.
+            is_told = bool(first.stays) and bool(attendee.stays)
+            stays = tuple(sorted({*first.stays, *attendee.stays})) if is_told else ()
+            seen[key] = replace(first, stays=stays)
     return list(seen.values())
 
 
@@ -69,5 +86,9 @@ def _has_key(turn: SpeakerTurn) -> bool:
     return bool(turn.key) and turn.key != turn.speaker
 
 
-def _folded(name: str) -> str:
+def _plain(name: str) -> str:
     return " ".join(name.casefold().split())
+
+
+def _without_brackets(name: str) -> str:
+    return folded(_BRACKETS.sub(" ", name))

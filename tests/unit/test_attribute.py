@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from inference.attribute import Cast, attribute
+from inference.people import known_people
 from inference.types import (
     F32,
     F64,
@@ -287,6 +288,28 @@ class TestPeople:
         turns = [SpeakerTurn(1, 4, "Ann Lee", "16778240")]
         people = attribute(plain_call([]), turns, [], [Attendee("ann  lee", "u-1", "rep")]).people
         assert [(p.name, p.side) for p in people] == [("ann  lee", "rep")]
+
+    @pytest.mark.parametrize("spoken", ["José Núñez", "JOSE NUNEZ", "José Núñez (he/him)"])
+    def test_names_spelled_a_little_otherwise_are_one_person(self, spoken: str) -> None:
+        turns = [SpeakerTurn(1, 4, spoken)]
+        known = [Attendee("José Núñez 🎧"), Attendee("Ann Lee")]
+        assert [p.name for p in attribute(plain_call([]), turns, [], known).people] == [
+            "José Núñez 🎧"
+        ]
+
+    def test_a_name_that_two_attendees_may_have_is_neither(self) -> None:
+        turns = [SpeakerTurn(1, 4, "Jose Nunez")]
+        known = [Attendee("José Nunez"), Attendee("Jose Núñez")]
+        people = attribute(plain_call([]), turns, [], known).people
+        assert [p.name for p in people] == ["Jose Nunez"]
+
+    def test_rows_of_one_person_are_one_with_all_their_stays(self) -> None:
+        rows = [
+            Attendee("Ann", "a", stays=((0.0, 5.0),)),
+            Attendee("Ann", "a", stays=((9.0, 20.0),)),
+        ]
+        (known,), _ = known_people([], rows)
+        assert known.stays == ((0.0, 5.0), (9.0, 20.0))
 
     def test_the_transcript_tells_who_spoke_where_there_are_no_turns(self) -> None:
         lines = [TranscriptLine(1, 3, "Bo", "Hello."), TranscriptLine(3, 5, None, "Hm.")]
