@@ -29,6 +29,8 @@ OTHER_MARK = 0.7
 LETTER_LOST, LETTER_ADDED = 4.5, 5.0
 OTHER_SCRIPT = 0.5
 """A Greek or Cyrillic letter read as the Latin one of the same shape."""
+UNKNOWN_LETTER = 1.5
+"""Lost, or read as another: a Vietnamese letter with two marks, which the reader does not know."""
 SPACING = 0.5
 """A space or a sign lost, added, or read as another one."""
 CUT_MARKED, CUT_SILENTLY = 0.7, 4.5
@@ -225,7 +227,7 @@ def _garbled(
     ends = [before[rows]]
     for j in range(1, len(signs) + 1):
         sign = signs[j - 1]
-        lost = _lost(sign[0])
+        lost = _lost(sign)
         now = [before[0] + lost]
         for i in range(1, rows + 1):
             letter = read[i - 1]
@@ -263,11 +265,20 @@ def _swap(sign: tuple[str, str], letter: tuple[str, str]) -> float:
         return SPACING
     if (sign[0], letter[0]) in _SHAPES:
         return OTHER_SCRIPT
-    return LOOK_ALIKE if (sign[0], letter[0]) in _ALIKE else OTHER_LETTER
+    if (sign[0], letter[0]) in _ALIKE:
+        return LOOK_ALIKE
+    return UNKNOWN_LETTER + OTHER_MARK if _is_unknown(sign) else OTHER_LETTER
 
 
-def _lost(letter: str) -> float:
-    return LETTER_LOST if letter.isalnum() else (0.1 if letter == _EMOJI else SPACING)
+def _lost(sign: tuple[str, str]) -> float:
+    if _is_unknown(sign):
+        return UNKNOWN_LETTER
+    return LETTER_LOST if sign[0].isalnum() else (0.1 if sign[0] == _EMOJI else SPACING)
+
+
+def _is_unknown(sign: tuple[str, str]) -> bool:
+    """Whether the reader has no such letter: those of Unicode's Latin Extended Additional."""
+    return sign[1] != "" and "\u1e00" <= unicodedata.normalize("NFC", sign[0] + sign[1]) < "\u1f00"
 
 
 def _added(letter: str) -> float:

@@ -13,6 +13,7 @@ ROSTER = (
     "Anna Berg", "Anna Bergmann", "Alexandra Richardson", "Łukasz Żółć", "José Núñez",
     "Dmitri Ivanov", "李小龙", "山田 太郎", "Ελένη Παππά", "Lil Illiad", "Berg, Olaf",
     "Mia 🎉 Wong", "Tom (Sales)", "Tom (Support)", "Priya Sharma (She/Her)", "Дмитро Коваль",
+    "Nguyễn Văn Ánh",
 )  # fmt: skip
 SURE = 0.95
 
@@ -38,6 +39,7 @@ named = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), m
         ("Jose Nunez", "José Núñez"),
         ("Dmitri lvanov", "Dmitri Ivanov"),
         ("Dmitri Ivanov (he/him)", "Dmitri Ivanov"),
+        ("Nguyn Văn Ánh", "Nguyễn Văn Ánh"),
         ("李小龙", "李小龙"),
         ("山田太郎", "山田 太郎"),
         ("EλÉvη Πaππá", "Ελένη Παππά"),
