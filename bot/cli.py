@@ -472,9 +472,11 @@ def evaluate_attribution_command(
 ) -> None:
     """How well faces were named: face-seconds right, wrong and unknown, swaps, layout, labels.
 
-    A face belongs to the tile of the truth that holds its middle, in the nearest sample; truth
-    within 0.6 s of a change is left out. A name is right letter for letter. A face in no tile is no
-    participant: naming one is wrong.
+    A face belongs to the tile of the truth that holds its middle, in the nearest sample.
+
+    Truth within 0.6 s of a change is left out. A name is right letter for letter.
+
+    A face in no tile is no participant: naming one is wrong.
     """
     from bot.evaluate import evaluate_files, print_evaluation
     from inference.errors import InferenceError

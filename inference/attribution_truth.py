@@ -180,10 +180,14 @@ def as_box(corners: Any, which: str) -> Box:
 
 
 def interval_s_of(times: Sequence[float]) -> float | None:
-    """The usual step between different times: their median; None for fewer than two."""
+    """The usual step between different times, gaps aside; None for fewer than two."""
     distinct = sorted(set(times))
     steps = sorted(b - a for a, b in itertools.pairwise(distinct))
-    return steps[len(steps) // 2] if steps else None
+    if not steps:
+        return None
+    # Pictures sampled twice a second of 25 stand 0.48 and 0.52 s apart: the mean is the worth.
+    usual = [step for step in steps if step <= 1.5 * steps[len(steps) // 2]]
+    return sum(usual) / len(usual)
 
 
 def area(box: Box) -> float:
