@@ -25,11 +25,14 @@ MIN_SAMPLES = 30
 MIN_SPEECH_S = 6.0
 """A unit is compared with a speaker who was heard for so long while its mouth was seen, and was
 silent for as long."""
-STILL_LOG, STILL_SPREAD = float(np.log(0.012)), 0.6
-TALKING_LOG, TALKING_SPREAD = float(np.log(0.06)), 0.5
-"""Logarithm of a mouth's restlessness, of people silent and talking, and how far people differ:
-standard deviation of the opening over 1.5 s, 0.002 to 0.02 and 0.04 to 0.11 in six clips."""
-RESTLESS_FLOOR = 0.004
+STILL_LOG, STILL_SPREAD = float(np.log(0.008)), 0.6
+CONTRAST_LOG, TALKING_SPREAD = float(np.log(6.0)), 0.6
+"""Logarithm of how restless a silent mouth is, how much more it is in talking, and how far each
+goes: the standard deviation of the opening over 1.5 s is 0.001 to 0.02 in people silent, and 3 to
+30 times as much in the same people talking."""
+FIT_WEIGHT = 10
+"""These numbers count as so many samples."""
+RESTLESS_FLOOR = 0.002
 """Restlessness below this is the landmarks' own noise."""
 LEAST_CONTRAST = float(np.log(2.0))
 """A talking mouth is at least so many times as restless as the same mouth silent."""
@@ -105,28 +108,20 @@ def speech_table(
     return clipped
 
 
-def mouth_talks(opening: F32, yaw_deg: F32, pitch_deg: F32, interval_s: float) -> F64:
+def mouth_talks(opening: F32, interval_s: float) -> F64:
     """Tell from a mouth's opening, (T,) with NaN, how much more likely it talks than not, (T,).
 
     The natural logarithm of the ratio; NaN where the mouth was not seen well enough. What counts is
-    how restless the opening is within 1.5 s, less what the head's turn explains, against the same
-    mouth at other times: two overlapping distributions are fitted, near those of `STILL_LOG` and
-    `TALKING_LOG`.
+    how restless the opening is within 1.5 s, against the same mouth at other times: two
+    distributions that overlap are fitted to it.
     """
     result = np.full(len(opening), np.nan)
-    seen = np.isfinite(opening) & np.isfinite(yaw_deg) & np.isfinite(pitch_deg)
-    if np.count_nonzero(seen) < MIN_SAMPLES:
-        return result
-    values = _without_turn(opening[seen], yaw_deg[seen], pitch_deg[seen])
-    series = np.full(len(opening), np.nan)
-    series[seen] = values
     reach = max(1, round(0.5 / interval_s))
-    windows = np.lib.stride_tricks.sliding_window_view(
-        np.pad(series, reach, constant_values=np.nan), 2 * reach + 1
-    )
+    series = np.pad(opening.astype(np.float64), reach, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(series, 2 * reach + 1)
     known = np.isfinite(windows)
     counts = known.sum(axis=1)
-    usable = seen & (counts >= 2)
+    usable = np.isfinite(opening) & (counts >= 2)
     if np.count_nonzero(usable) < MIN_SAMPLES:
         return result
     filled, n = np.where(known, windows, 0.0)[usable], counts[usable]
@@ -136,39 +131,31 @@ def mouth_talks(opening: F32, yaw_deg: F32, pitch_deg: F32, interval_s: float) -
     return result
 
 
-def _without_turn(opening: F32, yaw_deg: F32, pitch_deg: F32) -> F64:
-    """Take out what a straight line over the head's turn explains."""
-    values = opening.astype(np.float64)
-    yaw, pitch = yaw_deg.astype(np.float64), pitch_deg.astype(np.float64)
-    turn = np.stack([np.ones_like(yaw), yaw, np.abs(yaw), pitch], axis=1)
-    left: F64 = values - turn @ np.linalg.lstsq(turn, values, rcond=None)[0]
-    return left
-
-
 def _log_ratio_of_two(restless: F64) -> F64:
     """Fit a still and a talking distribution and give the log ratio of their densities.
 
-    The fit starts from and is held near what people's mouths do in general, with the weight of
-    `MIN_SAMPLES`, so that a mouth that never talks is not cut in two.
+    The fit starts from the mouth's calmest quarter, and is held near what mouths do in general.
     """
-    means = np.array([STILL_LOG, TALKING_LOG])
-    prior, spreads = means.copy(), np.array([STILL_SPREAD, TALKING_SPREAD])
-    prior_spreads, share = spreads.copy(), 0.2
-    for _ in range(12):
+    still = (float(np.quantile(restless, 0.25)) + STILL_LOG) / 2
+    means = np.array([still, still + CONTRAST_LOG])
+    spreads, share = np.array([STILL_SPREAD, TALKING_SPREAD]), 0.2
+    prior_variance = spreads**2
+    for _ in range(15):
         density = -0.5 * ((restless - means[:, None]) / spreads[:, None]) ** 2
         density -= np.log(spreads)[:, None]
         odds = np.clip(density[1] - density[0], -30, 30) + np.log(share / (1 - share))
         talks = 1 / (1 + np.exp(-odds))
         weights = np.stack([1 - talks, talks])
-        total = weights.sum(axis=1) + MIN_SAMPLES
-        means = (weights @ restless + MIN_SAMPLES * prior) / total
+        total = weights.sum(axis=1) + FIT_WEIGHT
+        prior = np.array([STILL_LOG, means[0] + CONTRAST_LOG])
+        means = (weights @ restless + FIT_WEIGHT * prior) / total
         means[1] = max(means[1], means[0] + LEAST_CONTRAST)
         squares = (weights * (restless - means[:, None]) ** 2).sum(axis=1)
-        spreads = np.sqrt((squares + MIN_SAMPLES * prior_spreads**2) / total)
+        spreads = np.sqrt((squares + FIT_WEIGHT * prior_variance) / total)
         share = float(np.clip((talks.sum() + 2) / (len(talks) + 10), 0.02, 0.9))
-    # Where both lie far off, the distance says nothing: tails are heavier than a bell's.
     ratio = -0.5 * ((restless - means[1]) / spreads[1]) ** 2 - np.log(spreads[1])
     ratio -= -0.5 * ((restless - means[0]) / spreads[0]) ** 2 - np.log(spreads[0])
+    # Tails are heavier than a bell's: beyond both means the distance tells nothing more.
     ratio[restless > means[1]] = np.maximum(ratio[restless > means[1]], 0.5)
     ratio[restless < means[0]] = np.minimum(ratio[restless < means[0]], -0.5)
     clipped: F64 = np.clip(ratio, -4, 4)

@@ -133,12 +133,9 @@ def _mouths(observations: Observations, units: Sequence[Unit], speech: F32) -> E
     for k, unit in enumerate(units):
         if len(unit.rows) < MIN_SAMPLES or unit.is_passing:
             continue
-        opening, yaw_deg, pitch_deg = np.full((3, len(observations.t_s)), np.nan, np.float32)
-        samples = faces.sample[unit.rows]
-        opening[samples] = faces.mouth_opening[unit.rows]
-        yaw_deg[samples] = faces.yaw_deg[unit.rows]
-        pitch_deg[samples] = faces.pitch_deg[unit.rows]
-        talks[k] = mouth_talks(opening, yaw_deg, pitch_deg, observations.sample_interval_s)
+        opening = np.full(len(observations.t_s), np.nan, np.float32)
+        opening[faces.sample[unit.rows]] = faces.mouth_opening[unit.rows]
+        talks[k] = mouth_talks(opening, observations.sample_interval_s)
     return mouth_evidence(talks, speech, observations.sample_interval_s)
 
 
