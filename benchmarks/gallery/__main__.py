@@ -30,7 +30,7 @@ def main() -> int:
         help="one or more; each of several gets a folder of its own below --out",
     )
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--people", type=int, help="1-25; by default as suits the scenario")
+    parser.add_argument("--people", type=int, help="1-49; by default as suits the scenario")
     parser.add_argument("--size", default="1280x720", metavar="WxH")
     parser.add_argument("--labels", choices=("on", "off"), help="names drawn on the tiles")
     parser.add_argument("--faces", type=Path, metavar="DIR", help="clips with one person each")

@@ -25,11 +25,13 @@ class Camera:
         *,
         is_bright: bool = False,
         turned: str = "none",
+        background: int | None = None,
     ) -> None:
         self.size = size
         self._footage = footage
         self._rng = rng
-        self._room = paint_room(size, rng, is_bright)
+        behind = rng if background is None else np.random.default_rng(background)
+        self._room = paint_room(size, behind, is_bright)
         self._mirrored = bool(rng.integers(2))
         self._matrix = self._seat(footage.cutouts[0])
         gain = rng.uniform(0.88, 1.1) * (1 + rng.uniform(-0.06, 0.06, 3))

@@ -5,6 +5,7 @@ The clips stay where they are: nothing of them is kept but in the recordings tha
 
 from __future__ import annotations
 
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from benchmarks.gallery.footage import PICTURES_HZ, U8, Cutout, PingPong, Player
 from inference.detect import MediaPipeDetector
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm")
+READ_PX = 288
+"""Height at which the clips are watched: what counts as talking depends on it."""
 LONGEST_READ_S = 14.0
 TALK_S = 6.0
 """Length of the talking stretch that is kept."""
@@ -25,29 +28,40 @@ REST_S = (1.6, 1.2, 0.8, 0.48)
 CALM = 0.012
 """Standard deviation of the mouth's opening (height over width) at rest: 0.003–0.014 in a second
 of silence, 0.03–0.25 in one of speech, in the clips looked at."""
-TALKING = 0.03
-"""How much the opening changes in 0.16 s, on average, while somebody speaks: 0.03–0.16 in clips of
-speech, below 0.028 in those of people who only smile."""
+TALKING = 4.5
+"""How many times as much the opening changes in 0.16 s while somebody speaks as while they are
+calm: 5–37 in clips of speech, below 4 in those of people who only smile."""
+_CHANGE_PICTURES = 2  # 0.16 s
 
 
 class ClipFootage:
-    """One clip: its calmest stretch, played to and fro, and its talking."""
+    """One clip: its calmest stretch, played to and fro, and its talking.
 
-    def __init__(self, path: Path, height: int) -> None:
-        pictures, openings, faces = _read(path, height)
+    Raises:
+        ValueError: the clip shows no face for long enough.
+    """
+
+    def __init__(self, path: Path) -> None:
+        pictures, openings, faces = _read(path)
         if len(pictures) < PICTURES_HZ * REST_S[-1]:
             raise ValueError(f"{path.name} shows no face for long enough.")
         rest = _calmest(openings)
-        talk, self.mouth_moves = _liveliest(openings)
+        talk = _liveliest(openings)
         self._rest, self._talk = len(rest), len(talk)
-        self.cutouts: list[Cutout] = [cut_out(pictures[i]) for i in (*rest, *talk)]
-        middle = np.median(faces, axis=0)
-        self.face = (float(middle[0]), float(middle[1]), float(middle[2]))
+        self.cutouts = [cut_out(pictures[i]) for i in (*rest, *talk)]
+        calm, lively = (float(_changes(openings[part]).mean()) for part in (rest, talk))
+        self.can_talk = lively >= TALKING * calm
+        x, y, height = np.median(faces, axis=0)
+        self.face = (float(x), float(y), float(height))
 
-    @property
-    def can_talk(self) -> bool:
-        """Whether somebody speaks in the clip at all."""
-        return self.mouth_moves >= TALKING
+    def scaled(self, height: int) -> ClipFootage:
+        """The same in pictures of another height."""
+        share = height / READ_PX
+        smaller = copy(self)
+        smaller.cutouts = [_scaled(picture, share) for picture in self.cutouts]
+        x, y, face_height = self.face
+        smaller.face = (x * share, y * share, face_height * share)
+        return smaller
 
     def player(self, rng: np.random.Generator) -> Player:
         """See `Footage.player`."""
@@ -71,8 +85,18 @@ class _ClipPlayer:
         return self._last
 
 
-def _read(path: Path, height: int) -> tuple[list[U8], NDArray[np.float64], NDArray[np.float64]]:
-    """Give pictures of that height, mouth openings, and (x, y, height) of the faces.
+def _scaled(picture: Cutout, share: float) -> Cutout:
+    rows, columns = picture.alpha.shape
+    size = (round(columns * share), round(rows * share))
+    rgb, alpha = (
+        np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+        for part in (picture.rgb, picture.alpha)
+    )
+    return Cutout(rgb, alpha)
+
+
+def _read(path: Path) -> tuple[list[U8], NDArray[np.float64], NDArray[np.float64]]:
+    """Give pictures `READ_PX` high, mouth openings, and (x, y, height) of the faces.
 
     The longest stretch in which a face is seen all the time.
     """
@@ -88,8 +112,8 @@ def _read(path: Path, height: int) -> tuple[list[U8], NDArray[np.float64], NDArr
                 break
             next_s += 1 / PICTURES_HZ
             image = frame.to_ndarray(format="rgb24")
-            width = round(image.shape[1] * height / image.shape[0] / 2) * 2
-            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+            width = round(image.shape[1] * READ_PX / image.shape[0] / 2) * 2
+            image = cv2.resize(image, (width, READ_PX), interpolation=cv2.INTER_AREA)
             found = detector.detect(image, None)
             pictures.append(image)
             if found:
@@ -123,18 +147,23 @@ def _calmest(openings: NDArray[np.float64]) -> list[int]:
     return best
 
 
-def _liveliest(openings: NDArray[np.float64]) -> tuple[list[int], float]:
-    """The stretch in which the mouth changes most within 0.16 s, and how much that is."""
-    change = np.abs(openings[2:] - openings[:-2])
+def _liveliest(openings: NDArray[np.float64]) -> list[int]:
+    """The stretch in which the mouth changes most quickly."""
     count = min(round(TALK_S * PICTURES_HZ), len(openings))
-    means = [float(change[i : i + count - 2].mean()) for i in range(len(openings) - count + 1)]
+    firsts = range(len(openings) - count + 1)
+    means = [float(_changes(openings[first : first + count]).mean()) for first in firsts]
     first = int(np.argmax(means))
-    return list(range(first, first + count)), means[first]
+    return list(range(first, first + count))
 
 
-@lru_cache(maxsize=4)
+def _changes(openings: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.abs(openings[_CHANGE_PICTURES:] - openings[:-_CHANGE_PICTURES])
+
+
 def clips(folder: Path, height: int) -> tuple[ClipFootage, ...]:
-    """Footage of every clip in a folder, those first in which somebody speaks.
+    """Footage of every clip in a folder, `height` pixels high, those first in which people speak.
+
+    The clips are watched once per process.
 
     Raises:
         ValueError: the folder holds no clip, or one of them shows no face.
@@ -142,5 +171,10 @@ def clips(folder: Path, height: int) -> tuple[ClipFootage, ...]:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise ValueError(f"{folder} holds no clip ({', '.join(SUFFIXES)}).")
-    made = [ClipFootage(path, height) for path in paths]
+    made = [_watched(path).scaled(height) for path in paths]
     return tuple(sorted(made, key=lambda clip: not clip.can_talk))
+
+
+@lru_cache(maxsize=64)
+def _watched(path: Path) -> ClipFootage:
+    return ClipFootage(path)

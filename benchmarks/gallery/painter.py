@@ -22,14 +22,15 @@ from benchmarks.gallery.clips import clips
 from benchmarks.gallery.footage import PICTURES_HZ, U8, Footage, RoomFootage
 from benchmarks.gallery.plan import Plan
 from benchmarks.gallery.puppets import puppets
-from benchmarks.gallery.slides import SLIDE_S, paint_slides
-from benchmarks.gallery.stages import Stage, even
+from benchmarks.gallery.slides import FILM, FILM_BOX, SLIDE_PX, SLIDE_S, paint_slides
+from benchmarks.gallery.stages import Box, Stage, even
 from benchmarks.gallery.talk import ENVELOPE_HZ
 
 TALLEST_CAMERA_PX, SHORTEST_CAMERA_PX = 288, 90
 """Height of a camera's pictures; Zoom sends no small tile with more, larger ones are enlarged."""
 SHORTEST_FOOTAGE_PX = 120
 """Faces are found and warped in pictures of at least this height."""
+FILM_PX = (320, 180)
 GROUNDS = ((26, 26, 26), (0, 0, 0))
 FRAME_LAG_S = 0.3
 """How long after a turn's start a frame stands around the speaker's tile."""
@@ -40,7 +41,7 @@ class Painter:
 
     Args:
         plan: what happens when.
-        loudness: of everybody, 0–1, `ENVELOPE_HZ` times a second.
+        mouths: how wide everybody's stands open, 0–1, `ENVELOPE_HZ` times a second.
         fps: pictures a second.
         faces: a folder of clips; None: the demo's photographs.
 
@@ -49,9 +50,9 @@ class Painter:
     """
 
     def __init__(
-        self, plan: Plan, loudness: Sequence[NDArray[np.float32]], fps: int, faces: Path | None
+        self, plan: Plan, mouths: Sequence[NDArray[np.float32]], fps: int, faces: Path | None
     ) -> None:
-        self._plan, self._loudness, self._fps = plan, loudness, fps
+        self._plan, self._mouths, self._fps = plan, mouths, fps
         self._step = max(1, round(fps / PICTURES_HZ))
         rng = np.random.default_rng([plan.seed, 6])
         self._canvas = Canvas(plan.size, GROUNDS[int(rng.integers(len(GROUNDS)))])
@@ -66,12 +67,16 @@ class Painter:
                 np.random.default_rng([plan.seed, 7, who]),
                 is_bright=plan.scenario.is_bright,
                 turned=person.turned,
+                background=person.background,
             )
             for who, person in enumerate(plan.scenario.people)
         ]
         self._shown = [0] * len(self._cameras)
         has_screen = any(stage.screen is not None for stage in plan.stages)
-        self._slides = paint_slides(footage, rng) if has_screen else []
+        # A guest's name and two from the call: a name below a photograph names nobody's camera.
+        names = ("Oluchi Ade", *(person.name for person in plan.scenario.people))
+        self._slides = paint_slides(footage, names, rng) if has_screen else []
+        self._film = Camera(footage[-1], FILM_PX, rng)
         self._labels: dict[tuple[str, bool], Sticker] = {}
 
     def pictures(self) -> Iterator[U8]:
@@ -96,16 +101,19 @@ class Painter:
                 if is_new or slide != was_slide:
                     self._canvas.paste(stage.screen, self._slides[slide])
                     is_new = True  # tiles may lie on the screen
+                if slide == FILM and number % self._step == 0:
+                    at = self._film.player.next(True, abs(float(np.sin(at_s * 13))))
+                    self._canvas.paste(_film_box(stage.screen), self._film.picture(at))
             framed = self._framed(stage, at_s)
             reframed = {framed, was_framed} if framed != was_framed else set()
-            speaking = self._plan.speaking(at_s)
+            moving = self._plan.moving(at_s)
             for seat, tile in enumerate(stage.tiles):
                 is_due = tile.has_video and (number + seat) % self._step == 0
                 if is_due:
-                    loud = self._loudness[tile.who]
-                    now_loud = float(loud[min(len(loud) - 1, round(at_s * ENVELOPE_HZ))])
+                    mouth = self._mouths[tile.who]
+                    opening = float(mouth[min(len(mouth) - 1, round(at_s * ENVELOPE_HZ))])
                     player = self._cameras[tile.who].player
-                    self._shown[tile.who] = player.next(tile.who in speaking, now_loud)
+                    self._shown[tile.who] = player.next(tile.who in moving, opening)
                 if is_due or is_new or tile.who in reframed:
                     self._paint(stage, seat, at_s, tile.who == framed)
             yield self._finish(self._canvas.planes)
@@ -157,6 +165,13 @@ class Painter:
                 part = np.rot90(part, -1)
             turned.append(part.reshape(-1))
         return np.asarray(np.concatenate(turned).reshape(-1, self._plan.finished_size[0]), np.uint8)
+
+
+def _film_box(screen: Box) -> Box:
+    """Where the film plays, in pixels of the picture."""
+    scale = (screen[2] - screen[0]) / SLIDE_PX[0]
+    x0, y0, x1, y1 = (even(edge * scale) for edge in FILM_BOX)
+    return (screen[0] + x0, screen[1] + y0, screen[0] + x1, screen[1] + y1)
 
 
 def _camera_sizes(plan: Plan) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.gallery.canvas import label_text
 from benchmarks.gallery.script import Scenario, Turn
 from benchmarks.gallery.stages import Box, Stage, plan_stages
-from benchmarks.gallery.talk import plan_turns
+from benchmarks.gallery.talk import plan_stirs, plan_turns
 
 LEAST_SECONDS = 5.0
 
@@ -28,15 +28,18 @@ class Plan:
     size: tuple[int, int]
     seed: int
     turns: Sequence[Turn]
+    stirs: Sequence[Turn]
+    """Mouths that move though nobody speaks."""
     stages: Sequence[Stage]
 
     def stage(self, at_s: float) -> Stage:
         """What the picture shows at a time."""
         return next((s for s in self.stages if s.start_s <= at_s < s.end_s), self.stages[-1])
 
-    def speaking(self, at_s: float) -> set[int]:
-        """Who speaks at a time."""
-        return {turn.who for turn in self.turns if turn.start_s <= at_s < turn.end_s}
+    def moving(self, at_s: float) -> set[int]:
+        """Whose mouth moves at a time, speaking or not."""
+        both = (*self.turns, *self.stirs)
+        return {turn.who for turn in both if turn.start_s <= at_s < turn.end_s}
 
     def spoken_s(self, who: int) -> float:
         """How long somebody speaks in all."""
@@ -101,4 +104,5 @@ def plan_recording(
     rng = np.random.default_rng([seed, 1])
     turns = plan_turns(scenario, seconds, rng)
     stages = plan_stages(scenario, turns, seconds, size, rng)
-    return Plan(scenario, seconds, size, seed, tuple(turns), tuple(stages))
+    stirs = plan_stirs(scenario, turns, seconds, np.random.default_rng([seed, 8]))
+    return Plan(scenario, seconds, size, seed, tuple(turns), tuple(stirs), tuple(stages))

@@ -75,7 +75,11 @@ def make_recording(
         files = _audio_files(scenario, work / "audio")
         for path, voice in zip(files, _voices(loudness, seed), strict=True):
             write_sound(path, voice.blocks())
-        pictures = Painter(plan, loudness, fps, faces).pictures()
+        mouths = [
+            np.maximum(loud, envelope(plan.stirs, who, seconds, np.random.default_rng([seed, 9])))
+            for who, loud in enumerate(loudness)
+        ]
+        pictures = Painter(plan, mouths, fps, faces).pictures()
         sound = _mix(_voices(loudness, seed))
         _encode(work / "recording.mp4", pictures, sound, plan, fps, on_progress)
         _move_into(work, folder)

@@ -27,6 +27,10 @@ SCRIPTS = (
 """Display names as people write them: scripts, pronouns, roles, emoji, two of one name."""
 
 
+MOST_PEOPLE = 49
+"""Zoom's largest gallery."""
+
+
 def _crew(count: int, names: tuple[str, ...] = _NAMES) -> tuple[Person, ...]:
     people = []
     for who in range(count):
@@ -109,7 +113,18 @@ def _phone(count: int) -> Scenario:
     people = list(_crew(count))
     people[-1] = replace(people[-1], name="+1 555 *** 0142", talk=0.8, email="", is_account=False)
     off = (count - 2, count - 1)
-    return Scenario("phone", tuple(people), _whole("gallery", count, video_off=off))
+    everybody = tuple(range(count))
+    spans = (Span(0.5, "gallery", everybody, off), Span(1.0, "speaker", everybody, off))
+    return Scenario("phone", tuple(people), spans)
+
+
+def _same_background(count: int) -> Scenario:
+    """As gallery_changes, but everybody of the account sits before the company's picture."""
+    changes = _gallery_changes(count)
+    people = tuple(
+        replace(person, background=1 if person.is_account else None) for person in changes.people
+    )
+    return replace(changes, people=people)
 
 
 def _turned_cameras(count: int) -> Scenario:
@@ -135,12 +150,15 @@ SCENARIOS: dict[str, tuple[Callable[[int], Scenario], int]] = {
     "speaker_strip": (_view("speaker_strip", "strip"), 5),
     "speaker_pip": (_view("speaker_pip", "pip"), 3),
     "share_gallery": (_view("share_gallery", "share_gallery"), 4),
+    "share_strip": (_view("share_strip", "share_strip"), 5),
     "share_speaker": (_view("share_speaker", "share_speaker"), 4),
     "mixed": (_mixed, 5),
     "names": (_names, 20),
     "crosstalk": (_but("crosstalk", crosstalk=0.5), 4),
     "room": (_room, 4),
     "phone": (_phone, 5),
+    "restless": (_but("restless", restless=0.15, has_labels=False), 4),
+    "same_background": (_same_background, 5),
     # Bad input.
     "foreign_timeline": (
         _but("foreign_timeline", side_fault="foreign", has_labels=False), 4
@@ -165,7 +183,7 @@ def build_scenario(name: str, people: int | None = None, labels: bool | None = N
 
     Args:
         name: a key of `SCENARIOS`.
-        people: how many are in the call, 1–25; None: as many as suit the scenario.
+        people: how many are in the call, 1 to `MOST_PEOPLE`; None: as many as suit the scenario.
         labels: whether names are drawn on the tiles; None: as the scenario has it.
 
     Raises:
@@ -174,7 +192,7 @@ def build_scenario(name: str, people: int | None = None, labels: bool | None = N
     if name not in SCENARIOS:
         raise ValueError(f"There is no scenario {name!r}: choose from {', '.join(SCENARIOS)}.")
     make, usual = SCENARIOS[name]
-    if people is not None and not 1 <= people <= len(_NAMES):
-        raise ValueError(f"A recording shows 1 to {len(_NAMES)} people, not {people}.")
+    if people is not None and not 1 <= people <= MOST_PEOPLE:
+        raise ValueError(f"A recording shows 1 to {MOST_PEOPLE} people, not {people}.")
     scenario = replace(make(people or usual), name=name)
     return scenario if labels is None else replace(scenario, has_labels=labels)

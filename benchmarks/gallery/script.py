@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-LayoutName = Literal["gallery", "speaker", "strip", "pip", "share_gallery", "share_speaker"]
+LayoutName = Literal[
+    "gallery", "speaker", "strip", "pip", "share_gallery", "share_strip", "share_speaker"
+]
 SideFault = Literal["none", "foreign", "shifted", "strangers"]
 PictureFault = Literal["none", "mirrored", "upside_down", "rotated"]
 """What is done to the whole picture; "rotated" is by 90° clockwise, which swaps its sides."""
@@ -29,6 +31,8 @@ class Person:
     faces: int = 1
     turned: Literal["none", "mirrored", "sideways"] = "none"
     """How this one camera stands."""
+    background: int | None = None
+    """People with the same number sit before the same picture, as of a company; None: their own."""
 
     @property
     def side(self) -> str:
@@ -73,6 +77,9 @@ class Scenario:
     picture_fault: PictureFault = "none"
     swaps_labels: tuple[int, int] | None = None
     """Two people who take each other's display name half-way."""
+    restless: float = 0.0
+    """Share of their silent time in which people move their mouths: they chew, laugh, or talk to
+    somebody in the room with the microphone off."""
     is_bright: bool = False
     """White rooms behind everybody, so that labels stand on bright video."""
 

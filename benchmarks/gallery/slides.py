@@ -1,4 +1,4 @@
-"""Shared slides: words, bars, and photographs of people who are not in the call."""
+"""Shared slides: words, bars, photographs with names, a film of somebody who speaks."""
 
 from __future__ import annotations
 
@@ -12,25 +12,36 @@ from benchmarks.gallery.lettering import draw_text
 
 SLIDE_S = 12.0
 """How long one slide stays."""
-_SIZE = (1280, 720)
-_TITLES = ("What a Monday costs", "The people behind it", "One depot, eight weeks")
+SLIDE_PX = (1280, 720)
+_TITLES = (
+    "What a Monday costs",
+    "The people behind it",
+    "One depot, eight weeks",
+    "A customer speaks",
+)
 _LINES = (
     "Two people retype forty notes",
     "Thirty-eight of forty without an error",
     "Every driver, day and night",
     "Paid in two parts",
 )
-_TEAM = ("Ines Valk", "Tomas Reuter", "Oluchi Ade")
+_TEAM_X, _TEAM_Y, _TEAM_PX = (130, 500, 870), 230, 290
+FILM = len(_TITLES) - 1
+"""The slide on which a film plays."""
+FILM_BOX = (320, 190, 960, 550)
+"""Where it plays, xyxy in the pixels of `SLIDE_PX`."""
 
 
-def paint_slides(faces: Sequence[Footage], rng: np.random.Generator) -> list[U8]:
-    """Give three slides as planes of 1280×720; the second shows faces with names below."""
+def paint_slides(
+    faces: Sequence[Footage], names: Sequence[str], rng: np.random.Generator
+) -> list[U8]:
+    """Give the slides as planes of `SLIDE_PX`; the second shows faces with these names below."""
     slides = [_slide(number, rng) for number in range(len(_TITLES))]
-    for seat, name in enumerate(_TEAM):
+    for seat, (name, x0) in enumerate(zip(names, _TEAM_X, strict=False)):
         footage = faces[seat % len(faces)]
         if footage.face is None:
             continue
-        x0, y0, side = 130 + seat * 370, 230, 290
+        y0, side = _TEAM_Y, _TEAM_PX
         picture = footage.cutouts[(seat * 37) % len(footage.cutouts)]
         matrix = placing(picture, footage.face, (side / 2, side * 0.5, side * 0.55))
         person = cv2.warpAffine(picture.rgb, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
@@ -42,7 +53,7 @@ def paint_slides(faces: Sequence[Footage], rng: np.random.Generator) -> list[U8]
 
 
 def _slide(number: int, rng: np.random.Generator) -> U8:
-    width, height = _SIZE
+    width, height = SLIDE_PX
     slide = np.full((height, width, 3), 250, np.uint8)
     slide[:14] = rng.integers(20, 160, 3)
     _write(slide, _TITLES[number], 58, (90, 80), (25, 30, 50))

@@ -61,7 +61,7 @@ def plan_stages(
     start_s, shown = 0.0, [scenario.spans[0].present[0]]
     for span in scenario.spans:
         end_s = span.until * seconds
-        if span.layout in ("gallery", "share_gallery"):
+        if span.layout in ("gallery", "share_gallery", "share_strip"):
             stages.append(_stage(span, start_s, end_s, shown, size))
         else:
             switches = list(_switches(scenario, span, turns, start_s, end_s, shown, rng))
@@ -114,6 +114,10 @@ def _stage(
         kind, people = "share", order
         screen, boxes = _beside(len(order), size, gutter)
         people = people[: len(boxes)]
+    elif span.layout == "share_strip":
+        kind = "share"
+        screen, *boxes = _strip(len(order), size, gutter)
+        people = order[: len(boxes)]
     elif span.layout == "share_speaker":
         kind, people, screen = "share", [large], (0, 0, width, height)
         boxes = [_corner(size, gutter)]

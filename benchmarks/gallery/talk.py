@@ -13,6 +13,8 @@ SHORTEST_TURN_S, LONGEST_TURN_S = 2.0, 15.0
 MEDIAN_TURN_S = 5.0
 ASIDE_SHARE = 0.25
 """Share of the longer turns into which somebody puts an "mm-hm"."""
+SHORTEST_STIR_S, LONGEST_STIR_S = 1.0, 5.0
+"""A laugh, a bite, a word to somebody in the room."""
 ENVELOPE_HZ = 100
 SYLLABLES_HZ = 4.5
 """Conversational speech has four to five syllables a second."""
@@ -73,6 +75,24 @@ def _asides(
         and any(start <= start_s and end_s <= end for start, end in stays[who])
     ]
     return [Turn(int(rng.choice(others)), start_s, end_s, is_aside=True)] if others else []
+
+
+def plan_stirs(
+    scenario: Scenario, turns: Sequence[Turn], seconds: float, rng: np.random.Generator
+) -> list[Turn]:
+    """Give the spans in which somebody's mouth moves though they do not speak."""
+    stirs: list[Turn] = []
+    if not scenario.restless:
+        return stirs
+    for who in range(len(scenario.people)):
+        at_s = float(rng.uniform(0, 10))
+        while at_s < seconds - SHORTEST_STIR_S:
+            end_s = min(at_s + float(rng.uniform(SHORTEST_STIR_S, LONGEST_STIR_S)), seconds)
+            own = (turn for turn in turns if turn.who == who)
+            if all(turn.end_s + 0.5 < at_s or end_s + 0.5 < turn.start_s for turn in own):
+                stirs.append(Turn(who, at_s, end_s, is_aside=True))
+            at_s = end_s + float(rng.exponential((end_s - at_s) * (1 / scenario.restless - 1)))
+    return stirs
 
 
 def envelope(
