@@ -42,6 +42,8 @@ MIN_CONTRAST = 8.0
 SAME_PER_CONTRAST = 0.4
 MAX_GAP = 3
 """Samples in which a grid may be out of sight (a fade, a flash) and still be the same after."""
+SETTLED = 4
+"""Samples without another cut, after which a camera that goes off or on is alone in changing."""
 LABEL_CONFIDENCE = 0.8
 OTHER_LABEL = 0.5
 """Names less alike than this (0–1) are of two people."""
@@ -69,6 +71,8 @@ class _Grid:
     showings: list[int]
     has_video: Bools
     last_sample: int
+    last_cut: int = -SETTLED
+    """Sample of the last cut in one of the places."""
 
     def is_like(self, layout: Layout) -> bool:
         """Whether a layout has the same places."""
@@ -118,18 +122,26 @@ class SeatBook:
             grid = _Grid(layout.kind, layout.tiles, [], layout.has_video, sample)
             grid.showings = [self._new(layout, k) for k in range(places)]
         elif layout.changed:
-            showings = list(grid.showings)
-            for k in np.flatnonzero(layout.cuts[:places]).tolist():
-                old = showings[k]
-                showings[k] = self._new(layout, k)
-                if grid.has_video[k] and layout.has_video[k]:
-                    self._showings[showings[k]].cut_from = old
-                elif grid.has_video[k] != layout.has_video[k]:  # switched off or on
-                    self._links.append((old, showings[k]))
-            grid = _Grid(layout.kind, layout.tiles, showings, layout.has_video, sample)
+            grid = self._changed(sample, layout, grid)
         grid.last_sample = sample
         self._grids = [grid, *(g for g in known if not g.is_like(layout))]
         return grid
+
+    def _changed(self, sample: int, layout: Layout, grid: _Grid) -> _Grid:
+        """The same places where some show something else."""
+        showings = list(grid.showings)
+        cuts, turned = layout.cuts, layout.has_video != grid.has_video
+        # Where several change at once people may have changed places.
+        is_alone = (cuts | turned).sum() == 1 and sample - grid.last_cut >= SETTLED
+        for k in np.flatnonzero(cuts | turned).tolist():
+            old = showings[k]
+            showings[k] = self._new(layout, k)
+            if not turned[k] and layout.has_video[k]:
+                self._showings[showings[k]].cut_from = old
+            elif turned[k] and is_alone:
+                self._links.append((old, showings[k]))
+        last_cut = sample if (cuts | turned).any() else grid.last_cut
+        return _Grid(layout.kind, layout.tiles, showings, layout.has_video, sample, last_cut)
 
     def _new(self, layout: Layout, place: int) -> int:
         is_active = layout.kind == "single" or (layout.kind == "speaker" and place == 0)

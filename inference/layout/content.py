@@ -32,9 +32,11 @@ SAMPLES_TO_TURN_OFF = 2
 SAMPLES_TO_TURN_OFF_PICTURE = 40
 """The same for a still picture that fills the tile, 20 s: a person may sit very still."""
 SAMPLES_TO_TURN_ON = 2
-SCREEN_MODE_SHARE = 0.3
-"""This share of a screen's pixels has one brightness, within one level, as no camera's has: of six
-clips the most is 0.13."""
+SCREEN_MODE_SHARE = 0.5
+"""This share of a screen's pixels has one brightness, within one level. Of six clips of cameras the
+most is 0.13; a person before a plain virtual background may reach more."""
+SCREEN_FLAT_SHARE = 0.72
+"""And this share of neighbouring pixels are equal, which noise and skin do not allow."""
 SCREEN_EDGE_LEVELS = 40
 SCREEN_EDGE_SHARE = 0.003
 """And this share of neighbours differ by so much: letters and lines."""
@@ -42,7 +44,7 @@ SCREEN_STILL = 0.6
 """A screen stands still in this share of the samples, unless a film is shown on it."""
 PAIRS_TO_JUDGE = 6
 PAIRS_KEPT = 12
-PAIRS_OF_CAMERA = 4
+PAIRS_OF_CAMERA = 3
 """So many moving samples in a row make a large part that is not drawn like a screen a camera."""
 STILL_ALONE = 60
 """A whole picture that is not drawn like a screen is one after standing still for 30 s."""
@@ -234,7 +236,7 @@ class ScreenJudge:
 
     def _became_screen(self) -> bool:
         still = sum(moved <= STILL_SHARE for moved in self._moved)
-        if self.was_drawn and still >= 2:
+        if self.was_drawn:
             return True
         if self._has_tiles:
             return len(self._moved) >= PAIRS_TO_JUDGE and still >= SCREEN_STILL * len(self._moved)
@@ -243,9 +245,9 @@ class ScreenJudge:
     def _became_camera(self) -> bool:
         last = list(self._moved)[-PAIRS_OF_CAMERA:]
         moves = len(last) == PAIRS_OF_CAMERA and min(last) > CAMERA_SHARE
-        if self._has_tiles and self._pairs > PAIRS_OF_CAMERA:
-            return False  # a film shown on the screen would look like a camera
-        return moves and not self.was_drawn
+        # Beside tiles, a film shown on the screen would look like a camera later on.
+        is_open = not self._has_tiles or self._pairs <= PAIRS_OF_CAMERA + 1
+        return moves and is_open and not self.was_drawn
 
 
 def is_drawn(grey: U8, region: F32) -> bool:
@@ -260,5 +262,7 @@ def is_drawn(grey: U8, region: F32) -> bool:
     share = cv2.calcHist([lines], [0], None, [256], [0, 256])[:, 0] / lines.size
     if float((share[:-2] + share[1:-1] + share[2:]).max()) < SCREEN_MODE_SHARE:
         return False
-    edges = cv2.absdiff(lines[:, 1:], lines[:, :-1]) > SCREEN_EDGE_LEVELS
-    return float(edges.mean()) >= SCREEN_EDGE_SHARE
+    steps = cv2.absdiff(lines[:, 1:], lines[:, :-1])
+    if float((steps == 0).mean()) < SCREEN_FLAT_SHARE:
+        return False
+    return float((steps > SCREEN_EDGE_LEVELS).mean()) >= SCREEN_EDGE_SHARE
