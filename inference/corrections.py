@@ -31,7 +31,7 @@ TOGETHER_S = 2.0
 """Two faces in the picture together for so long are two people; a layout that changes may show one
 twice for a moment."""
 MAX_NAME = 200
-_NUMBERED = re.compile(r"Person [0-9]+")
+_NUMBERED = re.compile(r"Person ([0-9]+)( \(.*\))?")
 
 
 class Refused(Exception):
@@ -124,18 +124,23 @@ class _People:
     def __init__(self, story: Story) -> None:
         self._story = story
         self._spoken = usable_turns(story.turns, story.transcript, story.observations.duration_s)
-        self._known, self._owners = known_people(self._spoken, story.attendees)
-        self._zoom = {known.key: known for known in self._known}
+        lines = [
+            SpeakerTurn(line.start_s, line.end_s, line.speaker)
+            for line in story.transcript
+            if line.speaker is not None and not line.is_chat
+        ]
+        self._known, owners = known_people([*self._spoken, *lines], story.attendees)
+        self._owners = owners[: len(self._spoken)]
+        self._first_names = {known.key: known.name for known in self._known} | {
+            person.key: person.name for person in story.cast.people
+        }
         self._joined: dict[str, str] = {}
         self._who = [_Who(person, set()) for person in story.cast.people]
         for tie in story.cast.attributions:
             self._who[tie.participant].tracks.add(tie.track)
         self._confidence = {tie.track: tie.confidence for tie in story.cast.attributions}
         self._talkers = {self._known[owner].key for owner in self._owners}
-        faces = story.observations.faces
-        self._samples = {
-            track: set(faces.sample[faces.track == track].tolist()) for track in self._confidence
-        }
+        self._samples: dict[int, set[int]] = {}
 
     # Making one.
 
@@ -185,8 +190,7 @@ class _People:
         person = who.person
         if not person.is_named:
             return None
-        zoom = self._zoom.get(person.key)
-        if zoom is not None and zoom.name != person.name:
+        if person.key and self._first_names.get(person.key, person.name) != person.name:
             return Correction("name", "", person.key, person.name)
         if not who.tracks:
             raise Refused(
@@ -234,9 +238,9 @@ class _People:
         """Give a person of Zoom's another name, or its own back; or find that two are one."""
         person = who.person
         if not name:
-            zoom = self._zoom.get(person.key)
-            if zoom is not None:
-                who.person = replace(person, name=zoom.name, is_confirmed=False)
+            if person.key in self._first_names:
+                first = self._first_names[person.key]
+                who.person = replace(person, name=first, is_confirmed=False)
             return
         others = self._namesakes(name, who)
         if others and not self._are_together(who.tracks, others[0].tracks):
@@ -255,7 +259,7 @@ class _People:
             self._replace(who, other)
         elif not others:
             who.person = replace(
-                person, name=name, is_named=True, confidence=1.0, is_confirmed=True
+                person, name=name, is_named=True, confidence=1.0, is_confirmed=True, room=""
             )
 
     def _name_face(self, who: _Who, name: str) -> None:
@@ -280,7 +284,7 @@ class _People:
             person = who.person
         if other is None:
             who.person = replace(
-                person, name=name, is_named=True, confidence=1.0, is_confirmed=True
+                person, name=name, is_named=True, confidence=1.0, is_confirmed=True, room=""
             )
             return
         known_side = other.person.side if other.person.side != "unknown" else person.side
@@ -296,8 +300,9 @@ class _People:
 
     def _without_face(self, who: _Who) -> _Who:
         """Make a person's face a face without a name; who is left with nothing is gone."""
-        numbers = {other.person.name for other in self._who}
-        number = next(n for n in range(1, len(numbers) + 2) if f"Person {n}" not in numbers)
+        told = [_NUMBERED.fullmatch(other.person.name) for other in self._who]
+        taken = {int(found[1]) for found in told if found}
+        number = next(n for n in range(1, len(taken) + 2) if n not in taken)
         face = _Who(Person(f"Person {number}", "", False, "unknown", False, 0.0), who.tracks)
         self._who.append(face)
         who.tracks = set()
@@ -324,9 +329,15 @@ class _People:
 
     def _are_together(self, tracks: set[int], others: set[int]) -> bool:
         """Whether two faces are seen at the same time."""
-        one: set[int] = set().union(*(self._samples[track] for track in tracks))
-        two: set[int] = set().union(*(self._samples[track] for track in others))
+        one: set[int] = set().union(*map(self._samples_of, tracks))
+        two: set[int] = set().union(*map(self._samples_of, others))
         return len(one & two) * self._story.observations.sample_interval_s >= TOGETHER_S
+
+    def _samples_of(self, track: int) -> set[int]:
+        if track not in self._samples:
+            faces = self._story.observations.faces
+            self._samples[track] = set(faces.sample[faces.track == track].tolist())
+        return self._samples[track]
 
     def _talking(self) -> set[str]:
         return {self._joined.get(key, key) for key in self._talkers}
@@ -339,10 +350,14 @@ class _People:
         for turn, owner in zip(self._spoken, self._owners, strict=True):
             key = self._known[owner].key
             first_talk_s.setdefault(self._joined.get(key, key), turn.start_s)
-        t_s = self._story.observations.t_s
+        t_s, faces = self._story.observations.t_s, self._story.observations.faces
+        tracks, rows = np.unique(faces.track, return_index=True)  # rows ascend by sample
+        first_seen: dict[int, float] = dict(
+            zip(tracks.tolist(), t_s[faces.sample[rows]].tolist(), strict=True)
+        )
 
         def first_s(who: _Who) -> float:
-            seen = [float(t_s[min(self._samples[track])]) for track in who.tracks]
+            seen = [first_seen.get(track, math.inf) for track in who.tracks]
             return min([*seen, first_talk_s.get(who.person.key, math.inf)])
 
         return sorted(self._who, key=first_s)

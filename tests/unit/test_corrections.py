@@ -225,3 +225,27 @@ def test_a_face_keeps_its_id_when_it_gets_a_name() -> None:
     )
     assert ids[1][0] in person_ids(BOTH, joined.cast)[1]
     assert len({own[0] for own in ids}) == 3
+
+
+def test_somebody_in_a_room_gets_a_name_and_the_rest_keep_theirs() -> None:
+    here = [
+        replace(stranger(n), name=f"Person {n} (Board room)", room="Board room") for n in (1, 2)
+    ]
+    story = tell([*here, ANA], {1: 0, 2: 1})
+    made = say(story, ("Person 1 (Board room)", "name", "Eve"))
+    eve = apply_corrections(story, made).cast.people[0]
+    assert (eve.name, eve.room, eve.is_named) == ("Eve", "", True)
+    assert "Person 2 (Board room)" in told(story, made)
+    with pytest.raises(Refused):
+        say(story, ("Person 1 (Board room)", "name", "Person 2 (Board room)"))
+
+
+def test_somebody_known_from_lines_alone_is_renamed_there_too() -> None:
+    lines = (TranscriptLine(1, 9, "Cat", "Hello"),)
+    cat = Person("Cat", "Cat", True, "unknown", False, 0.96)
+    story = replace(tell([cat, BEN], {1: 0}), transcript=lines)
+    made = say(story, ("Cat", "name", "Caterina"))
+    new = apply_corrections(story, made)
+    assert new.transcript[0].speaker == "Caterina"
+    back = say(story, ("Cat", "name", "Caterina"), ("Caterina", "name", ""))
+    assert told(story, back) == {"Cat": [1], "Ben": []}
