@@ -50,6 +50,12 @@ VIEW_HITS = (0.75, 0.9, 0.97)
 VIEW_WORTH = 0.25
 VIEW_LAGS_S = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 """Zoom switches the picture up to about this long after somebody begins to speak."""
+SWITCH_HITS = 0.75
+SWITCH_WINDOW_S = (-2.0, 1.5)
+"""How often somebody who comes to lead began to speak in this span about the switch: the picture
+does not go to one who has been speaking on."""
+PAUSE_S = 1.0
+"""Speech after at least so much silence begins."""
 MIN_SHOWINGS = 4
 """Fewer faces in turn cannot show that the picture follows the speaker."""
 ALIGNED_MARGIN, ALIGNED_SPREADS = 8.0, 4.5
@@ -219,16 +225,26 @@ def view_evidence(
     if showings < MIN_SHOWINGS or len(speech) < 2:
         return none
     leading = np.zeros((units, samples))
+    switches = np.zeros((units, samples))
     for unit, spans in enumerate(leads):
         for first, end in spans:
             leading[unit, first:end] = 1.0
+        begins = np.flatnonzero(np.diff(leading[unit], prepend=1.0) > 0)
+        switches[unit, begins] = 1.0
     anybody = np.clip(speech.sum(axis=0), 0, None).astype(np.float64)
     # Of speech at once each speaker holds a part.
     share = speech / np.maximum(anybody, 1.0)
     usual = np.clip(share.sum(axis=1) / max(float(share.sum()), 1e-9), 0.02, 0.98)
     worth = VIEW_WORTH * min(1.0, interval_s / 0.5)
+    begun = _begun(speech, interval_s)
+    by_chance = np.clip(begun.mean(axis=1), 0.02, 0.9)
+    begun_log = np.log(SWITCH_HITS / by_chance)
+    not_begun_log = np.log((1 - SWITCH_HITS) / (1 - by_chance))
+    count = switches.sum(axis=1, keepdims=True)
 
     def ratios(offset: int) -> F64:
+        here = switches @ np.roll(begun, offset, axis=1).T
+        switched = here * begun_log + (count - here) * not_begun_log
         moved = np.roll(share, offset, axis=1).astype(np.float64)
         own = leading @ moved.T
         other = (leading @ moved.sum(axis=0))[:, None] - own
@@ -238,10 +254,22 @@ def view_evidence(
                 for hit in VIEW_HITS
             ]
         )
-        return _mixed(parts)
+        return _mixed(parts) + switched
 
     lags = [round(lag_s / interval_s) for lag_s in VIEW_LAGS_S]
     return _checked(ratios, lags, samples, interval_s)
+
+
+def _begun(speech: F32, interval_s: float) -> F64:
+    """Tell for a switch at each sample whether each speaker has just begun, (speakers, T)."""
+    pause = max(1, round(PAUSE_S / interval_s))
+    speaks = speech > 0.3
+    before = np.stack([np.roll(speaks, k, axis=1) for k in range(1, pause + 1)]).any(axis=0)
+    begins = speaks & ~before
+    first, last = (round(edge_s / interval_s) for edge_s in SWITCH_WINDOW_S)
+    window = [np.roll(begins, -shift, axis=1) for shift in range(first, last + 1)]
+    begun: F64 = np.stack(window).any(axis=0).astype(np.float64)
+    return begun
 
 
 def _mixed(log_ratios: F64) -> F64:

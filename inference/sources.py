@@ -31,7 +31,7 @@ missed, and small mouths badly seen."""
 SCRAP_WEIGHT = 0.2
 """Of a reading that fits nobody listed, against one that does: a scrap of a name is often garbled,
 but a tile that always shows a stranger's name stays a stranger's."""
-SHOWN_SPEAKER_ODDS = 8.0
+SHOWN_SPEAKER_ODDS = 5.0
 """How much likelier than another face one that leads a picture that follows the speaker is to be
 of somebody who speaks."""
 STAY_TOLERANCE_S = 10.0
