@@ -59,7 +59,7 @@ class AnalyzerOptions:
     Faces less than `min_face_px` high, or whose crop is less sharp than `min_sharpness`, are kept
     as seen but not classified. `detectors` threads search for faces, each with models of its own.
     `crop_px` is the side of the pictures that the classifier takes. `read_labels`: read the names
-    drawn on tiles.
+    drawn on tiles. `decode_device`: see `DecodeOptions.device`.
     """
 
     samples_per_s: float = 2.0
@@ -69,6 +69,7 @@ class AnalyzerOptions:
     detectors: int = 2
     crop_px: int = 48
     read_labels: bool = True
+    decode_device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.samples_per_s <= 0 or self.detectors < 1 or self.crop_px < 1:
@@ -337,13 +338,12 @@ def observe_recording(
     expected_s = sum(probe(segment.path).duration_s or 0.0 for segment in segments)
     offset_s = 0.0
     qualities: list[tuple[Quality, float]] = []
+    decoding = DecodeOptions(options.samples_per_s, device=options.decode_device)
     with Analyzer(
         options, queue, model=model, stop=stop, detector_factory=detector_factory
     ) as analyzer:
         for segment in segments:
-            reader = FrameReader(
-                segment.path, DecodeOptions(options.samples_per_s), offset_s, stop=stop
-            )
+            reader = FrameReader(segment.path, decoding, offset_s, stop=stop)
             with closing(iter(reader)) as frames:
                 analyzer.push(_told(frames, expected_s, tell))
             qualities.append((reader.quality, reader.duration_s))

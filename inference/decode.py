@@ -117,6 +117,8 @@ class FrameReader:
         self.quality = Quality()
         self.duration_s = 0.0
         """Length of the recording: as the container tells it, else up to the last packet."""
+        self.decoded_on = "cpu"
+        """"cuda" once a picture came from there."""
 
     def __iter__(self) -> Generator[Frame, None, None]:
         ready: _Ready = queue.Queue(self._options.queue_frames)
@@ -162,6 +164,8 @@ class FrameReader:
                 if ended.is_set() or self._stop.is_set():
                     return
                 if ledger.take(picture.at, picture.is_damaged):
+                    if picture.frame.format.name == "cuda":
+                        self.decoded_on = "cuda"
                     image = media.rgb(picture.frame)
                     yield Frame(picture.at, media.tick, image, self._offset_s)
         ledger.close()
