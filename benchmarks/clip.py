@@ -1,11 +1,12 @@
-"""The recording that the benchmarks read: a four-tile gallery with faces that move, made here.
+"""The recordings that the benchmarks read: galleries of four or 25 faces that move, made here.
 
-1280×720, 25 pictures a second, H.264 at a fixed bitrate, AAC sound; the faces are the public-domain
-portraits that matplotlib (Grace Hopper) and scikit-image (Eileen Collins) carry.
+25 pictures a second, H.264 at a fixed bitrate, AAC sound; the faces are the public-domain portraits
+that matplotlib (Grace Hopper) and scikit-image (Eileen Collins) carry.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,38 +19,61 @@ import skimage.data
 
 from inference.types import U8
 
-WIDTH_PX, HEIGHT_PX, FPS = 1280, 720, 25
-BITS_PER_S = 1_500_000
-"""About what a Zoom recording in 720p has."""
-TILE_PX = (628, 353)
+FPS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How the tiles of a gallery lie, and what the whole is encoded with."""
+
+    width_px: int
+    height_px: int
+    across: int
+    down: int
+    tile_px: tuple[int, int]
+    bits_per_s: int
+    """About what a Zoom recording of this size has."""
+
+
+FOUR = Grid(1280, 720, 2, 2, (628, 353), 1_500_000)
+TWENTY_FIVE = Grid(1920, 1080, 5, 5, (372, 209), 3_000_000)
 _GROUND = 26
 _GAP_PX = 8
 _SOUND_HZ = 32_000
-_BEFORE_MOVE = (80, 45)
-"""How much further than its tile a portrait reaches, so that it can move: pixels across, down."""
+_BEFORE_MOVE = 1 / 8
+"""How much further than its tile a portrait reaches, so that it can move."""
 
 
-def make_clip(path: Path, seconds: float, *, b_frames: int = 0, keyframe_every_s: int = 10) -> Path:
-    """Encode the clip.
+def make_clip(
+    path: Path,
+    seconds: float,
+    *,
+    grid: Grid = FOUR,
+    b_frames: int = 0,
+    keyframe_every_s: float = 10,
+) -> Path:
+    """Encode a clip.
 
     Args:
         b_frames: 0 as encoders for live video do; 2 as encoders for files do, which lets a reader
             leave pictures out.
     """
-    portraits = _portraits()
-    grain = np.random.default_rng(1).integers(0, 7, (8, HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
+    portraits = _portraits(grid)
+    shape = (8, grid.height_px, grid.width_px, 3)
+    grain = np.random.default_rng(1).integers(0, 7, shape, dtype=np.uint8)
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         video = container.add_stream("libx264", rate=FPS)
-        video.width, video.height, video.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
-        video.bit_rate, video.gop_size = BITS_PER_S, FPS * keyframe_every_s
+        video.width, video.height, video.pix_fmt = grid.width_px, grid.height_px, "yuv420p"
+        video.bit_rate, video.gop_size = grid.bits_per_s, round(FPS * keyframe_every_s)
         video.codec_context.max_b_frames = b_frames
+        kbits = grid.bits_per_s // 1000
         video.options = {
             "preset": "veryfast",
-            "x264-params": f"bframes={b_frames}:vbv-maxrate=1500:vbv-bufsize=3000",
+            "x264-params": f"bframes={b_frames}:vbv-maxrate={kbits}:vbv-bufsize={2 * kbits}",
         }
         sound = container.add_stream("aac", rate=_SOUND_HZ, layout="mono")
         for number in range(round(seconds * FPS)):
-            image = cv2.add(paint(number / FPS, portraits), grain[number % len(grain)])
+            image = cv2.add(paint(number / FPS, portraits, grid), grain[number % len(grain)])
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = number
             container.mux(video.encode(frame))
@@ -84,33 +108,35 @@ def repeat_clip(source: Path, path: Path, times: int) -> Path:
     return path
 
 
-def paint(t_s: float, portraits: list[U8] | None = None) -> U8:
-    """The picture at a time: four tiles, each with its own sway, zoom and light."""
-    image = np.full((HEIGHT_PX, WIDTH_PX, 3), _GROUND, np.uint8)
-    wide, high = TILE_PX
-    for place, portrait in enumerate(portraits or _portraits()):
+def paint(t_s: float, portraits: list[U8], grid: Grid = FOUR) -> U8:
+    """The picture at a time: each tile has its own sway, zoom and light."""
+    image = np.full((grid.height_px, grid.width_px, 3), _GROUND, np.uint8)
+    wide, high = grid.tile_px
+    left, top = (
+        (grid.width_px - grid.across * (wide + _GAP_PX) + _GAP_PX) // 2,
+        (grid.height_px - grid.down * (high + _GAP_PX) + _GAP_PX) // 2,
+    )
+    for place in range(grid.across * grid.down):
         # Slow and small: tiles whose whole picture jumps between two samples are taken for cuts.
-        phase = t_s * (0.5 + 0.13 * place) + place
+        phase = t_s * (0.5 + 0.13 * (place % 7)) + place
         zoom = 1 + 0.02 * np.sin(0.6 * phase)
-        shift = (
-            -_BEFORE_MOVE[0] / 2 + 16 * np.sin(phase),
-            -_BEFORE_MOVE[1] / 2 + 8 * np.sin(1.3 * phase),
-        )
         matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), 2 * np.sin(0.8 * phase), zoom)
-        matrix[:, 2] += shift
-        tile = cv2.warpAffine(portrait, matrix, TILE_PX, borderMode=cv2.BORDER_REFLECT)
+        matrix[0, 2] += wide * (-_BEFORE_MOVE / 2 + 0.025 * np.sin(phase))
+        matrix[1, 2] += high * (-_BEFORE_MOVE / 2 + 0.023 * np.sin(1.3 * phase))
+        portrait = portraits[place % len(portraits)]
+        tile = cv2.warpAffine(portrait, matrix, grid.tile_px, borderMode=cv2.BORDER_REFLECT)
         tile = cv2.convertScaleAbs(tile, alpha=1 + 0.08 * np.sin(0.37 * phase), beta=0)
-        x = _GAP_PX + place % 2 * (wide + _GAP_PX)
-        y = 3 + place // 2 * (high + _GAP_PX)
+        x = left + place % grid.across * (wide + _GAP_PX)
+        y = top + place // grid.across * (high + _GAP_PX)
         image[y : y + high, x : x + wide] = tile
     return image
 
 
-def _portraits() -> list[U8]:
+def _portraits(grid: Grid) -> list[U8]:
     with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
         hopper = np.asarray(PIL.Image.open(file))
     collins = skimage.data.astronaut()
-    wide, high = TILE_PX[0] + _BEFORE_MOVE[0], TILE_PX[1] + _BEFORE_MOVE[1]
+    wide, high = (round(side * (1 + _BEFORE_MOVE)) for side in grid.tile_px)
     # The upper part of each portrait, in the tile's shape, with the head whole.
     cuts = (hopper[20 : 20 + 512 * high // wide], collins[: 512 * high // wide])
     faces = [cv2.resize(cut, (wide, high), interpolation=cv2.INTER_AREA) for cut in cuts]

@@ -1,11 +1,13 @@
 """What the analysis of a recording costs beside decoding it alone, and how much memory it takes.
 
-    python -m benchmarks.recording              # speed: a 2-minute clip is made first (a minute)
+    python -m benchmarks.recording              # speed; clips are made first (some minutes)
+    python -m benchmarks.recording --case four-2 --case tiles-1 --seconds 40
     python -m benchmarks.recording --memory     # peak memory, 10 minutes beside 3 hours (long)
 
 Decoding alone and the whole analysis take turns in one process, so that both meet the same
 machine. "Alone" is PyAV with thread_type AUTO, every picture, no conversion. CPU seconds stand
-beside the clock's: on a machine that others use, they are the steadier figure.
+beside the clock's: on a machine that others use, they are the steadier figure. The ratio is the
+median over the turns, each against the decoding right before it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from benchmarks.clip import make_clip, repeat_clip
+from benchmarks.clip import FOUR, TWENTY_FIVE, Grid, make_clip, repeat_clip
 from inference.analyzer import AnalyzerOptions, Segment, observe_recording
 from inference.batching import DeviceQueue
 from inference.decode import probe
@@ -36,8 +38,8 @@ from inference.expression.classifier import ExpressionClassifier
 from inference.types import Observations
 
 STAGES = (
-    ("av:", "decoding (libav's threads)"),
-    ("decode-", "sampling, conversion to RGB"),
+    ("av:", "decoding by threads of libav"),
+    ("decode-", "sampling, RGB; decoding if by one thread"),
     ("detect", "faces: shrinking, cutting out, crops"),
     ("mediapipe", "faces: detection and landmark models"),
     ("device-queue", "expression network"),
@@ -48,64 +50,135 @@ _SHORT_MIN, _LONG_MIN = 10, 180
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """One line of the table: a clip, how densely it is sampled, and the ratio that is the goal."""
+
+    name: str
+    text: str
+    samples_per_s: float
+    goal: float | None = None
+    grid: Grid = FOUR
+    b_frames: int = 0
+
+
+CASES = (
+    Case("four-2", "four faces, 720p, 2 samples/s", 2, 1.5),
+    Case("four-2-b", "the same with two B-pictures", 2, 1.5, b_frames=2),
+    Case("four-5", "four faces, 720p, 5 samples/s", 5, 2.0),
+    Case("tiles-1", "25 tiles, 1080p, 1 sample/s", 1, 2.0, TWENTY_FIVE),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What one run took, per minute of the recording."""
 
     wall_s: float
     cpu_s: float
     stages: dict[str, float]
+    faces: float = 0.0
+    """Faces seen per minute of the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a case came to: medians over the turns."""
+
+    case: Case
+    alone: Cost
+    whole: Cost
+    clock_ratio: float
+    cpu_ratio: float
 
 
 def main() -> None:
     """Parse the command line and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clip", type=Path, help="a recording of your own; by default one is made")
-    parser.add_argument("--seconds", type=float, default=120, help="length of the clip made")
-    parser.add_argument("--b-frames", type=int, default=0, help="of the clip made")
+    parser.add_argument("--samples-per-s", type=float, default=2, help="with --clip")
+    parser.add_argument("--case", action="append", choices=[case.name for case in CASES])
+    parser.add_argument("--seconds", type=float, default=120, help="length of the clips made")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--detectors", type=int, default=AnalyzerOptions().detectors)
     parser.add_argument("--memory", action="store_true", help="measure memory instead of speed")
     parser.add_argument("--long-min", type=int, default=_LONG_MIN, help="of the long recording")
     parser.add_argument("--peak-of", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    options = AnalyzerOptions(detectors=given.detectors)
     if given.peak_of is not None:
-        analyse(given.peak_of, options)
+        analyse(given.peak_of, AnalyzerOptions(detectors=given.detectors))
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        clip = given.clip
-        if clip is None:
-            clip = make_clip(Path(folder) / "clip.mp4", given.seconds, b_frames=given.b_frames)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         if given.memory:
-            compare_memory(clip, Path(folder), given.long_min)
-        else:
-            compare_speed(clip, options, given.repeats)
+            clip = given.clip or make_clip(folder / "clip.mp4", given.seconds)
+            compare_memory(clip, folder, given.long_min)
+            return
+        cases = [case for case in CASES if not given.case or case.name in given.case]
+        if given.clip is not None:
+            cases = [Case("own", given.clip.name, given.samples_per_s)]
+        load_models()
+        rows = []
+        for case in cases:
+            clip = given.clip or folder / f"{case.name}.mp4"
+            if given.clip is None:
+                make_clip(clip, given.seconds, grid=case.grid, b_frames=case.b_frames)
+            rows.append(compare_speed(clip, case, given.detectors, given.repeats))
+        print_table(rows, given.repeats)
 
 
-def compare_speed(clip: Path, options: AnalyzerOptions, repeats: int) -> None:
-    """Print what decoding alone and the whole analysis cost, taking turns."""
-    minutes = (probe(clip).duration_s or 0) / 60
+def load_models() -> None:
+    """Load what is loaded once per process, and say how long that takes."""
     began = time.perf_counter()
     with MediaPipeDetector() as detector:
         detector.detect(np.zeros((64, 64, 3), np.uint8), None)
     print(f"MediaPipe loads in {time.perf_counter() - began:.1f} s, once per process: not counted")
+
+
+def compare_speed(clip: Path, case: Case, detectors: int, repeats: int) -> Row:
+    """Give what decoding alone and the whole analysis cost, taking turns."""
+    minutes = (probe(clip).duration_s or 0) / 60
+    options = AnalyzerOptions(samples_per_s=case.samples_per_s, detectors=detectors)
     alone, whole = [], []
     for _ in range(repeats):
         alone.append(measure(lambda: decode_alone(clip), minutes))
-        whole.append(measure(lambda: analyse(clip, options), minutes))
-    print(f"{clip.name}, {minutes:.1f} min, {os.cpu_count()} cores, {repeats} repeats, medians")
-    print(f"{'per video-minute':40}{'clock':>9}{'CPU':>9}")
-    walls, cpus = (
-        [statistics.median(getattr(cost, kind) for cost in costs) for costs in (alone, whole)]
-        for kind in ("wall_s", "cpu_s")
+        whole.append(measure(lambda: len(analyse(clip, options).faces), minutes))
+    pairs = list(zip(alone, whole, strict=True))
+    return Row(
+        case,
+        typical(alone),
+        typical(whole),
+        statistics.median(w.wall_s / a.wall_s for a, w in pairs),
+        statistics.median(w.cpu_s / a.cpu_s for a, w in pairs),
     )
-    print(f"{'decoding alone':40}{walls[0]:8.2f}s{cpus[0]:8.2f}s")
-    print(f"{'whole analysis':40}{walls[1]:8.2f}s{cpus[1]:8.2f}s")
-    print(f"{'ratio':40}{walls[1] / walls[0]:8.2f} {cpus[1] / cpus[0]:8.2f}")
-    print("CPU seconds by stage, per video-minute")
-    for name in sorted({name for cost in whole for name in cost.stages}):
-        print(f"  {name:38}{statistics.median(c.stages.get(name, 0) for c in whole):17.2f}s")
+
+
+def typical(costs: list[Cost]) -> Cost:
+    """The median of each figure."""
+    stages = sorted({name for cost in costs for name in cost.stages})
+    return Cost(
+        statistics.median(cost.wall_s for cost in costs),
+        statistics.median(cost.cpu_s for cost in costs),
+        {name: statistics.median(cost.stages.get(name, 0) for cost in costs) for name in stages},
+        statistics.median(cost.faces for cost in costs),
+    )
+
+
+def print_table(rows: list[Row], repeats: int) -> None:
+    """Print ratios, then every stage's CPU seconds a video-minute and milliseconds a face."""
+    print(f"{os.cpu_count()} cores, {repeats} turns, medians; seconds per minute of video")
+    print(f"{'':34}{'alone':>15}{'whole':>15}{'ratio':>13}{'goal':>7}{'faces':>7}")
+    print(f"{'':34}" + f"{'clock':>8}{'CPU':>7}" * 2 + f"{'clock':>7}{'CPU':>6}")
+    for row in rows:
+        goal = f"{row.case.goal:7.1f}" if row.case.goal else " " * 7
+        times = "".join(f"{cost.wall_s:8.2f}{cost.cpu_s:7.2f}" for cost in (row.alone, row.whole))
+        ratios = f"{row.clock_ratio:7.2f}{row.cpu_ratio:6.2f}"
+        print(f"{row.case.text:34}{times}{ratios}{goal}{row.whole.faces:7.0f}")
+    for row in rows:
+        print(f"{row.case.text}: CPU by stage")
+        for name, cpu_s in sorted(row.whole.stages.items(), key=lambda item: -item[1]):
+            each = f"{1000 * cpu_s / row.whole.faces:8.2f} ms a face" if row.whole.faces else ""
+            print(f"  {name:42}{cpu_s:8.2f} s{each}")
 
 
 def compare_memory(clip: Path, folder: Path, long_min: int) -> None:
@@ -122,13 +195,14 @@ def compare_memory(clip: Path, folder: Path, long_min: int) -> None:
     print(f"difference {peaks[1] / peaks[0] - 1:+.1%}")
 
 
-def decode_alone(path: Path) -> None:
-    """Decode every picture and look at none."""
+def decode_alone(path: Path) -> int:
+    """Decode every picture, look at none, see no face."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         for _ in container.decode(stream):
             pass
+    return 0
 
 
 def analyse(path: Path, options: AnalyzerOptions) -> Observations:
@@ -138,8 +212,9 @@ def analyse(path: Path, options: AnalyzerOptions) -> Observations:
         return observe_recording([Segment(path)], options, queue, model=classifier.name)
 
 
-def measure(work: Callable[[], object], minutes: float) -> Cost:
-    """Run something and give what it took, by stage where the thread's name tells."""
+def measure(work: Callable[[], int], minutes: float) -> Cost:
+    """Run something that gives how many faces it saw; tell what it took, by stage where the
+    thread's name tells."""
     ended = threading.Event()
     last: dict[int, tuple[str, float]] = {}
     before = {thread: seconds for thread, (_, seconds) in _thread_times().items()}
@@ -151,14 +226,14 @@ def measure(work: Callable[[], object], minutes: float) -> Cost:
     watcher = threading.Thread(target=watch, name="watch")
     watcher.start()
     began, cpu = time.perf_counter(), time.process_time()
-    work()
+    faces = work()
     wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     ended.set()
     watcher.join()
     stages: Counter[str] = Counter()
     for thread, (name, seconds) in last.items():
         stages[name] += (seconds - before.get(thread, 0.0)) / minutes
-    return Cost(wall_s / minutes, cpu_s / minutes, dict(stages))
+    return Cost(wall_s / minutes, cpu_s / minutes, dict(stages), faces / minutes)
 
 
 def _thread_times() -> dict[int, tuple[str, float]]:
