@@ -254,7 +254,8 @@ def view_evidence(
                 for hit in VIEW_HITS
             ]
         )
-        return _mixed(parts) + switched
+        both: F64 = _mixed(parts) + switched
+        return both
 
     lags = [round(lag_s / interval_s) for lag_s in VIEW_LAGS_S]
     return _checked(ratios, lags, samples, interval_s)

@@ -9,7 +9,7 @@ without a name. (docs/attribution.md)
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -17,8 +17,8 @@ import numpy as np
 from inference.evidence import MIN_SAMPLES, Evidence, mouth_evidence, mouth_talks, view_evidence
 from inference.names import match_names
 from inference.people import KnownPerson
-from inference.types import F32, F64, Observations
-from inference.units import Unit
+from inference.types import F32, F64, Label, Observations
+from inference.units import Place, Unit, may_follow
 
 UNKNOWN_PRIOR = 0.5
 """Before looking, the chance that a face is of nobody who is known by name; the known share the
@@ -31,6 +31,8 @@ missed, and small mouths badly seen."""
 SCRAP_WEIGHT = 0.2
 """Of a reading that fits nobody listed, against one that does: a scrap of a name is often garbled,
 but a tile that always shows a stranger's name stays a stranger's."""
+EXCHANGED_SHARE = 0.1
+"""Of the time a name is read in a tile; less is a slip of the reader."""
 SHOWN_SPEAKER_ODDS = 5.0
 """How much likelier than another face one that leads a picture that follows the speaker is to be
 of somebody who speaks."""
@@ -80,8 +82,9 @@ def label_likelihoods(
 ) -> F64:
     """Give each unit's probability per name and for nobody listed, from its labels alone.
 
-    What is read at different times is averaged by the time it stands there, so that a tile whose
-    name changes midway is nobody's for certain. Without a label, the prior: it tells nothing.
+    What is read at different times is averaged by the time it stands there. Where one tile shows
+    two listed names one after the other, somebody has exchanged names: labels with either tell
+    nothing, wherever they stand. Without a label, the prior: it tells nothing.
     """
     count = len(names)
     prior = np.append(np.full(count, (1 - UNKNOWN_PRIOR) / max(count, 1)), UNKNOWN_PRIOR)
@@ -92,6 +95,7 @@ def label_likelihoods(
     labels = defaultdict(list)
     for label in observations.labels:
         labels[label.view, label.tile].append(label)
+    exchanged = _exchanged(observations, labels, names)
     for k, unit in enumerate(units):
         total, weight = np.zeros(count + 1), 0.0
         for place in unit.places:
@@ -102,9 +106,33 @@ def label_likelihoods(
                 worth *= SCRAP_WEIGHT if found[-1] > 0.5 else 1.0
                 total += worth * found
                 weight += worth
-        if weight > 0:
+        if weight > 0 and total[:-1][list(exchanged)].sum() < EXCHANGED_SHARE * weight:
             result[k] = total / weight
     return result
+
+
+def _exchanged(
+    observations: Observations,
+    labels: Mapping[Place, Sequence[Label]],
+    names: Sequence[str],
+) -> set[int]:
+    """Give the names that stood in one tile of one view beside another listed name."""
+    exchanged: set[int] = set()
+    for (view, tile), read in labels.items():
+        kind, tiles = observations.views[view].kind, len(observations.views[view].tiles)
+        if len(read) < 2 or may_follow(kind, tile, tiles):
+            continue
+        lasting: dict[str, int] = defaultdict(int)
+        for label in read:
+            found = match_names(label.text, names)
+            best = int(found.argmax())
+            if best < len(names) and found[-1] < 0.2:
+                lasting[names[best]] += label.end_sample - label.start_sample
+        total = sum(lasting.values())
+        certain = {name for name, length in lasting.items() if length >= EXCHANGED_SHARE * total}
+        if len(certain) > 1:
+            exchanged |= {k for k, name in enumerate(names) if name in certain}
+    return exchanged
 
 
 def _believed(log_ratio: F64, prior: F64) -> F64:

@@ -238,6 +238,12 @@ class TestBadInput:
         call = labelled(call, ["Bob Stone", "Ann Lee"], 120, 240)
         assert names_by_track(attribute(call, [], [], ROSTER)) == {}
 
+    def test_an_exchange_that_was_read_on_one_tile_alone_names_neither(self) -> None:
+        call = labelled(silent_gallery(3), ["Bob Stone", "", "Cy Young"])
+        call = labelled(call, ["", "Bob Stone"], 0, 120)
+        call = labelled(call, ["", "Ann Lee"], 120, 240)
+        assert names_by_track(attribute(call, [], [], ROSTER)) == {2: "Cy Young"}
+
     def test_turns_with_exchanged_names_name_nobody_wrongly(self) -> None:
         turns = converse(np.random.default_rng(2), 400, FULL_NAMES[:2])
         call = labelled(gallery_call(2, 400, FULL_NAMES[:2], turns), ["Ann Lee", "Bob Stone"])
