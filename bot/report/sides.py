@@ -133,7 +133,7 @@ def _row(side: str, label: str, shown: Reaction) -> SideRow:
     told = _told(shown)
     seen = words.percent(shown.seen_s / shown.spoken_s)
     if told is None or told.engagement is None:
-        return SideRow(side, label, None, None, None, seen, "too little was seen")
+        return SideRow(side, label, None, None, None, seen, "too few seconds to tell")
     low, high = words.points(told.engagement.low), words.points(told.engagement.high)
     name, share = _most(told.shares)
     showing = f"likely {words.span(told.engagement)} · {name} {words.percent(share)}"

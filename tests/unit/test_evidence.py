@@ -12,6 +12,8 @@ from bot.evidence import Evidence, name_people, read_evidence, score_evidence, w
 from bot.media import Manifest, SegmentFiles
 from bot.side_files import with_side_files
 from inference.assess import AssessOptions
+from inference.corrections import Correction
+from inference.person_ids import Sighting
 from inference.types import EXPRESSIONS, Attendee, FaceColumns, Observations, Quality, SpeakerTurn
 from storage.files import MediaFiles
 
@@ -115,3 +117,30 @@ def test_nothing_of_an_unscored_face_is_kept_and_the_name_stays() -> None:
     assert [(p.name, p.side, p.is_scored) for p in again.participants] == [("Dana", "rep", False)]
     assert again.participants[0].score.engagement is None
     assert again.participants[0].score.talk.talk_s == pytest.approx(19.0)
+
+
+def test_who_was_blanked_and_is_corrected_to_the_other_side_has_a_note_and_no_figure() -> None:
+    evidence = name_people(
+        replace(
+            Evidence(observed(), attendees=(Attendee("Dana", "1", "rep"),)),
+            turns=(SpeakerTurn(1.0, 20.0, "Dana", "1"),),
+        )
+    )
+    options = AssessOptions(score_own_side=False)
+    kept = replace(evidence, observations=score_evidence(evidence, options).observations)
+    said = Correction("side", "prospect", key="1", name="Dana")
+
+    late = score_evidence(replace(kept, corrections=(said,)), options).participants[0]
+    in_time = score_evidence(replace(evidence, corrections=(said,)), options).participants[0]
+
+    assert (late.side, late.is_blanked, late.score.engagement) == ("prospect", True, None)
+    assert (in_time.is_blanked, in_time.score.engagement is None) == (False, False)
+
+
+def test_corrections_survive_the_file(tmp_path: Path) -> None:
+    said = Correction("name", "Eve", name="Person 1", seen=(Sighting(1.5, 0.2, 0.3),))
+    path = tmp_path / "series.npz"
+
+    write_evidence(path, replace(name_people(Evidence(observed())), corrections=(said,)))
+
+    assert read_evidence(path).corrections == (said,)
