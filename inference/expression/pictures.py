@@ -38,7 +38,7 @@ def confusion_svg(found: Evaluation, title: str) -> str:
                 f'<rect x="{left}" y="{top}" width="{CELL_PX}" height="{CELL_PX}"'
                 f' fill="rgb({colour})" stroke="#fff"/>'
             )
-            ink = "#fff" if share > 0.5 else INK
+            ink = "#fff" if share > 0.6 else INK
             x, y = left + CELL_PX / 2, top + CELL_PX / 2
             parts.append(_text(x, y, str(count), size=15, ink=ink, weight=600))
             parts.append(_text(x, y + 16, f"{share:.0%}", size=11, ink=ink))
