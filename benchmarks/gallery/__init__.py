@@ -9,6 +9,15 @@ second, whose tile is where. Faces come from any folder of clips with one person
 from the demo's two public-domain photographs. The people are cut out of their background and put
 before invented rooms, so few faces make many cameras.
 
+Scenarios of what is usual: `gallery`; `gallery_changes` (people join, leave, come back, turn their
+video off and on; tiles move); `speaker`, `speaker_strip`, `speaker_pip`; `share_gallery`,
+`share_strip`, `share_speaker` (slides with faces, names and a film); `mixed` (all of them in one
+call); `names` (many scripts, cut off, two of one name); `similar_names`; `crosstalk`; `room`
+(three people before one camera); `phone` (voices without a picture); `restless` (silent mouths
+move); `same_background`. Of bad input: `foreign_timeline` (of another meeting of the same people),
+`shifted_timeline` (minutes late), `unknown_names` (the side files know nobody), `exchanged_names`
+(half-way), `bright`, `mirrored`, `upside_down`, `rotated`, `turned_cameras`, `tiny` (25 tiles).
+
 `participants.json` also tells the recording's `start_time`, from which its times of day count.
 
 `truth.json`, times in seconds and boxes as xyxy in pixels:

@@ -47,7 +47,7 @@ def main() -> int:
         console=Console(stderr=True),
     )
     try:
-        width, _, height = given.size.partition("x")
+        size = _size(given.size)
         scenarios = [build_scenario(name, given.people, labels) for name in names]
         with bar:
             for scenario in scenarios:
@@ -56,7 +56,7 @@ def main() -> int:
                     given.out if len(names) == 1 else given.out / scenario.name,
                     scenario,
                     seconds=given.seconds,
-                    size=(int(width), int(height)),
+                    size=size,
                     fps=given.fps,
                     seed=given.seed,
                     faces=given.faces,
@@ -69,6 +69,13 @@ def main() -> int:
         print("Stopped; what was being made is gone.", file=sys.stderr)
         return 130
     return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ValueError(f"A size is written like 1280x720, not {text!r}.")
+    return int(width), int(height)
 
 
 def _show(bar: Progress, task: TaskID, share: float) -> None:

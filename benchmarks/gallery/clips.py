@@ -166,8 +166,10 @@ def clips(folder: Path, height: int) -> tuple[ClipFootage, ...]:
     The clips are watched once per process.
 
     Raises:
-        ValueError: the folder holds no clip, or one of them shows no face.
+        ValueError: there is no such folder, it holds no clip, or one of them shows no face.
     """
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder {folder}.")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise ValueError(f"{folder} holds no clip ({', '.join(SUFFIXES)}).")

@@ -31,6 +31,13 @@ MOST_PEOPLE = 49
 """Zoom's largest gallery."""
 
 
+ALIKE = (
+    "Jon Smith", "John Smith", "Joan Smith", "John Smyth", "Hanna Berg", "Anna Berg",
+    "Maria Garcia", "María García", "Al Ng", "Al Ngo",
+)  # fmt: skip
+"""Different people whose names a reader of small letters may take for each other."""
+
+
 def _crew(count: int, names: tuple[str, ...] = _NAMES) -> tuple[Person, ...]:
     people = []
     for who in range(count):
@@ -100,6 +107,10 @@ def _names(count: int) -> Scenario:
     return Scenario("names", people, spans)
 
 
+def _similar_names(count: int) -> Scenario:
+    return Scenario("similar_names", _crew(count, ALIKE), _whole("gallery", count))
+
+
 def _room(count: int) -> Scenario:
     count = max(2, count)
     people = list(_crew(count))
@@ -154,6 +165,7 @@ SCENARIOS: dict[str, tuple[Callable[[int], Scenario], int]] = {
     "share_speaker": (_view("share_speaker", "share_speaker"), 4),
     "mixed": (_mixed, 5),
     "names": (_names, 20),
+    "similar_names": (_similar_names, 8),
     "crosstalk": (_but("crosstalk", crosstalk=0.5), 4),
     "room": (_room, 4),
     "phone": (_phone, 5),

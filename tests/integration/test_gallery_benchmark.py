@@ -231,3 +231,17 @@ def test_strangers_are_named_by_the_side_files_alone(tmp_path: Path) -> None:
     listed = json.loads((tmp_path / "out" / "participants.json").read_bytes())["participants"]
     assert len(listed) == 2
     assert not names & {row["name"] for row in listed}
+
+
+def test_a_shifted_timeline_runs_late_and_one_of_another_meeting_does_not_fit(
+    tmp_path: Path,
+) -> None:
+    starts = {}
+    for name in ("gallery", "shifted_timeline", "foreign_timeline"):
+        folder = tmp_path / name
+        make_recording(folder, build_scenario(name, 2), seconds=30, size=(160, 90), fps=2)
+        timeline = parse_timeline((folder / "timeline.json").read_bytes(), 30.0)
+        starts[name] = [turn.start_s for turn in timeline.entries]
+    true = starts["gallery"]
+    assert starts["shifted_timeline"][0] == pytest.approx(true[0] + 12)
+    assert abs(starts["foreign_timeline"][0] - true[0]) > 0.01
