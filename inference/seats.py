@@ -22,7 +22,7 @@ from inference.types import F32, I32, U8, Bools, FaceColumns, Label, View
 
 CELLS = (9, 16)
 """Rows and columns of the colours kept of a tile."""
-RIM_SHARE = 0.04
+RIM_SHARE = 0.07
 """Left out at each side of a tile: the frame of who speaks is drawn there."""
 FACE_WIDTHS = 3.0
 """The person is left out, so many faces wide, from above the face to the tile's lower edge."""
@@ -33,13 +33,13 @@ MIN_SAMPLES = 2
 FIRST_SAMPLES, EVERY, ENOUGH, THEN_EVERY = 4, 4, 32, 40
 """A showing's first samples are taken, then every few until there are enough, then few: lights
 change in an hour."""
-SAME_BACKGROUND = 6.0
+SAME_BACKGROUND = 9.0
 """Mean difference in levels (0–255) up to which two backgrounds are the same."""
-OTHER_BACKGROUND = 14.0
+OTHER_BACKGROUND = 16.0
 """And from which they are certainly not; what lies between is joined to nothing."""
 MIN_CONTRAST = 8.0
 """A background whose colours differ less from their mean tells nothing: a white wall."""
-SAME_PER_CONTRAST = 0.4
+SAME_PER_CONTRAST = 0.45
 MAX_GAP = 3
 """Samples in which a grid may be out of sight (a fade, a flash) and still be the same after."""
 SETTLED = 4
@@ -318,12 +318,11 @@ def _add_colours(
 ) -> None:
     """Add a tile's colours where neither a person nor another tile nor its label stands."""
     x0, y0, x1, y1 = tile.tolist()
-    rim = max(1.0, RIM_SHARE * (y1 - y0))
+    rim = RIM_SHARE * (y1 - y0)
     x0, y0, x1, y1 = x0 + rim, y0 + rim, x1 - rim, y1 - rim
-    part = small[round(max(0, y0)) : round(y1), round(max(0, x0)) : round(x1)]
-    if part.size == 0 or x1 - x0 < 4 or y1 - y0 < 4:
+    if x1 - x0 < 4 or y1 - y0 < 4:
         return
-    colours = cv2.resize(part, CELLS[::-1], interpolation=cv2.INTER_AREA)
+    colours = _cells(small, x0, y0, x1, y1)
     free = np.ones(CELLS, np.float32)
     free[-2:, :7] = 0  # the label
     across = (np.arange(CELLS[1]) + 0.5) / CELLS[1] * (x1 - x0) + x0
@@ -346,6 +345,27 @@ def _add_colours(
     showing.sums += colours * free[:, :, None]
     showing.counts += free
     showing.samples += 1
+
+
+def _cells(small: U8, x0: float, y0: float, x1: float, y1: float) -> F32:
+    """The mean colours of a part of the picture, shape (*CELLS, 3).
+
+    Edges may lie between pixels: a small tile's cells would else be shifted against a large one's.
+    """
+    wide, high = 2 * CELLS[1], 2 * CELLS[0]
+    if x1 - x0 < 2 * wide:
+        step_x, step_y = (x1 - x0) / wide, (y1 - y0) / high
+        to_small = np.array(
+            [[step_x, 0, x0 + step_x / 2 - 0.5], [0, step_y, y0 + step_y / 2 - 0.5]]
+        )
+        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        part = cv2.warpAffine(
+            small, to_small, (wide, high), flags=how, borderMode=cv2.BORDER_REPLICATE
+        )
+    else:
+        part = small[round(y0) : round(y1), round(x0) : round(x1)]
+    colours: F32 = cv2.resize(part, CELLS[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+    return colours
 
 
 def _colours_of(showing: _Showing) -> tuple[F32, F32, float] | None:

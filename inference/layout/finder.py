@@ -100,10 +100,10 @@ class LayoutFinder:
         self._small = small
         picture = np.ascontiguousarray(small[:, :, 1])
         division = self._settle(image, self._grey)
-        kind, tiles = self._judge(division, picture, motion, width)
+        kind, tiles = self._judge(division, small, motion, width)
         whole = np.array([[0, 0, width, image.shape[0]]], np.float32)
         places = tiles if len(tiles) or kind == "share" else whole
-        cuts = self._places.cuts(picture, places, width)
+        cuts = self._places.cuts(small, places, width)
         has_video = np.ones(len(places), np.bool_)
         if kind != "unknown":
             has_video = self._videos.update(places, cuts, small, motion, width)
@@ -179,7 +179,7 @@ class LayoutFinder:
     # Judging -------------------------------------------------------------------------------------
 
     def _judge(
-        self, division: Division, picture: U8, motion: Motion | None, width: int
+        self, division: Division, colours: U8, motion: Motion | None, width: int
     ) -> tuple[str, F32]:
         """Give kind and tiles: whether the large part is a screen, and what stands over it."""
         if division.kind in ("gallery", "unknown") or division.main is None:
@@ -197,7 +197,7 @@ class LayoutFinder:
             self._main_place = Places()
             self._inset = _InsetFinder()
         main = division.main
-        cut = bool(self._main_place.cuts(picture, main[None], width)[0])
+        cut = bool(self._main_place.cuts(colours, main[None], width)[0])
         inset = None
         if division.kind == "whole" and self._grey.shape[0] >= LEAST_HEIGHT_PX:
             inset = self._inset.update(self._grey, main, motion)

@@ -12,6 +12,12 @@ CUT_DIFFERENCE = 18.0
 """Mean difference of two thumbnails, brightness removed, from which the picture is another one.
 Measured at 2 samples per second on six clips: talking heads stay under 17 even where the face fills
 the picture, and two of the clips differ by 21 at least (0–255)."""
+COLOUR_DIFFERENCE_TILE = 15.0
+COLOUR_DIFFERENCE = 22.0
+"""The same of the colour that differs most, for a tile among others and for a large picture: two
+people before one background differ by 17 at least, one moving person by 11 at most in a tile, and
+by 20 where the face fills the picture."""
+LARGE_WIDTH_SHARE = 0.55
 THUMBNAIL_PX = (16, 9)
 PLACES_KEPT = 128
 """Thumbnails of places that are not shown now are kept up to this number: a tile may come back."""
@@ -24,16 +30,21 @@ class Places:
         self._seen: list[tuple[F32, F32]] = []  # newest first
         self._places: F32 = NO_TILES
 
-    def cuts(self, picture: U8, places: F32, width_px: int) -> Bools:
-        """Tell which of (n, 4) places of a small grey picture show something else than before."""
-        scale = picture.shape[1] / width_px
+    def cuts(self, colours: U8, places: F32, width_px: int) -> Bools:
+        """Tell which of (n, 4) places of a small RGB picture show something else than before."""
+        scale = colours.shape[1] / width_px
+        large = LARGE_WIDTH_SHARE * width_px
+        limits = [
+            COLOUR_DIFFERENCE if place[2] - place[0] > large else COLOUR_DIFFERENCE_TILE
+            for place in places
+        ]
         stayed = len(places) > 0 and places is self._places  # then they come first in `_seen`
         boxes = NO_TILES if stayed or not self._seen else np.stack([box for box, _ in self._seen])
-        points = [thumbnail(picture, place * scale) for place in places]
+        points = [thumbnail(colours, place * scale) for place in places]
         old = list(range(len(places))) if stayed else [match(p, boxes, width_px) for p in places]
         cuts = [
-            k is not None and difference(now, self._seen[k][1]) > CUT_DIFFERENCE
-            for now, k in zip(points, old, strict=True)
+            k is not None and _is_cut(self._seen[k][1], now, limit)
+            for now, k, limit in zip(points, old, limits, strict=True)
         ]
         others = self._seen[len(places) :]
         if not stayed:
@@ -43,14 +54,19 @@ class Places:
         return np.array(cuts, np.bool_)
 
 
+def _is_cut(before: F32, after: F32, limit: float) -> bool:
+    apart = np.abs(before - after)
+    return bool(apart[:, :, 1].mean() > CUT_DIFFERENCE or apart.max(axis=2).mean() > limit)
+
+
 def thumbnail(picture: U8, place: F32) -> F32:
-    """A place of a small grey picture in a few points, without its mean brightness."""
+    """A place of a small picture, grey or RGB, in a few points, without its mean brightness."""
     x0, y0, x1, y1 = (max(0, round(edge)) for edge in place.tolist())
     part = picture[y0:y1, x0:x1]
     if part.size == 0:
-        return np.zeros(THUMBNAIL_PX[::-1], np.float32)
+        return np.zeros((*THUMBNAIL_PX[::-1], *picture.shape[2:]), np.float32)
     points: F32 = cv2.resize(part, THUMBNAIL_PX, interpolation=cv2.INTER_AREA).astype(np.float32)
-    points -= points.mean()
+    points -= points.mean(axis=(0, 1))
     return points
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from inference.boxes import overlap
 from inference.layout import Layout, LayoutFinder, find_division, picture_difference
 from inference.types import F32, U8
+from tests import layouts
 
 
 def draw_gallery(
@@ -57,6 +62,30 @@ def draw_gallery(
         lifted = image + rng.normal(0, noise, (height, width, 1))
         image = np.clip(lifted, 0, 255).astype(np.uint8)
     return image, np.array(tiles, np.float32)
+
+
+CAMERAS = [layouts.Camera(10 + k, k) for k in range(6)]
+
+
+def followed(pictures: Sequence[U8]) -> Layout:
+    """The layout after pictures that went through H.264."""
+    finder = LayoutFinder()
+    return [finder.update(picture) for picture in layouts.through_h264(pictures)][-1]
+
+
+def with_slide(boxes: Sequence[layouts.Box], k: int) -> U8:
+    """A slide in the first box, cameras in the others."""
+    picture = layouts.paint_tiles(640, 360, boxes, CAMERAS[: len(boxes)], k / 2)
+    x0, y0, x1, y1 = boxes[0]
+    picture[y0:y1, x0:x1] = layouts.paint_slide(0, x1 - x0, y1 - y0)
+    return picture
+
+
+def assert_near(found: F32, drawn: Sequence[layouts.Box]) -> None:
+    """Whether every tile covers its own by more than four fifths, in the same order."""
+    assert len(found) == len(drawn)
+    for tile, box in zip(found, layouts.as_boxes(drawn), strict=True):
+        assert overlap(tile, box) > 0.8
 
 
 def assert_same_tiles(found: F32, drawn: F32, width: int) -> None:
@@ -184,3 +213,167 @@ class TestFollowing:
 def test_layouts_without_pictures_cannot_be_compared() -> None:
     bare = Layout("single", np.zeros((0, 4), np.float32), False)
     assert picture_difference(bare, bare, np.array([0, 0, 9, 9], np.float32)) is None
+
+
+class TestKinds:
+    """What is large, what is small, and what is no camera; all through H.264 at 360p."""
+
+    @pytest.mark.parametrize("side", ["top", "left", "right"])
+    def test_a_speaker_with_a_strip(self, side: str) -> None:
+        boxes = layouts.strip_boxes(640, 360, 3, 4, side)
+        last = followed(
+            [layouts.paint_tiles(640, 360, boxes, CAMERAS[:4], k / 2) for k in range(6)]
+        )
+        assert last.kind == "speaker"
+        assert_near(last.tiles, boxes)
+        assert last.has_video.all()
+
+    @pytest.mark.parametrize("corner", ["top right", "top left", "bottom right", "bottom left"])
+    def test_a_speaker_with_a_small_picture_in_a_corner(self, corner: str) -> None:
+        boxes = [(0, 0, 640, 360), layouts.corner_box(640, 360, 4, corner)]
+        last = followed(
+            [layouts.paint_tiles(640, 360, boxes, CAMERAS[:2], k / 2) for k in range(8)]
+        )
+        assert last.kind == "speaker"
+        assert_near(last.tiles, boxes)
+
+    @pytest.mark.parametrize("side", ["top", "right"])
+    def test_a_shared_screen_is_no_tile(self, side: str) -> None:
+        boxes = layouts.strip_boxes(640, 360, 3, 4, side)
+        last = followed([with_slide(boxes, k) for k in range(6)])
+        assert last.kind == "share"
+        assert_near(last.tiles, boxes[1:])
+
+    def test_a_shared_photograph_is_a_screen_as_long_as_it_stands_still(self) -> None:
+        boxes = layouts.strip_boxes(640, 360, 3, 4, "right")
+        x0, y0, x1, y1 = boxes[0]
+        pictures = [layouts.paint_tiles(640, 360, boxes, CAMERAS[:4], k / 2) for k in range(9)]
+        for picture in pictures:
+            picture[y0:y1, x0:x1] = layouts.room(77, x1 - x0, y1 - y0)
+        finder = LayoutFinder()
+        shown = [finder.update(picture) for picture in layouts.through_h264(pictures)]
+        assert shown[-1].kind == "share"
+        assert [layout.is_revised for layout in shown].count(True) == 1
+
+    def test_a_small_speaker_over_a_shared_screen(self) -> None:
+        box = layouts.corner_box(640, 360, 4)
+        pictures = [
+            layouts.paint_tiles(
+                640, 360, [box], CAMERAS[:1], k / 2, image=layouts.paint_slide(0, 640, 360)
+            )
+            for k in range(8)
+        ]
+        last = followed(pictures)
+        assert last.kind == "share"
+        assert_near(last.tiles, [box])
+
+    def test_a_shared_screen_alone_has_nobody_to_look_for(self) -> None:
+        last = followed([layouts.paint_slide(k // 4, 640, 360) for k in range(8)])
+        assert last.kind == "share"
+        assert last.regions is not None
+        assert len(last.regions) == 0
+
+    @pytest.mark.parametrize("light", [0.4, 1.0, 4.0])
+    def test_one_person_filling_the_picture_is_never_a_screen(self, light: float) -> None:
+        camera = layouts.Camera(5, 5, light=light)
+        pictures = [
+            layouts.paint_tiles(640, 360, [(0, 0, 640, 360)], [camera], k / 2) for k in range(12)
+        ]
+        finder = LayoutFinder()
+        kinds = {finder.update(picture).kind for picture in layouts.through_h264(pictures)}
+        assert kinds == {"single"}
+
+    def test_a_person_before_a_plain_wall_is_no_screen(self) -> None:
+        def paint(k: int) -> U8:
+            picture = np.full((360, 640, 3), 225, np.uint8)
+            cv2.ellipse(
+                picture, (320 + 4 * (k % 3), 380), (170, 150), 0, 180, 360, (40, 60, 90), -1
+            )
+            cv2.ellipse(picture, (320 + 6 * (k % 3), 170), (70, 90), 0, 0, 360, (200, 150, 130), -1)
+            noise = np.random.default_rng(k).normal(0, 2, picture.shape[:2])
+            return np.clip(picture + noise[..., None], 0, 255).astype(np.uint8)
+
+        assert followed([paint(k) for k in range(10)]).kind == "single"
+
+    def test_a_gallery_of_one(self) -> None:
+        boxes = [(32, 18, 608, 342)]
+        last = followed(
+            [layouts.paint_tiles(640, 360, boxes, CAMERAS[:1], k / 2) for k in range(4)]
+        )
+        assert last.kind == "gallery"
+        assert_near(last.tiles, boxes)
+
+    def test_cameras_that_are_not_wide_stand_in_wide_tiles(self) -> None:
+        boxes = layouts.grid_boxes(640, 360, 4, 4, 4)
+        cameras = [layouts.Camera(k, k, shape=4 / 3) for k in range(4)]
+        last = followed(
+            [layouts.paint_tiles(640, 360, boxes, cameras, k / 2, ground=0) for k in range(4)]
+        )
+        assert_near(last.tiles, boxes)
+
+
+class TestVideo:
+    def test_a_tile_that_shows_a_name_has_no_video(self) -> None:
+        boxes = layouts.grid_boxes(640, 360, 5, 4, 4)
+        cameras = [layouts.Camera(k, k, is_off=k in (1, 4)) for k in range(5)]
+        finder = LayoutFinder()
+        pictures = [layouts.paint_tiles(640, 360, boxes, cameras, k / 2) for k in range(10)]
+        shown = [finder.update(picture) for picture in layouts.through_h264(pictures)]
+        assert all(x.has_video.tolist() == [True, False, True, True, False] for x in shown)
+        assert not any(layout.changed for layout in shown[1:])
+        assert shown[-1].regions is not None
+        assert len(shown[-1].regions) == 3
+
+    def test_a_camera_that_goes_off_changes_the_view_once(self) -> None:
+        boxes = layouts.grid_boxes(640, 360, 4, 4, 4)
+        pictures = [
+            layouts.paint_tiles(
+                640,
+                360,
+                boxes,
+                [layouts.Camera(j, j, is_off=k > 4 and j == 2) for j in range(4)],
+                k / 2,
+            )
+            for k in range(12)
+        ]
+        finder = LayoutFinder()
+        shown = [finder.update(picture) for picture in layouts.through_h264(pictures)]
+        assert [layout.changed for layout in shown[1:]].count(True) == 1
+        assert shown[-1].has_video.tolist() == [True, True, False, True]
+
+    def test_a_name_that_fills_the_picture_is_one_person_without_video(self) -> None:
+        camera = layouts.Camera(1, 1, is_off=True)
+        last = followed(
+            [layouts.paint_tiles(640, 360, [(0, 0, 640, 360)], [camera]) for _ in range(4)]
+        )
+        assert (last.kind, last.has_video.tolist()) == ("single", [False])
+
+
+SIZES = [(640, 360), (1280, 720), (1920, 1080)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(2, 49),
+    st.sampled_from(SIZES),
+    st.sampled_from([0, 16, 26, 36]),
+    st.integers(0, 999),
+)
+def test_any_grid_is_found_whatever_the_tiles_show(
+    count: int, size: tuple[int, int], ground: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    width, height = size
+    gap = 2 * max(2, round(width / 320))
+    boxes = layouts.grid_boxes(width, height, count, gap, gap)
+    cameras = [
+        layouts.Camera(int(rng.integers(1_000_000)), k, light=float(rng.choice([0.6, 1.0, 1.3])))
+        for k in range(count)
+    ]
+    picture = layouts.paint_tiles(
+        width, height, boxes, cameras, ground=ground, border=int(rng.integers(count))
+    )
+    found = find_division(picture)
+    assert found is not None
+    assert found.kind == "gallery"
+    assert_near(found.tiles, boxes)

@@ -1,0 +1,205 @@
+"""Seats: the same camera keeps its number, and two cameras never share one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference.boxes import holders
+from inference.layout import LayoutFinder
+from inference.seats import SeatBook, of_participants
+from inference.types import F32, FaceColumns, Label, View
+from tests.layouts import (
+    Box,
+    Camera,
+    corner_box,
+    grid_boxes,
+    paint_tiles,
+    strip_boxes,
+)
+
+WIDTH, HEIGHT = 640, 360
+WHOLE = [(0, 0, WIDTH, HEIGHT)]
+Scene = tuple[Sequence[Box], Sequence[Camera]]
+
+
+def grid(*cameras: Camera) -> Scene:
+    return grid_boxes(WIDTH, HEIGHT, len(cameras), 4, 4), cameras
+
+
+def seats_of(
+    scenes: Sequence[Scene], labels: Sequence[Label] = (), each: int = 6
+) -> list[dict[int, int]]:
+    """Play scenes one after the other; gives, per scene, seat by the number of who is in it."""
+    finder, book, view, kind, sample = LayoutFinder(), SeatBook(), -1, "", 0
+    last_view = []
+    for boxes, cameras in scenes:
+        for _ in range(each):
+            layout = finder.update(paint_tiles(WIDTH, HEIGHT, boxes, cameras, sample / 2))
+            if view < 0 or (not layout.is_revised and (layout.changed or layout.kind != kind)):
+                view += 1
+            kind = layout.kind
+            faces = [
+                face_in(box)
+                for box, camera in zip(boxes, cameras, strict=True)
+                if not camera.is_off
+            ]
+            book.add(sample, view, layout, faces)
+            sample += 1
+        last_view.append(view)
+    seats = book.seats(view + 1, labels)
+    told = []
+    for (_, cameras), at in zip(scenes, last_view, strict=True):
+        assert len(seats[at]) == len(cameras)
+        told.append(
+            {camera.who: int(seat) for camera, seat in zip(cameras, seats[at], strict=True)}
+        )
+    return told
+
+
+def face_in(box: Box) -> F32:
+    x0, y0, x1, y1 = box
+    wide, high = x1 - x0, y1 - y0
+    return np.array(
+        [x0 + 0.38 * wide, y0 + 0.28 * high, x0 + 0.62 * wide, y0 + 0.7 * high], np.float32
+    )
+
+
+def people(count: int, first_room: int = 0) -> list[Camera]:
+    return [Camera(first_room + k, k) for k in range(count)]
+
+
+class TestSameCamera:
+    def test_people_keep_their_seats_when_one_leaves_the_grid(self) -> None:
+        before, after = seats_of([grid(*people(5)), grid(*[p for p in people(5) if p.who != 1])])
+        assert len(set(before.values())) == 5
+        assert after == {who: seat for who, seat in before.items() if who != 1}
+
+    def test_a_camera_switched_off_and_on_keeps_its_seat(self) -> None:
+        ann, ben, cid = people(3)
+        off = Camera(ben.room, ben.who, is_off=True)
+        first, dark, again = seats_of(
+            [grid(ann, ben, cid), grid(ann, off, cid), grid(ann, ben, cid)]
+        )
+        assert first == dark == again
+
+    def test_a_shot_that_returns_is_the_same_seat(self) -> None:
+        ann, ben = people(2, 20)
+        first, other, again = seats_of([(WHOLE, [ann]), (WHOLE, [ben]), (WHOLE, [ann])])
+        assert first == again
+        assert other[1] != first[0]
+
+    def test_the_large_tile_and_the_strip_share_seats(self) -> None:
+        boxes = strip_boxes(WIDTH, HEIGHT, 2, 4)
+        ann, ben, cid = people(3, 40)
+        before, after = seats_of([(boxes, [ann, ben, cid]), (boxes, [cid, ann, ben])])
+        assert before == after
+
+    def test_from_the_gallery_into_the_whole_picture(self) -> None:
+        ann, ben = people(2, 60)
+        corner = corner_box(WIDTH, HEIGHT, 4)
+        before, after = seats_of([grid(ann, ben), ([*WHOLE, corner], [ben, ann])], each=10)
+        assert after[1] == before[1]
+        assert after[0] != before[1]
+
+
+class TestOtherCamera:
+    def test_one_background_of_two_people_joins_nothing(self) -> None:
+        ann, ben, cid = Camera(7, 0), Camera(7, 1), Camera(8, 2)
+        before, after = seats_of([grid(ann, ben, cid), grid(ben, cid)])
+        assert after[2] == before[2]
+        assert after[1] not in before.values()
+
+    def test_people_who_change_places_at_once_are_not_swapped(self) -> None:
+        ann, ben, cid, dan = people(4, 80)
+        off = Camera(dan.room, dan.who, is_off=True)
+        before, after = seats_of([grid(ann, ben, cid, off), grid(ann, dan, ben, cid)])
+        assert all(after[who] == before[who] for who in (0, 1, 2))
+        assert after[3] not in [seat for who, seat in before.items() if who != 3]
+
+    def test_clearly_different_names_keep_two_showings_apart(self) -> None:
+        ann, ben = people(2, 100)
+        other = Camera(ann.room, 5)
+        labels = [
+            Label(0, 6, 0, 0, "Ann Lee", 0.95),
+            Label(12, 18, 2, 0, "Oscar Brandt", 0.95),
+        ]
+        first, _, third = seats_of([(WHOLE, [ann]), (WHOLE, [ben]), (WHOLE, [other])], labels)
+        assert first[0] != third[5]
+
+    def test_a_new_file_keeps_no_place(self) -> None:
+        finder, book = LayoutFinder(), SeatBook()
+        boxes, cameras = grid(*people(2))
+        layout = finder.update(paint_tiles(WIDTH, HEIGHT, boxes, cameras))
+        book.add(0, 0, layout, [])
+        book.start_segment()
+        book.add(1, 1, layout, [])
+        first, second = book.seats(2)
+        assert not set(first.tolist()) & set(second.tolist())
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.permutations(range(6)), st.integers(0, 10_000))
+def test_seats_follow_the_cameras_however_the_grid_is_permuted(order: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rooms = rng.choice(100_000, 6, replace=False)
+    cameras = [Camera(int(room), k) for k, room in enumerate(rooms)]
+    before, after = seats_of([grid(*cameras), grid(*[cameras[k] for k in order])], each=5)
+    for who, seat in after.items():
+        assert seat == before[who] or seat not in before.values()
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=5, unique=True), st.integers(0, 10_000))
+def test_identical_backgrounds_never_join_two_people(stay: list[int], room: int) -> None:
+    cameras = [Camera(room, who) for who in range(5)]
+    before, after = seats_of([grid(*cameras), grid(*[cameras[k] for k in stay])], each=5)
+    for who, seat in after.items():
+        assert seat not in [other for them, other in before.items() if them != who]
+
+
+def faces_at(rows: Sequence[tuple[int, int, float, float]]) -> FaceColumns:
+    """Rows of sample, track and the middle of the face."""
+    table = np.array(rows, np.float32)
+    middles = table[:, 2:]
+    none = np.full(len(rows), np.nan, np.float32)
+    return FaceColumns(
+        sample=table[:, 0].astype(np.int32),
+        track=table[:, 1].astype(np.int32),
+        box=np.concatenate([middles - 5, middles + 5], axis=1),
+        confidence=np.ones(len(rows), np.float32),
+        probs=np.full((len(rows), 7), np.nan, np.float32),
+        yaw_deg=none, pitch_deg=none, roll_deg=none, eye_opening=none, mouth_opening=none,
+    )  # fmt: skip
+
+
+def view(start: int, end: int, kind: str, tiles: Sequence[Box], seats: Sequence[int]) -> View:
+    return View(
+        start, end, kind, np.array(tiles, np.float32).reshape(-1, 4), np.array(seats, np.int32),
+        np.ones(len(seats), np.bool_),
+    )  # fmt: skip
+
+
+def test_a_track_never_spans_two_seats() -> None:
+    left, right = (0, 0, 100, 100), (100, 0, 200, 100)
+    faces = faces_at([(0, 0, 50, 50), (0, 1, 150, 50), (1, 0, 50, 50), (1, 1, 150, 50)])
+    views = [
+        view(0, 1, "gallery", [left, right], [0, 1]),
+        view(1, 2, "gallery", [left, right], [0, 2]),
+    ]
+    assert of_participants(faces, views).track.tolist() == [0, 1, 0, 2]
+
+
+def test_faces_on_a_shared_screen_are_left_out() -> None:
+    faces = faces_at([(0, 0, 50, 50), (0, 1, 150, 50)])
+    kept = of_participants(faces, [view(0, 1, "share", [(100, 0, 200, 100)], [3])])
+    assert kept.track.tolist() == [1]
+
+
+def test_a_face_belongs_to_the_small_tile_over_the_large_one() -> None:
+    tiles = np.array([[0, 0, 200, 100], [150, 0, 200, 30]], np.float32)
+    points = np.array([[160, 10], [20, 20], [300, 20]], np.float32)
+    assert holders(points, tiles).tolist() == [1, 0, -1]
