@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 
 from inference.evidence import MIN_SAMPLES, Evidence, mouth_evidence, mouth_talks, view_evidence
-from inference.names import match_names
+from inference.names import folded, match_names
 from inference.people import KnownPerson
 from inference.types import F32, F64, Label, Observations
 from inference.units import Place, Unit, may_follow
@@ -31,6 +31,9 @@ missed, and small mouths badly seen."""
 SCRAP_WEIGHT = 0.2
 """Of a reading that fits nobody listed, against one that does: a scrap of a name is often garbled,
 but a tile that always shows a stranger's name stays a stranger's."""
+STRAY_LETTERS, STRAY_CONFIDENCE = 3, 0.85
+"""Letters of a reading that is as often of the video as of a label, below this confidence: a label
+is read alike again and again, and so more surely. A listed name of that length is one."""
 EXCHANGED_SHARE = 0.1
 """Of the time a name is read in a tile; less is a slip of the reader."""
 SHOWN_SPEAKER_ODDS = 5.0
@@ -93,8 +96,12 @@ def label_likelihoods(
         return result
     match = cache(lambda text: match_names(text, names))
     labels = defaultdict(list)
+    whole = {folded(name) for name in names}
     for label in observations.labels:
-        labels[label.view, label.tile].append(label)
+        letters = folded(label.text)
+        is_weak = label.confidence < STRAY_CONFIDENCE
+        if len(letters) > STRAY_LETTERS or letters in whole or not is_weak:
+            labels[label.view, label.tile].append(label)
     exchanged = _exchanged(observations, labels, names)
     for k, unit in enumerate(units):
         total, weight = np.zeros(count + 1), 0.0

@@ -261,6 +261,15 @@ class TestBadInput:
         cast = attribute(call, [], [], ROSTER)
         assert names_by_track(cast) == {0: "Ann Lee", 1: "Bob Stone"}
 
+    def test_letters_read_from_the_video_of_a_call_without_labels_do_not_unname_a_mouth(
+        self,
+    ) -> None:
+        turns = converse(np.random.default_rng(0), 240, FULL_NAMES[:3])
+        call = gallery_call(0, 240, FULL_NAMES[:3], turns)
+        stray = Label(0, 80, 0, 0, "bo", 0.74)
+        cast = attribute(replace(call, labels=(stray,)), turns, [], ROSTER)
+        assert names_by_track(cast) == dict(enumerate(FULL_NAMES[:3]))
+
     def test_one_speaker_of_another_meeting_is_not_the_only_face_of_a_gallery(self) -> None:
         turns = [SpeakerTurn(5.0 * k, 5.0 * k + 3, "Zed Ott") for k in range(20)]
         assert names_by_track(attribute(silent_gallery(1), turns, [], ROSTER)) == {}
