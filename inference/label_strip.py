@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.label_reader import STRIP_HEIGHT_PX
 from inference.types import F32, U8
@@ -28,12 +29,12 @@ MIN_CONTRAST = 32
 """Levels (0–255) by which a stroke is brighter than what surrounds it, at least."""
 STROKE_OF_STRONGEST = 0.45
 """What is weaker than this share of a place's strongest strokes is no letter."""
-KEPT_SHARE = 0.72
-"""A strip is the same while this share of its strokes still stands."""
-KEPT_SHARE_OF_PART = 0.4
-"""And this share of every part about two letters wide, so that one other letter shows."""
-GONE_SHARE = 0.35
-"""With less than this share of its strokes a strip is certainly another one."""
+SAME_LIKENESS = 0.7
+"""A strip is the same while its strokes correlate so much with those that were read."""
+SAME_LIKENESS_OF_PART = 0.45
+"""And those of every part about two letters wide, so that one other letter shows."""
+GONE_LIKENESS = 0.35
+"""Under this it is certainly another one, however restless the video behind the letters is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,33 +138,43 @@ def strip_picture(white: U8, place: Place, strip: Strip) -> U8:
     return np.repeat(cv2.resize(part, size, interpolation=how)[:, :, None], 3, axis=2)
 
 
-def ink_of(image: U8, strip: Strip) -> U8:
-    """Give the strokes that stand in the strip's place now, 1 where ink, (y1 - y0, x1 - x0)."""
+def strokes_of(image: U8, strip: Strip) -> U8:
+    """Give how clear strokes stand in the strip's place now, levels, (y1 - y0, x1 - x0)."""
     white = whiteness(image, strip.x0, strip.y0, strip.x1, strip.y1)
-    return _ink(_strokes(white, 2.0 * strip.letters_px))
+    return _strokes(white, 2.0 * strip.letters_px)
 
 
-def kept_share(before: U8, now: U8, strip: Strip) -> float:
-    """Tell how much of a strip's ink still stands, 0–1; 0.5 at most where a part of it differs.
+def likeness(before: U8, now: U8, strip: Strip) -> float:
+    """Tell how well a strip's strokes correlate with those before, -1 to 1.
+
+    At most just under SAME_LIKENESS where a part as wide as two letters differs, or where more
+    letters stand at its end.
 
     Args:
-        before, now: of `ink_of`, the same strip.
+        before, now: of `strokes_of`, the same strip.
     """
-    wider = np.asarray(cv2.dilate(now, np.ones((3, 3), np.uint8)), np.uint8)
-    had = before.sum(axis=0, dtype=np.int64)
-    kept = (before & wider).sum(axis=0, dtype=np.int64)
-    if had.sum() == 0:
-        return 0.0
-    share = float(kept.sum() / had.sum())
-    edges = np.arange(0, len(had), max(4, round(1.2 * strip.letters_px)))
-    had_parts, kept_parts = np.add.reduceat(had, edges), np.add.reduceat(kept, edges)
-    tells = had_parts >= max(4, 0.3 * float(had_parts.mean()))
+    a, b = before.astype(np.float32), now.astype(np.float32)
+    edges = np.arange(0, a.shape[1], max(6, round(1.5 * strip.letters_px)))
+    sums = np.stack([part.sum(axis=0) for part in (a, b, a * a, b * b, a * b)])
+    parts = np.add.reduceat(sums, edges, axis=1)
+    counts = np.diff(np.append(edges, a.shape[1])) * a.shape[0]
+    of_parts = _correlation(parts, counts)
+    whole = float(_correlation(parts.sum(axis=1, keepdims=True), counts.sum())[0])
+    tells = parts[2] >= 0.5 * float(parts[2].mean())
     # A longer name begins like this one and goes on where this one ended.
     end = max(2, round(0.3 * strip.letters_px))
-    goes_on = now[:, -end:].sum() >= before[:, -end:].sum() + 0.35 * strip.letters_px
-    if goes_on or (kept_parts[tells] < KEPT_SHARE_OF_PART * had_parts[tells]).any():
-        return min(share, 0.5)
-    return share
+    more = float(b[:, -end:].sum() - a[:, -end:].sum())
+    goes_on = more > 0.3 * strip.letters_px * float(a.max(initial=0.0))
+    if goes_on or (of_parts[tells] < SAME_LIKENESS_OF_PART).any():
+        return min(whole, SAME_LIKENESS - 0.01)
+    return whole
+
+
+def _correlation(sums: F32, counts: NDArray[np.int_] | np.int_) -> F32:
+    """Correlate from the sums of a, b, a², b² and ab, (5, n), over so many points each."""
+    a, b, aa, bb, ab = sums / counts
+    spread = np.sqrt(np.maximum(aa - a * a, 1e-3) * np.maximum(bb - b * b, 1e-3))
+    return np.asarray((ab - a * b) / spread, np.float32)
 
 
 def _strokes(white: U8, most_px: float) -> U8:

@@ -16,15 +16,15 @@ import numpy as np
 
 from inference.label_reader import LabelReader
 from inference.label_strip import (
-    GONE_SHARE,
-    KEPT_SHARE,
+    GONE_LIKENESS,
+    SAME_LIKENESS,
     Strip,
     find_strips,
-    ink_of,
-    kept_share,
+    likeness,
     places_of,
     steady_whiteness,
     strip_picture,
+    strokes_of,
     whiteness,
 )
 from inference.layout import Layout
@@ -47,7 +47,8 @@ MIN_CONFIDENCE = 0.55
 """Of the reader and of the agreement of its readings together; below, there is no label."""
 MIN_LETTERS = 2
 NO_MORE_DOUBTS = 4
-"""A strip whose strokes differ though it reads the same is left for up to 2 to this samples."""
+"""A strip whose strokes differ though it reads the same is left alone for 2, 4 … samples, at most
+2 to this power."""
 STRIPS_TRIED = 2
 
 
@@ -72,7 +73,7 @@ class _Run:
     recent: list[U8] = field(default_factory=list)
     """Whiteness of the place where labels stand, in the last samples."""
     strip: Strip | None = None
-    ink: U8 | None = None
+    strokes: U8 | None = None
     is_settled: bool = False
     doubts: int = 0
     trusted_until: int = 0
@@ -170,10 +171,10 @@ class LabelFinder:
             if sample > run.next_reading - STEADY_SAMPLES:
                 self._read(sample, run, image, tile, has_video)
             return run
-        if run.strip is None or run.ink is None:
+        if run.strip is None or run.strokes is None:
             return run
-        share = kept_share(run.ink, ink_of(image, run.strip), run.strip)
-        if share >= (GONE_SHARE if sample < run.trusted_until else KEPT_SHARE):
+        alike = likeness(run.strokes, strokes_of(image, run.strip), run.strip)
+        if alike >= (GONE_LIKENESS if sample < run.trusted_until else SAME_LIKENESS):
             return run
         fresh = _Run([_Piece(self._view, k, sample, sample)], sample)
         self._read(sample, fresh, image, tile, has_video)
@@ -181,7 +182,7 @@ class LabelFinder:
         doubts = run.doubts + 1 if _similarity(now, then) > 0.5 else 0
         trusted_until = sample + 2 ** min(doubts, NO_MORE_DOUBTS)
         if folded(now) and folded(now) == folded(then):
-            run.strip, run.ink = fresh.strip, fresh.ink
+            run.strip, run.strokes = fresh.strip, fresh.strokes
             run.doubts, run.trusted_until = doubts, trusted_until
             return run
         run.pieces[-1].end = sample
@@ -208,7 +209,7 @@ class LabelFinder:
                 [(text, confidence)] = self._reader.read([strip_picture(white, place, strip)])
                 if len(folded(text)) >= MIN_LETTERS and confidence > best[1]:
                     best = (text, confidence)
-                    run.strip, run.ink = strip, ink_of(image, strip)
+                    run.strip, run.strokes = strip, strokes_of(image, strip)
                 if best[1] >= KNOWN_READING:
                     break
             if best[1] >= KNOWN_READING:
