@@ -31,8 +31,8 @@ from inference.face_rows import FaceRows
 from inference.label_reader import LabelReader, shared_reader
 from inference.labels import LabelFinder
 from inference.layout import Layout, LayoutFinder
-from inference.seats import SeatBook, of_participants
-from inference.track import Tracker
+from inference.seats import SeatBook
+from inference.track import Tracker, of_participants
 from inference.types import (
     F32,
     U8,

@@ -18,7 +18,7 @@ import numpy as np
 
 from inference.boxes import centre, holders
 from inference.layout import Layout
-from inference.types import F32, I32, U8, Bools, FaceColumns, Label, View
+from inference.types import F32, I32, U8, Bools, Label
 
 CELLS = (9, 16)
 """Rows and columns of the colours kept of a tile."""
@@ -234,42 +234,6 @@ class SeatBook:
             for members, doubtful in zip(book.members, book.is_doubtful, strict=True)
             if len(members) > 1 and not doubtful
         ]
-
-
-def of_participants(faces: FaceColumns, views: Sequence[View]) -> FaceColumns:
-    """Give the faces that are people's of the call, with tracks that stay in one seat.
-
-    Faces on a shared screen are left out. A track that shows two seats becomes two: a new number,
-    above all others, for each seat but its first.
-    """
-    seats = np.full(len(faces), -1, np.int32)
-    is_kept = np.ones(len(faces), np.bool_)
-    starts = np.searchsorted(faces.sample, [view.start_sample for view in views])
-    ends = np.searchsorted(faces.sample, [view.end_sample for view in views])
-    middles = (faces.box[:, :2] + faces.box[:, 2:]) / 2
-    for view, start, end in zip(views, starts.tolist(), ends.tolist(), strict=True):
-        if view.kind == "single" and len(view.seats):
-            seats[start:end] = view.seats[0]
-        elif view.kind == "share" or len(view.tiles):
-            held = holders(middles[start:end], view.tiles)
-            is_kept[start:end] = (held >= 0) | (view.kind != "share")
-            if len(view.seats):
-                seats[start:end] = np.where(held >= 0, view.seats[held], -1)
-    tracks, following = faces.track.copy(), int(faces.track.max(initial=-1)) + 1
-    pairs, index = np.unique(np.stack([faces.track, seats]), axis=1, return_inverse=True)
-    first = np.full(pairs.shape[1], len(faces))
-    np.minimum.at(first, index, np.arange(len(faces)))
-    known: set[int] = set()
-    for pair in np.argsort(first, kind="stable").tolist():
-        track = int(pairs[0, pair])
-        if track in known:
-            tracks[index == pair] = following
-            following += 1
-        known.add(track)
-    columns = {name: getattr(faces, name)[is_kept] for name in faces.__slots__}
-    columns["track"] = tracks[is_kept]
-    order = np.lexsort((columns["track"], columns["sample"]))
-    return FaceColumns(**{name: values[order] for name, values in columns.items()})
 
 
 class _Backgrounds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from inference.batching import DeviceQueue
 from inference.decode import FrameReader
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.expression.classifier import ExpressionClassifier
-from inference.types import F32, U8, Detection, Observations, SpeakerTurn
-from tests import media
+from inference.types import F32, U8, Detection, Frame, Observations, SpeakerTurn
+from tests import layouts, media
 
 BOX_PX = 40
 
@@ -209,6 +210,68 @@ def test_the_stop_flag_ends_the_analysis_and_its_threads(clip: Path, queue: Devi
         observe([clip] * 20, queue, progress=lambda share, text: stop.set(), stop=stop)
     assert time.monotonic() - began < 3
     assert not own_threads()
+
+
+class Looker:
+    """A detector that sees a face in the middle of every region, and notes the regions."""
+
+    def __init__(self) -> None:
+        self.seen: list[F32 | None] = []
+
+    def detect(self, image: U8, regions: Sequence[F32] | F32 | None) -> list[Detection]:
+        self.seen.append(None if regions is None else np.stack([*regions]))
+        middles = [(np.asarray(r[:2]) + r[2:]) / 2 for r in ([] if regions is None else regions)]
+        return [
+            Detection(np.concatenate([m - 20, m + 20]).astype(np.float32), 0.9) for m in middles
+        ]
+
+
+def looked_at(
+    paint: Callable[[int], U8], count: int, queue: DeviceQueue
+) -> tuple[Looker, Observations]:
+    """Push so many pictures, two a second."""
+    looker = Looker()
+    options = AnalyzerOptions(detectors=1, read_labels=False)
+    pictures = layouts.through_h264([paint(k) for k in range(count)])
+    with Analyzer(options, queue, model="test-1", detector_factory=lambda: looker) as analyzer:
+        analyzer.push(Frame(k, Fraction(1, 2), picture) for k, picture in enumerate(pictures))
+        return looker, analyzer.observations()
+
+
+def test_a_tile_without_video_is_shown_but_not_searched(queue: DeviceQueue) -> None:
+    boxes = layouts.grid_boxes(640, 360, 4, 4, 4)
+    cameras = [layouts.Camera(k, k, is_off=k == 1) for k in range(4)]
+    looker, seen = looked_at(
+        lambda k: layouts.paint_tiles(640, 360, boxes, cameras, k / 2), 6, queue
+    )
+    assert [len(regions) for regions in looker.seen if regions is not None] == [3] * 6
+    assert [view.kind for view in seen.views] == ["gallery"]
+    assert seen.views[0].has_video.tolist() == [True, False, True, True]
+    assert sorted(seen.views[0].seats.tolist()) == [0, 1, 2, 3]
+
+
+def test_nobody_is_looked_for_on_a_shared_screen(queue: DeviceQueue) -> None:
+    looker, seen = looked_at(lambda k: layouts.paint_slide(k // 3, 640, 360), 6, queue)
+    assert looker.seen == []
+    assert {view.kind for view in seen.views} == {"share"}
+    assert all(len(view.tiles) == len(view.seats) == 0 for view in seen.views)
+
+
+def test_what_proves_to_be_a_screen_shows_no_participants_face(queue: DeviceQueue) -> None:
+    boxes = layouts.strip_boxes(640, 360, 3, 4, "right")
+    x0, y0, x1, y1 = boxes[0]
+    cameras = [layouts.Camera(k, k) for k in range(4)]
+
+    def paint(k: int) -> U8:
+        picture = layouts.paint_tiles(640, 360, boxes, cameras, k / 2)
+        picture[y0:y1, x0:x1] = layouts.room(77, x1 - x0, y1 - y0)
+        return picture
+
+    looker, seen = looked_at(paint, 12, queue)
+    assert looker.seen[0] is not None
+    assert len(looker.seen[0]) == 4  # not yet known
+    assert [(view.kind, len(view.tiles)) for view in seen.views] == [("share", 3)]
+    assert (seen.faces.box[:, 0] > x1).all()
 
 
 class Broken:

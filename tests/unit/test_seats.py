@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from inference.boxes import holders
 from inference.layout import LayoutFinder
-from inference.seats import SeatBook, of_participants
+from inference.seats import SeatBook
+from inference.track import of_participants
 from inference.types import F32, FaceColumns, Label, View
 from tests.layouts import (
     Box,

@@ -164,3 +164,25 @@ def test_the_gap_is_ten_seconds_at_any_sampling() -> None:
     seen = ([face(300, 180)], GALLERY)
     ids = track_all([seen, *[([], GALLERY)] * 40, seen], Tracker(samples_per_s=5.0))
     assert ids[-1] == ids[0]
+
+
+SPEAKER = Layout(
+    "speaker",
+    np.array([[0, 180, 1280, 720], [0, 0, 300, 170], [310, 0, 610, 170]], np.float32),
+    False,
+)
+
+
+def test_faces_of_a_speaker_view_stay_in_their_tiles() -> None:
+    people = [face(640, 450, 200), face(150, 85, 60), face(460, 85, 60)]
+    assert track_all([(people, SPEAKER)] * 4) == [[0, 1, 2]] * 4
+    moved = [people[0], face(150, 85, 60), face(300, 200, 60)]
+    ids = track_all([(people, SPEAKER), (moved, SPEAKER)])
+    assert ids[1][2] not in ids[0]
+
+
+def test_a_face_in_a_corner_is_not_the_large_pictures() -> None:
+    tiles = np.array([[0, 0, 1280, 720], [990, 10, 1270, 168]], np.float32)
+    layout = Layout("speaker", tiles, False)
+    ids = track_all([([face(940, 90, 80)], layout), ([face(1010, 90, 80)], layout)])
+    assert ids[0] != ids[1]
