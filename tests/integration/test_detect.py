@@ -118,6 +118,20 @@ def test_small_faces_are_seen_without_knowing_the_tiles(
     assert sum(counts) >= 15
 
 
+def test_people_at_the_far_end_of_a_room_are_seen_in_the_large_tile(
+    detector: MediaPipeDetector, portraits: list[tuple[U8, float, float, float]]
+) -> None:
+    image = np.full((720, 1280, 3), GROUND, np.uint8)
+    image[180:720, 160:1120] = 120
+    for k, x in enumerate((300, 700)):
+        image[300:460, x : x + 200] = webcam(portraits[k], 200, 160, 44)
+    image[10:170, 500:780] = webcam(portraits[0], 280, 160, 80)
+    regions = np.array([[160, 180, 1120, 720], [500, 10, 780, 170]], np.float32)
+    faces = detector.detect(image, regions)
+    assert len(faces) == 3
+    assert sorted(float(face.box[0]) // 100 for face in faces) == [3, 6, 7]
+
+
 def test_four_tiles_give_four_faces_with_landmarks(
     detector: MediaPipeDetector, portraits: list[tuple[U8, float, float, float]]
 ) -> None:
