@@ -141,10 +141,12 @@ def _keep(
 ) -> tuple[int | None, int]:
     """Store what is new; give the run to start, if one is, and the number of the current one."""
     with transaction(engine) as session:
-        run = None
         if said:
             corrections.add(session, call_id, known, said)
-            run = calls.begin_run(session, call_id, force=True)
+            session.expire_all()
+        # Without anything new: a run that failed before it took up the last ones is made up for.
+        is_due = calls.get_call(session, call_id).has_new_corrections
+        run = calls.begin_run(session, call_id, force=True) if is_due else None
         call = calls.get_call(session, call_id)
     # A run that was counted may not have been queued: the process may have died in between.
     if run is None and call.has_new_corrections and call.status == "queued":

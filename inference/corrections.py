@@ -102,7 +102,8 @@ def correction_for(
     people = _People(story)
     for correction in corrections:
         people.apply(correction)
-    who = people.ordered()[person]
+    # As `apply_corrections` lists them: in the program's own order while nothing was corrected.
+    who = (people.ordered() if corrections else people.listed)[person]
     if field == "side":
         if who.person.side == value:
             return None
@@ -135,9 +136,9 @@ class _People:
             person.key: person.name for person in story.cast.people
         }
         self._joined: dict[str, str] = {}
-        self._who = [_Who(person, set()) for person in story.cast.people]
+        self.listed = [_Who(person, set()) for person in story.cast.people]
         for tie in story.cast.attributions:
-            self._who[tie.participant].tracks.add(tie.track)
+            self.listed[tie.participant].tracks.add(tie.track)
         self._confidence = {tie.track: tie.confidence for tie in story.cast.attributions}
         self._talkers = {self._known[owner].key for owner in self._owners}
         self._samples: dict[int, set[int]] = {}
@@ -217,20 +218,20 @@ class _People:
             for piece in found[1:]:
                 if not (piece.person.is_named or self._are_together(who.tracks, piece.tracks)):
                     who.tracks |= piece.tracks
-                    self._who.remove(piece)
+                    self.listed.remove(piece)
             self._name_face(who, correction.value)
 
     def _find(self, correction: Correction) -> list[_Who]:
         """Whom a correction is about; a face in several pieces gives the most seen one first."""
         if correction.seen:
             votes = Counter(track_at(self._story.observations, place) for place in correction.seen)
-            seen = [(sum(votes[track] for track in who.tracks), who) for who in self._who]
+            seen = [(sum(votes[track] for track in who.tracks), who) for who in self.listed]
             hit = [(count, who) for count, who in seen if count]
             return [who for _, who in sorted(hit, key=lambda pair: -pair[0])]
         key = self._joined.get(correction.key, correction.key)
-        found = [who for who in self._who if who.person.key == key and key]
+        found = [who for who in self.listed if who.person.key == key and key]
         if not found:
-            named = [who for who in self._who if _same(who.person.name, correction.name)]
+            named = [who for who in self.listed if _same(who.person.name, correction.name)]
             found = named if len(named) == 1 else []
         return found
 
@@ -294,32 +295,32 @@ class _People:
 
     def _replace(self, who: _Who, other: _Who) -> None:
         """Leave one of two, who may have been out of the cast so far."""
-        self._who.remove(who)
-        if other not in self._who:
-            self._who.append(other)
+        self.listed.remove(who)
+        if other not in self.listed:
+            self.listed.append(other)
 
     def _without_face(self, who: _Who) -> _Who:
         """Make a person's face a face without a name; who is left with nothing is gone."""
-        told = [_NUMBERED.fullmatch(other.person.name) for other in self._who]
+        told = [_NUMBERED.fullmatch(other.person.name) for other in self.listed]
         taken = {int(found[1]) for found in told if found}
         number = next(n for n in range(1, len(taken) + 2) if n not in taken)
         face = _Who(Person(f"Person {number}", "", False, "unknown", False, 0.0), who.tracks)
-        self._who.append(face)
+        self.listed.append(face)
         who.tracks = set()
         who.person = replace(who.person, confidence=1.0, is_confirmed=False)
         is_there = bool(who.person.camera_off_s) or who.person.key in self._talking()
         if not (who.person.key and is_there):
-            self._who.remove(who)
+            self.listed.remove(who)
         return face
 
     def _namesakes(self, name: str, but: _Who) -> list[_Who]:
         """Who else has that name: of the cast, or known to have been in the call."""
         found = [
             who
-            for who in self._who
+            for who in self.listed
             if who is not but and who.person.is_named and _same(who.person.name, name)
         ]
-        there = {who.person.key for who in self._who} | self._joined.keys()
+        there = {who.person.key for who in self.listed} | self._joined.keys()
         found += [
             _Who(_person(known), set())
             for known in self._known
@@ -360,7 +361,7 @@ class _People:
             seen = [first_seen.get(track, math.inf) for track in who.tracks]
             return min([*seen, first_talk_s.get(who.person.key, math.inf)])
 
-        return sorted(self._who, key=first_s)
+        return sorted(self.listed, key=first_s)
 
     def story(self) -> Story:
         """The story with these people."""

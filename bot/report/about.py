@@ -45,6 +45,8 @@ _ATTENTION_AND_RANGE = (
     "a change's likely range holds zero, the report says “no clear change”.",
     "Attention runs from 0 to 100 too: how far head and eyes were towards the screen. Looking at "
     "a second screen or taking notes lowers it. Times count from the start of the recording.",
+    "“Name 98 % sure” says how certain it is that face and name belong together. Under 95 % a face "
+    "stays “Person 1”. A name that a person confirmed is taken as it is.",
 )
 
 

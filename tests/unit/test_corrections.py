@@ -249,3 +249,12 @@ def test_somebody_known_from_lines_alone_is_renamed_there_too() -> None:
     assert new.transcript[0].speaker == "Caterina"
     back = say(story, ("Cat", "name", "Caterina"), ("Caterina", "name", ""))
     assert told(story, back) == {"Cat": [1], "Ben": []}
+
+
+def test_the_first_correction_means_the_person_in_the_list_as_it_was_told() -> None:
+    # Somebody listed first who was neither seen nor heard, such as a name on a tile without video.
+    quiet = Person("Quinn", "z9", True, "unknown", False, 0.96, camera_off_s=50.0)
+    story = tell([quiet, ANA, stranger(1)], {1: 1, 2: 2})
+    made = correction_for(story, [], 2, "name", "Eve")
+    assert made is not None
+    assert told(story, [made])["Eve"] == [2]
