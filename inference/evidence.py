@@ -60,9 +60,9 @@ MIN_SHOWINGS = 4
 """Fewer faces in turn cannot show that the picture follows the speaker."""
 ALIGNED_MARGIN, ALIGNED_SPREADS = 8.0, 4.5
 """The turns belong to the pictures when the summed evidence is this much over the best of all
-shifts, and this many standard deviations over their mean. In simulated calls of 1 to 10 min, not
-one of 3,800 with turns of another meeting or shifted ones comes so far; of a call's own turns half
-do at 1 min, nine of ten at 90 s and all from 3 min."""
+shifts, and this many standard deviations over their mean. In simulated calls of 1 to 10 min, one
+of 2,250 with turns of another meeting or shifted ones comes so far; of a call's own turns six of
+ten do at 1 min, nine of ten at 90 s and all from 3 min."""
 ALSO_ALIGNED_MARGIN, ALSO_ALIGNED_SPREADS = 2.0, 2.5
 """The same for a source where another has shown already that the turns are this call's."""
 

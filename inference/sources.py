@@ -34,9 +34,12 @@ but a tile that always shows a stranger's name stays a stranger's."""
 STRAY_LETTERS, STRAY_CONFIDENCE = 3, 0.85
 """Letters of a reading that is as often of the video as of a label, below this confidence: a label
 is read alike again and again, and so more surely. A listed name of that length is one."""
+SCRAP_LETTERS, SCRAP_CONFIDENCE, FITS = 4, 0.8, 0.9
+"""A reading with fewer letters, or of which the reader is less sure, and that fits nobody with this
+probability is no stranger's name but a pattern behind the person; it tells nothing."""
 EXCHANGED_SHARE = 0.1
 """Of the time a name is read in a tile; less is a slip of the reader."""
-SHOWN_SPEAKER_ODDS = 5.0
+SHOWN_SPEAKER_ODDS = 8.0
 """How much likelier than another face one that leads a picture that follows the speaker is to be
 of somebody who speaks."""
 STAY_TOLERANCE_S = 10.0
@@ -109,6 +112,8 @@ def label_likelihoods(
             for label in labels[place]:
                 samples = np.count_nonzero(unit.shown[label.start_sample : label.end_sample])
                 found = match(label.text)
+                if _is_scrap(label, found):
+                    continue
                 worth = samples * max(label.confidence, 0.05)
                 worth *= SCRAP_WEIGHT if found[-1] > 0.5 else 1.0
                 total += worth * found
@@ -116,6 +121,14 @@ def label_likelihoods(
         if weight > 0 and total[:-1][list(exchanged)].sum() < EXCHANGED_SHARE * weight:
             result[k] = total / weight
     return result
+
+
+def _is_scrap(label: Label, found: F64) -> bool:
+    """Whether a reading is too little to be a name, and like nobody's."""
+    # One sign of a script with many is worth two letters.
+    letters = sum(2 if sign > "\u2e80" else 1 for sign in folded(label.text))
+    is_little = letters < SCRAP_LETTERS or label.confidence < SCRAP_CONFIDENCE
+    return is_little and float(found[:-1].max(initial=0.0)) < FITS
 
 
 def _exchanged(

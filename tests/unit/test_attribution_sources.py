@@ -270,6 +270,18 @@ class TestBadInput:
         cast = attribute(replace(call, labels=(stray,)), turns, [], ROSTER)
         assert names_by_track(cast) == dict(enumerate(FULL_NAMES[:3]))
 
+    def test_a_pattern_read_as_two_letters_does_not_make_a_face_a_strangers(self) -> None:
+        turns = converse(np.random.default_rng(0), 240, FULL_NAMES[:3])
+        call = gallery_call(0, 240, FULL_NAMES[:3], turns)
+        found = names_by_track(attribute(labelled(call, ["AS", "11", "da"]), turns, [], ROSTER))
+        assert found == dict(enumerate(FULL_NAMES[:3]))
+
+    def test_turns_of_people_who_are_not_in_the_picture_do_not_name_labelled_faces(self) -> None:
+        turns = converse(np.random.default_rng(0), 240, FULL_NAMES[:3])
+        call = gallery_call(0, 240, FULL_NAMES[:3], turns)
+        call = labelled(call, ["Quentin Vos", "Ute Brahms", "Zoe Adeyemi"])
+        assert names_by_track(attribute(call, turns, [], ROSTER)) == {}
+
     def test_one_speaker_of_another_meeting_is_not_the_only_face_of_a_gallery(self) -> None:
         turns = [SpeakerTurn(5.0 * k, 5.0 * k + 3, "Zed Ott") for k in range(20)]
         assert names_by_track(attribute(silent_gallery(1), turns, [], ROSTER)) == {}
