@@ -99,6 +99,9 @@ def find_strips(white: U8, place: Place) -> list[Strip]:
     """Give the lines of text in a place's `whiteness`, those most like a label first."""
     strokes = _strokes(white, place.most_px)
     ink = _ink(strokes)
+    # A line longer than any letter is the edge of a box that stands near the tile's.
+    line = np.ones((1, max(12, round(place.most_px))), np.uint8)
+    ink = ink & ~np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, line), np.uint8)
     # Letters and words of one line are joined: a space is about a third of the letters' height.
     joined = cv2.dilate(ink, np.ones((1, max(5, round(0.45 * place.most_px)) | 1), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
