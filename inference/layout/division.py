@@ -26,6 +26,8 @@ from inference.types import F32, U8
 
 LARGE_SHARE = 0.2
 """A picture beside which small tiles stand covers at least this share of the whole."""
+FRAGMENTS = 4
+"""What stands in so many pieces beside the tiles is a dark screen."""
 NAME_OFF_CENTRE = 0.06
 NAME_SHARE = 0.6
 """A name or portrait alone on the ground stands so near the middle and is at most so large."""
@@ -128,17 +130,19 @@ def _beside(pieces: list[F32], width: int, height: int) -> Division | None:
         if not is_small or not has_tile_shape(seed, height):
             continue
         for axis in (0, 1):  # a column, a row
-            division = _line(seed, pieces, axis, width, height)
-            if division is not None and division.main is not None:
-                # A tile without picture may be no more than its name: prefer what explains most.
-                score = len(division.tiles) + _area(division.main) / (width * height)
-                if found is None or score > found[0]:
-                    found = score, division
+            line = _line(seed, pieces, axis, width, height)
+            if line is not None and (found is None or line[0] > found[0]):
+                found = line
     return found[1] if found else None
 
 
-def _line(seed: F32, pieces: list[F32], axis: int, width: int, height: int) -> Division | None:
-    """The row (axis 1) or column (axis 0) that the seed stands in, and what is outside of it."""
+def _line(
+    seed: F32, pieces: list[F32], axis: int, width: int, height: int
+) -> tuple[float, Division] | None:
+    """The row (axis 1) or column (axis 0) that the seed stands in, and what is outside of it.
+
+    The number tells how much that explains: whole tiles, then the size of the large part.
+    """
     along, slack = 1 - axis, slack_px(width)
     low, high = float(seed[axis]) - slack, float(seed[axis + 2]) + slack
     inside = [p for p in pieces if p[axis] >= low and p[axis + 2] <= high]
@@ -153,6 +157,11 @@ def _line(seed: F32, pieces: list[F32], axis: int, width: int, height: int) -> D
     size: list[float] = (seed[2:] - seed[:2]).tolist()
     tolerance = np.maximum(3.0, SAME_SIZE * np.array(size))
     tiles = [p for p in inside if (np.abs(p[2:] - p[:2] - size) <= tolerance).all()]
+    if len(outside) >= FRAGMENTS:
+        if any((np.abs(p[2:] - p[:2] - size) <= tolerance).all() for p in outside):
+            return None
+        main = _rest(main, axis, (low + slack, high - slack), (width, height))
+    score = len(tiles) + _area(main) / (width * height)
     middles = sorted(float(centre(tile)[along]) for tile in tiles)
     pitch = pitch_of(np.diff(middles).tolist(), size[along])
     for piece in inside:
@@ -170,7 +179,20 @@ def _line(seed: F32, pieces: list[F32], axis: int, width: int, height: int) -> D
         if is_free and slot[along] >= -slack and slot[along + 2] <= limit + slack:
             tiles.append(slot)
     line: F32 = np.stack(tiles).astype(np.float32)
-    return Division("beside", line[np.argsort(line[:, along])], main.astype(np.float32))
+    return score, Division("beside", line[np.argsort(line[:, along])], main.astype(np.float32))
+
+
+def _rest(main: F32, axis: int, line: tuple[float, float], size: tuple[int, int]) -> F32:
+    """All of the picture on one side of the line of tiles.
+
+    A dark screen is no box: what is written on it stands there in many pieces.
+    """
+    rest = np.array([0, 0, *size], np.float32)
+    if float(main[axis]) >= line[0]:
+        rest[axis] = line[1]
+    else:
+        rest[axis + 2] = line[0]
+    return rest
 
 
 # Comparing ---------------------------------------------------------------------------------------
