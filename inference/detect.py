@@ -54,7 +54,7 @@ class Detector(Protocol):
     def detect(self, image: U8, regions: Sequence[F32] | F32 | None) -> list[Detection]:
         """Give every face in `image` (RGB), in reading order of the regions.
 
-        `regions` are xyxy boxes of gallery tiles; None or none: the whole picture is searched.
+        `regions` are xyxy boxes of tiles; None or none: the whole picture is searched.
 
         Raises:
             WeightsInvalid: the models cannot be loaded.
