@@ -90,11 +90,10 @@ def assess_cast(
     faces = select_faces(observations, track_person, len(cast.people))
 
     profile = PROFILES[options.profile]
-    blanked = _blanked(observations, track_person, len(cast.people))
-    scored = [
-        (options.score_own_side or person.side == "prospect") and index not in blanked
-        for index, person in enumerate(cast.people)
-    ]
+    may_score = [options.score_own_side or person.side == "prospect" for person in cast.people]
+    gone = _blanked(observations, track_person)
+    blanked = {index for index in gone if may_score[index]}
+    scored = [may and index not in blanked for index, may in enumerate(may_score)]
     ids = person_ids(observations, cast)
     all_talk_s = sum(total_s(merge_spans(spans)) for spans in talk)
     participants: list[Participant] = []
@@ -193,6 +192,7 @@ def without_expressions(observations: Observations, tracks: set[int]) -> Observa
     kept = {
         name: np.where(hidden if values.ndim == 1 else hidden[:, None], np.float32("nan"), values)
         for name, values in (
+            ("confidence", faces.confidence),
             ("probs", faces.probs),
             ("yaw_deg", faces.yaw_deg),
             ("pitch_deg", faces.pitch_deg),
@@ -204,21 +204,12 @@ def without_expressions(observations: Observations, tracks: set[int]) -> Observa
     return replace(observations, faces=replace(faces, **kept))
 
 
-BLANKED_MIN_PX = 40.0
-"""From this height up landmarks are found in some picture of any face that was kept."""
-
-
-def _blanked(
-    observations: Observations, track_person: dict[int, int], people: int
-) -> frozenset[int]:
-    """Give the people of whose faces `without_expressions` left nothing but boxes."""
+def _blanked(observations: Observations, track_person: dict[int, int]) -> set[int]:
+    """Give the people of all of whose faces `without_expressions` left nothing but boxes."""
     faces = observations.faces
-    large = faces.box[:, 3] - faces.box[:, 1] >= BLANKED_MIN_PX
-    readings = (faces.probs[:, 0], faces.yaw_deg, faces.eye_opening, faces.mouth_opening)
-    is_read = ~np.isnan(np.stack(readings)).all(axis=0)
-    owners = np.array([track_person.get(track, -1) for track in faces.track.tolist()], np.int64)
-    seen = set(owners[large].tolist()) - {-1}
-    return frozenset(seen - set(owners[is_read].tolist()))
+    blank = set(np.unique(faces.track[np.isnan(faces.confidence)]).tolist())
+    kept = {person for track, person in track_person.items() if track not in blank}
+    return {person for track, person in track_person.items() if track in blank} - kept
 
 
 def _talk_by_person(

@@ -74,7 +74,7 @@ class FaceColumns:
     sample: I32  # (N,) index into Observations.t_s
     track: I32  # (N,) track id
     box: F32  # (N, 4)
-    confidence: F32  # (N,) of the detector
+    confidence: F32  # (N,) of the detector; NaN where what was read was taken out again
     probs: F32  # (N, 7) rows sum to 1; NaN rows where the face was too small or blurred to classify
     yaw_deg: F32  # (N,)
     pitch_deg: F32  # (N,)

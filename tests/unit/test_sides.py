@@ -123,3 +123,19 @@ def test_a_face_that_was_not_kept_is_not_scored_when_its_side_is_corrected() -> 
     assert (ana.is_blanked, ana.is_scored, ana.score.engagement) == (True, False, None)
     assert again.call.coverage == analysis.call.coverage
     assert not again.participants[1].is_blanked
+
+
+def test_who_is_left_unscored_is_not_said_to_need_another_look() -> None:
+    options = AssessOptions(score_own_side=False)
+    same = cast([ANA, BEN, CAT], {1: 0, 2: 1, 3: 2})
+    again = assess_cast(told(options).observations, same, TURNS, (), (), options)
+    assert [(p.is_scored, p.is_blanked) for p in again.participants] == [
+        (False, False), (True, False), (True, False),
+    ]  # fmt: skip
+
+
+def test_a_blanked_face_that_joins_a_scored_one_hides_nothing_of_it() -> None:
+    options = AssessOptions(score_own_side=False)
+    joined = cast([BEN, CAT], {1: 0, 2: 0, 3: 1})
+    again = assess_cast(told(options).observations, joined, TURNS, (), (), options)
+    assert (again.participants[0].is_scored, again.participants[0].score.face_s) == (True, 90)
