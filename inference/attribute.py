@@ -19,7 +19,7 @@ import numpy as np
 from inference.assign import assign
 from inference.evidence import speech_table
 from inference.people import KnownPerson, known_people
-from inference.sources import label_likelihoods, log_weights
+from inference.sources import label_probabilities, log_weights
 from inference.talk import usable_turns
 from inference.types import (
     F32,
@@ -195,7 +195,8 @@ def _only_person(
         name = (speakers[0], ONLY_SPEAKER_CONFIDENCE)
     else:
         return None
-    read = label_likelihoods(observations, units, [person.name for person in known])
+    flat = np.full(len(known) + 1, 1 / (len(known) + 1))
+    read = label_probabilities(observations, units, [person.name for person in known], flat)
     speaks_against = any(
         len(observations.labels) > 0 and row.argmax() != name[0] and row.max() > CERTAIN
         for row in read

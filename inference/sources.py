@@ -22,9 +22,12 @@ from inference.units import Place, Unit, may_follow
 
 UNKNOWN_PRIOR = 0.5
 """Before looking, the chance that a face is of nobody who is known by name; the known share the
-rest. Set high, as a wrong name is far worse than none."""
-SOURCE_WRONG = 0.01
+rest."""
+SOURCE_WRONG = 0.002
 """How often a source as a whole is wrong about a unit."""
+LABEL_SAYS, LABEL_DENIES, TURNS_SAY = 0.5, 0.2, 3.0
+"""A unit is nobody's where its labels say somebody with the first probability, and with less than
+the second the person whom the turns say with this log likelihood ratio."""
 LEAST_OF_MOUTH = -1.0
 """A mouth that does not go with somebody's turns speaks no more than this for a stranger: turns are
 missed, and small mouths badly seen."""
@@ -65,26 +68,35 @@ def log_weights(
     count = len(known)
     prior = np.append(np.full(count, (1 - UNKNOWN_PRIOR) / max(count, 1)), UNKNOWN_PRIOR)
     weights = np.tile(np.log(prior), (len(units), 1))
-    by_label = label_likelihoods(observations, units, [person.name for person in known])
+    by_label = label_probabilities(observations, units, [person.name for person in known], prior)
     weights += _believed(np.log(np.maximum(by_label, 1e-12)) - np.log(prior), prior)
     mouth = _mouths(observations, units, speech)
     view = view_evidence([unit.leads for unit in units], speech, observations.sample_interval_s)
+    # Both rest on the same turns: where those name people wrongly, both do.
+    spoken = np.zeros_like(weights)
     if mouth.is_aligned or (mouth.may_be_aligned and view.is_aligned):
-        moving = np.maximum(_over_people(mouth, speakers, count), LEAST_OF_MOUTH)
-        weights += _believed(moving, prior)
+        spoken += np.maximum(_over_people(mouth, speakers, count), LEAST_OF_MOUTH)
     if view.is_aligned or (view.may_be_aligned and mouth.is_aligned):
         followed = _over_people(view, speakers, count)
         shown = (followed != 0).any(axis=1)
         followed[np.ix_(shown, speakers)] += np.log(SHOWN_SPEAKER_ODDS)
-        weights += _believed(followed, prior)
+        spoken += followed
+    weights += _believed(spoken, prior)
+    # A label of nobody listed speaks against every name that the turns give.
+    if count:
+        best = spoken[:, :-1].argmax(axis=1)
+        rows = np.arange(len(units))
+        is_read = (by_label.max(axis=1) >= LABEL_SAYS) & (by_label[:, -1] != prior[-1])
+        is_said = spoken[rows, best] >= TURNS_SAY
+        weights[is_read & is_said & (by_label[rows, best] < LABEL_DENIES), :count] = -np.inf
     weights[:, :count] += _absences(observations, units, known)
     nameless = [k for k, unit in enumerate(units) if unit.is_passing]
     weights[nameless, :count] = -np.inf
     return weights
 
 
-def label_likelihoods(
-    observations: Observations, units: Sequence[Unit], names: Sequence[str]
+def label_probabilities(
+    observations: Observations, units: Sequence[Unit], names: Sequence[str], prior: F64
 ) -> F64:
     """Give each unit's probability per name and for nobody listed, from its labels alone.
 
@@ -93,7 +105,6 @@ def label_likelihoods(
     nothing, wherever they stand. Without a label, the prior: it tells nothing.
     """
     count = len(names)
-    prior = np.append(np.full(count, (1 - UNKNOWN_PRIOR) / max(count, 1)), UNKNOWN_PRIOR)
     result = np.tile(prior, (len(units), 1))
     if not count:
         return result

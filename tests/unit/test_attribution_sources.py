@@ -282,6 +282,22 @@ class TestBadInput:
         call = labelled(call, ["Quentin Vos", "Ute Brahms", "Zoe Adeyemi"])
         assert names_by_track(attribute(call, turns, [], ROSTER)) == {}
 
+    def test_nor_where_the_picture_follows_them(self) -> None:
+        turns = converse(np.random.default_rng(0), 400, FULL_NAMES[:2], mean_s=12)
+        call, owners = following_call(0, 400, turns)
+        seats = [FULL_NAMES.index(owners[track]) for track in range(len(call.views))]
+        views = tuple(
+            replace(view, seats=np.array([seat], np.int32))
+            for view, seat in zip(call.views, seats, strict=True)
+        )
+        strangers = ["Quentin Vos", "Ute Brahms"]
+        labels = tuple(
+            Label(view.start_sample, view.end_sample, k, 0, strangers[seat], 0.9)
+            for k, (view, seat) in enumerate(zip(views, seats, strict=True))
+        )
+        call = replace(call, views=views, labels=labels)
+        assert names_by_track(attribute(call, turns, [], ROSTER)) == {}
+
     def test_one_speaker_of_another_meeting_is_not_the_only_face_of_a_gallery(self) -> None:
         turns = [SpeakerTurn(5.0 * k, 5.0 * k + 3, "Zed Ott") for k in range(20)]
         assert names_by_track(attribute(silent_gallery(1), turns, [], ROSTER)) == {}
