@@ -73,7 +73,8 @@ class CallSettings(BaseModel):
     min_duration_s: int = Field(60, ge=0, description="Shorter recordings are left out.")
     own_domains: list[str] = Field(
         [],
-        description="E-mail domains of your own side, with all below them; empty = the host's domain, as JSON.",
+        description="E-mail domains of your own side, with all below them; empty = the host's "
+        "domain, as JSON.",
     )
     include_internal: bool = Field(
         False, description="Also analyse calls in which only your own side took part."
