@@ -54,10 +54,9 @@ def shrink_picture(image: U8) -> U8:
     """Give the RGB picture SMALL_WIDTH_PX wide."""
     height, width = image.shape[:2]
     size = (SMALL_WIDTH_PX, max(1, round(SMALL_WIDTH_PX * height / width)))
-    if width > 2 * SMALL_WIDTH_PX:  # means over some pixels of many are enough
-        nearest = cv2.INTER_NEAREST
-        image = np.asarray(cv2.resize(image, (2 * size[0], 2 * size[1]), interpolation=nearest))
-    small: U8 = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    # Of many pixels a few are enough, and take a quarter of the time.
+    how = cv2.INTER_LINEAR if width > 4 * SMALL_WIDTH_PX else cv2.INTER_AREA
+    small: U8 = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
     return small
 
 

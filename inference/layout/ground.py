@@ -22,6 +22,8 @@ VALLEY_PX = 5
 VALLEY_LEVELS = 12
 """A gutter of few pixels is bled into by the tiles; but still it is so much darker than what lies
 on both its sides within this distance."""
+VALLEYS_BELOW_PX = 700
+"""In a picture so high, gutters are wide enough to be dark in their middle."""
 MIN_PIECE_SHARE = 0.02
 """What is smaller than this share of the picture's height is a speck, not a part of a tile."""
 
@@ -41,7 +43,9 @@ class Ground:
         height, width = grey.shape
         by_row = cv2.resize(grey, (min(width, 320), height), interpolation=cv2.INTER_NEAREST)
         by_column = cv2.resize(grey, (width, min(height, 180)), interpolation=cv2.INTER_NEAREST)
-        valleys = _valleys(by_row, (1, VALLEY_PX)), _valleys(by_column, (VALLEY_PX, 1))
+        valleys = np.zeros_like(by_row), np.zeros_like(by_column)
+        if height < VALLEYS_BELOW_PX:
+            valleys = _valleys(by_row, (1, VALLEY_PX)), _valleys(by_column, (VALLEY_PX, 1))
         dark = by_row <= GROUND_MAX_LUMA, by_column <= GROUND_MAX_LUMA
         rows = _share(dark[0] | valleys[0], 1) >= GROUND_SHARE
         columns = _share(dark[1] | valleys[1], 0) >= GROUND_SHARE
