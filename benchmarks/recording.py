@@ -100,6 +100,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120, help="length of the clips made")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--detectors", type=int, default=AnalyzerOptions().detectors)
+    parser.add_argument("--no-labels", action="store_true", help="leave out reading names")
     parser.add_argument("--memory", action="store_true", help="measure memory instead of speed")
     parser.add_argument("--long-min", type=int, default=_LONG_MIN, help="of the long recording")
     parser.add_argument("--peak-of", type=Path, help=argparse.SUPPRESS)
@@ -123,7 +124,12 @@ def main() -> None:
             clip = given.clip or folder / f"{case.name}.mp4"
             if given.clip is None:
                 make_clip(clip, given.seconds, grid=case.grid, b_frames=case.b_frames)
-            rows.append(compare_speed(clip, case, given.detectors, given.repeats))
+            options = AnalyzerOptions(
+                samples_per_s=case.samples_per_s,
+                detectors=given.detectors,
+                read_labels=not given.no_labels,
+            )
+            rows.append(compare_speed(clip, case, options, given.repeats))
         print_table(rows, given.repeats)
 
 
@@ -135,10 +141,9 @@ def load_models() -> None:
     print(f"MediaPipe loads in {time.perf_counter() - began:.1f} s, once per process: not counted")
 
 
-def compare_speed(clip: Path, case: Case, detectors: int, repeats: int) -> Row:
+def compare_speed(clip: Path, case: Case, options: AnalyzerOptions, repeats: int) -> Row:
     """Give what decoding alone and the whole analysis cost, taking turns."""
     minutes = (probe(clip).duration_s or 0) / 60
-    options = AnalyzerOptions(samples_per_s=case.samples_per_s, detectors=detectors)
     alone, whole = [], []
     for _ in range(repeats):
         alone.append(measure(lambda: decode_alone(clip), minutes))
@@ -222,7 +227,9 @@ def measure(work: Callable[[], int], minutes: float) -> Cost:
     def watch() -> None:
         while not ended.wait(_READ_EVERY_S):
             last.update(_thread_times())
+        watching.append(time.thread_time())
 
+    watching: list[float] = []
     watcher = threading.Thread(target=watch, name="watch")
     watcher.start()
     began, cpu = time.perf_counter(), time.process_time()
@@ -232,8 +239,10 @@ def measure(work: Callable[[], int], minutes: float) -> Cost:
     watcher.join()
     stages: Counter[str] = Counter()
     for thread, (name, seconds) in last.items():
+        if thread == watcher.native_id:
+            continue
         stages[name] += (seconds - before.get(thread, 0.0)) / minutes
-    return Cost(wall_s / minutes, cpu_s / minutes, dict(stages), faces / minutes)
+    return Cost(wall_s / minutes, (cpu_s - watching[0]) / minutes, dict(stages), faces / minutes)
 
 
 def _thread_times() -> dict[int, tuple[str, float]]:
