@@ -129,7 +129,7 @@ class View:
 
     `tiles` stand in reading order, the large one first. Aligned with them (or of length one for the
     undivided picture, or empty where not told): `seats`, the camera that each shows, and
-    `has_video`, False for a tile that shows a name or a still picture instead of a camera.
+    `has_video`, False for a tile that shows a name or a portrait on plain ground, not a camera.
     A seat has the same number in every view in which it is certainly the same camera, told by
     place, order and background, never by the face; -1 where nothing is certain.
     """

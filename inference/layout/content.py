@@ -28,9 +28,9 @@ PLAIN_SHARE = 0.5
 """A tile without video has one colour, within so many levels, on this share of its rim and of the
 whole: the rest is a name, or a circle with initials or a portrait."""
 SAMPLES_TO_TURN_OFF = 2
-"""A plain tile is one without video once it has stood still for so many samples."""
-SAMPLES_TO_TURN_OFF_PICTURE = 40
-"""The same for a still picture that fills the tile, 20 s: a person may sit very still."""
+"""A plain tile is one without video once it has stood still for so many samples. A picture that
+fills its tile is a camera however still it stands: Zoom draws portraits on a plain ground, and a
+connection may freeze."""
 SAMPLES_TO_TURN_ON = 2
 SCREEN_MODE_SHARE = 0.5
 """This share of a screen's pixels has one brightness, within one level. Of six clips of cameras the
@@ -163,9 +163,7 @@ class VideoJudge:
         counts = still if bool((shares > CAMERA_SHARE).any()) else still & ~self._has_video
         self._still = np.where(still, self._still + counts, 0)
         for k in np.flatnonzero(self._has_video & still):
-            if self._still[k] >= SAMPLES_TO_TURN_OFF_PICTURE:
-                self._has_video[k] = False
-            elif self._still[k] >= SAMPLES_TO_TURN_OFF or not counts[k]:
+            if self._still[k] >= SAMPLES_TO_TURN_OFF or not counts[k]:
                 self._has_video[k] = not plain(int(k))
         for k in np.flatnonzero(~self._has_video & moving):
             if self._moving[k] >= SAMPLES_TO_TURN_ON or not plain(int(k)):
