@@ -1,10 +1,10 @@
 """Which camera each tile shows: one seat number wherever it is certainly the same camera.
 
-A tile keeps its seat as long as it stays in its place of an unchanged grid without a cut, also
-while its camera is off. From one grid to another, and from one shot of a speaker view to a later
-one, seats are joined by what stands behind the person: a few colours, taken where no face is. A
-background that two cameras share (a company's virtual one) joins nothing. In doubt it is a new
-seat: two seats of one person are a loss, one seat of two persons is a lie.
+A tile keeps its seat as long as it stays in its place of an unchanged grid, also while its camera
+is off, and where it alone is cut: cameras jump. From one grid to another, and from one shot of a
+speaker view to a later one, seats are joined by what stands behind the person: a few colours, taken
+where no face is. A background that two cameras share (a company's virtual one) joins nothing. In
+doubt it is a new seat: two seats of one person are a loss, one seat of two persons is a lie.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ MIN_CONTRAST = 8.0
 SAME_PER_CONTRAST = 0.45
 MAX_GAP = 3
 """Samples in which a grid may be out of sight (a fade, a flash) and still be the same after."""
+FULL_GALLERY = 20
+"""From so many tiles Zoom shows whoever speaks in place of somebody silent: 25 a page."""
 SETTLED = 4
-"""Samples without another cut, after which a camera that goes off or on is alone in changing."""
+"""Samples without a change in another place, after which one that changes is alone in it."""
 LABEL_CONFIDENCE = 0.8
 OTHER_LABEL = 0.5
 """Names less alike than this (0–1) are of two people."""
@@ -71,8 +73,8 @@ class _Grid:
     showings: list[int]
     has_video: Bools
     last_sample: int
-    last_cut: int = -SETTLED
-    """Sample of the last cut in one of the places."""
+    last_changes: I32
+    """Of each place, the sample in which it last came to show something else."""
 
     def is_like(self, layout: Layout) -> bool:
         """Whether a layout has the same places."""
@@ -119,7 +121,8 @@ class SeatBook:
         grid = next((g for g in known if g.is_like(layout)), None)
         places = len(layout.has_video)
         if grid is None:
-            grid = _Grid(layout.kind, layout.tiles, [], layout.has_video, sample)
+            never = np.full(places, -SETTLED, np.int32)
+            grid = _Grid(layout.kind, layout.tiles, [], layout.has_video, sample, never)
             grid.showings = [self._new(layout, k) for k in range(places)]
         elif layout.changed:
             grid = self._changed(sample, layout, grid)
@@ -131,17 +134,20 @@ class SeatBook:
         """The same places where some show something else."""
         showings = list(grid.showings)
         cuts, turned = layout.cuts, layout.has_video != grid.has_video
-        # Where several change at once people may have changed places.
-        is_alone = (cuts | turned).sum() == 1 and sample - grid.last_cut >= SETTLED
+        places = len(showings)
+        last_changes = np.where(cuts | turned, sample, grid.last_changes).astype(np.int32)
         for k in np.flatnonzero(cuts | turned).tolist():
             old = showings[k]
-            showings[k] = self._new(layout, k)
+            showings[k] = new = self._new(layout, k)
+            # Where several change at once people may have changed places. One alone in a gallery is
+            # still the same: its camera jumped, or went off or on.
+            is_alone = (np.delete(last_changes, k) <= sample - SETTLED).all()
+            has_room = layout.kind == "gallery" and places < FULL_GALLERY
             if not turned[k] and layout.has_video[k]:
-                self._showings[showings[k]].cut_from = old
-            elif turned[k] and is_alone:
-                self._links.append((old, showings[k]))
-        last_cut = sample if (cuts | turned).any() else grid.last_cut
-        return _Grid(layout.kind, layout.tiles, showings, layout.has_video, sample, last_cut)
+                self._showings[new].cut_from = old
+            if is_alone and (turned[k] or has_room):
+                self._links.append((old, new))
+        return _Grid(layout.kind, layout.tiles, showings, layout.has_video, sample, last_changes)
 
     def _new(self, layout: Layout, place: int) -> int:
         is_active = layout.kind == "single" or (layout.kind == "speaker" and place == 0)
@@ -179,7 +185,12 @@ class SeatBook:
         """The group of every showing: equal numbers are one seat."""
         count = len(self._showings)
         together = self._together()
-        families = _families(count, [pair for pair in self._links if _may_join(texts, *pair)])
+        links = [
+            (a, b)
+            for a, b in self._links
+            if _have_one_name((a, b), texts) and not self._look_different(a, b)
+        ]
+        families = _families(count, links)
         clusters = self._clusters(together)
         for members in clusters:
             joined = sorted({k for m in members for k in _family_of(families, m)})
@@ -187,6 +198,16 @@ class SeatBook:
                 for k in joined:
                     families[k] = families[joined[0]]
         return families
+
+    def _look_different(self, a: int, b: int) -> bool:
+        """Whether two showings certainly have other backgrounds; where they tell, that is."""
+        first, second = _colours_of(self._showings[a]), _colours_of(self._showings[b])
+        if first is None or second is None:
+            return False
+        book = _Backgrounds(1)
+        book.open(a, *first)
+        distance = float(book.distances(*second)[0])
+        return OTHER_BACKGROUND <= distance < np.inf
 
     def _together(self) -> list[set[int]]:
         """For every showing those that were shown beside it."""
@@ -367,10 +388,6 @@ def _have_one_name(showings: Sequence[int], texts: dict[int, set[str]]) -> bool:
         for i, a in enumerate(names)
         for b in names[i + 1 :]
     )
-
-
-def _may_join(texts: dict[int, set[str]], a: int, b: int) -> bool:
-    return _have_one_name((a, b), texts)
 
 
 def _are_apart(showings: Sequence[int], together: list[set[int]]) -> bool:

@@ -87,6 +87,12 @@ class TestSameCamera:
         )
         assert first == dark == again
 
+    def test_a_room_whose_lights_go_out_keeps_its_seat(self) -> None:
+        ann, ben, cid = people(3)
+        dark = Camera(ben.room, ben.who, light=0.12)
+        first, later = seats_of([grid(ann, ben, cid), grid(ann, dark, cid)])
+        assert first == later
+
     def test_a_shot_that_returns_is_the_same_seat(self) -> None:
         ann, ben = people(2, 20)
         first, other, again = seats_of([(WHOLE, [ann]), (WHOLE, [ben]), (WHOLE, [ann])])
@@ -113,6 +119,11 @@ class TestOtherCamera:
         before, after = seats_of([grid(ann, ben, cid), grid(ben, cid)])
         assert after[2] == before[2]
         assert after[1] not in before.values()
+
+    def test_another_room_in_one_tile_is_another_seat(self) -> None:
+        ann, ben, cid = people(3)
+        first, later = seats_of([grid(ann, ben, cid), grid(ann, Camera(9, 9), cid)])
+        assert later[9] not in first.values()
 
     def test_people_who_change_places_at_once_are_not_swapped(self) -> None:
         ann, ben, cid, dan = people(4, 80)
