@@ -24,11 +24,13 @@ CELLS = (9, 16)
 """Rows and columns of the colours kept of a tile."""
 RIM_SHARE = 0.07
 """Left out at each side of a tile: the frame of who speaks is drawn there."""
-FACE_WIDTHS = 3.0
-"""The person is left out, so many faces wide, from above the face to the tile's lower edge."""
+HEAD_WIDTHS, BODY_WIDTHS = 2.0, 3.0
+"""The person is left out: the head so many faces wide, from half a face above it, and the rest from
+the chin to the tile's lower edge."""
 SHARE_OF_SAMPLES = 0.3
 """A colour counts where the person left it free in this share of the samples."""
-MIN_CELLS = 24
+MIN_CELLS = 16
+"""Fewer cells in common tell nothing."""
 MIN_SAMPLES = 2
 FIRST_SAMPLES, EVERY, ENOUGH, THEN_EVERY = 4, 4, 32, 40
 """A showing's first samples are taken, then every few until there are enough, then few: lights
@@ -316,10 +318,9 @@ def _add_colours(
         free[1:, 4:12] = 0  # where most people sit: a face may have been missed
     for face in faces:
         middle, size = centre(face), face[2:] - face[:2]
-        reach = FACE_WIDTHS * float(size[0]) / 2
-        in_x = np.abs(across - float(middle[0])) <= reach
-        in_y = down >= float(face[1]) - 0.5 * float(size[1])
-        free[np.ix_(in_y, in_x)] = 0
+        for widths, top in ((HEAD_WIDTHS, face[1] - 0.5 * size[1]), (BODY_WIDTHS, face[3])):
+            in_x = np.abs(across - float(middle[0])) <= widths * float(size[0]) / 2
+            free[np.ix_(down >= float(top), in_x)] = 0
     for other in others:
         in_x = (across >= float(other[0]) - rim) & (across <= float(other[2]) + rim)
         in_y = (down >= float(other[1]) - rim) & (down <= float(other[3]) + rim)
