@@ -1,10 +1,11 @@
 """Which camera each tile shows: one seat number wherever it is certainly the same camera.
 
 A tile keeps its seat as long as it stays in its place of an unchanged grid, also while its camera
-is off, and where it alone is cut: cameras jump. From one grid to another, and from one shot of a
-speaker view to a later one, seats are joined by what stands behind the person: a few colours, taken
-where no face is. A background that two cameras share (a company's virtual one) joins nothing. In
-doubt it is a new seat: two seats of one person are a loss, one seat of two persons is a lie.
+is off, and where it alone is cut: cameras jump. From one grid to the next a seat goes on where the
+picture around the face does. From grid to grid, and from one shot of a speaker view to a later one,
+seats are joined by what stands behind the person: a few colours, taken where nobody is. A
+background that two cameras share (a company's virtual one) joins nothing. In doubt it is a new
+seat: two seats of one person are a loss, one seat of two persons is a lie.
 """
 
 from __future__ import annotations
@@ -13,24 +14,21 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
-from inference.boxes import centre, holders
 from inference.layout import Layout
-from inference.types import F32, I32, U8, Bools, Label
+from inference.tile_colours import (
+    CELLS,
+    MIN_CELLS,
+    TileSample,
+    colours_apart,
+    face_left_out,
+    person_left_out,
+)
+from inference.types import F32, I32, Bools, Label
 
-CELLS = (9, 16)
-"""Rows and columns of the colours kept of a tile."""
-RIM_SHARE = 0.07
-"""Left out at each side of a tile: the frame of who speaks is drawn there."""
-HEAD_WIDTHS, BODY_WIDTHS = 2.0, 3.0
-"""The person is left out: the head so many faces wide, from half a face above it, and the rest from
-the chin to the tile's lower edge."""
 SHARE_OF_SAMPLES = 0.3
 """A colour counts where the person left it free in this share of the samples."""
-MIN_CELLS = 16
-"""Fewer cells in common tell nothing."""
 MIN_SAMPLES = 2
 FIRST_SAMPLES, EVERY, ENOUGH, THEN_EVERY = 4, 4, 32, 40
 """A showing's first samples are taken, then every few until there are enough, then few: lights
@@ -42,6 +40,10 @@ OTHER_BACKGROUND = 16.0
 MIN_CONTRAST = 8.0
 """A background whose colours differ less from their mean tells nothing: a white wall."""
 SAME_PER_CONTRAST = 0.45
+SAME_MOMENT = 10.0
+OTHER_MOMENT, RIVAL_RATIO = 4.0, 3.0
+"""Two tiles a moment apart show the same camera up to this mean difference (in levels), where every
+other tile differs by so much more."""
 MAX_GAP = 3
 """Samples in which a grid may be out of sight (a fade, a flash) and still be the same after."""
 FULL_GALLERY = 20
@@ -64,6 +66,15 @@ class _Showing:
     samples: int = 0
     sums: F32 = field(default_factory=lambda: np.zeros((*CELLS, 3), np.float32))
     counts: F32 = field(default_factory=lambda: np.zeros(CELLS, np.float32))
+
+    def add(self, colours: F32, free: F32) -> None:
+        """Take one sample's colours, where `free` is 1."""
+        if self.samples >= ENOUGH:
+            self.sums *= 1 - 1 / ENOUGH
+            self.counts *= 1 - 1 / ENOUGH
+        self.sums += colours * free[:, :, None]
+        self.counts += free
+        self.samples += 1
 
 
 @dataclass(slots=True)
@@ -91,18 +102,22 @@ class SeatBook:
         self._links: list[tuple[int, int]] = []
         self._views: dict[int, list[int]] = {}
         self._grids: list[_Grid] = []  # newest first
+        self._last: TileSample | None = None
 
     def start_segment(self) -> None:
         """Forget the places: another file begins."""
         self._grids.clear()
+        self._last = None
 
     def add(self, sample: int, view: int, layout: Layout, faces: Sequence[F32]) -> None:
         """Take one sample: its layout, the index of its view, and the boxes of its faces."""
         if layout.kind == "unknown" or len(layout.has_video) == 0:
             return
-        grid = self._place(sample, layout)
-        self._views[view] = grid.showings
-        self._take_colours(sample, layout, grid, faces)
+        now = TileSample(sample, layout, faces, [])
+        grid = self._place(now)
+        self._views[view] = now.showings = grid.showings
+        self._take_colours(now)
+        self._last = now
 
     def seats(self, views: int, labels: Iterable[Label] = ()) -> list[I32]:
         """Give for each of so many views the seats of its places; empty where none is known."""
@@ -117,15 +132,18 @@ class SeatBook:
 
     # Showings ------------------------------------------------------------------------------------
 
-    def _place(self, sample: int, layout: Layout) -> _Grid:
+    def _place(self, now: TileSample) -> _Grid:
         """Find what each place shows: the same as before, or something new."""
+        sample, layout = now.number, now.layout
         known = [g for g in self._grids if sample - g.last_sample <= MAX_GAP]
         grid = next((g for g in known if g.is_like(layout)), None)
         places = len(layout.has_video)
         if grid is None:
             never = np.full(places, -SETTLED, np.int32)
             grid = _Grid(layout.kind, layout.tiles, [], layout.has_video, sample, never)
-            grid.showings = [self._new(layout, k) for k in range(places)]
+            now.showings = grid.showings = [self._new(layout, k) for k in range(places)]
+            if self._last is not None and sample - self._last.number <= MAX_GAP:
+                self._links += _moved(self._last, now)
         elif layout.changed:
             grid = self._changed(sample, layout, grid)
         grid.last_sample = sample
@@ -158,28 +176,13 @@ class SeatBook:
         self._showings.append(_Showing(is_active))
         return len(self._showings) - 1
 
-    def _take_colours(self, sample: int, layout: Layout, grid: _Grid, faces: Sequence[F32]) -> None:
-        if layout.colours is None or layout.width_px == 0:
-            return
-        wanted = [
-            k
-            for k, number in enumerate(grid.showings)
-            if layout.has_video[k] and _is_due(self._showings[number].samples, sample)
-        ]
-        if not wanted:
-            return
-        small = layout.colours
-        scale = small.shape[1] / layout.width_px
-        whole = np.array([[0, 0, small.shape[1], small.shape[0]]], np.float32)
-        tiles = layout.tiles * scale if len(layout.tiles) else whole
-        boxes = np.stack(list(faces)) * scale if faces else np.zeros((0, 4), np.float32)
-        middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-        inside = holders(middles, tiles)
-        for k in wanted:
-            others = [tile for i, tile in enumerate(tiles) if i != k]
-            _add_colours(
-                self._showings[grid.showings[k]], small, tiles[k], boxes[inside == k], others
-            )
+    def _take_colours(self, now: TileSample) -> None:
+        for k, number in enumerate(now.showings):
+            showing = self._showings[number]
+            if _is_due(showing.samples, now.number):
+                taken = now.cells(k, person_left_out)
+                if taken is not None:
+                    showing.add(*taken)
 
     # Joining -------------------------------------------------------------------------------------
 
@@ -300,58 +303,27 @@ def _is_due(taken: int, sample: int) -> bool:
     return sample % (EVERY if taken < ENOUGH else THEN_EVERY) == 0
 
 
-def _add_colours(
-    showing: _Showing, small: U8, tile: F32, faces: F32, others: Sequence[F32]
-) -> None:
-    """Add a tile's colours where neither a person nor another tile nor its label stands."""
-    x0, y0, x1, y1 = tile.tolist()
-    rim = RIM_SHARE * (y1 - y0)
-    x0, y0, x1, y1 = x0 + rim, y0 + rim, x1 - rim, y1 - rim
-    if x1 - x0 < 4 or y1 - y0 < 4:
-        return
-    colours = _cells(small, x0, y0, x1, y1)
-    free = np.ones(CELLS, np.float32)
-    free[-2:, :7] = 0  # the label
-    across = (np.arange(CELLS[1]) + 0.5) / CELLS[1] * (x1 - x0) + x0
-    down = (np.arange(CELLS[0]) + 0.5) / CELLS[0] * (y1 - y0) + y0
-    if len(faces) == 0:
-        free[1:, 4:12] = 0  # where most people sit: a face may have been missed
-    for face in faces:
-        middle, size = centre(face), face[2:] - face[:2]
-        for widths, top in ((HEAD_WIDTHS, face[1] - 0.5 * size[1]), (BODY_WIDTHS, face[3])):
-            in_x = np.abs(across - float(middle[0])) <= widths * float(size[0]) / 2
-            free[np.ix_(down >= float(top), in_x)] = 0
-    for other in others:
-        in_x = (across >= float(other[0]) - rim) & (across <= float(other[2]) + rim)
-        in_y = (down >= float(other[1]) - rim) & (down <= float(other[3]) + rim)
-        free[np.ix_(in_y, in_x)] = 0
-    if showing.samples >= ENOUGH:
-        showing.sums *= 1 - 1 / ENOUGH
-        showing.counts *= 1 - 1 / ENOUGH
-    showing.sums += colours * free[:, :, None]
-    showing.counts += free
-    showing.samples += 1
+def _moved(before: TileSample, after: TileSample) -> list[tuple[int, int]]:
+    """Give which showing of a sample is which of the next, where the layout changed between them.
 
-
-def _cells(small: U8, x0: float, y0: float, x1: float, y1: float) -> F32:
-    """The mean colours of a part of the picture, shape (*CELLS, 3).
-
-    Edges may lie between pixels: a small tile's cells would else be shifted against a large one's.
+    A moment apart, a camera shows the same wherever its tile stands now: all but the face is
+    compared. Only what is clear both ways is told.
     """
-    wide, high = 2 * CELLS[1], 2 * CELLS[0]
-    if x1 - x0 < 2 * wide:
-        step_x, step_y = (x1 - x0) / wide, (y1 - y0) / high
-        to_small = np.array(
-            [[step_x, 0, x0 + step_x / 2 - 0.5], [0, step_y, y0 + step_y / 2 - 0.5]]
-        )
-        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        part = cv2.warpAffine(
-            small, to_small, (wide, high), flags=how, borderMode=cv2.BORDER_REPLICATE
-        )
-    else:
-        part = small[round(y0) : round(y1), round(x0) : round(x1)]
-    colours: F32 = cv2.resize(part, CELLS[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
-    return colours
+    old, new = (
+        [sample.cells(k, face_left_out) for k in range(len(sample.showings))]
+        for sample in (before, after)
+    )
+    distances = np.full((len(old), len(new)), np.inf)
+    for i, one in enumerate(old):
+        for j, other in enumerate(new):
+            if one is not None and other is not None:
+                distances[i, j] = colours_apart(one, other)
+    links = []
+    for i, j in zip(*np.nonzero(distances <= SAME_MOMENT), strict=True):
+        rivals = np.concatenate([np.delete(distances[i], j), np.delete(distances[:, j], i)])
+        if rivals.min(initial=np.inf) >= max(OTHER_MOMENT, RIVAL_RATIO * distances[i, j]):
+            links.append((before.showings[i], after.showings[j]))
+    return links
 
 
 def _colours_of(showing: _Showing) -> tuple[F32, F32, float] | None:

@@ -18,7 +18,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Camera:
-    """A painted room with somebody moving in front of it; `room` seeds the room.
+    """A painted room with somebody moving in front of it; `room` seeds it, -1 is a white wall.
 
     `light` scales its brightness. `is_off`: a name on `off_colour` instead.
     """
@@ -33,6 +33,9 @@ class Camera:
 
 def room(seed: int, width: int, height: int) -> U8:
     """A room: blobs of colour and some furniture."""
+    if seed < 0:
+        shades = np.linspace(204, 232, width).astype(np.uint8)
+        return np.broadcast_to(shades[None, :, None], (height, width, 3)).copy()
     rng = np.random.default_rng(seed)
     blobs = rng.integers(30, 230, (5, 8, 3)).astype(np.uint8)
     picture = cv2.resize(blobs, (width, height), interpolation=cv2.INTER_CUBIC)
