@@ -66,8 +66,9 @@ class TileSample:
             free[1:, 4:12] = 0  # where most people sit: a face may have been missed
         for face in own:
             leave_out(free, across, down, face)
+        sizes = (tiles[:, 2:] - tiles[:, :2]).prod(axis=1)
         for k, other in enumerate(tiles.tolist()):
-            if k != place:
+            if k != place and sizes[k] <= sizes[place]:  # one that may stand over this
                 in_x = (across >= other[0] - rim) & (across <= other[2] + rim)
                 in_y = (down >= other[1] - rim) & (down <= other[3] + rim)
                 free[np.ix_(in_y, in_x)] = 0

@@ -111,6 +111,13 @@ class TestSameCamera:
         before, after = seats_of([(boxes, [ann, ben, cid]), (boxes, [cid, ann, ben])])
         assert before == after
 
+    def test_the_small_picture_in_the_corner_has_a_seat_too(self) -> None:
+        ann, ben = people(2, 80)
+        boxes = [*WHOLE, corner_box(WIDTH, HEIGHT, 4)]
+        before, after = seats_of([(boxes, [ann, ben]), (boxes, [ben, ann])], each=12)
+        assert before[1] == after[1]
+        assert after[0] != after[1]
+
     def test_from_the_gallery_into_the_whole_picture(self) -> None:
         ann, ben = people(2, 60)
         corner = corner_box(WIDTH, HEIGHT, 4)
