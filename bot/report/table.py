@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bot.report import words
 from bot.report.about import losses
+from bot.report.people import name_certainty
 from inference.types import CallAnalysis, CallScore, Participant, PersonScore
 
 MAX_MOMENTS = 5
@@ -43,6 +44,9 @@ def print_analysis(analysis: CallAnalysis, out: Console) -> None:
 
 def _person(person: Participant, analysis: CallAnalysis) -> list[str | Text]:
     name = Text(words.clean(person.name))
+    sure = name_certainty(person.is_named, person.is_confirmed, person.name_confidence)
+    if person.is_named and sure:
+        name.append(f", {sure}", style="dim")
     has_scale = analysis.call.score is not None
     talk = words.length(person.score.talk.talk_s) if analysis.turns else ""
     if not person.is_scored:
