@@ -125,6 +125,8 @@ def faces_json(analysis: CallAnalysis) -> Iterator[str]:
     yield f', "views": {_text(views)}'
     labels = []
     for label in seen.labels:
+        if not label.text:
+            continue  # told by its shape, if at all
         tiles_of_view = seen.views[label.view].tiles
         whole = (0, 0, seen.width_px, seen.height_px)
         labels.append(

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bot.name_pictures import draw_name
 from inference.assess import AssessOptions, assess_cast
 from inference.attribute import Cast, Person, attribute
 from inference.columns import observations_from_columns, observations_to_columns
@@ -65,6 +66,7 @@ def name_people(evidence: Evidence) -> Evidence:
             evidence.transcript,
             evidence.attendees,
             evidence.voices,
+            draw_name,
         ),
     )
 

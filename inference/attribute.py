@@ -19,6 +19,7 @@ import numpy as np
 from inference.assign import assign
 from inference.evidence import speech_table
 from inference.people import KnownPerson, known_people
+from inference.shape_match import DrawName
 from inference.sources import label_probabilities, log_weights
 from inference.talk import usable_turns
 from inference.types import (
@@ -81,6 +82,7 @@ def attribute(
     transcript: Sequence[TranscriptLine],
     attendees: Sequence[Attendee],
     voices: Sequence[SpeakerTurn] = (),
+    draw_name: DrawName | None = None,
 ) -> Cast:
     """Tell who was in the call, and whose each face is where that is certain.
 
@@ -90,6 +92,8 @@ def attribute(
             seen, nor whose name stood on a tile without video, are left out.
         voices: when each person's own sound file has a voice; for whom there are any, they take
             the place of the turns in naming faces. May be empty.
+        draw_name: draws names in scripts that the reader of labels does not know; without it,
+            labels in those scripts name nobody.
     """
     spoken = usable_turns(turns, transcript, observations.duration_s)
     heard = usable_turns(voices, (), observations.duration_s)
@@ -114,7 +118,7 @@ def attribute(
         [speakers.index(owner) for _, owner in said], len(speakers),
     )  # fmt: skip
     units = find_units(observations)
-    names = _names(observations, units, known, len(attendees), speakers, speech)
+    names = _names(observations, units, known, len(attendees), speakers, speech, draw_name)
     return _cast(observations, known, units, names)
 
 
@@ -131,15 +135,17 @@ def _names(
     attendees: int,
     speakers: Sequence[int],
     speech: F32,
+    draw_name: DrawName | None,
 ) -> list[_Name]:
     """Give each unit's owner where certain."""
     if not units or not known:
         return [None] * len(units)
-    only = _only_person(observations, units, known, attendees, speakers, speech)
+    only = _only_person(observations, units, known, attendees, speakers, speech, draw_name)
     if only is not None:
         return [only if unit.tracks else None for unit in units]
     shown = np.stack([unit.shown for unit in units])
-    posterior = assign(log_weights(observations, units, known, speakers, speech), shown)
+    weights = log_weights(observations, units, known, speakers, speech, draw_name)
+    posterior = assign(weights, shown)
     best = posterior[:, :-1].argmax(axis=1)
     names: list[_Name] = [
         (int(person), float(row[person])) if row[person] >= CERTAIN else None
@@ -170,6 +176,7 @@ def _only_person(
     attendees: int,
     speakers: Sequence[int],
     speech: F32,
+    draw_name: DrawName | None,
 ) -> _Name:
     """Give the one who must be every face of the call, where there is nobody else.
 
@@ -196,7 +203,8 @@ def _only_person(
     else:
         return None
     flat = np.full(len(known) + 1, 1 / (len(known) + 1))
-    read = label_probabilities(observations, units, [person.name for person in known], flat)
+    names = [person.name for person in known]
+    read = label_probabilities(observations, units, names, flat, draw_name)
     speaks_against = any(
         len(observations.labels) > 0 and row.argmax() != name[0] and row.max() > CERTAIN
         for row in read

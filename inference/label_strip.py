@@ -97,7 +97,7 @@ def steady_whiteness(parts: Sequence[U8]) -> U8:
 
 def find_strips(white: U8, place: Place) -> list[Strip]:
     """Give the lines of text in a place's `whiteness`, those most like a label first."""
-    strokes = _strokes(white, place.most_px)
+    strokes = stroke_levels(white, place.most_px)
     ink = _ink(strokes)
     # A line longer than any letter is the edge of a box that stands near the tile's.
     line = np.ones((1, max(12, round(place.most_px))), np.uint8)
@@ -144,7 +144,7 @@ def strip_picture(white: U8, place: Place, strip: Strip) -> U8:
 def strokes_of(image: U8, strip: Strip) -> U8:
     """Give how clear strokes stand in the strip's place now, levels, (y1 - y0, x1 - x0)."""
     white = whiteness(image, strip.x0, strip.y0, strip.x1, strip.y1)
-    return _strokes(white, 2.0 * strip.letters_px)
+    return stroke_levels(white, 2.0 * strip.letters_px)
 
 
 def likeness(before: U8, now: U8, strip: Strip) -> float:
@@ -180,8 +180,12 @@ def _correlation(sums: F32, counts: NDArray[np.int_] | np.int_) -> F32:
     return np.asarray((ab - a * b) / spread, np.float32)
 
 
-def _strokes(white: U8, most_px: float) -> U8:
-    """What is brighter than all around it within a thick stroke's width (levels)."""
+def stroke_levels(white: U8, most_px: float) -> U8:
+    """Give what is brighter than all around it within a thick stroke's width (levels).
+
+    Args:
+        most_px: height of the largest letters; a thick stroke is a quarter of it.
+    """
     side = max(5, round(0.24 * most_px)) | 1
     shape = np.ones((side, side), np.uint8)
     return np.asarray(cv2.morphologyEx(white, cv2.MORPH_TOPHAT, shape), np.uint8)

@@ -3,7 +3,8 @@
 Zoom draws a participant's name in white at the bottom left of the tile, mostly in a dark
 half-transparent box, and large in the middle of a tile without video. A strip is read when it
 appears and until two readings agree; after that only its strokes are compared, and it is read
-again when they differ. Nothing of the pictures is kept but the text.
+again when they differ. Nothing of the pictures is kept but the text and the shape of its letters
+(`name_shape`), which tells names in scripts that the reader does not know.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from inference.label_strip import (
     whiteness,
 )
 from inference.layout import Layout
+from inference.name_shape import is_same_shape, shape_of
 from inference.names import folded
 from inference.types import F32, U8, Label
 
@@ -50,6 +52,17 @@ NO_MORE_DOUBTS = 4
 """A strip whose strokes differ though it reads the same is left alone for 2, 4 … samples, at most
 2 to this power."""
 STRIPS_TRIED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What stands in a strip of a tile: its text, "" where none was read, and its shape."""
+
+    text: str = ""
+    confidence: float = 0.0
+    strip: Strip | None = None
+    strokes: U8 | None = None
+    shape: str = ""
 
 
 @dataclass(slots=True)
@@ -75,6 +88,9 @@ class _Run:
     strip: Strip | None = None
     strokes: U8 | None = None
     is_settled: bool = False
+    shape: str = ""
+    """Of the last reading's strip; `is_steady` once the reading before saw the same."""
+    is_steady: bool = False
     doubts: int = 0
     trusted_until: int = 0
     """Before this sample, other strokes are taken for the video behind the letters."""
@@ -119,9 +135,12 @@ class LabelFinder:
         found = []
         for run in [*self._done, *self._runs]:
             text, confidence = _consensus(tuple(run.readings))
-            if confidence >= MIN_CONFIDENCE and len(folded(text)) >= MIN_LETTERS:
+            if confidence < MIN_CONFIDENCE or len(folded(text)) < MIN_LETTERS:
+                text, confidence = "", 0.0
+            shape = run.shape if run.is_steady or run.is_settled else ""
+            if text or shape:
                 found += [
-                    Label(p.start, p.end, p.view, p.tile, text, confidence)
+                    Label(p.start, p.end, p.view, p.tile, text, confidence, shape)
                     for p in run.pieces
                     if p.end > p.start
                 ]
@@ -168,9 +187,7 @@ class LabelFinder:
     ) -> _Run:
         """Read the tile's strip where that is due; give its run, a new one where it changed."""
         if not run.is_settled:
-            if sample > run.next_reading - STEADY_SAMPLES:
-                self._read(sample, run, image, tile, has_video)
-            return run
+            return self._follow_unread(sample, k, run, image, tile, has_video)
         if run.strip is None or run.strokes is None:
             return run
         alike = likeness(run.strokes, strokes_of(image, run.strip), run.strip)
@@ -190,35 +207,65 @@ class LabelFinder:
         fresh.doubts, fresh.trusted_until = doubts, trusted_until
         return fresh
 
+    def _follow_unread(
+        self, sample: int, k: int, run: _Run, image: U8, tile: F32, has_video: bool
+    ) -> _Run:
+        """Read again where that is due, or where letters that the reader does not know changed."""
+        is_shape = run.is_steady and _consensus(tuple(run.readings))[1] < MIN_CONFIDENCE
+        if sample <= run.next_reading - STEADY_SAMPLES:
+            if not is_shape or run.strip is None or run.strokes is None:
+                return run
+            alike = likeness(run.strokes, strokes_of(image, run.strip), run.strip)
+            if alike >= GONE_LIKENESS:
+                return run
+            run.next_reading = sample + STEADY_SAMPLES - 1
+        seen = self._look(sample, run, image, tile, has_video)
+        if seen is None:
+            return run
+        if is_shape and not is_same_shape(run.shape, seen.shape):
+            run = self._next_run(run, sample, k)
+        self._note(sample, run, seen)
+        return run
+
     def _read(self, sample: int, run: _Run, image: U8, tile: F32, has_video: bool) -> None:
-        """Look at the places where the tile's name may stand; read where that is due."""
+        """Add what stands on the tile to a run that has begun with this sample."""
+        seen = self._look(sample, run, image, tile, has_video)
+        if seen is not None:
+            self._note(sample, run, seen)
+
+    def _look(self, sample: int, run: _Run, image: U8, tile: F32, has_video: bool) -> _Seen | None:
+        """Look at the places where the tile's name may stand; read where that is due, else None."""
         places = places_of(tile, image, has_video)
         if not places:
-            return
+            return None
         label = places[0]
         run.recent = run.recent[1 - STEADY_SAMPLES :]
         run.recent.append(whiteness(image, label.x0, label.y0, label.x1, label.y1))
         if sample < run.next_reading:
-            return
-        best: tuple[str, float] = ("", 0.0)
+            return None
+        best = _Seen()
         for place in places:
             white = steady_whiteness(run.recent)
             if place is not label:
                 white = whiteness(image, place.x0, place.y0, place.x1, place.y1)
             for strip in find_strips(white, place)[:STRIPS_TRIED]:
                 [(text, confidence)] = self._reader.read([strip_picture(white, place, strip)])
-                if len(folded(text)) >= MIN_LETTERS and confidence > best[1]:
-                    best = (text, confidence)
-                    run.strip, run.strokes = strip, strokes_of(image, strip)
-                if best[1] >= KNOWN_READING:
-                    break
-            if best[1] >= KNOWN_READING:
-                break
-        self._note(sample, run, best)
+                if len(folded(text)) < MIN_LETTERS:
+                    text, confidence = "", 0.0
+                if confidence > best.confidence or best.strip is None:
+                    shape = shape_of(white, place, strip)
+                    best = _Seen(text, confidence, strip, strokes_of(image, strip), shape)
+                if best.confidence >= KNOWN_READING:
+                    return best
+        return best
 
-    def _note(self, sample: int, run: _Run, best: tuple[str, float]) -> None:
+    def _note(self, sample: int, run: _Run, seen: _Seen) -> None:
         """Add a reading to the run and say when the next is due."""
-        text, confidence = best
+        text, confidence = best = seen.text, seen.confidence
+        run.is_steady = is_same_shape(run.shape, seen.shape)
+        run.shape = seen.shape
+        if text or not run.readings:
+            run.strip, run.strokes = seen.strip, seen.strokes
         known = self._known.get(folded(text))
         if text:
             run.readings.append(best)

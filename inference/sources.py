@@ -9,14 +9,15 @@ without a name. (docs/attribution.md)
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 
 import numpy as np
 
 from inference.evidence import MIN_SAMPLES, Evidence, mouth_evidence, mouth_talks, view_evidence
 from inference.names import folded, match_names
 from inference.people import KnownPerson
+from inference.shape_match import DrawName, match_shape
 from inference.types import F32, F64, Label, Observations
 from inference.units import Place, Unit, may_follow
 
@@ -40,6 +41,8 @@ is read alike again and again, and so more surely. A listed name of that length 
 SCRAP_LETTERS, SCRAP_CONFIDENCE, FITS = 4, 0.8, 0.9
 """A reading with fewer letters, or of which the reader is less sure, and that fits nobody with this
 probability is no stranger's name but a pattern behind the person; it tells nothing."""
+SHAPE_CONFIDENCE = 0.8
+"""What a name that was told by its letters' shape counts, as a reader's confidence."""
 EXCHANGED_SHARE = 0.1
 """Of the time a name is read in a tile; less is a slip of the reader."""
 SHOWN_SPEAKER_ODDS = 8.0
@@ -51,6 +54,9 @@ AWAY_SHARE, AWAY_MIN_S = 0.1, 5.0
 that person's; joins and leaves are told to some seconds."""
 AWAY_LOG = -9.0
 
+Match = Callable[[str, float, str], tuple[F64, float]]
+"""Of a label's text, confidence and shape: `_match`."""
+
 
 def log_weights(
     observations: Observations,
@@ -58,17 +64,20 @@ def log_weights(
     known: Sequence[KnownPerson],
     speakers: Sequence[int],
     speech: F32,
+    draw_name: DrawName | None = None,
 ) -> F64:
     """Give each unit's log weight per known person and for somebody else, (units, known + 1).
 
     Args:
         speakers: the known person of each row of `speech`.
         speech: (speakers, T) of `speech_table`.
+        draw_name: as of `label_probabilities`.
     """
     count = len(known)
     prior = np.append(np.full(count, (1 - UNKNOWN_PRIOR) / max(count, 1)), UNKNOWN_PRIOR)
     weights = np.tile(np.log(prior), (len(units), 1))
-    by_label = label_probabilities(observations, units, [person.name for person in known], prior)
+    names = [person.name for person in known]
+    by_label = label_probabilities(observations, units, names, prior, draw_name)
     weights += _believed(np.log(np.maximum(by_label, 1e-12)) - np.log(prior), prior)
     mouth = _mouths(observations, units, speech)
     view = view_evidence([unit.leads for unit in units], speech, observations.sample_interval_s)
@@ -96,42 +105,68 @@ def log_weights(
 
 
 def label_probabilities(
-    observations: Observations, units: Sequence[Unit], names: Sequence[str], prior: F64
+    observations: Observations,
+    units: Sequence[Unit],
+    names: Sequence[str],
+    prior: F64,
+    draw_name: DrawName | None = None,
 ) -> F64:
     """Give each unit's probability per name and for nobody listed, from its labels alone.
 
     What is read at different times is averaged by the time it stands there. Where one tile shows
     two listed names one after the other, somebody has exchanged names: labels with either tell
     nothing, wherever they stand. Without a label, the prior: it tells nothing.
+
+    Args:
+        draw_name: draws names of scripts that the reader does not know; without it, labels are
+            told by what was read alone.
     """
     count = len(names)
     result = np.tile(prior, (len(units), 1))
     if not count:
         return result
-    match = cache(lambda text: match_names(text, names))
+    match = cache(partial(_match, names=tuple(names), draw_name=draw_name))
     labels = defaultdict(list)
     whole = {folded(name) for name in names}
     for label in observations.labels:
         letters = folded(label.text)
         is_weak = label.confidence < STRAY_CONFIDENCE
-        if len(letters) > STRAY_LETTERS or letters in whole or not is_weak:
+        if len(letters) > STRAY_LETTERS or letters in whole or not is_weak or label.shape:
             labels[label.view, label.tile].append(label)
-    exchanged = _exchanged(observations, labels, names)
+    exchanged = _exchanged(observations, labels, names, match)
     for k, unit in enumerate(units):
         total, weight = np.zeros(count + 1), 0.0
         for place in unit.places:
             for label in labels[place]:
                 samples = np.count_nonzero(unit.shown[label.start_sample : label.end_sample])
-                found = match(label.text)
+                found, confidence = match(label.text, label.confidence, label.shape)
                 if _is_scrap(label, found):
                     continue
-                worth = samples * max(label.confidence, 0.05)
+                worth = samples * max(confidence, 0.05)
                 worth *= SCRAP_WEIGHT if found[-1] > 0.5 else 1.0
                 total += worth * found
                 weight += worth
         if weight > 0 and total[:-1][list(exchanged)].sum() < EXCHANGED_SHARE * weight:
             result[k] = total / weight
     return result
+
+
+def _match(
+    text: str, confidence: float, shape: str, *, names: Sequence[str], draw_name: DrawName | None
+) -> tuple[F64, float]:
+    """Give a label's probability per name and for nobody listed, and how sure it was read.
+
+    The shape is asked where the text fits nobody; where both fit, but not the same, nobody.
+    """
+    read = match_names(text, names)
+    if draw_name is None or not shape or float(read[:-1].max(initial=0.0)) >= FITS:
+        return read, confidence
+    drawn = match_shape(shape, names, draw_name)
+    best = int(drawn.argmax())
+    others = np.delete(read[:-1], best) if best < len(names) else read[:-1]
+    if best == len(names) or drawn[best] < FITS or float(others.max(initial=0.0)) >= LABEL_SAYS:
+        return read, confidence
+    return drawn, max(confidence, SHAPE_CONFIDENCE)
 
 
 def _is_scrap(label: Label, found: F64) -> bool:
@@ -146,6 +181,7 @@ def _exchanged(
     observations: Observations,
     labels: Mapping[Place, Sequence[Label]],
     names: Sequence[str],
+    match: Match,
 ) -> set[int]:
     """Give the names that stood in one tile of one view beside another listed name."""
     exchanged: set[int] = set()
@@ -155,7 +191,7 @@ def _exchanged(
             continue
         lasting: dict[str, int] = defaultdict(int)
         for label in read:
-            found = match_names(label.text, names)
+            found, _ = match(label.text, label.confidence, label.shape)
             best = int(found.argmax())
             if best < len(names) and found[-1] < 0.2:
                 lasting[names[best]] += label.end_sample - label.start_sample

@@ -153,9 +153,12 @@ class Label:
     tile: int
     """Index into that view's tiles; 0 for the undivided picture."""
     text: str
-    """As read, not yet matched to anybody."""
+    """As read, not yet matched to anybody; "" where it could not be read."""
     confidence: float
     """Of the reader, 0–1."""
+    shape: str = ""
+    """How the written name looks (inference/name_shape.py): a small picture of its letters, never
+    of a person. "" where it did not stand still."""
 
 
 @dataclass(frozen=True, slots=True)

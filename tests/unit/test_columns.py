@@ -12,7 +12,7 @@ import pytest
 
 from inference.columns import observations_from_columns, observations_to_columns
 from inference.errors import InferenceError
-from inference.types import F32, FaceColumns, Observations, Quality, View
+from inference.types import F32, FaceColumns, Label, Observations, Quality, View
 
 LOSS = 1e-3
 
@@ -122,3 +122,13 @@ def test_columns_of_another_version_are_refused_with_advice() -> None:
     del arrays["track"]
     with pytest.raises(InferenceError, match="track"):
         observations_from_columns(arrays, meta)
+
+
+def test_labels_written_before_shapes_were_kept_are_read() -> None:
+    label = Label(0, 4, 0, 0, "Anna", 0.9, "shape")
+    arrays, meta = observations_to_columns(replace(call(4, 2), labels=(label,)))
+    assert observations_from_columns(arrays, meta).labels == (label,)
+
+    plain = json.loads(json.dumps(meta))
+    del plain["labels"][0]["shape"]
+    assert observations_from_columns(arrays, plain).labels == (replace(label, shape=""),)
