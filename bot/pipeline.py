@@ -7,11 +7,13 @@ through files. Nothing here knows HTTP, SQL or pixels: the steps' own modules do
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
 
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
+from dbos import error as dbos_error
 
 from bot.parts import Parts
 from bot.progress import note_wait, reporting
@@ -207,8 +209,14 @@ class CallPipeline(DBOSConfiguredInstance):
         return f"{call_id}.{run}"
 
     def start_retelling(self, call_id: str, run: int) -> str:
-        """Queue a run that only takes up what people corrected; otherwise as `start`."""
-        with SetWorkflowID(f"{call_id}.{run}"):
+        """Queue a run that only takes up what people corrected; otherwise as `start`.
+
+        Where the run was queued to do more, that stays so: it takes the corrections up too.
+        """
+        with (
+            SetWorkflowID(f"{call_id}.{run}"),
+            contextlib.suppress(dbos_error.DBOSConflictingWorkflowError),
+        ):
             DBOS.enqueue_workflow(QUEUE, self.retell_call, call_id, run)
         return f"{call_id}.{run}"
 

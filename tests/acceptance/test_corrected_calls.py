@@ -96,3 +96,20 @@ def test_corrections_while_a_run_is_going_on_are_told_by_the_next_one(
     kept = database.execute("SELECT count(*) FROM participant_corrections").fetchone()
     database.close()
     assert kept == (2,)
+
+
+def test_a_correction_just_after_an_analysis_was_asked_for_is_taken_up_by_it(
+    embedded: Rapport, slack: SlackStandIn
+) -> None:
+    embedded.start()
+    embedded.announce()
+    call = embedded.wait_for("done")
+    pid = next(iter(people(embedded, call).values()))["id"]
+
+    asked = embedded.request("POST", f"/calls/{call['id']}/reanalyze").json()["workflow_id"]
+    assert correct(embedded, call, pid, name="Maria Okafor")["workflow_id"] == asked
+
+    embedded.wait_for("done", run=2)
+    assert "run 2: analyse …" in embedded.log
+    assert people(embedded, call)["Maria Okafor"]["is_confirmed"]
+    assert_told_once(slack)
