@@ -25,6 +25,15 @@ MIDDLE = (0.25, 0.75)
 """Between these shares of its height a tile without video shows the name."""
 MIDDLE_LETTER_SHARE = 0.16
 """The largest letters there, against the tile's height."""
+LETTER_SIZES = (1.0, 0.5, 0.33)
+"""Lines are looked for with the largest letters and with smaller ones: what stands a little away
+from small letters, a collar or a lamp, is no part of their line."""
+SPACE = 1.0
+SAME_HEIGHT = 0.6
+"""Words are of one line where less than so many letters' heights are between them, and so much of
+the taller one's height is common."""
+MOSTLY_INSIDE, HARDLY_LARGER = 0.8, 1.7
+"""A strip so much of which lies in a line of letters up to so many times as large is part of it."""
 MIN_CONTRAST = 32
 """Levels (0–255) by which a stroke is brighter than what surrounds it, at least."""
 STROKE_OF_STRONGEST = 0.45
@@ -102,31 +111,74 @@ def find_strips(white: U8, place: Place) -> list[Strip]:
     # A line longer than any letter is the edge of a box that stands near the tile's.
     line = np.ones((1, max(12, round(place.most_px))), np.uint8)
     ink = ink & ~np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, line), np.uint8)
-    # Letters and words of one line are joined: a space is about a third of the letters' height.
-    joined = cv2.dilate(ink, np.ones((1, max(5, round(0.45 * place.most_px)) | 1), np.uint8))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
-    high, wide = white.shape
     found: list[tuple[float, Strip]] = []
+    for share in LETTER_SIZES:
+        lines = _lines(ink, strokes, place, share * place.most_px)
+        found += [line for line in lines if not any(_holds(other, line[1]) for _, other in found)]
+    return [strip for _, strip in sorted(found, key=lambda item: -item[0])]
+
+
+def _lines(ink: U8, strokes: U8, place: Place, most_px: float) -> list[tuple[float, Strip]]:
+    """Find lines whose largest letters have this height, each with how much it looks like text."""
+    # Letters are joined to words here: what is between them is less than half a letter's height.
+    joined = cv2.dilate(ink, np.ones((1, max(5, round(0.45 * most_px)) | 1), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
+    high, wide = ink.shape
+    words: list[_Box] = []
     for left, top, width, height, _ in stats[1:count].tolist():
-        if width < 1.2 * height or height < 0.7 * place.least_px:
+        if height < 0.7 * place.least_px:
             continue
         rows = ink[top : top + height, left : left + width].sum(axis=1, dtype=np.int64)
         dense = np.flatnonzero(rows >= 0.25 * rows.max())
         first, last = top + int(dense[0]), top + int(dense[-1]) + 1
+        if place.least_px <= last - first <= most_px:
+            words.append((left, first, left + width, last))
+    found = []
+    for left, first, right, last in _joined(words):
         letters = last - first
-        if not place.least_px <= letters <= place.most_px or width < 1.2 * letters:
+        if right - left < 1.2 * letters:
             continue
         pad = max(2, round(0.3 * letters))
         strip = Strip(
             place.x0 + max(0, left - pad),
             place.y0 + max(0, first - pad),
-            place.x0 + min(wide, left + width + pad),
+            place.x0 + min(wide, right + pad),
             place.y0 + min(high, last + pad),
             letters,
         )
-        weight = float(strokes[first:last, left : left + width].sum()) / letters
+        weight = float(strokes[first:last, left:right].sum()) / letters
         found.append((weight * (1.0 - 0.6 * left / wide), strip))
-    return [strip for _, strip in sorted(found, key=lambda item: -item[0])]
+    return found
+
+
+_Box = tuple[int, int, int, int]
+
+
+def _joined(words: Sequence[_Box]) -> list[_Box]:
+    """Join words that follow one another on one line; each is x0, y0, x1, y1."""
+    lines: list[_Box] = []
+    for word in sorted(words):
+        for k, line in enumerate(lines):
+            letters = min(word[3] - word[1], line[3] - line[1])
+            common = min(word[3], line[3]) - max(word[1], line[1])
+            tallest = max(word[3] - word[1], line[3] - line[1])
+            if word[0] - line[2] <= SPACE * letters and common >= SAME_HEIGHT * tallest:
+                lines[k] = (
+                    line[0], min(line[1], word[1]), max(line[2], word[2]), max(line[3], word[3])
+                )  # fmt: skip
+                break
+        else:
+            lines.append(word)
+    return lines
+
+
+def _holds(line: Strip, part: Strip) -> bool:
+    """Whether a strip is only a part of a line whose letters are hardly larger."""
+    wide = min(line.x1, part.x1) - max(line.x0, part.x0)
+    high = min(line.y1, part.y1) - max(line.y0, part.y0)
+    area = (part.x1 - part.x0) * (part.y1 - part.y0)
+    is_inside = wide > 0 and high > 0 and wide * high > MOSTLY_INSIDE * area
+    return is_inside and line.letters_px <= HARDLY_LARGER * part.letters_px
 
 
 def strip_picture(white: U8, place: Place, strip: Strip) -> U8:
