@@ -160,6 +160,6 @@ def evaluate_attribution_command(
     except InferenceError as exc:
         raise fail(str(exc)) from exc
     if as_json:
-        sys.stdout.write(json.dumps(found.to_json(), ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(found.to_json()) + "\n")
     else:
         print_evaluation(found, out)

@@ -62,7 +62,10 @@ def _add(table: Table, what: str, naming: Naming) -> None:
     shares = naming.shares()
     total_s = naming.right_s + naming.wrong_s + naming.unknown_s
     # As text: a name may hold what Rich takes for markup.
-    table.add_row(Text(what), *(_share(share, 2) for share in shares.values()), f"{total_s:.0f}")
+    readable = what.encode("utf-8", "replace").decode()  # half a surrogate cannot be printed
+    table.add_row(
+        Text(readable), *(_share(share, 2) for share in shares.values()), f"{total_s:.0f}"
+    )
 
 
 def _share(value: float | None, digits: int = 1) -> str:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,9 @@ MARGIN_S = 0.6
 """Around a change, neither the truth nor a picture is sure to show the one or the other."""
 _MOVED_PX = 2.0
 """A tile of the truth that moves less stays where it is: rounding."""
+_LONGEST_S = 7 * 86400.0
+LARGEST = 1e12
+"""No second, pixel or number of people is larger; what is, is no number here."""
 _NEAR = 0.75
 """Times the truth's interval: what lies farther from every sample has no truth of its own."""
 
@@ -47,6 +49,8 @@ class Truth:
         self.is_shared = [[_people(row) > 1 for row in by_time[t]] for t in self.times]
         self.labels = [[row.get("label") for row in by_time[t]] for t in self.times]
         self.layouts = read_rows(truth, "layouts", "truth", ("start_s", "end_s", "kind"))
+        if any(one["end_s"] - one["start_s"] > _LONGEST_S for one in self.layouts or ()):
+            raise WrongFile("A layout of the truth lasts for more than a week.")
         self._speaking = read_rows(truth, "speaking", "truth", ("name", "start_s", "end_s"))
         changes = truth.get("changes")
         if changes is None:
@@ -150,7 +154,8 @@ def is_number(value: object) -> TypeGuard[float]:
     """Whether it is a number, and finite."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value)
+    # A whole number of JSON may be larger than any float.
+    return -LARGEST <= value <= LARGEST
 
 
 def _name(row: Row) -> str | None:
@@ -167,9 +172,17 @@ def _people(row: Row) -> float:
     return people
 
 
-def box_of(row: Row, which: str) -> Box:
+def box_of(row: object, which: str) -> Box:
     """The row's box; WrongFile where it is none."""
-    return as_box(row.get("box"), which)
+    return as_box(row.get("box") if isinstance(row, dict) else None, which)
+
+
+def tiles_in(row: Row, which: str) -> Sequence[Any]:
+    """The row's tiles, not yet read; none where they are null or absent."""
+    tiles = row.get("tiles") or []
+    if not isinstance(tiles, list):
+        raise WrongFile(f"The tiles of a layout in the {which} are no list.")
+    return tiles
 
 
 def as_box(corners: Any, which: str) -> Box:

@@ -35,6 +35,7 @@ What a file does not tell is None. Nothing here reads pictures or imports a mode
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from bisect import bisect_right
 from collections import defaultdict
@@ -46,12 +47,14 @@ from inference.attribution_truth import (
     Box,
     Row,
     Truth,
+    WrongFile,
     as_box,
     box_of,
     interval_s_of,
     is_number,
     overlap,
     read_rows,
+    tiles_in,
 )
 
 CONFIDENT = 0.95
@@ -123,7 +126,7 @@ def evaluate_attribution(truth: object, result: object) -> AttributionEvaluation
     loud = known.speakers(SPEAKS_MIN_S)
     found.speakers = None if loud is None else Naming()
     interval_s = interval_s_of([float(face["t_s"]) for face in faces]) or 0.0
-    shown: dict[int, list[str | None]] = defaultdict(list)
+    shown: dict[str | float, list[str | None]] = defaultdict(list)
     seen: set[tuple[int, int]] = set()
     for face in sorted(faces, key=lambda face: float(face["t_s"])):
         sample, tile = known.place(float(face["t_s"]), box_of(face, "result"))
@@ -139,8 +142,9 @@ def evaluate_attribution(truth: object, result: object) -> AttributionEvaluation
         else:
             name = known.names[sample][tile]
             seen.add((sample, tile))
-            if face.get("track") is not None:
-                shown[int(face["track"])].append(name)
+            track = _track(face)
+            if track is not None:
+                shown[track].append(name)
             if given is None and (name is None or known.is_shared[sample][tile]):
                 found.unnamed_s += interval_s
                 continue
@@ -156,7 +160,7 @@ def evaluate_attribution(truth: object, result: object) -> AttributionEvaluation
                 naming.right_s += interval_s
             else:
                 naming.wrong_s += interval_s
-        if given is not None and given != name and float(face.get("confidence") or 0) >= CONFIDENT:
+        if given is not None and given != name and _confidence(face) >= CONFIDENT:
             found.confidently_wrong_s += interval_s
     found.not_seen_s = known.interval_s * sum(
         (sample, tile) not in seen
@@ -171,9 +175,23 @@ def evaluate_attribution(truth: object, result: object) -> AttributionEvaluation
     return found
 
 
+def _track(face: Row) -> str | float | None:
+    track = face.get("track")
+    if track is None or isinstance(track, str) or is_number(track):
+        return track
+    raise WrongFile("A track in the result is neither a number nor a text.")
+
+
+def _confidence(face: Row) -> float:
+    confidence = face.get("confidence")
+    if confidence is None or is_number(confidence):
+        return confidence or 0.0
+    raise WrongFile("A confidence in the result is no number.")
+
+
 def _count_swaps(
     found: AttributionEvaluation,
-    shown: Mapping[int, Sequence[str | None]],
+    shown: Mapping[str | float, Sequence[str | None]],
     known: Truth,
     faces: Sequence[Row],
 ) -> None:
@@ -194,17 +212,18 @@ def _compare_layouts(found: AttributionEvaluation, known: Truth, result: Row) ->
         return
     kinds = tiles = steps = 0
     for layout in known.layouts:
-        at = float(layout["start_s"]) + LAYOUT_STEP_S / 2
-        wanted = [as_box(tile, "truth") for tile in layout.get("tiles") or ()]
-        while at < float(layout["end_s"]):
+        start_s = float(layout["start_s"])
+        length_s = float(layout["end_s"]) - start_s
+        wanted = [as_box(tile, "truth") for tile in tiles_in(layout, "truth")]
+        for step in range(math.ceil(length_s / LAYOUT_STEP_S - 0.5)):
+            at = start_s + (step + 0.5) * LAYOUT_STEP_S
             if not known.is_near_change(at):
                 view = _at(views, at)
                 steps += 1
                 if view is not None and view["kind"] == layout["kind"]:
                     kinds += 1
-                    got = [box_of(tile, "result") for tile in view.get("tiles") or ()]
+                    got = [box_of(tile, "result") for tile in tiles_in(view, "result")]
                     tiles += layout["kind"] == "single" or _are_same_tiles(wanted, got)
-            at += LAYOUT_STEP_S
     if steps:
         found.kind_right, found.layout_right = kinds / steps, tiles / steps
 
@@ -254,5 +273,7 @@ def _at(views: Sequence[Row], t_s: float) -> Row | None:
     return views[k] if k >= 0 and t_s < float(views[k]["end_s"]) else None
 
 
-def _folded(text: str) -> str:
+def _folded(text: object) -> str:
+    if not isinstance(text, str):
+        raise WrongFile("The text of a label is no text.")
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())

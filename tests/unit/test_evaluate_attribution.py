@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from bot.evaluate import print_evaluation
 from inference.attribution_truth import WrongFile
 from inference.evaluate_attribution import AttributionEvaluation, evaluate_attribution
 
@@ -13,6 +16,7 @@ LEFT = [0, 0, 100, 100]
 RIGHT = [100, 0, 200, 100]
 IN_LEFT = [40, 40, 60, 60]
 IN_RIGHT = [140, 40, 160, 60]
+GALLERY = {"start_s": 0.0, "end_s": 10.0, "kind": "gallery", "tiles": []}
 
 
 def truth(
@@ -160,6 +164,19 @@ def test_a_track_that_goes_from_one_person_to_another_is_a_swap() -> None:
     assert evaluate_attribution(truth(), result(*trackless)).swaps is None
 
 
+def test_tracks_may_be_told_apart_by_texts() -> None:
+    faces = [{**one, "track": f"track-{one['track']}"} for one in run(IN_LEFT, "Ana")]
+    assert evaluate_attribution(truth(), result(*faces)).swaps == 0
+
+
+def test_a_name_with_half_a_character_does_not_stop_the_table() -> None:
+    name = "Ana \ud83d"
+    found = evaluate_attribution(truth(people={name: LEFT}), result(*run(IN_LEFT, name)))
+    printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    print_evaluation(found, Console(file=printed))
+    printed.flush()
+
+
 def test_a_layout_is_right_where_kind_and_every_tile_are() -> None:
     layouts = [{"start_s": 0.0, "end_s": 10.0, "kind": "gallery", "tiles": [LEFT, RIGHT]}]
     near = [{"box": [2, 0, 100, 100]}, {"box": [100, 0, 198, 100]}]
@@ -206,6 +223,20 @@ def test_the_cost_is_told_per_minute_of_the_recording() -> None:
         (truth(), {"faces": [{"t_s": 1, "box": [1, 2, 3]}]}, "is not four numbers"),
         (truth(changes={}), result(), "changes are no list"),
         ({"faces": [{"t_s": 1, "box": LEFT, "name": 7}]}, result(), "is no text"),
+        ({"faces": [{"t_s": 10**400, "box": LEFT}]}, result(), 'no number in "t_s"'),
+        (truth(), result({**face(1, IN_LEFT, "Ben"), "confidence": "high"}), "is no number"),
+        (truth(), result({**face(1, IN_LEFT, "Ana"), "track": []}), "neither a number nor a text"),
+        (
+            truth(layouts=[{**GALLERY, "tiles": 5}]),
+            result(views=[GALLERY]),
+            "the truth are no list",
+        ),
+        (
+            truth(layouts=[GALLERY]),
+            result(views=[{**GALLERY, "tiles": [5]}]),
+            "is not four numbers",
+        ),
+        (truth(layouts=[{**GALLERY, "end_s": 1e9}]), result(), "more than a week"),
     ],
 )
 def test_a_file_of_another_shape_is_refused_in_one_sentence(
