@@ -165,7 +165,9 @@ class SeatBook:
             has_room = layout.kind == "gallery" and places < FULL_GALLERY
             if not turned[k] and layout.has_video[k]:
                 self._showings[new].cut_from = old
-            if is_alone and (turned[k] or has_room):
+            # Where whoever speaks is shown, a plain picture may be the next person's.
+            may_stay = has_room or (turned[k] and not self._showings[new].is_active_place)
+            if is_alone and may_stay:
                 self._links.append((old, new))
         return _Grid(layout.kind, layout.tiles, showings, layout.has_video, sample, last_changes)
 

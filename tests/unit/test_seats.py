@@ -138,6 +138,13 @@ class TestOtherCamera:
         first, later = seats_of([grid(ann, ben, cid), grid(ann, Camera(9, 9), cid)])
         assert later[9] not in first.values()
 
+    def test_a_tile_without_video_after_somebody_else_spoke_is_nobody_known(self) -> None:
+        ann, ben = people(2, 20)
+        off = Camera(ben.room, ben.who, is_off=True)
+        first, later, last = seats_of([(WHOLE, [ann]), (WHOLE, [off]), (WHOLE, [ben])])
+        assert later[1] != first[0]
+        assert last[1] != first[0]
+
     def test_people_who_change_places_at_once_are_not_swapped(self) -> None:
         ann, ben, cid, dan = people(4, 80)
         off = Camera(dan.room, dan.who, is_off=True)
