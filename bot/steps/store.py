@@ -50,6 +50,9 @@ def store_call(parts: Parts, call_id: str) -> None:
         calls.save_result(
             session, call_id, call_result(analysis, series_path=parts.files.relative(path))
         )
+        host = next((p.name for p in analysis.participants if p.is_host and p.is_named), None)
+        if host is not None:  # Searches, page and report name the host as people corrected it.
+            calls.set_host_name(session, call_id, host)
         corrections.mark_stored(session, call_id, len(said))
 
 

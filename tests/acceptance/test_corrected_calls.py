@@ -113,3 +113,19 @@ def test_a_correction_just_after_an_analysis_was_asked_for_is_taken_up_by_it(
     assert "run 2: analyse …" in embedded.log
     assert people(embedded, call)["Maria Okafor"]["is_confirmed"]
     assert_told_once(slack)
+
+
+def test_a_host_whose_name_is_corrected_is_found_and_told_by_the_new_one(
+    embedded: Rapport, slack: SlackStandIn
+) -> None:
+    embedded.start()
+    embedded.announce()
+    call = embedded.wait_for("done")
+    host = people(embedded, call)[call["host_name"]]
+
+    correct(embedded, call, host["id"], name="Maria Okafor")
+    embedded.wait_for("done", run=2)
+
+    (found,) = embedded.get("/calls", participant="okafor").json()["items"]
+    assert found["host_name"] == "Maria Okafor"
+    assert call["host_name"] not in str(slack.messages[0].blocks)
