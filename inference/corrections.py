@@ -135,6 +135,7 @@ class _People:
         self._first_names = {known.key: known.name for known in self._known} | {
             person.key: person.name for person in story.cast.people
         }
+        self._first_confidence = {person.key: person.confidence for person in story.cast.people}
         self._joined: dict[str, str] = {}
         self.listed = [_Who(person, set()) for person in story.cast.people]
         for tie in story.cast.attributions:
@@ -240,8 +241,12 @@ class _People:
         person = who.person
         if not name:
             if person.key in self._first_names:
-                first = self._first_names[person.key]
-                who.person = replace(person, name=first, is_confirmed=False)
+                who.person = replace(
+                    person,
+                    name=self._first_names[person.key],
+                    confidence=self._first_confidence.get(person.key, 1.0),
+                    is_confirmed=False,
+                )
             return
         others = self._namesakes(name, who)
         if others and not self._are_together(who.tracks, others[0].tracks):

@@ -157,6 +157,12 @@ def test_a_device_gets_its_owners_name_in_every_line_and_its_own_back() -> None:
     assert [p.name for p in apply_corrections(story, back).cast.people] == ["iPhone"]
 
 
+def test_a_name_that_is_taken_back_is_no_surer_than_before() -> None:
+    made = say(ANA_AND_A_STRANGER, ("Ana", "name", "Sales Laptop"), ("Sales Laptop", "name", ""))
+    ana = apply_corrections(ANA_AND_A_STRANGER, made).cast.people[0]
+    assert (ana.name, ana.confidence, ana.is_confirmed) == ("Ana", 0.97, False)
+
+
 def test_a_phone_that_is_somebody_in_the_call_is_one_person_with_them() -> None:
     phone = replace(BEN, name="+1 555", key="z3")
     story = tell(
