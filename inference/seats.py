@@ -33,7 +33,7 @@ MIN_SAMPLES = 2
 FIRST_SAMPLES, EVERY, ENOUGH, THEN_EVERY = 4, 4, 32, 40
 """A showing's first samples are taken, then every few until there are enough, then few: lights
 change in an hour."""
-SAME_BACKGROUND = 9.0
+SAME_BACKGROUND = 12.0
 """Mean difference in levels (0–255) up to which two backgrounds are the same."""
 OTHER_BACKGROUND = 16.0
 """And from which they are certainly not; what lies between is joined to nothing."""
