@@ -265,7 +265,9 @@ def open_media(
     try:
         return av.open(name, options=options)
     except (av.error.FFmpegError, ValueError) as exc:
+        # The whole sentence would tell in which folder of the server the file lies.
+        reason = getattr(exc, "strerror", None) or "no media"
         raise UnreadableMedia(
-            f"{path.name}: is no recording that can be read, or its index is cut off ({exc}); "
+            f"{path.name}: is no recording that can be read, or its index is cut off ({reason}); "
             "fetch it again"
         ) from exc

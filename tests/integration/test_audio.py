@@ -115,6 +115,9 @@ def test_what_is_no_sound_is_refused_in_one_sentence(tmp_path: Path, kind: str) 
     with pytest.raises(UnreadableMedia, match=r"^ana\.m4a: ") as refused:
         hear_voice(path)
     assert "\n" not in str(refused.value)
+    assert str(tmp_path) not in str(refused.value), (
+        "where the server keeps files is no user's matter"
+    )
 
 
 def test_damage_of_any_kind_is_survived(tmp_path: Path) -> None:
