@@ -117,6 +117,9 @@ def with_sounds_by_hand(evidence: Evidence, sides: SideFiles) -> Evidence:
         for path in sorted(sides.participant_audio.iterdir())
         if path.suffix.lower() in SOUND_SUFFIXES and not path.name.startswith(".")
     ]
+    if not sounds:
+        folder = file_name(sides.participant_audio)
+        evidence = evidence.with_notes((f"The folder {folder!r} holds no sound file.",))
     # Where nothing else says who was there, the files' names do.
     named = dict.fromkeys((name_in(sound.file_name), "") for sound in sounds)
     owners = known_names(evidence) or tuple(named)

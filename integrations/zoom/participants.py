@@ -78,7 +78,10 @@ def parse_participants(data: bytes) -> ParticipantList:
         listed = page.get("participants")
         if not isinstance(listed, list):
             raise UnexpectedResponse('The list of participants has no field "participants".')
-        entries += [entry for entry in listed if isinstance(entry, dict)]
+        objects = [entry for entry in listed if isinstance(entry, dict)]
+        if listed and not objects:
+            raise UnexpectedResponse("No participant of the list is an object with a name.")
+        entries += objects
         start_time = start_time or moment(page.get("start_time"))
     rows = (parse_participant(entry) for entry in entries)
     return ParticipantList(tuple(row for row in rows if not row.only_waited), start_time)

@@ -136,7 +136,8 @@ def _changes(
     unsound = nameless = past_end = 0
     for entry in entries:
         at_s = offset_s(clean_text(entry.get("ts"))) if isinstance(entry, dict) else None
-        users = entry.get("users", []) if isinstance(entry, dict) else None
+        users = entry.get("users") if isinstance(entry, dict) else None
+        users = [] if users is None else users  # nobody speaks
         if at_s is None or not isinstance(users, list):
             unsound += 1
             continue

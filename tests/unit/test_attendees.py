@@ -153,6 +153,7 @@ def test_a_list_can_say_when_the_recording_began() -> None:
         ('{"people": []}', 'no field "participants"'),
         ('{"participants": {}}', 'no field "participants"'),
         ("7", "another shape"),
+        ('["Ana", "Ben"]', "is an object with a name"),
     ],
 )
 def test_what_is_no_list_of_participants_is_refused(text: str, said: str) -> None:

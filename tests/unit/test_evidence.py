@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot.by_hand import SideFiles, with_sounds_by_hand
 from bot.evidence import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.media import Manifest, SegmentFiles
 from bot.side_files import with_side_files
@@ -144,3 +145,12 @@ def test_corrections_survive_the_file(tmp_path: Path) -> None:
     write_evidence(path, replace(name_people(Evidence(observed())), corrections=(said,)))
 
     assert read_evidence(path).corrections == (said,)
+
+
+def test_a_folder_without_any_sound_is_told(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no sound")
+    heard = with_sounds_by_hand(Evidence(observed()), SideFiles(participant_audio=tmp_path))
+    assert heard.voices == ()
+    assert heard.observations.quality.notes == (
+        f"The folder {tmp_path.name!r} holds no sound file.",
+    )

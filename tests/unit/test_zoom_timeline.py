@@ -100,6 +100,18 @@ def test_entries_after_the_end_are_left_out_and_counted() -> None:
     assert found.problems == ("TIMELINE: 2 entries after the end of the recording were left out.",)
 
 
+@pytest.mark.parametrize("silence", [{"users": []}, {"users": None}, {}])
+def test_an_entry_without_users_ends_what_was_said(silence: dict[str, Any]) -> None:
+    changes = [
+        {"ts": at(1), "users": [ADA]},
+        {"ts": at(3), **silence},
+        {"ts": at(9), "users": [BOB]},
+    ]
+    found = parse_timeline(json.dumps({"timeline": changes}).encode(), 20)
+    assert [(turn.start_s, turn.end_s) for turn in found.entries] == [(1, 3), (9, 20)]
+    assert found.problems == ()
+
+
 def test_unsound_entries_are_left_out_and_counted() -> None:
     entries = [
         {"ts": "00:00:01.000", "users": [ADA]},
