@@ -96,7 +96,10 @@ def _story(files: MediaFiles, call: Call) -> Story:
         raise Refused("This call has no result yet that could be corrected; its status says why.")
     evidence = read_evidence(files.resolve(call.series_path))
     if evidence.cast is None:
-        raise Refused("This call is being analysed again: correct it when its status is “done”.")
+        again = (
+            "is being analysed again" if call.status in calls.ACTIVE else "must be analysed again"
+        )
+        raise Refused(f"This call {again}: correct it when its status is “done”.")
     return story_of(evidence)
 
 
@@ -141,6 +144,7 @@ def _keep(
 ) -> tuple[int | None, int]:
     """Store what is new; give the run to start, if one is, and the number of the current one."""
     with transaction(engine) as session:
+        calls.get_call(session, call_id)  # may have been deleted meanwhile
         if said:
             corrections.add(session, call_id, known, said)
             session.expire_all()

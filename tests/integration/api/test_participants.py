@@ -131,6 +131,18 @@ def test_a_name_that_cannot_be_is_refused_with_a_reason(service: Service) -> Non
     assert "no result yet" in refusal(service, 409, waiting, "0", name="Eve")
 
 
+def test_a_call_whose_last_analysis_failed_is_not_said_to_be_worked_on(service: Service) -> None:
+    call_id = add_analysed(service)
+    path = service.files.series_path(call_id)
+    write_evidence(path, replace(read_evidence(path), cast=None))
+    with transaction(service.engine) as session:
+        calls.set_status(session, call_id, "failed", failure="The disk is full.")
+    assert "must be analysed again" in refusal(service, 409, call_id, "0", name="Eve")
+    with transaction(service.engine) as session:
+        calls.set_status(session, call_id, "running")
+    assert "is being analysed again" in refusal(service, 409, call_id, "0", name="Eve")
+
+
 @pytest.mark.parametrize(
     "change",
     [{}, {"side": "boss"}, {"name": None}, {"name": 7}, {"name": "x" * 201}, {"nom": "Eve"},
