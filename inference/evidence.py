@@ -21,6 +21,7 @@ GUARD_S = 8.0
 MIN_SHIFTS = 30
 """With fewer shifts to compare with (about 35 s of call) nothing is claimed."""
 MAX_SHIFTS = 120
+"""From twice as many on, only every second, third … is taken."""
 MIN_SAMPLES = 30
 MIN_SPEECH_S = 6.0
 """A unit is compared with a speaker who was heard for so long while its mouth was seen, and was
