@@ -105,7 +105,7 @@ def with_stays(
 
     Whoever was there before or after the recording only has a stay of no length. Where the
     recording was paused, a stay is as long as it can have been. A person with a row without any
-    time keeps no stays: it may have been any time.
+    time, or who left before joining, keeps no stays: it may have been any time.
     """
     placed: list[Attendee] = []
     for attendee, stays in zip(attendees, presence, strict=True):
@@ -114,7 +114,9 @@ def with_stays(
             start_s = _call_s(joined, spans, is_join=True) if joined else 0.0
             end_s = _call_s(left, spans, is_join=False) if left else spans[-1].end_s
             seconds.append((start_s, max(start_s, end_s)))
-        is_told = bool(stays) and all(joined or left for joined, left in stays)
+        is_told = bool(stays) and all(
+            left >= joined if joined and left else joined or left for joined, left in stays
+        )
         merged = merge_spans(seconds)
         lasting = [span for span in merged if span[1] > span[0]] or merged[:1]
         placed.append(replace(attendee, stays=tuple(lasting) if is_told else ()))

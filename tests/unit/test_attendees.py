@@ -100,6 +100,7 @@ def test_stays_lie_on_the_calls_time_line() -> None:
         ((3600.0, 3600.0),),
     ]
     assert stays(row("Ana", 0, 10), row("Ben")) == [((0.0, 600.0),), ()], "Ben: any time"
+    assert stays(row("Ana", 0, 10), row("Ben", 50, 5)) == [((0.0, 600.0),), ()], "left, then joined"
     assert stays(row("Ana", 0, 10), row("Ana", 10, 20), row("Ana", 30, 40)) == [
         ((0.0, 1200.0), (1800.0, 2400.0))
     ]
