@@ -18,7 +18,8 @@ WIDE_INTERVAL = 0.5
 """Nor where the interval spans more than half of the scale."""
 EXPRESSIONS = {
     "angry": "angry-looking", "disgust": "disgusted-looking", "fear": "fearful-looking",
-    "happy": "smiling", "sad": "sad-looking", "surprise": "surprised", "neutral": "neutral",
+    "happy": "smiling", "sad": "sad-looking", "surprise": "surprised-looking",
+    "neutral": "neutral",
 }  # fmt: skip
 """What a face showed; the words say that it is a look."""
 
@@ -64,10 +65,11 @@ def side_sentence(sides: Sequence[SideScore]) -> str:
     if listening is None or listening.engagement is None:
         return ""
     value = listening.engagement
-    mostly = f", mostly {_most(listening.shares)[0]}"
+    look, share = _most(listening.shares)
+    shown = f", {'mostly' if share > 0.5 else 'most often'} {look}"
     said = (
         f"While our side spoke, their side showed {words.points(value.value)} of 100 "
-        f"(likely {words.span(value)}){mostly}"
+        f"(likely {words.span(value)}){shown}"
     )
     if speaking is not None and speaking.engagement is not None:
         own = speaking.engagement

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.report.message import Message, as_text, compose_failure, compose_message, escape
+from bot.report.sides import side_sentence
 from tests.analysis_builder import PersonSpec, make_call, make_info
 
 NASTY = "<!channel> @here <@U123> *bold* `code` & <http://evil|click>"
@@ -70,6 +72,15 @@ def test_one_line_says_what_their_side_showed_while_ours_spoke() -> None:
         "While our side spoke, their side showed 51 of 100 (likely 48–54), mostly neutral" in said
     )
     assert "; while they spoke themselves, 51 (likely 48–54)." in said
+
+
+def test_a_look_of_less_than_half_of_the_faces_is_not_called_most() -> None:
+    call = make_call()
+    (theirs,) = (side for side in call.sides if side.side == "prospect")
+    shares = {"surprise": 0.4, "neutral": 0.35, "happy": 0.25}
+    seen = [replace(reaction, shares=shares) for reaction in theirs.reactions]
+    said = side_sentence([replace(theirs, reactions=tuple(seen))])
+    assert "), most often surprised-looking; " in said
 
 
 @pytest.mark.parametrize(
