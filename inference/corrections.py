@@ -276,6 +276,8 @@ class _People:
                 self._without_face(who)
             return
         if _same(name, person.name):
+            if not person.key:  # Nobody but people spelled it.
+                person = replace(person, name=name)
             who.person = replace(person, is_named=True, confidence=1.0, is_confirmed=True)
             return
         others = self._namesakes(name, who)

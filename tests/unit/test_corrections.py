@@ -157,6 +157,12 @@ def test_a_device_gets_its_owners_name_in_every_line_and_its_own_back() -> None:
     assert [p.name for p in apply_corrections(story, back).cast.people] == ["iPhone"]
 
 
+def test_the_spelling_of_a_name_that_a_person_gave_a_face_can_be_mended() -> None:
+    said = ("Person 1", "name", "eve smith"), ("eve smith", "name", "Eve Smith")
+    made = say(ANA_AND_A_STRANGER, *said)
+    assert told(ANA_AND_A_STRANGER, made) == {"Ana": [1], "Eve Smith": [2], "Ben": []}
+
+
 def test_a_name_that_is_taken_back_is_no_surer_than_before() -> None:
     made = say(ANA_AND_A_STRANGER, ("Ana", "name", "Sales Laptop"), ("Sales Laptop", "name", ""))
     ana = apply_corrections(ANA_AND_A_STRANGER, made).cast.people[0]
