@@ -77,14 +77,22 @@ def model_accuracy(card: Path) -> str | None:
         text = card.read_text(encoding="utf-8")
     except OSError:
         return None
-    found = re.search(r"^\| *private_test *\| *original *\|[^|]*\| *([\d.]+) ?% *\|", text, re.M)
-    if not found:
-        return None
-    return (
-        f"On photographs it had never seen, labelled by people, the model names the labelled "
-        f"expression in {float(found[1]):.0f} of 100 cases; a blind guess, in 14. People "
-        "agree with such labels in about 65 of 100."
+    votes, label = (
+        re.search(rf"^\| *private_test *\| *{row} *\|[^|]*\| *([\d.]+)[^|]*% *\|", text, re.M)
+        for row in (r"majority of FER\+", r"(?:original|FER2013's label)")
     )
+    if votes:
+        return (
+            "On photographs it had never seen, the model names the expression that most of ten "
+            f"people chose in {float(votes[1]):.0f} of 100 cases; a blind guess, in 14."
+        )
+    if label:
+        return (
+            "On photographs it had never seen, labelled by people, the model names the labelled "
+            f"expression in {float(label[1]):.0f} of 100 cases; a blind guess, in 14. People "
+            "agree with such labels in about 65 of 100."
+        )
+    return None
 
 
 def _plot_mm(content: ReportContent) -> float:
