@@ -2,6 +2,7 @@
 
 Zoom lists a row per stay in the meeting. A row belongs to a person listed before where the id is
 the same, else the e-mail address, else, where one of the two has neither, the display name.
+Other names at the same time are other people, who share an account: merged, all would get one name.
 """
 
 from __future__ import annotations
@@ -73,22 +74,19 @@ def roster(rows: Sequence[PastParticipant], host_email: str | None, own: frozens
         own: the own side's e-mail domains.
     """
     people: list[_Person] = []
-    aliases: dict[str, str] = {}
     for row in rows:
         if not row.name:
             continue
         email = row.user_email.lower()
         person = _same_person(row, email, people)
         if person is None:
-            person = _Person(Attendee(row.name, key=row.id or row.user_id or row.name), [])
+            person = _Person(Attendee(row.name), [])
             people.append(person)
         person.rows.append(row)
         person.stays.append((row.join_time, row.leave_time))
         person.ids |= {row.id} - {""}
         person.emails |= {email} - {""}
-        for zoom_id in (row.id, row.user_id):
-            if zoom_id:
-                aliases[zoom_id] = person.attendee.key
+    aliases = _with_keys(people)
     return Roster(
         tuple(_with_side(person, host_email, own) for person in people),
         tuple(tuple(person.stays) for person in people),
@@ -125,19 +123,42 @@ def with_stays(
     return tuple(placed), ()
 
 
+def _with_keys(people: Sequence[_Person]) -> dict[str, str]:
+    """Give each person a key, and the key for every id that is one person's alone."""
+    claims: dict[str, list[_Person]] = {}
+    for person in people:
+        for zoom_id in sorted({one for row in person.rows for one in (row.id, row.user_id)} - {""}):
+            claims.setdefault(zoom_id, []).append(person)
+    own = {zoom_id: claimed[0] for zoom_id, claimed in claims.items() if len(claimed) == 1}
+    for person in people:
+        first = person.rows[0]
+        told = (one for one in (first.id, first.user_id) if one in own)
+        person.attendee = replace(person.attendee, key=next(told, first.name))
+    return {zoom_id: person.attendee.key for zoom_id, person in own.items()}
+
+
 def _same_person(row: PastParticipant, email: str, people: Sequence[_Person]) -> _Person | None:
     for person in people:
-        if row.id and row.id in person.ids:
+        if row.id and row.id in person.ids and not _is_beside(row, person):
             return person
     for person in people:
         # Two accounts on one address are two; a row without an id may be either's.
-        if email and email in person.emails and not (row.id and person.ids):
+        is_same = email and email in person.emails and not (row.id and person.ids)
+        if is_same and not _is_beside(row, person):
             return person
     for person in people:
         is_told_by_name = person.is_told_by_name or not (row.id or email)
         if is_told_by_name and person.attendee.name == row.name and not _clashes(row, person):
             return person
     return None
+
+
+def _is_beside(row: PastParticipant, person: _Person) -> bool:
+    """Whether a row with another name was, or may have been, there at the same time."""
+    if row.name == person.attendee.name:
+        return False
+    is_told = row.join_time and row.leave_time and all(a and b for a, b in person.stays)
+    return not is_told or _clashes(row, person)
 
 
 def _clashes(row: PastParticipant, person: _Person) -> bool:

@@ -66,6 +66,17 @@ def test_two_people_of_one_name_stay_two() -> None:
     assert names(listed(row("Ana", 0, 30), row("Ana", 29.5, 60))) == ["Ana"], "a reconnection"
 
 
+@pytest.mark.parametrize("shared", [{"id": "z1"}, {"user_id": "0"}, {"user_email": "a@x.example"}])
+def test_people_who_share_an_account_at_the_same_time_keep_their_names(
+    shared: dict[str, str],
+) -> None:
+    people = listed(row("Ana", 0, 60, **shared), row("Ben", 5, 60, **shared))
+    assert [(person.name, person.key) for person in people.attendees] == [
+        ("Ana", "Ana"), ("Ben", "Ben"),
+    ]  # fmt: skip
+    assert people.aliases == {}, "an id of both is neither's"
+
+
 def test_who_only_waited_and_who_has_no_name_is_left_out() -> None:
     people = listed(
         row("Ana", status="in_meeting"), row("Zed", status="in_waiting_room"), row("", user_id="9")
