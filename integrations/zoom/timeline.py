@@ -7,7 +7,7 @@ raises: what is sound is used, the rest is counted in plain sentences for the re
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -29,7 +29,8 @@ class TimelineTurn:
     end_s: float
     username: str
     user_key: str
-    """Zoom's id of the person, else the id within the meeting, else the username."""
+    """Zoom's id of the person where it has one name, else the id within the meeting, else the
+    username."""
     email: str
 
 
@@ -133,6 +134,7 @@ def _changes(
 ) -> list[_Change]:
     changes: list[_Change] = []
     names: dict[str, str] = {}
+    shared = _shared_accounts(entries)
     unsound = nameless = past_end = 0
     for entry in entries:
         at_s = offset_s(clean_text(entry.get("ts"))) if isinstance(entry, dict) else None
@@ -147,7 +149,7 @@ def _changes(
             continue
         speakers: dict[str, _Speaker] = {}
         for user in users:
-            speaker = _speaker(user)
+            speaker = _speaker(user, shared)
             if speaker is None:
                 nameless += 1
                 continue
@@ -176,11 +178,25 @@ def _changes(
     return named
 
 
-def _speaker(user: object) -> _Speaker | None:
+def _shared_accounts(entries: Sequence[Any]) -> set[str]:
+    """Give the Zoom ids under which several names speak: one account on several devices."""
+    names: dict[str, set[str]] = {}
+    for entry in entries:
+        users = entry.get("users") if isinstance(entry, dict) else None
+        for user in users if isinstance(users, list) else ():
+            if isinstance(user, Mapping):
+                name = clean_text(user.get("username"))
+                names.setdefault(clean_text(user.get("zoom_userid")), set()).add(name)
+    return {zoom_id for zoom_id, found in names.items() if len(found - {""}) > 1}
+
+
+def _speaker(user: object, shared: Collection[str]) -> _Speaker | None:
     if not isinstance(user, Mapping):
         return None
     username = clean_text(user.get("username"))
-    key = clean_text(user.get("zoom_userid")) or clean_text(user.get("user_id")) or username
+    zoom_id = clean_text(user.get("zoom_userid"))
+    own = zoom_id if zoom_id not in shared else ""
+    key = own or clean_text(user.get("user_id")) or username
     return _Speaker(key, username, clean_text(user.get("email_address"))) if key else None
 
 

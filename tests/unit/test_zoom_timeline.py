@@ -100,6 +100,13 @@ def test_entries_after_the_end_are_left_out_and_counted() -> None:
     assert found.problems == ("TIMELINE: 2 entries after the end of the recording were left out.",)
 
 
+def test_two_names_under_one_account_are_two_people() -> None:
+    beside = {"username": "Bob", "zoom_userid": "Z_A", "user_id": 16779264}
+    assert spans(file_of((1, [ADA]), (3, [beside]), (5, [ADA, beside]), (7, []))) == [
+        (1, 3, "Ada"), (3, 7, "Bob"), (5, 7, "Ada"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("silence", [{"users": []}, {"users": None}, {}])
 def test_an_entry_without_users_ends_what_was_said(silence: dict[str, Any]) -> None:
     changes = [
