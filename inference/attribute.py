@@ -180,25 +180,21 @@ def _only_person(
 ) -> _Name:
     """Give the one who must be every face of the call, where there is nobody else.
 
-    Either the list of attendees has one person alone, and never more than one face is seen at a
-    time; or one person alone ever speaks, every picture shows the same one, and the mouth moves.
-    No label may speak against it.
+    One camera is all there is, and never more than one face is seen at a time; and either the list
+    of attendees has one person alone, or one alone ever speaks and the mouth moves. A list may have
+    lost its other pages: several cameras are several people. No label may speak against it.
     """
     faces_at = np.zeros(len(observations.t_s), np.int32)
     for unit in units:
         if unit.is_room:
             return None
         faces_at[observations.faces.sample[unit.rows]] += 1
-    if faces_at.max(initial=0) > 1:
+    seen = [unit for unit in units if unit.tracks]
+    if faces_at.max(initial=0) > 1 or len(seen) != 1:
         return None
     if len(known) == 1 and attendees:
         name = (0, ONLY_PERSON_CONFIDENCE)
-    elif (
-        len(speakers) == 1
-        and len(units) == 1
-        and units[0].is_alone
-        and _talks(observations, units, speech[0])
-    ):
+    elif len(speakers) == 1 and units[0].is_alone and _talks(observations, units, speech[0]):
         name = (speakers[0], ONLY_SPEAKER_CONFIDENCE)
     else:
         return None

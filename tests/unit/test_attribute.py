@@ -252,6 +252,11 @@ class TestPeople:
         assert ann.confidence >= 0.95
         assert names_by_track(cast) == {0: "Ann"}
 
+    def test_several_cameras_are_not_all_the_only_person_of_a_list_cut_short(self) -> None:
+        call = plain_call([(0, 0, 20), (1, 20, 40)])
+        cast = attribute(call, [], [], [Attendee("Ann")])
+        assert names_by_track(cast) == {}
+
     def test_two_faces_at_once_are_not_both_the_only_person_known(self) -> None:
         call = plain_call([(0, 0, 40), (1, 0, 40)])
         cast = attribute(call, [], [], [Attendee("Ann")])
