@@ -48,6 +48,10 @@ KNOWN_READING = 0.8
 MIN_CONFIDENCE = 0.55
 """Of the reader and of the agreement of its readings together; below, there is no label."""
 MIN_LETTERS = 2
+VAIN_LOOKS = 12
+"""After so many looks without a readable name, none between, a call seems to have no labels: tiles
+are looked at later, by as many samples as there were such looks, and one strip of them. In a call
+of 3 minutes over changing galleries without labels, 113 strips are read instead of 359."""
 NO_MORE_DOUBTS = 4
 """A strip whose strokes differ though it reads the same is left alone for 2, 4 … samples, at most
 2 to this power."""
@@ -106,6 +110,7 @@ class LabelFinder:
         self._runs: list[_Run] = []
         self._done: list[_Run] = []
         self._known: dict[str, tuple[str, float]] = {}
+        self._in_vain = 0
 
     def update(self, sample: int, view: int, image: U8, layout: Layout) -> None:
         """Look at the next sample.
@@ -159,7 +164,7 @@ class LabelFinder:
         runs: list[_Run] = []
         for k, tile in enumerate(tiles):
             same = next((run for old, run in before if np.abs(old - tile).max() < 1.0), None)
-            run = same or _Run([], sample)
+            run = same or self._fresh([], sample)
             if not is_new and run.pieces:
                 run.pieces[-1].tile = k  # the same view, judged better
             else:
@@ -180,7 +185,12 @@ class LabelFinder:
         run.pieces[-1].end = sample
         run.recent.clear()
         self._done.append(run)
-        return _Run([_Piece(self._view, k, sample, sample)], sample)
+        return self._fresh([_Piece(self._view, k, sample, sample)], sample)
+
+    def _fresh(self, pieces: list[_Piece], sample: int) -> _Run:
+        """Begin a run, to be read at once; later where the call seems to have no labels."""
+        wait = min(self._in_vain, MAX_PAUSE) if self._in_vain >= VAIN_LOOKS else 0
+        return _Run(pieces, sample + wait)
 
     def _follow(
         self, sample: int, k: int, run: _Run, image: U8, tile: F32, has_video: bool
@@ -244,11 +254,12 @@ class LabelFinder:
         if sample < run.next_reading:
             return None
         best = _Seen()
+        strips = 1 if self._in_vain >= VAIN_LOOKS else STRIPS_TRIED
         for place in places:
             white = steady_whiteness(run.recent)
             if place is not label:
                 white = whiteness(image, place.x0, place.y0, place.x1, place.y1)
-            for strip in find_strips(white, place)[:STRIPS_TRIED]:
+            for strip in find_strips(white, place)[:strips]:
                 [(text, confidence)] = self._reader.read([strip_picture(white, place, strip)])
                 if len(folded(text)) < MIN_LETTERS:
                     text, confidence = "", 0.0
@@ -266,6 +277,10 @@ class LabelFinder:
         run.shape = seen.shape
         if text or not run.readings:
             run.strip, run.strokes = seen.strip, seen.strokes
+        if confidence >= KNOWN_READING:
+            self._in_vain = 0
+        elif not run.is_steady:
+            self._in_vain += 1
         known = self._known.get(folded(text))
         if text:
             run.readings.append(best)
@@ -285,7 +300,7 @@ class LabelFinder:
             run.recent.clear()
             self._known.setdefault(folded(text), best)
         elif not text or len(run.readings) >= MAX_READINGS - 1:
-            run.pause = min(2 * run.pause, MAX_PAUSE)
+            run.pause = min(max(2 * run.pause, self._in_vain), MAX_PAUSE)
         run.next_reading = sample + run.pause
 
 

@@ -180,6 +180,26 @@ def test_names_that_change_places_are_two_labels_each(
     assert {label.end_sample for label in labels} == {8, 16}
 
 
+def test_a_call_without_names_is_hardly_read_however_often_its_tiles_move(tmp_path: Path) -> None:
+    grids = [tiles_of(1280, 720, 2, 2), tiles_of(1280, 720, 2, 2) + np.float32(2)]
+    pictures = gallery_clip(tmp_path / "a.mp4", grids[0], 1280, 720, lambda _: (None,) * 4)
+    reader = CountingReader()
+    finder = LabelFinder(reader)
+    for sample in range(240):
+        layout = Layout("gallery", grids[sample // 12 % 2], sample % 12 == 0)
+        finder.update(sample, sample // 12, pictures[sample % len(pictures)], layout)
+    assert reader.strips <= 60
+
+
+def test_names_that_appear_late_in_a_call_are_read(tmp_path: Path) -> None:
+    tiles = tiles_of(1280, 720, 2, 1)
+    without = gallery_clip(tmp_path / "a.mp4", tiles, 1280, 720, lambda _: (None,) * 2)
+    named_ones = gallery_clip(tmp_path / "b.mp4", tiles, 1280, 720, lambda _: NAMES[:2])
+    labels = follow(without * 30 + named_ones * 20, tiles)
+    assert named(labels, 0)[-1:] == [NAMES[0]]
+    assert named(labels, 1)[-1:] == [NAMES[1]]
+
+
 def test_a_tile_without_a_name_has_no_label(tmp_path: Path) -> None:
     tiles = tiles_of(1280, 720, 2, 2)
     pictures = gallery_clip(tmp_path / "a.mp4", tiles, 1280, 720, lambda _: (None,) * 4)
