@@ -77,7 +77,10 @@ def parse_participants(data: bytes) -> ParticipantList:
     for page in _pages(decode(data)[0]):
         listed = page.get("participants")
         if not isinstance(listed, list):
-            raise UnexpectedResponse('The list of participants has no field "participants".')
+            raise UnexpectedResponse(
+                'It holds no list "participants": save what Zoom answers to '
+                "past_meetings/{uuid}/participants."
+            )
         objects = [entry for entry in listed if isinstance(entry, dict)]
         if listed and not objects:
             raise UnexpectedResponse("No participant of the list is an object with a name.")
