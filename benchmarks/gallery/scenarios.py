@@ -151,6 +151,7 @@ def _view(name: str, layout: LayoutName) -> Callable[[int], Scenario]:
 
 
 def _but(name: str, **changes: object) -> Callable[[int], Scenario]:
+    # The checker cannot know that the changes are fields of `Scenario`; `replace` refuses others.
     return lambda count: replace(_gallery(count), name=name, **changes)  # type: ignore[arg-type]
 
 

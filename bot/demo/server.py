@@ -89,6 +89,7 @@ def _tracking_protocol(connections: Connections) -> type[H11Protocol]:
     """
 
     class TrackingProtocol(H11Protocol):
+        # uvicorn narrows the argument of asyncio's own protocol, and so must this.
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             connections[transport.get_extra_info("peername")] = transport
