@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from inference.errors import WeightsInvalid
-from inference.native_log import native_log_lines_dropped
+from inference.native_log import font_list_line_dropped, native_log_lines_dropped
 from inference.search import FoundFace
 from inference.types import F32, U8
 
@@ -167,7 +167,8 @@ class FaceModels:
     """The three graphs. MediaPipe is imported here, which takes about a second."""
 
     def __init__(self, min_confidence: float) -> None:
-        with native_log_lines_dropped():
+        # MediaPipe imports matplotlib, of which nothing is used here.
+        with native_log_lines_dropped(), font_list_line_dropped():
             import mediapipe
             from mediapipe.framework.formats.rect_pb2 import NormalizedRect
             from mediapipe.python._framework_bindings import resource_util
@@ -175,12 +176,14 @@ class FaceModels:
             # Graphs name their models from here.
             resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
             self._rect: Any = NormalizedRect
+            # Each graph writes lines when it starts, from a thread of its own, and in its first
+            # run. TensorFlow Lite writes a line in three pieces: graphs that start at once tear
+            # each other's lines, which nobody knows again then. So one is through before the next.
             self.short = DetectionModel("Short", SHORT_PX, SHORT_TILES, min_confidence)
-            self.full = DetectionModel("Full", FULL_PX, FULL_TILES, min_confidence)
-            self._mesh = _Graph(_MESH_GRAPH, ("points", "presence"))
-            # The first run of each graph writes lines too.
             self.short.detect(np.zeros((SHORT_PX, SHORT_PX, 3), np.uint8))
+            self.full = DetectionModel("Full", FULL_PX, FULL_TILES, min_confidence)
             self.full.detect(np.zeros((FULL_PX, FULL_PX, 3), np.uint8))
+            self._mesh = _Graph(_MESH_GRAPH, ("points", "presence"))
             blank, middle = np.zeros((MESH_PX, MESH_PX, 3), np.uint8), np.zeros(2, np.float32)
             self.fit_mesh(blank, middle, MESH_PX, 0.0)
 

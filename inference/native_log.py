@@ -1,8 +1,9 @@
-"""Standard output and standard error without the lines of native libraries."""
+"""Standard output and standard error without the lines that libraries write while they load."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -39,6 +40,25 @@ def native_log_lines_dropped() -> Iterator[None]:
                 if not line.startswith(_NATIVE_LINES):
                     os.write(kept, line)
             os.close(kept)
+
+
+@contextlib.contextmanager
+def font_list_line_dropped() -> Iterator[None]:
+    """Leave out matplotlib's warning that it lists the machine's fonts, in imports meanwhile.
+
+    It comes on a first start only, from a thread of its own, where the list takes more than five
+    seconds: a line that nobody can act on, and that a program which reads standard error trips on.
+    """
+    logger = logging.getLogger("matplotlib.font_manager")
+    logger.addFilter(_is_no_font_list_line)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_no_font_list_line)
+
+
+def _is_no_font_list_line(record: logging.LogRecord) -> bool:
+    return "building the font cache" not in record.getMessage()
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ import numpy as np
 
 from bot.report import words
 from bot.report.series import Backdrop, Course, PersonChart, Timeline
+from inference.native_log import font_list_line_dropped
 
 INK, GREY, RULE, PALE = "#16263a", "#6d7783", "#d9dee4", "#eef1f4"
 SIDES = {"rep": "#1d5f85", "prospect": "#d08428", "unknown": "#7d8894"}
@@ -234,13 +235,13 @@ def tick_step_s(duration_s: float) -> float:
 
 
 def load_matplotlib() -> Any:
-    """Import matplotlib without letting it write into the home folder.
+    """Import matplotlib without letting it write into the home folder or warn of a first start.
 
     matplotlib lists the machine's fonts into a cache folder on its first import. Where nobody has
     named one (MPLCONFIGDIR), it gets a private folder that is removed at once; the list stays in
     memory and is not needed: charts name their font files.
     """
-    with _lock:
+    with _lock, font_list_line_dropped():
         if "matplotlib.font_manager" in sys.modules or "MPLCONFIGDIR" in os.environ:
             import matplotlib.font_manager
         else:

@@ -241,17 +241,23 @@ def test_impossible_options_are_refused(confidence: float) -> None:
         DetectOptions(min_confidence=confidence)
 
 
-def test_nothing_is_written_to_standard_error() -> None:
+def test_nothing_is_written_to_standard_error(tmp_path: Path) -> None:
+    # As on a first start that is so slow that matplotlib would say what it does meanwhile.
     code = (
-        "import numpy as np, time\n"
+        "import threading; timer = threading.Timer\n"
+        "threading.Timer = lambda delay_s, told: timer(0, told)\n"
+        "import numpy as np\n"
         "from inference.detect import MediaPipeDetector\n"
         "MediaPipeDetector().detect(np.zeros((90, 160, 3), np.uint8), None)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-W", "error", "-c", code],
+        env=os.environ | {"MPLCONFIGDIR": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+    assert list(tmp_path.iterdir()), "matplotlib listed the fonts"
 
 
 def test_importing_loads_no_model() -> None:

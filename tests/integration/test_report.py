@@ -212,8 +212,11 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str, lis
     """Render in a fresh process with an empty home: the PDF, standard error, files in the home."""
     home = tmp_path_factory.mktemp("home")
     out = tmp_path_factory.mktemp("out") / "call.pdf"
+    # As on a first start that is so slow that matplotlib would say what it does meanwhile.
     code = (
-        "import sys; from pathlib import Path\n"
+        "import sys, threading; from pathlib import Path\n"
+        "timer = threading.Timer\n"
+        "threading.Timer = lambda delay_s, told: timer(0, told)\n"
         "import bot.report.render as render, bot.report.message\n"
         "assert 'matplotlib' not in sys.modules\n"
         "from tests.analysis_builder import make_call, make_info\n"
