@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ import numpy as np
 from av.codec.hwaccel import HWAccel
 from av.stream import Disposition, Stream
 
-from inference.errors import NoVideoStream, UnreadableMedia
+from inference.errors import Cancelled, NoVideoStream, UnreadableMedia
 from inference.ledger import PictureLedger
 from inference.nal_units import begins_anew
 from inference.types import U8
@@ -43,6 +44,13 @@ SKIPPABLE = frozenset({"h264", "hevc"})
 _Packet: TypeAlias = "av.Packet[Stream]"
 _MAX_READ_ERRORS = 200
 """Read errors in a row after which the rest of a file counts as lost."""
+_EXACT_S = 0.0005
+"""A picture that is asked for by its time is shown at that time, to half a millisecond."""
+_STEPS_BACK_S = (0.0, 10.0, 60.0)
+"""A seek may land behind the picture, or on a key picture whose followers need what was before it:
+it is tried again from further back."""
+_LONGEST_RUN_UP_S = 120.0
+"""Further from a key picture, a single picture would cost as much as an analysis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,84 @@ class Media:
             yield from self._decoded(packet, ledger)
         yield from self._decoded(None, ledger)
 
+    def picture_at(self, at_s: float, stop: threading.Event) -> U8 | None:
+        """The picture that is shown from `at_s` on, as `rgb` gives it; read from a key picture on.
+
+        May be called again and again, in any order of times, but not while `pictures` goes on.
+
+        Args:
+            at_s: seconds from the origin, exact as a `Frame` tells them.
+            stop: set it to end with `Cancelled` at the next packet.
+
+        Returns:
+            None where no picture begins then, or what it is made from does not decode whole.
+        """
+        if self._shape is None:
+            for picture in self.pictures(self.ledger(Fraction(1)), can_skip=False):
+                self.rgb(picture.frame)  # it alone says in which size all are given
+                break
+        at = round(at_s / self.tick)
+        for back_s in _STEPS_BACK_S:
+            if self._seek(at - int(back_s / self.tick)):
+                found = self._run_up(at, stop)
+                if found is not None:
+                    return self.rgb(found.frame)
+        return None
+
+    def _seek(self, at: int) -> bool:
+        try:
+            self._container.seek((at + self._shift) // self._scale, stream=self.stream)
+        except av.error.FFmpegError:
+            return False
+        return True
+
+    def _run_up(self, at: int, stop: threading.Event) -> Picture | None:
+        """Decode from where the file stands up to one picture; None where any of it is damaged."""
+        ledger = self.ledger(Fraction(1))
+        exact, longest = int(_EXACT_S / self.tick), int(_LONGEST_RUN_UP_S / self.tick)
+        codec = self.stream.codec_context
+        first: int | None = None
+        try:
+            for packet in self._packets():
+                _check(stop)
+                if packet.stream_index != self.stream.index or packet.size == 0:
+                    continue
+                if packet.pts is not None:
+                    here = self._at(packet.pts)
+                    first = here if first is None else first
+                    if not first - exact <= at <= first + longest:
+                        return None
+                    may_skip = codec.name in SKIPPABLE and here < at - exact
+                    codec.skip_frame = "NONREF" if may_skip else "DEFAULT"
+                for picture in self._decoded(packet, ledger):
+                    if picture.at >= at - exact:
+                        return self._whole(picture, at + exact, ledger)
+            for picture in self._decoded(None, ledger):
+                if picture.at >= at - exact:
+                    return self._whole(picture, at + exact, ledger)
+        finally:
+            codec.skip_frame = "DEFAULT"
+        return None
+
+    @staticmethod
+    def _whole(picture: Picture, latest: int, ledger: PictureLedger) -> Picture | None:
+        is_whole = not picture.is_damaged and ledger.frames_lost == 0
+        return picture if is_whole and picture.at <= latest else None
+
+    def measure_s(self, stop: threading.Event) -> float:
+        """The length as `FrameReader.duration_s` tells it, of a file from which nothing was read.
+
+        Reads all of it, but decodes nothing; ends with `Cancelled` when `stop` is set.
+        """
+        ledger = self.ledger(Fraction(1))
+        for packet in self._packets():
+            _check(stop)
+            is_picture = packet.stream_index == self.stream.index
+            if is_picture and (packet.size == 0 or packet.pts is None or packet.is_discard):
+                continue
+            ledger.note_end(self._end_of(packet))
+        return ledger.duration_s
+
     def _begins_anew(self, packet: _Packet) -> bool:
         codec = self.stream.codec_context
         return begins_anew(bytes(packet), codec.name, codec.extradata)
@@ -228,6 +314,11 @@ class Media:
         base = packet.time_base
         end = (at + (packet.duration or 0)) * base.numerator / base.denominator
         return end - self._origin_s
+
+
+def _check(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise Cancelled("stopped while pictures were taken from the recording")
 
 
 def open_media(

@@ -1,0 +1,66 @@
+"""Single pictures of a recording by their time, without reading all of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from inference.errors import UnreadableMedia
+from inference.media import Media
+from inference.types import U8
+
+
+class Stills:
+    """The files of one recording, in order of time; each is opened when a picture of it is wanted.
+
+    Use it as a context manager: it keeps files open.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, stop: threading.Event | None = None) -> None:
+        self._paths = tuple(paths)
+        self._stop = stop or threading.Event()
+        self._open: dict[int, Media] = {}
+        self._starts_s = [0.0]
+
+    def __enter__(self) -> Stills:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for media in self._open.values():
+            media.__exit__(kind, error, trace)
+        self._open.clear()
+
+    def picture_at(self, t_s: float) -> U8:
+        """Give the very picture that was sampled at `t_s`, one of `Observations.t_s`.
+
+        Raises:
+            UnreadableMedia: no whole picture begins at that time, or its file cannot be read.
+            Cancelled: the stop flag was set.
+        """
+        segment = 0
+        while segment + 1 < len(self._paths) and t_s >= self._start_s(segment + 1):
+            segment += 1
+        image = self._media(segment).picture_at(t_s - self._start_s(segment), self._stop)
+        if image is None:
+            raise UnreadableMedia(f"{self._paths[segment].name}: no whole picture at {t_s:.2f} s")
+        return image
+
+    def _start_s(self, segment: int) -> float:
+        """Where a file begins, by the true lengths of those before it, as they were analysed."""
+        while len(self._starts_s) <= segment:
+            before = len(self._starts_s) - 1
+            with Media(self._paths[before]) as media:
+                self._starts_s.append(self._starts_s[before] + media.measure_s(self._stop))
+        return self._starts_s[segment]
+
+    def _media(self, segment: int) -> Media:
+        if segment not in self._open:
+            self._open[segment] = Media(self._paths[segment])
+        return self._open[segment]
