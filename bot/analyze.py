@@ -26,6 +26,7 @@ from bot.by_hand import (
     with_sounds_by_hand,
 )
 from bot.evidence import Evidence, name_people, score_evidence
+from bot.moment_pictures import MadePictures, file_pictures
 from bot.report.content import CallInfo
 from bot.report.render import ReportFailed, render_report
 from bot.report.table import print_analysis
@@ -50,6 +51,7 @@ def analyze_file(
     out_dir: Path | None,
     as_json: bool,
     with_faces: bool,
+    with_pictures: bool | None = None,
     settings: Settings,
 ) -> int:
     """Analyse a recording and give the exit status: 0, or 1 with one sentence on what to do.
@@ -57,6 +59,7 @@ def analyze_file(
     Writes `<stem>.rapport.json` and `<stem>.rapport.pdf` into `out_dir`, by default beside the
     file. With `as_json` standard output holds one JSON object and nothing else, not even a line
     that a native library writes. `with_faces` adds every face, view and label to the object.
+    `with_pictures` puts small pictures of the moments into the PDF; None: as the settings say.
     """
     terminal = Console(stderr=True)
     wanted = profile or settings.analysis.profile
@@ -80,7 +83,11 @@ def analyze_file(
                 evidence = name_people(with_sounds_by_hand(evidence, sides))
             analysis = score_evidence(evidence, options)
             elapsed_s = watch.read()
-            render_report(analysis, _info(file, stem, analysis), report)
+            made = MadePictures({})
+            if with_pictures or (with_pictures is None and settings.report_pictures):
+                made = file_pictures(file, analysis, settings)
+            info = _info(file, stem, analysis)
+            render_report(analysis, info, report, pictures=made.pictures)
         text = _json_text(analysis, elapsed_s, with_faces=with_faces)
         write_atomically(folder / f"{file.stem}.rapport.json", text)
     except OSError as exc:
@@ -99,6 +106,8 @@ def analyze_file(
         sys.stdout.flush()
     else:
         print_analysis(analysis, Console())
+    for reason in made.missing:
+        terminal.print(Text(f"Pictures: {reason}."), soft_wrap=True)
     terminal.print(Text(f"Report: {file_name(report, whole=True)}"), soft_wrap=True)
     return 0
 

@@ -140,6 +140,14 @@ def analyze(
     faces: Annotated[
         bool, typer.Option("--faces", help="Add every face, view and label to the JSON.")
     ] = False,
+    pictures: Annotated[
+        bool | None,
+        typer.Option(
+            "--pictures/--no-pictures",
+            help="Small pictures of the moments in the PDF (default: RAPPORT_REPORT_PICTURES).",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Analyse one recording without a database: prints a table, writes JSON and PDF."""
     from bot.analyze import analyze_file
@@ -157,6 +165,7 @@ def analyze(
             out_dir=out_dir,
             as_json=as_json,
             with_faces=faces,
+            with_pictures=pictures,
             settings=read_settings(),
         )
     )

@@ -144,6 +144,10 @@ class Settings(BaseSettings):
         300, ge=2, description="A process silent for so long is taken for dead; its calls move on."
     )
     keep_recordings: bool = Field(False, description="Keep media when a call is done.")
+    report_pictures: bool = Field(
+        False,
+        description="Put small pictures of the moments' people into the PDF, which goes to Slack.",
+    )
     retention_days: int = Field(
         0,
         ge=0,

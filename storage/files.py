@@ -3,6 +3,7 @@
 <root>/<call_id>/media/…      deleted by the retention rule
 <root>/<call_id>/series.npz   kept with the call
 <root>/<call_id>/report.pdf   kept with the call
+<root>/<call_id>/pictures/…   of moments, where the report has any; kept with the call
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from storage.errors import Missing, StorageError
@@ -46,9 +48,7 @@ class MediaFiles:
         Raises:
             StorageError: the name could leave the folder.
         """
-        if not FILE_NAME.fullmatch(name):
-            raise StorageError(f"{name!r} is not a safe file name.")
-        return self.media_folder(call_id) / name
+        return self.media_folder(call_id) / _safe(name)
 
     def series_path(self, call_id: str) -> Path:
         """Give where the call's series file is."""
@@ -57,6 +57,34 @@ class MediaFiles:
     def report_path(self, call_id: str) -> Path:
         """Give where the call's PDF is."""
         return self.call_folder(call_id) / "report.pdf"
+
+    def read_picture(self, call_id: str, name: str) -> bytes | None:
+        """Give one of the call's kept pictures, or None where there is none of that name."""
+        try:
+            return (self._pictures(call_id) / _safe(name)).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise StorageError(f"A picture of the call cannot be read: {exc.strerror}.") from exc
+
+    def keep_pictures(self, call_id: str, pictures: Mapping[str, bytes]) -> None:
+        """Make these, by name, the call's pictures: any other is deleted first.
+
+        Raises:
+            StorageError: one could not be deleted or written.
+        """
+        folder = self._pictures(call_id)
+        if not pictures:
+            _delete(folder)
+            return
+        try:
+            for path in folder.iterdir() if folder.exists() else ():
+                if path.name not in pictures:
+                    path.unlink()
+        except OSError as exc:
+            raise StorageError(f"A picture of the call cannot be deleted: {exc.strerror}.") from exc
+        for name, data in pictures.items():
+            write_atomically(folder / _safe(name), data)
 
     def relative(self, path: Path) -> str:
         """Give a path as the database keeps it.
@@ -82,9 +110,7 @@ class MediaFiles:
 
     def write(self, call_id: str, name: str, data: bytes) -> Path:
         """Write a whole file into the call's folder: all of it or nothing."""
-        if not FILE_NAME.fullmatch(name):
-            raise StorageError(f"{name!r} is not a safe file name.")
-        path = self.call_folder(call_id) / name
+        path = self.call_folder(call_id) / _safe(name)
         write_atomically(path, data)
         return path
 
@@ -120,6 +146,9 @@ class MediaFiles:
         """Delete everything that lies there for a call and give the bytes freed."""
         return _delete(self._folder(call_id))
 
+    def _pictures(self, call_id: str) -> Path:
+        return self._folder(call_id) / "pictures"
+
     def _folder(self, call_id: str) -> Path:
         if not CALL_ID.fullmatch(call_id):
             raise StorageError("That is not the id of a call.")
@@ -153,6 +182,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _safe(name: str) -> str:
+    if not FILE_NAME.fullmatch(name):
+        raise StorageError(f"{name!r} is not a safe file name.")
+    return name
 
 
 def _made(folder: Path) -> Path:

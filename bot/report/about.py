@@ -18,7 +18,12 @@ class Section:
 
 
 def about_sections(
-    analysis: CallAnalysis, notes: tuple[str, ...], zone_note: str, accuracy: str | None
+    analysis: CallAnalysis,
+    notes: tuple[str, ...],
+    zone_note: str,
+    accuracy: str | None,
+    *,
+    has_pictures: bool = False,
 ) -> tuple[Section, ...]:
     """Give the last page's sections, in reading order."""
     seen = _not_seen(analysis.quality, analysis.call.coverage)
@@ -26,7 +31,7 @@ def about_sections(
     return (
         Section("Expressions are not feelings", _FEELINGS),
         Section("How to read the figures", _reading(analysis)),
-        Section("How they were made", _made(analysis, accuracy)),
+        Section("How they were made", _made(analysis, accuracy, has_pictures)),
         Section("What was not seen", (*seen, *(words.clean(n) for n in own if words.clean(n)))),
     )
 
@@ -60,8 +65,13 @@ def _reading(analysis: CallAnalysis) -> tuple[str, ...]:
     return (scale, *_ATTENTION_AND_RANGE)
 
 
-def _made(analysis: CallAnalysis, accuracy: str | None) -> tuple[str, ...]:
+def _made(analysis: CallAnalysis, accuracy: str | None, has_pictures: bool) -> tuple[str, ...]:
     quality = analysis.quality
+    left = (
+        "of the recording nothing but the small pictures in this report leaves it."
+        if has_pictures
+        else "no picture or sound left it."
+    )
     model = words.clean(analysis.observations.model)
     every = analysis.observations.sample_interval_s
     return (
@@ -77,7 +87,7 @@ def _made(analysis: CallAnalysis, accuracy: str | None) -> tuple[str, ...]:
         "sure the model was, as the Sales Call Emotion Analyzer does it.",
         accuracy or "The accuracy of the model on this installation is not recorded.",
         f"Scoring version {analysis.scoring_version}, profile “{words.clean(analysis.profile)}”. "
-        "Everything was computed on your own machine; no picture or sound left it.",
+        f"Everything was computed on your own machine; {left}",
     )
 
 

@@ -6,13 +6,20 @@ in it as plain data; the template and the charts never read it as markup.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.report import words
 from bot.report.about import Section, about_sections
 from bot.report.figures import NAME_LENGTH, Figure, key_figures
-from bot.report.moments import MomentItem, headline, moment_items, moment_marks
+from bot.report.moments import (
+    MomentItem,
+    MomentPicture,
+    headline,
+    moment_items,
+    moment_marks,
+)
 from bot.report.people import (
     PersonPage,
     PersonRow,
@@ -34,7 +41,9 @@ LANE_NAME_LENGTH = 22
 TOPIC_LENGTH = 200
 """Zoom's own limit for a topic."""
 PEOPLE_ON_FIRST_PAGE = 8
-
+PICTURES_NOTE = (
+    "From the recording, where the change shows most. One picture proves nothing: watch the moment."
+)
 
 _MINUTE = timedelta(minutes=1)
 
@@ -69,6 +78,7 @@ class ReportContent:
     timeline_note: str
     moments: tuple[MomentItem, ...]
     moments_note: str
+    pictures_note: str
     people: tuple[PersonRow, ...]
     more_people: str
     sides: tuple[SideRow, ...]
@@ -81,7 +91,10 @@ class ReportContent:
 
 
 def report_content(
-    analysis: CallAnalysis, info: CallInfo, accuracy: str | None = None
+    analysis: CallAnalysis,
+    info: CallInfo,
+    accuracy: str | None = None,
+    pictures: Mapping[int, MomentPicture] | None = None,
 ) -> ReportContent:
     """Put a call into words.
 
@@ -89,11 +102,12 @@ def report_content(
         analysis: the scores; participants may be none, and none of them need have been seen.
         info: the call's topic, start and zone.
         accuracy: one sentence on how often the expression model is right, or None.
+        pictures: of moments, by rank.
     """
     start, zone, zone_note = words.local_time(info.started_at, info.timezone)
     end = start + timedelta(seconds=analysis.duration_s)
     until = f"–{end:%H:%M}" if end - start >= _MINUTE else ""
-    moments = moment_items(analysis, MAX_MOMENTS)
+    moments = moment_items(analysis, MAX_MOMENTS, pictures)
     ranked = sorted(analysis.participants, key=prominence, reverse=True)
     with_page = [p for p in ranked if earns_page(p, analysis)][:MAX_PAGES_FOR_PEOPLE]
     own = {person.index for person in with_page}
@@ -117,6 +131,7 @@ def report_content(
         timeline_note=_timeline_note(analysis),
         moments=moments,
         moments_note=_moments_note(analysis, info),
+        pictures_note=PICTURES_NOTE if pictures else "",
         people=tuple(person_row(p, analysis) for p in first),
         more_people=f"and {left} more people, on the pages that follow" if left else "",
         sides=side_rows(analysis.sides),
@@ -124,7 +139,9 @@ def report_content(
         compact=tuple(person_row(p, analysis) for p in compact),
         compact_charts=tuple(person_chart(p, analysis, shared) for p in compact),
         compact_note=_compact_note(analysis, len(with_page), len(compact)),
-        about=about_sections(analysis, _notes(info), zone_note, accuracy),
+        about=about_sections(
+            analysis, _notes(info), zone_note, accuracy, has_pictures=bool(pictures)
+        ),
         started_at=start,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.report import words
@@ -15,6 +15,8 @@ MAX_QUOTES = 3
 QUOTE_LENGTH = 150
 SPEAKER_LENGTH = 20
 """Fits the column beside quotes."""
+CAPTION_NAME_LENGTH, CAPTION_WIDTH = 28, 45.0
+"""Under a picture there is one line."""
 WIDE_INTERVAL = 0.5
 """An average whose interval spans more than half of the scale says nothing about a call."""
 
@@ -29,6 +31,15 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class MomentPicture:
+    """A small picture of a moment: when it was taken, and who is in it, in reading order."""
+
+    jpeg: bytes
+    at_s: float
+    people: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MomentItem:
     """A moment to watch; `number` is its rank and stands on the timeline too."""
 
@@ -37,12 +48,43 @@ class MomentItem:
     reason: str
     quotes: tuple[Quote, ...]
     people: tuple[int, ...]
+    picture: str = ""
+    """Name of its picture for the template; "" where it has none."""
+    caption: str = ""
+    """When the picture was taken and who is in it."""
 
 
-def moment_items(analysis: CallAnalysis, limit: int) -> tuple[MomentItem, ...]:
-    """Give the strongest moments, strongest first."""
-    strongest = sorted(analysis.moments, key=lambda m: (-m.strength, m.start_s))[:limit]
-    return tuple(_moment_item(i, moment, analysis) for i, moment in enumerate(strongest, 1))
+def strongest_moments(analysis: CallAnalysis, limit: int) -> tuple[Moment, ...]:
+    """Give the moments that are told, strongest first."""
+    return tuple(sorted(analysis.moments, key=lambda m: (-m.strength, m.start_s))[:limit])
+
+
+def moment_items(
+    analysis: CallAnalysis, limit: int, pictures: Mapping[int, MomentPicture] | None = None
+) -> tuple[MomentItem, ...]:
+    """Put the strongest moments into words, strongest first; `pictures` are given by rank."""
+    return tuple(
+        _moment_item(rank, moment, analysis, (pictures or {}).get(rank))
+        for rank, moment in enumerate(strongest_moments(analysis, limit), 1)
+    )
+
+
+def picture_name(number: int) -> str:
+    """Give the name under which the template finds a moment's picture."""
+    return f"moment-{number}.jpg"
+
+
+def _caption(picture: MomentPicture, analysis: CallAnalysis) -> str:
+    said = words.clock(picture.at_s)
+    names = [words.clean(analysis.participants[index].name) for index in picture.people]
+    for number, name in enumerate(names):
+        left = len(names) - number
+        short = words.shorten(name, CAPTION_NAME_LENGTH)
+        more = f" + {left - 1} more" if left > 1 else ""
+        if number and words.width(f"{said}, {short}{more}") > CAPTION_WIDTH:
+            return f"{said} + {left} more"
+        said += f"{', ' if number else ' · '}{words.isolate(short)}"
+    return said
 
 
 def _speaker(line: TranscriptLine) -> str:
@@ -50,7 +92,9 @@ def _speaker(line: TranscriptLine) -> str:
     return f"{name} (chat)" if line.is_chat else name
 
 
-def _moment_item(number: int, moment: Moment, analysis: CallAnalysis) -> MomentItem:
+def _moment_item(
+    number: int, moment: Moment, analysis: CallAnalysis, picture: MomentPicture | None
+) -> MomentItem:
     quotes = [
         Quote(
             words.clock(line.start_s),
@@ -66,15 +110,17 @@ def _moment_item(number: int, moment: Moment, analysis: CallAnalysis) -> MomentI
         reason=_reason(moment, analysis),
         quotes=tuple(quotes[:MAX_QUOTES]),
         people=moment.participants,
+        picture=picture_name(number) if picture else "",
+        caption=_caption(picture, analysis) if picture else "",
     )
 
 
 def moment_marks(analysis: CallAnalysis, items: Sequence[MomentItem]) -> tuple[Mark, ...]:
     """Give the same moments as numbered spans for the timeline."""
-    strongest = sorted(analysis.moments, key=lambda m: (-m.strength, m.start_s))
+    strongest = strongest_moments(analysis, len(items))
     return tuple(
         Mark(item.number, moment.start_s, moment.end_s)
-        for item, moment in zip(items, strongest, strict=False)
+        for item, moment in zip(items, strongest, strict=True)
     )
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC
 from functools import lru_cache
@@ -19,6 +20,7 @@ from bot.report.about import Section
 from bot.report.charts import LANE_MM, TOP_MM, person_svg, spark_svg, timeline_svg
 from bot.report.content import CallInfo, ReportContent, report_content
 from bot.report.fonts import FAMILIES, FONTS, missing_glyphs
+from bot.report.moments import MomentPicture, picture_name
 from inference.types import CallAnalysis
 
 TEMPLATE = Path(__file__).parent / "template.typ"
@@ -43,26 +45,35 @@ class RenderedReport:
 
 
 def render_report(
-    analysis: CallAnalysis, info: CallInfo, out: Path, *, model_card: Path | None = MODEL_CARD
+    analysis: CallAnalysis,
+    info: CallInfo,
+    out: Path,
+    *,
+    pictures: Mapping[int, MomentPicture] | None = None,
+    model_card: Path | None = MODEL_CARD,
 ) -> RenderedReport:
     """Write the report of a call as PDF to `out`, replacing what is there.
 
-    The same analysis and info give the same bytes.
+    The same analysis, info and pictures give the same bytes.
 
     Args:
+        pictures: of moments, by their rank from 1; a moment may have none.
         model_card: the expression model's card, from which the accuracy is quoted; may not exist.
 
     Raises:
         ReportFailed: the page layout failed.
     """
-    content = report_content(analysis, info, model_accuracy(model_card) if model_card else None)
+    pictures = pictures or {}
+    accuracy = model_accuracy(model_card) if model_card else None
+    content = report_content(analysis, info, accuracy, pictures)
     data = _data(content)
     missing = missing_glyphs(_all_text(data))
     if missing:
         content = replace(content, about=_with_missing(content.about, missing))
         data = _data(content)
+    jpegs = {picture_name(rank): picture.jpeg for rank, picture in pictures.items()}
     pdf, pages = _compile(
-        data, _charts(content), int(content.started_at.astimezone(UTC).timestamp())
+        data, _charts(content) | jpegs, int(content.started_at.astimezone(UTC).timestamp())
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(out.name + ".part")
@@ -163,13 +174,13 @@ def _with_missing(about: tuple[Section, ...], missing: tuple[str, ...]) -> tuple
     return (*about[:-1], replace(last, paragraphs=(*last.paragraphs, line)))
 
 
-def _compile(data: dict[str, Any], charts: dict[str, bytes], timestamp: int) -> tuple[bytes, int]:
+def _compile(data: dict[str, Any], images: dict[str, bytes], timestamp: int) -> tuple[bytes, int]:
     with tempfile.TemporaryDirectory(prefix="rapport-report-") as folder:
         root = Path(folder)
         (root / "report.typ").write_bytes(TEMPLATE.read_bytes())
         (root / "data.json").write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
-        for name, svg in charts.items():
-            (root / name).write_bytes(svg)
+        for name, image in images.items():
+            (root / name).write_bytes(image)
         try:
             compiler = typst.Compiler(
                 root / "report.typ", root=root, font_paths=_fonts(), ignore_system_fonts=True

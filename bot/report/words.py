@@ -40,7 +40,7 @@ def shorten(text: str, length: int) -> str:
 
     A Chinese, Japanese or Korean letter or an emoji counts as two, a wide capital as 1.5.
     """
-    if sum(map(_width, text)) <= length:
+    if width(text) <= length:
         return text
     room, end = length - 1.0, 0
     while end < len(text) and room >= _width(text[end]):
@@ -53,6 +53,11 @@ def shorten(text: str, length: int) -> str:
     while cut and (unicodedata.combining(cut[-1]) or cut[-1] in _JOINERS):
         cut = cut[:-1]
     return cut.rstrip(" ,;:–-") + "…"
+
+
+def width(text: str) -> float:
+    """Give how much room a text takes, in letters of usual width."""
+    return sum(map(_width, text))
 
 
 def _width(letter: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.call_view import call_info, load_analysis
+from bot.moment_pictures import call_pictures
 from bot.parts import Parts
 from bot.report.render import render_report
 from storage import calls
@@ -14,6 +15,12 @@ def report_call(parts: Parts, call_id: str) -> None:
     with reading(parts.engine) as session:
         call = calls.get_call(session, call_id)
     path = parts.files.report_path(call_id)
-    render_report(load_analysis(parts.files, parts.settings, call), call_info(call), path)
+    analysis = load_analysis(parts.files, parts.settings, call)
+    if parts.settings.report_pictures:
+        pictures = call_pictures(parts.files, call_id, analysis, parts.settings, parts.stop)
+    else:
+        pictures = {}
+        parts.files.keep_pictures(call_id, {})  # of a time when the setting was on
+    render_report(analysis, call_info(call), path, pictures=pictures)
     with transaction(parts.engine) as session:
         calls.set_report_path(session, call_id, parts.files.relative(path))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from pypdf import PdfReader
+from pypdf.generic import NullObject
 
 from bot.report.content import CallInfo
 from bot.report.fonts import check_fonts, missing_glyphs
+from bot.report.moments import MomentPicture
 from bot.report.render import model_accuracy, render_report
 from inference.types import CallAnalysis, Estimate, Quality
 from tests.analysis_builder import PersonSpec, make_call, make_info
@@ -201,6 +207,77 @@ def test_a_shorter_report_replaces_a_longer_one_and_leaves_nothing_beside(tmp_pa
     pages = report(tmp_path, make_call([], has_turns=False, has_transcript=False, duration_s=70))
     assert len(pages) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["call.pdf"]
+
+
+def picture(*people: int, at_s: float = 725.0) -> MomentPicture:
+    """A photograph of noise in the size that is made for reports."""
+    noise = np.random.default_rng(len(people) + sum(people)).integers(
+        0, 256, (36, 64, 3), dtype=np.uint8
+    )
+    file = io.BytesIO()
+    Image.fromarray(noise).resize((640, 360)).save(file, "JPEG", quality=80)
+    return MomentPicture(file.getvalue(), at_s, people)
+
+
+def with_pictures(folder: Path, analysis: CallAnalysis, *ranks: int) -> list[str]:
+    pictures = {rank: picture(rank % 3) for rank in ranks}
+    rendered = render_report(analysis, make_info(), folder / "call.pdf", pictures=pictures)
+    return pages_of(rendered.path)
+
+
+def test_moments_get_a_page_with_their_pictures_after_the_first(tmp_path: Path) -> None:
+    plain = report(tmp_path)
+    size = (tmp_path / "call.pdf").stat().st_size
+    pages = with_pictures(tmp_path, make_call(), 1, 2, 3)
+    assert pages[0] == plain[0].replace("/ 5", "/ 6")
+    assert pages[1].startswith("Moments in pictures")
+    for said in ("12:05 · Tom Becker", "12:05 · Priya Nair", "12:00", "26:24"):
+        assert said in pages[1], "moments without a picture stand there too"
+    shown = [list(page.images) for page in PdfReader(tmp_path / "call.pdf").pages]
+    assert [len(images) for images in shown] == [0, 3, 0, 0, 0, 0]
+    # Photographs stand in the PDF as they came; nothing else grows much.
+    assert (tmp_path / "call.pdf").stat().st_size < size + 3 * len(picture().jpeg) + 20_000
+    assert "nothing but the small pictures in this report leaves it" in pages[-1]
+    assert "no picture or sound left it" in plain[-1]
+
+
+def test_the_only_moment_stands_with_its_picture_on_the_first_page(tmp_path: Path) -> None:
+    analysis = make_call()
+    strongest = max(analysis.moments, key=lambda moment: moment.strength)
+    pages = with_pictures(tmp_path, replace(analysis, moments=(strongest,)), 1)
+    assert len(pages) == 5
+    assert "12:05 · Tom Becker" in pages[0]
+    assert len(PdfReader(tmp_path / "call.pdf").pages[0].images) == 1
+
+
+def test_long_quotes_and_names_of_any_script_leave_the_pictures_on_their_pages(
+    tmp_path: Path,
+) -> None:
+    analysis = make_call(named([*SCRIPTS[:8], "W" * 60]), quotes=["word " * 60, *SCRIPTS])
+    pictures = {rank: picture(*range(rank + 3)) for rank in range(1, 6)}
+    rendered = render_report(analysis, make_info(), tmp_path / "call.pdf", pictures=pictures)
+    pages = PdfReader(rendered.path).pages
+    assert sum(len(page.images) for page in pages) == 5
+    captions = [line for page in pages for line in page.extract_text().splitlines()
+                if line.startswith("12:05")]  # fmt: skip
+    assert all("more" in caption for caption in captions)
+    assert rendered.missing_glyphs == ()
+
+
+def test_a_picture_is_described_for_those_who_cannot_see_it(tmp_path: Path) -> None:
+    with_pictures(tmp_path, make_call(), 1)
+    told: list[str] = []
+
+    def walk(node: Any) -> None:
+        node = node.get_object()
+        for part in node if isinstance(node, list) else ():
+            walk(part)
+        if isinstance(node, dict):
+            told.extend(str(node[key]) for key in ("/Alt",) if key in node)
+            walk(node.get("/K", NullObject()))
+
+    walk(PdfReader(tmp_path / "call.pdf").trailer["/Root"]["/StructTreeRoot"])
+    assert "Picture of the moment: 12:05 · Tom Becker" in told
 
 
 def test_the_shipped_fonts_are_sound() -> None:

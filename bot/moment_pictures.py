@@ -1,0 +1,137 @@
+"""Small pictures of a call's moments for its report: made from the recording, or kept from before.
+
+Off unless a setting or an option asks for them. The pictures are kept beside the report, each under
+the key of what it was planned to show, so that a call that is told anew after its recording was
+deleted still has them. Where a correction changes who may be seen, or who a moment is about, the
+plan changes, no kept picture has its key, and the old one is deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from bot.media import read_manifest
+from bot.report.content import MAX_MOMENTS
+from bot.report.moments import MomentPicture, strongest_moments
+from bot.report.words import clock
+from bot.settings import Settings
+from inference.errors import Cancelled, InferenceError
+from inference.shot_picture import draw_shot
+from inference.shots import Shot, plan_shots
+from inference.stills import Stills
+from inference.types import U8, CallAnalysis
+from storage.errors import Missing
+from storage.files import MediaFiles
+
+log = logging.getLogger(__name__)
+
+JPEG_QUALITY = 82
+NOBODY = "nobody whom it is about is seen well enough, or may be shown"
+
+
+@dataclass(frozen=True, slots=True)
+class MadePictures:
+    """Pictures by the rank of their moment, from 1; `missing` says why others have none."""
+
+    pictures: Mapping[int, MomentPicture]
+    missing: tuple[str, ...] = ()
+
+
+def call_pictures(
+    files: MediaFiles,
+    call_id: str,
+    analysis: CallAnalysis,
+    settings: Settings,
+    stop: threading.Event | None = None,
+) -> Mapping[int, MomentPicture]:
+    """Give the pictures of a stored call's moments, by rank, and keep them with the call.
+
+    A recording that is on disk is looked at again; without it, kept pictures serve where they show
+    what would be shown now. All other kept ones are deleted.
+
+    Raises:
+        Cancelled: the stop flag was set.
+        StorageError: pictures that may not be kept could not be deleted, or the disk is full.
+    """
+    shots = _shots(analysis, settings)
+    videos = _videos(files, call_id)
+    if videos:
+        made = _made(videos, shots, stop)
+    else:
+        made = MadePictures(
+            {
+                rank: MomentPicture(jpeg, shot.at_s, shot.people)
+                for rank, shot in shots.items()
+                if shot is not None
+                and (jpeg := files.read_picture(call_id, f"{shot.key}.jpg")) is not None
+            }
+        )
+    kept = {
+        f"{shot.key}.jpg": made.pictures[rank].jpeg
+        for rank, shot in shots.items()
+        if shot is not None and rank in made.pictures
+    }
+    files.keep_pictures(call_id, kept)
+    source = "the recording" if videos else "before; the recording is gone"
+    log.info(
+        "call %s: pictures of %d of %d moments, from %s%s",
+        call_id, len(made.pictures), len(shots), source,
+        "".join(f"; {reason}" for reason in made.missing),
+    )  # fmt: skip
+    return made.pictures
+
+
+def file_pictures(file: Path, analysis: CallAnalysis, settings: Settings) -> MadePictures:
+    """Give the pictures of a recording's moments, by rank; nothing is kept."""
+    return _made([file], _shots(analysis, settings), None)
+
+
+def _shots(analysis: CallAnalysis, settings: Settings) -> dict[int, Shot | None]:
+    moments = strongest_moments(analysis, MAX_MOMENTS)
+    leaves_out = not settings.calls.score_own_side
+    return dict(enumerate(plan_shots(analysis, moments, leaves_out=leaves_out), 1))
+
+
+def _videos(files: MediaFiles, call_id: str) -> list[Path]:
+    """The recording's files; none where any of them is gone."""
+    try:
+        manifest = read_manifest(files, call_id)
+    except Missing:
+        return []
+    paths = [files.resolve(part.video) for part in manifest.segments if part.video is not None]
+    return paths if all(path.is_file() for path in paths) else []
+
+
+def _made(
+    videos: Sequence[Path], shots: Mapping[int, Shot | None], stop: threading.Event | None
+) -> MadePictures:
+    pictures: dict[int, MomentPicture] = {}
+    missing = []
+    with Stills(videos, stop=stop) as stills:
+        for rank, shot in shots.items():
+            if shot is None:
+                missing.append(f"none of moment {rank}: {NOBODY}")
+                continue
+            try:
+                image = stills.picture_at(shot.at_s)
+                pictures[rank] = MomentPicture(
+                    _jpeg(draw_shot(image, shot)), shot.at_s, shot.people
+                )
+            except Cancelled:
+                raise
+            except (InferenceError, ValueError) as exc:
+                missing.append(f"none of moment {rank} at {clock(shot.at_s)}: {exc}")
+    return MadePictures(pictures, tuple(missing))
+
+
+def _jpeg(image: U8) -> bytes:
+    _, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    return bytes(data)
