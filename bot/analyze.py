@@ -38,6 +38,7 @@ from inference.errors import InferenceError
 from inference.expression.classifier import ExpressionClassifier
 from inference.native_log import native_stdout_to_stderr
 from inference.types import CallAnalysis, Observations
+from inference.watch import Watcher
 from integrations.errors import IntegrationError
 from storage.errors import StorageError
 from storage.files import write_atomically
@@ -63,9 +64,9 @@ def analyze_file(
     """
     terminal = Console(stderr=True)
     wanted = profile or settings.analysis.profile
-    problem = _problem(file, sides, wanted)
+    problem = file_problem(file, sides, wanted)
     if problem is not None:
-        return _refuse(terminal, problem)
+        return refuse(terminal, problem)
     options = AssessOptions(profile=wanted, score_own_side=settings.calls.score_own_side)
     folder = out_dir or file.absolute().parent
     stem = file_name(file.with_suffix(""))
@@ -91,13 +92,13 @@ def analyze_file(
         text = _json_text(analysis, elapsed_s, with_faces=with_faces)
         write_atomically(folder / f"{file.stem}.rapport.json", text)
     except OSError as exc:
-        return _refuse(
+        return refuse(
             terminal,
             f"{file_name(file)}: the result cannot be written to {file_name(folder, whole=True)} "
             f"({exc.strerror or exc}); name another folder with --out.",
         )
     except (InferenceError, IntegrationError, StorageError, ReportFailed) as exc:
-        return _refuse(terminal, str(exc))
+        return refuse(terminal, str(exc))
     except KeyboardInterrupt:
         terminal.print("Stopped; nothing was written.")
         return 130
@@ -137,13 +138,15 @@ def _json_text(analysis: CallAnalysis, elapsed_s: dict[str, float], *, with_face
     return "".join([head, *(faces_json(analysis) if with_faces else ()), "}\n"]).encode()
 
 
-def _refuse(terminal: Console, problem: str) -> int:
+def refuse(terminal: Console, problem: str) -> int:
+    """Print why a command does nothing; gives its exit status."""
     # As text, not as markup: a file may be named "[/b].mp4".
     terminal.print(Text.assemble(("Error: ", "red"), problem), soft_wrap=True)
     return 1
 
 
-def _problem(file: Path, sides: SideFiles, profile: str) -> str | None:
+def file_problem(file: Path, sides: SideFiles, profile: str) -> str | None:
+    """Say why a recording and its side files cannot be read as named; None where they can."""
     for path in (file, *sides.files.values()):
         if path.is_dir():
             return f"{file_name(path, whole=True)} is a folder; name one file in it."
@@ -169,9 +172,14 @@ def analyzer_options(settings: Settings, assess: AssessOptions) -> AnalyzerOptio
 
 
 def observe_file(
-    file: Path, options: AnalyzerOptions, settings: Settings, terminal: Console
+    file: Path,
+    options: AnalyzerOptions,
+    settings: Settings,
+    terminal: Console,
+    *,
+    watcher: Watcher | None = None,
 ) -> Observations:
-    """Look at one recording, with a bar on the terminal.
+    """Look at one recording, with a bar on the terminal; a watcher looks on.
 
     Raises:
         UnreadableMedia, NoVideoStream, WeightsInvalid: see `inference.errors`.
@@ -200,6 +208,7 @@ def observe_file(
                 model=classifier.name,
                 progress=lambda share, text: bar.update(task, completed=share, description=text),
                 stop=stop,
+                watcher=watcher,
             )
         except KeyboardInterrupt:
             stop.set()

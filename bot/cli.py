@@ -20,6 +20,8 @@ from bot.cli_networks import evaluate_app, models, train_app
 from bot.terminal import fail, out, read_settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Engine
 
 app = typer.Typer(
@@ -108,6 +110,15 @@ def demo(
     )
 
 
+def _start_time(start: str | None) -> datetime | None:
+    from integrations.zoom.text import moment
+
+    start_at = moment(start)
+    if start and start_at is None:
+        raise fail(f"--start {start} is no time; write it as 2026-09-10T13:00:05Z.")
+    return start_at
+
+
 @app.command()
 def analyze(
     file: Annotated[Path, typer.Argument(help="The recording (MP4, MOV, MKV, …).")],
@@ -152,11 +163,8 @@ def analyze(
     """Analyse one recording without a database: prints a table, writes JSON and PDF."""
     from bot.analyze import analyze_file
     from bot.by_hand import SideFiles
-    from integrations.zoom.text import moment
 
-    start_at = moment(start)
-    if start and start_at is None:
-        raise fail(f"--start {start} is no time; write it as 2026-09-10T13:00:05Z.")
+    start_at = _start_time(start)
     raise typer.Exit(
         analyze_file(
             file,
@@ -166,6 +174,51 @@ def analyze(
             as_json=as_json,
             with_faces=faces,
             with_pictures=pictures,
+            settings=read_settings(),
+        )
+    )
+
+
+@app.command()
+def annotate(
+    file: Annotated[Path, typer.Argument(help="The recording (MP4, MOV, MKV, …).")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="MP4 to write (default: FILE.annotated.mp4)."),
+    ] = None,
+    timeline: Annotated[Path | None, typer.Option(help="Zoom TIMELINE (JSON).")] = None,
+    transcript: Annotated[Path | None, typer.Option(help="Transcript (VTT).")] = None,
+    chat: Annotated[Path | None, typer.Option(help="Zoom CHAT (TXT).")] = None,
+    participants: Annotated[
+        Path | None, typer.Option(help="Who was there (JSON), as for `analyze`.")
+    ] = None,
+    participant_audio: Annotated[
+        Path | None, typer.Option(help="Folder with each person's own sound, as for `analyze`.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When the recording began, as for `analyze`.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="Scoring profile.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an MP4 that exists.")] = False,
+) -> None:
+    """Write the recording with a box, name and expression at each face, and engagement below.
+
+    One pass: names are those that were certain by that second, so a face is "Person 1" until then.
+    A paler box is less sure; "not read" stands at faces too small to tell. With
+    RAPPORT_CALLS__SCORE_OWN_SIDE=false all are hidden who are not known to be of the other side.
+    """
+    from bot.annotate import annotate_file
+    from bot.by_hand import SideFiles
+
+    raise typer.Exit(
+        annotate_file(
+            file,
+            output,
+            SideFiles(
+                timeline, transcript, chat, participants, participant_audio, _start_time(start)
+            ),
+            profile=profile,
+            overwrite=overwrite,
             settings=read_settings(),
         )
     )

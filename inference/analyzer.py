@@ -46,10 +46,13 @@ from inference.types import (
     TranscriptLine,
     View,
 )
+from inference.watch import SeenSample, Watcher
 
 Progress = Callable[[float, str], None]
 _PROGRESS_EVERY = 20
 """Samples between two reports of progress."""
+_WATCHED_OUTSTANDING = 1
+"""Samples whose probabilities may be outstanding while a watcher holds the pictures for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class _Pending:
     look: Future[_Look]
     starts_segment: bool
     view: int
+    offset_s: float
 
 
 class Analyzer:
@@ -121,6 +125,7 @@ class Analyzer:
         layout_factory: Callable[[], LayoutFinder] = LayoutFinder,
         tracker_factory: Callable[[], Tracker] = Tracker,
         reader_factory: Callable[[], LabelReader] = shared_reader,
+        watcher: Watcher | None = None,
     ) -> None:
         if cv2.getNumThreads() != 1:
             # The stages run side by side already; OpenCV's own threads would only fight them.
@@ -139,7 +144,12 @@ class Analyzer:
         self._own = threading.local()
         self._detectors: list[Detector] = []
         self._searching: deque[_Pending] = deque()
-        self._rows = FaceRows(queue.submit)
+        self._watcher = watcher
+        self._untold: deque[SeenSample] = deque()
+        if watcher is None:
+            self._rows = FaceRows(queue.submit)
+        else:
+            self._rows = FaceRows(queue.submit, self._tell, _WATCHED_OUTSTANDING)
         self._times = array("d")
         self._views: list[View] = []
         self._seats = SeatBook()
@@ -187,6 +197,12 @@ class Analyzer:
         """Add who spoke when; used by `finish`."""
         self._turns.extend(turns)
 
+    def flush(self) -> None:
+        """Wait for what is in work; more may be pushed after."""
+        while self._searching:
+            self._finish_oldest()
+        self._rows.collect()
+
     def observations(
         self, quality: Quality | None = None, duration_s: float | None = None
     ) -> Observations:
@@ -196,8 +212,7 @@ class Analyzer:
             quality: of the reader; by default as many pictures decoded as were pushed.
             duration_s: length of the recording; by default one interval past the last picture.
         """
-        while self._searching:
-            self._finish_oldest()
+        self.flush()
         labels = self._labels.labels() if self._labels is not None else ()
         seats = self._seats.seats(len(self._views), labels)
         views = tuple(
@@ -254,7 +269,7 @@ class Analyzer:
         view = len(self._views) - 1
         if self._labels is not None:
             self._labels.update(sample, view, frame.image, layout)
-        self._searching.append(_Pending(sample, layout, look, starts_segment, view))
+        self._searching.append(_Pending(sample, layout, look, starts_segment, view, frame.offset_s))
 
     def _note_view(self, sample: int, layout: Layout, starts_segment: bool) -> None:
         last = self._views[-1] if self._views else None
@@ -305,7 +320,30 @@ class Analyzer:
         found = self._tracker.update(pending.sample, look.detections, pending.layout)
         tracks = [self._first_track + track for track in found]
         self._next_track = max([self._next_track, *(track + 1 for track in tracks)])
+        if self._watcher is not None:
+            self._untold.append(self._seen(pending, tracks, look.detections))
         self._rows.add(pending.sample, tracks, look.detections, look.is_classified, look.crops)
+
+    def _seen(
+        self, pending: _Pending, tracks: Sequence[int], faces: Sequence[Detection]
+    ) -> SeenSample:
+        order = sorted(range(len(tracks)), key=lambda i: tracks[i])
+        return SeenSample(
+            sample=pending.sample,
+            t_s=self._times[pending.sample],
+            offset_s=pending.offset_s,
+            layout=pending.layout,
+            tracks=tuple(tracks[i] for i in order),
+            boxes=np.array([faces[i].box for i in order], np.float32).reshape(-1, 4),
+            confidence=np.array([faces[i].confidence for i in order], np.float32),
+            probs=np.zeros((0, 0), np.float32),
+        )
+
+    def _tell(self, sample: int, probs: F32) -> None:
+        seen = self._untold.popleft()
+        assert seen.sample == sample, "samples come in order"
+        assert self._watcher is not None
+        self._watcher.sample(replace(seen, probs=probs))
 
 
 def observe_recording(
@@ -317,6 +355,7 @@ def observe_recording(
     progress: Progress | None = None,
     stop: threading.Event | None = None,
     detector_factory: Callable[[], Detector] = MediaPipeDetector,
+    watcher: Watcher | None = None,
 ) -> Observations:
     """See all there is to see in a recording; its segments are laid end to end.
 
@@ -326,6 +365,7 @@ def observe_recording(
         model: name of the weights behind the queue, kept with the observations.
         progress: called from this thread with the share done (0–1) and a short text.
         stop: set it to end with `Cancelled` within a second or two.
+        watcher: looks on; every picture is then decoded, on the processor, and shown to it.
 
     Raises:
         UnreadableMedia: a file cannot be read, or too much of it is lost.
@@ -339,18 +379,47 @@ def observe_recording(
     offset_s = 0.0
     qualities: list[tuple[Quality, float]] = []
     decoding = DecodeOptions(options.samples_per_s, device=options.decode_device)
+    if watcher is not None:  # Its pictures wait in memory: as few samples as can be run ahead.
+        decoding = replace(decoding, device="cpu", queue_frames=1)
     with Analyzer(
-        options, queue, model=model, stop=stop, detector_factory=detector_factory
+        options, queue, model=model, stop=stop, detector_factory=detector_factory, watcher=watcher
     ) as analyzer:
         for segment in segments:
-            reader = FrameReader(segment.path, decoding, offset_s, stop=stop)
+            reader = _reader(segment.path, decoding, offset_s, stop, analyzer, watcher)
             with closing(iter(reader)) as frames:
-                analyzer.push(_told(frames, expected_s, tell))
+                analyzer.push(_watched(_told(frames, expected_s, tell), analyzer, watcher))
             qualities.append((reader.quality, reader.duration_s))
             offset_s += reader.duration_s
         seen = analyzer.observations(_together(qualities), offset_s)
     tell(1.0, f"{_clock(offset_s)} seen")
     return seen
+
+
+def _reader(
+    path: Path,
+    decoding: DecodeOptions,
+    offset_s: float,
+    stop: threading.Event | None,
+    analyzer: Analyzer,
+    watcher: Watcher | None,
+) -> FrameReader:
+    if watcher is None:
+        return FrameReader(path, decoding, offset_s, stop=stop)
+
+    def idle() -> None:
+        analyzer.flush()
+        watcher.stalled()
+
+    return FrameReader(path, decoding, offset_s, stop=stop, tap=watcher.picture, idle=idle)
+
+
+def _watched(
+    frames: Iterable[Frame], analyzer: Analyzer, watcher: Watcher | None
+) -> Iterable[Frame]:
+    for frame in frames:
+        yield frame
+        if watcher is not None:
+            watcher.between(analyzer.observations)
 
 
 def _told(frames: Iterable[Frame], expected_s: float, tell: Progress) -> Iterable[Frame]:

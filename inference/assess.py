@@ -60,6 +60,11 @@ class AssessOptions:
             raise ValueError(f"A window must be at least 1 s long, not {self.window_s} s.")
 
 
+def may_be_scored(side: str, options: AssessOptions) -> bool:
+    """Tell whether the faces of a person of this side may be scored and kept."""
+    return options.score_own_side or side == "prospect"
+
+
 def assess(
     observations: Observations,
     turns: Sequence[SpeakerTurn],
@@ -90,7 +95,7 @@ def assess_cast(
     faces = select_faces(observations, track_person, len(cast.people))
 
     profile = PROFILES[options.profile]
-    may_score = [options.score_own_side or person.side == "prospect" for person in cast.people]
+    may_score = [may_be_scored(person.side, options) for person in cast.people]
     gone = _blanked(observations, track_person)
     blanked = {index for index in gone if may_score[index]}
     scored = [may and index not in blanked for index, may in enumerate(may_score)]

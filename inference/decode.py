@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import re
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -19,11 +19,14 @@ from pathlib import Path
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.media import Media
 from inference.types import Frame, Quality
+from inference.watch import WatchedPicture
 
 _WAIT_S = 0.1
 """How often a blocked thread looks at the stop flag."""
 _Ready = queue.Queue[Frame | InferenceError | None]
 """Frames on their way to the reader; last the worker's error, or None at the end of the file."""
+Tap = Callable[[WatchedPicture, Callable[[], bool]], None]
+"""As `Watcher.picture`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class MediaInfo:
     video_codec: str
     created_at: datetime | None = None
     """When the recording began, as the file says; most programs write when they began to encode."""
+    pixel_aspect: Fraction | None = None
+    """Width of a pixel over its height as stored, before rotation; None where they are square."""
 
 
 def probe(path: Path) -> MediaInfo:
@@ -87,6 +92,7 @@ def probe(path: Path) -> MediaInfo:
             has_audio=media.has_audio,
             video_codec=media.stream.codec_context.name,
             created_at=media.created_at,
+            pixel_aspect=media.pixel_aspect,
         )
 
 
@@ -95,6 +101,9 @@ class FrameReader:
 
     Leaving the loop early, an error and the stop flag all end the thread before control returns.
     When the loop has run to its end, `quality` and `duration_s` tell about the whole file.
+
+    With a `tap` every picture is decoded and given to it, in order, in the decoding thread; `idle`
+    is called again and again from the reader's thread while it waits for a sample.
 
     Raises, while iterating:
         UnreadableMedia: no media, or more than `max_lost_share` of it is lost.
@@ -109,8 +118,11 @@ class FrameReader:
         offset_s: float = 0.0,
         *,
         stop: threading.Event | None = None,
+        tap: Tap | None = None,
+        idle: Callable[[], None] | None = None,
     ) -> None:
         self._path = path
+        self._tap, self._idle = tap, idle
         self._options = options or DecodeOptions()
         self._offset_s = offset_s
         self._stop = stop or threading.Event()
@@ -134,6 +146,8 @@ class FrameReader:
                 try:
                     item = ready.get(timeout=_WAIT_S)
                 except queue.Empty:
+                    if self._idle is not None:
+                        self._idle()
                     continue
                 if item is None:
                     return
@@ -158,11 +172,19 @@ class FrameReader:
 
     def _decode(self, ended: threading.Event) -> Iterator[Frame]:
         options = self._options
+
+        def is_over() -> bool:
+            return ended.is_set() or self._stop.is_set()
+
+        can_skip = options.skip_unneeded and self._tap is None
         with Media(self._path, options.threads, options.device) as media:
             ledger = media.ledger(Fraction(options.samples_per_s).limit_denominator(1000))
-            for picture in media.pictures(ledger, can_skip=options.skip_unneeded):
-                if ended.is_set() or self._stop.is_set():
+            for picture in media.pictures(ledger, can_skip=can_skip):
+                if is_over():
                     return
+                if self._tap is not None:
+                    shown = WatchedPicture(picture.frame, picture.at, media.tick, self._offset_s)
+                    self._tap(shown, is_over)
                 if ledger.take(picture.at, picture.is_damaged):
                     if picture.frame.format.name == "cuda":
                         self.decoded_on = "cuda"

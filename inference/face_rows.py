@@ -41,6 +41,7 @@ class _Batch:
 class _Asked:
     """One sample's place in a batch: for each of its rows the batch's row, -1 for none."""
 
+    sample: int
     batch: _Batch
     rows: I64
 
@@ -48,9 +49,21 @@ class _Asked:
 class FaceRows:
     """Collects rows by sample; probabilities may come later, in the order they were asked for."""
 
-    def __init__(self, submit: Callable[[U8], Future[F32]]) -> None:
-        """Start empty; `submit` is the device queue's."""
-        self._submit = submit
+    def __init__(
+        self,
+        submit: Callable[[U8], Future[F32]],
+        told: Callable[[int, F32], None] | None = None,
+        max_outstanding: int = _MAX_OUTSTANDING,
+    ) -> None:
+        """Start empty.
+
+        Args:
+            submit: the device queue's.
+            told: called for each sample, in order, with its number and the probabilities of its
+                rows by track, when they came.
+            max_outstanding: samples whose probabilities may be outstanding.
+        """
+        self._submit, self._told, self._max_outstanding = submit, told, max_outstanding
         self._batch = _Batch()
         self._keys = array("i")
         self._facts = array("f")
@@ -88,12 +101,12 @@ class FaceRows:
             self._facts.extend((face.eye_opening, face.mouth_opening))
         self.seen += len(tracks)
         self.unclassified += len(tracks) - len(crops)
-        self._outstanding.append(_Asked(self._batch, rows[order]))
+        self._outstanding.append(_Asked(sample, self._batch, rows[order]))
         if len(crops):
             self._batch.crops.append(crops)
         if len(self._batch) >= CROPS_AT_ONCE:
             self._hand_over()
-        while len(self._outstanding) > _MAX_OUTSTANDING:
+        while len(self._outstanding) > self._max_outstanding:
             self._collect_oldest()
 
     def cancel(self) -> None:
@@ -102,10 +115,14 @@ class FaceRows:
             if asked.batch.future is not None:
                 asked.batch.future.cancel()
 
-    def columns(self) -> FaceColumns:
-        """Wait for what is outstanding and give all rows so far."""
+    def collect(self) -> None:
+        """Wait for what is outstanding."""
         while self._outstanding:
             self._collect_oldest()
+
+    def columns(self) -> FaceColumns:
+        """Wait for what is outstanding and give all rows so far."""
+        self.collect()
         keys = np.array(self._keys, np.int32).reshape(-1, 2)
         facts = np.array(self._facts, np.float32).reshape(-1, _FACTS)
         confidence, yaw, pitch, roll, eye, mouth = (facts[:, k].copy() for k in range(4, _FACTS))
@@ -138,3 +155,5 @@ class FaceRows:
             assert asked.batch.future is not None
             probs[known] = asked.batch.future.result()[asked.rows[known]]
         self._probs.frombytes(probs.tobytes())
+        if self._told is not None:
+            self._told(asked.sample, probs)

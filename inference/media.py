@@ -80,13 +80,14 @@ class Media:
         # and what looks at the pictures needs the other cores (docs/benchmarks.md).
         self.stream.codec_context.thread_count = threads or max(1, (os.cpu_count() or 1) // 2)
         self.has_audio = bool(self._container.streams.audio)
-        self._origin = self._start()
+        self.origin = self._start()
+        """Where the file's time begins, in seconds of its own clock."""
         time_base = self.stream.time_base or Fraction(1, 90_000)
-        self._scale = (self._origin / time_base).denominator
+        self._scale = (self.origin / time_base).denominator
         self.tick = time_base / self._scale
         """The stream's time base, made finer where the origin needs it to be exact."""
-        self._shift = int(self._origin / self.tick)
-        self._origin_s = float(self._origin)
+        self._shift = int(self.origin / self.tick)
+        self._origin_s = float(self.origin)
         self._shape: tuple[int, int] | None = None
 
     def __enter__(self) -> Media:
@@ -115,6 +116,12 @@ class Media:
             return None
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         return at if at.year > 1970 else None
+
+    @property
+    def pixel_aspect(self) -> Fraction | None:
+        """Width of a pixel over its height as stored; None where they are square or not told."""
+        aspect = self.stream.sample_aspect_ratio
+        return aspect if aspect and aspect != 1 else None
 
     @property
     def frame_interval_s(self) -> float:

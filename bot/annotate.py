@@ -1,0 +1,180 @@
+"""`rapport annotate FILE -o OUT`: the recording with boxes, names, expressions and engagement."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from bot.analyze import analyzer_options, file_problem, observe_file, refuse
+from bot.annotated.check import wrongly_shown
+from bot.annotated.movie import AnnotateFailed, refusal
+from bot.annotated.people import NameFaces
+from bot.annotated.recorder import Recorder
+from bot.by_hand import (
+    SideFiles,
+    file_name,
+    listed_people,
+    with_files_by_hand,
+    with_sounds_by_hand,
+)
+from bot.evidence import Evidence, name_people, score_evidence, story_of
+from bot.report import words
+from bot.settings import Settings
+from inference.assess import AssessOptions
+from inference.attribute import Cast
+from inference.decode import probe
+from inference.errors import Cancelled, InferenceError
+from inference.native_log import native_stdout_to_stderr
+from inference.types import FaceColumns, Observations, Quality
+from integrations.errors import IntegrationError
+from storage.errors import StorageError
+
+SUFFIXES = (".mp4", ".m4v")
+PART = ".part"
+"""Behind the name of what is not complete."""
+
+
+def annotate_file(
+    file: Path,
+    out: Path | None,
+    sides: SideFiles,
+    *,
+    profile: str | None,
+    overwrite: bool,
+    settings: Settings,
+) -> int:
+    """Write the annotated recording; gives the exit status: 0, or 1 with one sentence.
+
+    It appears under its name when it is complete. `out` is by default FILE.annotated.mp4 beside
+    the recording.
+    """
+    terminal = Console(stderr=True)
+    wanted = profile or settings.analysis.profile
+    target = out or file.absolute().with_name(f"{file.stem}.annotated.mp4")
+    problem = file_problem(file, sides, wanted) or _target_problem(file, target, overwrite)
+    if problem is not None:
+        return refuse(terminal, problem)
+    options = AssessOptions(profile=wanted, score_own_side=settings.calls.score_own_side)
+    part = target.with_name(target.name + PART)
+    try:
+        with _ended_by_signals(), native_stdout_to_stderr():
+            note = _annotate(file, part, target, sides, options, settings, terminal)
+    except (AnnotateFailed, InferenceError, IntegrationError, StorageError) as exc:
+        if isinstance(exc, Cancelled):
+            terminal.print("Stopped; nothing was written.")
+            return 130
+        return refuse(terminal, str(exc))
+    except OSError as exc:
+        return refuse(terminal, str(refusal(part, exc)))
+    except KeyboardInterrupt:
+        terminal.print("Stopped; nothing was written.")
+        return 130
+    if note:
+        terminal.print(Text(note), soft_wrap=True)
+    terminal.print(Text(f"Annotated recording: {file_name(target, whole=True)}"), soft_wrap=True)
+    return 0
+
+
+def _annotate(
+    file: Path,
+    part: Path,
+    target: Path,
+    sides: SideFiles,
+    options: AssessOptions,
+    settings: Settings,
+    terminal: Console,
+) -> str:
+    people = listed_people(file, sides, settings)
+    told = with_files_by_hand(Evidence(nothing_seen(probe(file).duration_s)), sides, people)
+    told = with_sounds_by_hand(told, sides)
+    recorder = Recorder([file], part, naming_with(told), options, settings.analysis.samples_per_s)
+    try:
+        seen = observe_file(
+            file, analyzer_options(settings, options), settings, terminal, watcher=recorder
+        )
+        recorder.finish()
+        analysis = score_evidence(name_people(replace(told, observations=seen)), options)
+        wrong = wrongly_shown(analysis, recorder.sightings(seen))
+        if wrong is not None:
+            raise AnnotateFailed(
+                f"Nothing was written: a face shown at {words.clock(wrong.t_s)} is, by the whole "
+                "call, not certainly of the other side, and RAPPORT_CALLS__SCORE_OWN_SIDE=false "
+                "hides all others."
+            )
+        part.replace(target)
+    finally:
+        recorder.drop()
+    if not options.score_own_side and not any(p.is_scored for p in analysis.participants):
+        return (
+            "Every face is hidden: nobody is known to be of the other side "
+            "(RAPPORT_CALLS__SCORE_OWN_SIDE=false; --participants tells sides)."
+        )
+    return ""
+
+
+def naming_with(evidence: Evidence) -> NameFaces:
+    """Name people by all that an evidence holds beside its observations, corrections included."""
+
+    def name(seen: Observations) -> tuple[Observations, Cast]:
+        from inference.corrections import apply_corrections
+
+        named = name_people(replace(evidence, observations=seen))
+        story = apply_corrections(story_of(named), evidence.corrections)
+        return story.observations, story.cast
+
+    return name
+
+
+def nothing_seen(duration_s: float | None) -> Observations:
+    """The observations of a recording before its first picture: what side files are laid over."""
+    return Observations(
+        t_s=np.zeros(0),
+        sample_interval_s=1.0,
+        duration_s=duration_s or 0.0,
+        width_px=0,
+        height_px=0,
+        faces=FaceColumns.empty(),
+        views=(),
+        quality=Quality(),
+        model="",
+    )
+
+
+def _target_problem(file: Path, target: Path, overwrite: bool) -> str | None:
+    name, folder = file_name(target, whole=True), target.absolute().parent
+    if target.suffix.lower() not in SUFFIXES:
+        return f"{name} does not end in .mp4; the annotated recording is an MP4 file."
+    if target.is_dir():
+        return f"{name} is a folder; name a file in it."
+    if target.exists() and target.resolve() == file.resolve():
+        return f"{name} is the recording itself; name another file with -o."
+    if target.exists() and not overwrite:
+        return f"{name} exists already; name another file with -o, or add --overwrite."
+    if not folder.is_dir():
+        return f"There is no folder {file_name(folder, whole=True)}; make it or name another."
+    if not os.access(folder, os.W_OK):
+        return f"{file_name(folder, whole=True)} may not be written to; name another folder."
+    return None
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM ends the work as Ctrl-C does: what was begun is deleted."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

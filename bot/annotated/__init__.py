@@ -1,0 +1,1 @@
+"""The annotated recording: painted and encoded while the analysis looks at its pictures."""

@@ -1,0 +1,189 @@
+"""What must not be recognisable where only the other side may be scored: when in doubt, hidden.
+
+A tile is shown only while a person known to be of the other side, and nobody else, is seen in it;
+everything around such tiles is hidden, for a layout is noticed a second after it changed. A shared
+screen stays; a picture without tiles is hidden but for known people's surroundings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.annotated.canvas import Canvas, Rect
+from bot.annotated.marks import Mark, Told
+from bot.annotated.people import Who
+from inference.boxes import holders, overlap, scaled
+from inference.layout import CUT_DIFFERENCE, picture_difference
+from inference.types import F32
+from inference.watch import SeenSample
+
+DOUBT_S = 1.5
+"""After the picture changed as a whole, its layout is not trusted for so long: a new one counts
+from its second or third sample on."""
+CELLS = 5
+"""Means that are left along the shorter side of what is hidden: a face fills three or four."""
+HEAD = 2.2
+"""The head with hair and shoulders, in face sizes, about a face in a picture without tiles."""
+LOST_S = 3.0
+"""A face lost in a picture without tiles is hidden where it was for so long; then all is."""
+REACH = 1.5
+"""How much larger the place of a lost face becomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What is hidden at a sample: everything but `shown` if `is_all`, and `places` anyhow."""
+
+    is_all: bool = True
+    shown: tuple[Rect, ...] = ()
+    places: tuple[Rect, ...] = ()
+
+
+Hiding = tuple[Hidden | None, Hidden | None]
+"""What is hidden at the sample before a picture and at the one after; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A face that may not be shown, where and when it was seen last."""
+
+    track: int
+    box: F32
+    t_s: float
+
+
+class Screen:
+    """Says for each sample what is hidden; samples come in order."""
+
+    def __init__(self) -> None:
+        self._last: SeenSample | None = None
+        self._doubt_until_s = float("-inf")
+        self._unseen: list[_Lost] = []
+
+    def update(self, seen: SeenSample, who: Mapping[int, Who]) -> Hidden:
+        """Take the next sample."""
+        last, self._last = self._last, seen
+        if last is None or last.offset_s != seen.offset_s or self._changed(last, seen):
+            self._doubt_until_s = seen.t_s + DOUBT_S
+            self._unseen.clear()
+        is_doubtful = seen.t_s < self._doubt_until_s
+        clear = [track in who and who[track].is_scored for track in seen.tracks]
+        layout = seen.layout
+        if len(layout.tiles) or layout.kind == "share":
+            self._unseen.clear()
+            hidden, shown = self._of_tiles(seen, clear)
+            if layout.kind != "share":
+                # A small tile may lie over a large one: what is hidden goes before what is shown.
+                return Hidden() if is_doubtful else Hidden(True, shown, hidden)
+            return Hidden() if is_doubtful else Hidden(False, (), hidden)
+        if is_doubtful:
+            return Hidden()
+        return self._of_picture(seen, clear)
+
+    @staticmethod
+    def _changed(last: SeenSample, seen: SeenSample) -> bool:
+        if last.layout.kind != seen.layout.kind or len(last.layout.tiles) != len(seen.layout.tiles):
+            return True
+        if seen.layout.picture is None or seen.layout.kind not in ("share", "single", "unknown"):
+            return False
+        high, wide = seen.layout.picture.shape[:2]
+        width = seen.layout.width_px
+        whole = np.array([0, 0, width, width * high / wide], np.float32)
+        difference = picture_difference(last.layout, seen.layout, whole)
+        return difference is not None and difference > CUT_DIFFERENCE
+
+    @staticmethod
+    def _of_tiles(seen: SeenSample, clear: list[bool]) -> tuple[tuple[Rect, ...], tuple[Rect, ...]]:
+        """Divide the tiles into those hidden and those shown."""
+        tiles = seen.layout.tiles
+        middles = (seen.boxes[:, :2] + seen.boxes[:, 2:]) / 2
+        held = holders(middles, tiles)
+        hidden: list[Rect] = []
+        shown: list[Rect] = []
+        for k, tile in enumerate(tiles):
+            own = [clear[row] for row in np.flatnonzero(held == k).tolist()]
+            cut = k < len(seen.layout.cuts) and bool(seen.layout.cuts[k])
+            (shown if own and all(own) and not cut else hidden).append(_rect(tile))
+        return tuple(hidden), tuple(shown)
+
+    def _of_picture(self, seen: SeenSample, clear: list[bool]) -> Hidden:
+        """An undivided picture: heads, and the whole where somebody may be there unfound."""
+        if not seen.tracks:
+            return Hidden()
+        rows = [row for row, is_clear in enumerate(clear) if not is_clear]
+        others = [seen.boxes[row] for row in rows]
+        lost = [
+            one
+            for one in self._unseen
+            if one.track not in seen.tracks
+            and all(overlap(scaled(one.box, REACH), box) == 0 for box in others)
+        ]
+        if any(seen.t_s - one.t_s > LOST_S for one in lost):
+            return Hidden()
+        self._unseen = [_Lost(seen.tracks[row], seen.boxes[row], seen.t_s) for row in rows] + lost
+        places = [scaled(box, HEAD) for box in others]
+        places += [scaled(one.box, HEAD * REACH) for one in lost]
+        return Hidden(False, (), tuple(_rect(place) for place in places))
+
+
+def hide(canvas: Canvas, marks: Sequence[Mark], before: Told | None, hidden: Hiding) -> None:
+    """Hide what any of the samples around a picture hides, and all where one is missing.
+
+    Args:
+        canvas: the picture.
+        marks: its faces; those that may not be shown are hidden where they are now, too.
+        before: the sample before it.
+        hidden: of the samples before and after it.
+    """
+    whole = (0, 0, canvas.width, canvas.height)
+    told = [one for one in hidden if one is not None]
+    if len(told) < 2 or any(one.is_all and not one.shown for one in told):
+        canvas.hide(whole, _cells(canvas, before))
+        return
+    places = [place for one in told for place in one.places]
+    places += [
+        _rect(scaled(mark.box, HEAD))
+        for mark in marks
+        if mark.who is None or not mark.who.is_scored
+    ]
+    covering = [one.shown for one in told if one.is_all]
+    kept = []
+    if covering:
+        common = [_common(rects) for rects in _products(covering)]
+        kept = [(rect, canvas.copy_of(rect)) for rect in common if rect is not None]
+        canvas.hide(whole, _cells(canvas, before))
+    for rect, copied in kept:
+        canvas.put_back(rect, copied)
+    for place in places:
+        canvas.hide(place, CELLS)
+
+
+def _cells(canvas: Canvas, before: Told | None) -> int:
+    """Cells for the whole picture: faces of a gallery are smaller than one that fills it."""
+    tiles = before.seen.layout.tiles if before is not None else ()
+    if not len(tiles):
+        return CELLS
+    lowest = float(min(tile[3] - tile[1] for tile in tiles))
+    return max(CELLS, min(4 * CELLS, round(CELLS * canvas.height / max(lowest, 1.0))))
+
+
+def _products(covering: list[tuple[Rect, ...]]) -> list[tuple[Rect, ...]]:
+    pairs: list[tuple[Rect, ...]] = [()]
+    for rects in covering:
+        pairs = [(*pair, rect) for pair in pairs for rect in rects]
+    return pairs
+
+
+def _common(rects: tuple[Rect, ...]) -> Rect | None:
+    x0, y0 = max(r[0] for r in rects), max(r[1] for r in rects)
+    x1, y1 = min(r[2] for r in rects), min(r[3] for r in rects)
+    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+
+def _rect(box: F32) -> Rect:
+    x0, y0 = (int(np.floor(edge)) for edge in box[:2])
+    x1, y1 = (int(np.ceil(edge)) for edge in box[2:])
+    return x0, y0, x1, y1

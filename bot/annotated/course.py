@@ -1,0 +1,126 @@
+"""The running engagement of people and call, by the formulas of docs/scoring.md (3 and 7)."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bot.annotated.people import Who
+from inference.profiles import Profile
+from inference.score import ROLLING_S, mean_over_people, rolling_mean
+from inference.types import F32, F64
+from inference.watch import SeenSample
+
+MEAN_S = ROLLING_S[0]
+POINTS = 600
+"""Of a drawn line; more are not to be told apart in a picture."""
+GUESSED_S = 600.0
+"""The length of a recording that does not tell it; the axis doubles where that is too short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Engagement 0–1 at one moment, mean of the last 30 s; people by number, None: not seen."""
+
+    t_s: float
+    call: float | None
+    people: dict[int, float | None]
+
+
+class RunningEngagement:
+    """Follows the mean over the last 30 s of everybody who is scored."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._recent: deque[tuple[float, list[tuple[int, tuple[bool, float], float]]]] = deque()
+
+    def add(self, seen: SeenSample, who: Mapping[int, Who]) -> Running:
+        """Take a sample and give the means that now hold.
+
+        What a face showed counts for whoever it belongs to as far as is known now.
+        """
+        values = self._profile.engagement(seen.probs) if len(seen.tracks) else np.zeros(0)
+        sides = seen.boxes[:, 2:] - seen.boxes[:, :2]
+        rows = [
+            (track, (not math.isnan(value), float(area)), float(value))
+            for track, value, area in zip(seen.tracks, values, sides.prod(axis=1), strict=True)
+        ]
+        self._recent.append((seen.t_s, rows))
+        while self._recent[0][0] <= seen.t_s - MEAN_S:
+            self._recent.popleft()
+        numbers = sorted({one.number for one in who.values() if one.is_scored})
+        t_s = np.array([at for at, _ in self._recent])
+        series = {number: self._series(number, who) for number in numbers}
+        call = mean_over_people(list(series.values()), len(t_s))
+        return Running(
+            seen.t_s,
+            _last(rolling_mean(t_s, call, MEAN_S)),
+            {n: _last(rolling_mean(t_s, one, MEAN_S)) for n, one in series.items()},
+        )
+
+    def _series(self, number: int, who: Mapping[int, Who]) -> F64:
+        """One person's engagement at the recent samples; of several faces as `select_faces`."""
+        course = np.full(len(self._recent), np.nan)
+        for k, (_, rows) in enumerate(self._recent):
+            own = [
+                (rank, -track, value)
+                for track, rank, value in rows
+                if track in who and who[track].number == number
+            ]
+            if own:
+                course[k] = max(own)[2]
+        return course
+
+
+@dataclass(slots=True)
+class Lines:
+    """The courses so far, averaged into at most `POINTS` equal spans of the recording."""
+
+    duration_s: float
+    call: F32 = field(default_factory=lambda: _no_course())
+    people: dict[int, F32] = field(default_factory=dict)
+    _count: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def add(self, running: Running) -> None:
+        """Take up the means of one moment."""
+        while running.t_s >= self.duration_s:
+            self._double()
+        point = min(int(running.t_s / self.duration_s * POINTS), POINTS - 1)
+        self._put(self.call, -1, point, running.call)
+        for number, value in running.people.items():
+            course = self.people.setdefault(number, _no_course())
+            self._put(course, number, point, value)
+
+    def _put(self, course: F32, number: int, point: int, value: float | None) -> None:
+        if value is None:
+            return
+        before = self._count.get((number, point), 0)
+        old = float(course[point]) if before else 0.0
+        course[point] = (old * before + value) / (before + 1)
+        self._count[number, point] = before + 1
+
+    def _double(self) -> None:
+        self.duration_s *= 2
+        for course in (self.call, *self.people.values()):
+            halves = course.reshape(-1, 2)
+            known = ~np.isnan(halves)
+            total = np.where(known, halves, 0).sum(axis=1)
+            course[: POINTS // 2] = np.where(
+                known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan
+            )
+            course[POINTS // 2 :] = np.nan
+        self._count = {
+            (number, point // 2): count for (number, point), count in self._count.items()
+        }
+
+
+def _no_course() -> F32:
+    return np.full(POINTS, np.nan, np.float32)
+
+
+def _last(course: F32) -> float | None:
+    return None if not len(course) or math.isnan(course[-1]) else float(course[-1])

@@ -1,0 +1,115 @@
+"""Where each face is in a picture between two samples, and what is told beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.annotated.course import Running
+from bot.annotated.people import Who
+from inference.boxes import holders
+from inference.search import SURE
+from inference.types import EXPRESSIONS, F32
+from inference.watch import SeenSample
+
+LIKELY = 0.5
+"""An expression less likely than this is shown paler: the others together are likelier."""
+GAP_SHARE = 2.5
+"""Samples farther apart than this many intervals have a gap between them: nothing is followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sample with who its faces were taken for, and the engagement that then held."""
+
+    seen: SeenSample
+    who: Mapping[int, Who]
+    """By track."""
+    people: Mapping[int, Who]
+    """Everybody so far, by number."""
+    running: Running
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One face in one picture."""
+
+    track: int
+    box: F32
+    who: Who | None
+    """None while nothing tells whose face it is."""
+    expression: str
+    """"" where the face was not read: too small, or turned away."""
+    likelihood: float
+    is_sure: bool
+    """Face and expression are; else it is shown paler."""
+
+
+def marks_at(t_s: float, before: Told | None, after: Told | None, interval_s: float) -> list[Mark]:
+    """Give the faces of a picture.
+
+    A face of both samples moves evenly from one place to the other; one that only the first or the
+    second has is shown for half the time between them.
+
+    Args:
+        t_s: when the picture is shown.
+        before: the sample at or before it; None before the first.
+        after: the next sample; None where there is none.
+        interval_s: between samples.
+    """
+    first = None if before is None else before.seen
+    second = None if after is None else after.seen
+    start_s = first.t_s if first else (second.t_s - interval_s if second else t_s)
+    end_s = second.t_s if second else start_s + interval_s
+    is_gap = first is not None and end_s - start_s > GAP_SHARE * interval_s
+    span_s = interval_s if is_gap or end_s <= start_s else end_s - start_s
+    share = (t_s - start_s) / span_s
+    old = _faces(before) if share <= 1 or first is None else {}
+    new = _faces(after)
+    marks = []
+    for track in sorted(old.keys() | new.keys()):
+        if track in old and track in new and not is_gap:
+            box = old[track].box + (new[track].box - old[track].box) * np.float32(share)
+            nearest = old[track]
+        elif track in old and share < 0.5:
+            nearest = old[track]
+            box = nearest.box
+        elif track in new and (end_s - t_s) / interval_s <= 0.5:
+            nearest = new[track]
+            box = nearest.box
+        else:
+            continue
+        marks.append(
+            Mark(
+                track, box.astype(np.float32), nearest.who, nearest.expression,
+                nearest.likelihood, nearest.is_sure,
+            )
+        )  # fmt: skip
+    return marks
+
+
+def _faces(told: Told | None) -> dict[int, Mark]:
+    """The faces of a sample that are people's of the call, by track."""
+    if told is None or not told.seen.tracks:
+        return {}
+    seen = told.seen
+    held = np.ones(len(seen.tracks), np.bool_)
+    if seen.layout.kind == "share":  # A face on the shared screen is nobody's.
+        held = holders((seen.boxes[:, :2] + seen.boxes[:, 2:]) / 2, seen.layout.tiles) >= 0
+    marks = {}
+    for k in np.flatnonzero(held).tolist():
+        track, probs = seen.tracks[k], seen.probs[k]
+        is_read = not np.isnan(probs).any()
+        best = int(np.argmax(probs)) if is_read else -1
+        likelihood = float(probs[best]) if is_read else 0.0
+        marks[track] = Mark(
+            track,
+            seen.boxes[k],
+            told.who.get(track),
+            EXPRESSIONS[best] if is_read else "",
+            likelihood,
+            likelihood >= LIKELY and float(seen.confidence[k]) >= SURE,
+        )
+    return marks

@@ -1,0 +1,142 @@
+"""The MP4 that is being written: pictures encoded as they come, sound copied between them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+
+from bot.annotated.sound import Sound
+
+CRF, PRESET = "23", "veryfast"
+"""libx264's usual quality; `veryfast` takes half of what `medium` does for a tenth more bytes."""
+KEY_PICTURE_S = 5.0
+"""Seconds between points that a player can jump to."""
+FINE_TICK = Fraction(1, 90_000)
+MOST_TICKS_PER_S = 1_000_000
+
+
+class AnnotateFailed(Exception):
+    """The annotated recording could not be made; the sentence says why and what to do."""
+
+
+class Movie:
+    """Written under another name (`part`), and complete only after `finish`."""
+
+    def __init__(
+        self,
+        part: Path,
+        size: tuple[int, int],
+        tick: Fraction,
+        rate: Fraction | None,
+        like: av.VideoFrame,
+        aspect: Fraction | None,
+        sources: Sequence[Path],
+    ) -> None:
+        """Begin a file.
+
+        Args:
+            part: where it is written.
+            size: width and height, even.
+            tick: seconds per unit of the pictures' times.
+            rate: pictures per second on average, where known.
+            like: a picture of the source: its colours are the file's.
+            aspect: width of a pixel over its height, where that is not 1.
+            sources: files of the recording, for their sound.
+
+        Raises:
+            AnnotateFailed: the folder or the disk refuses.
+        """
+        self._part = part
+        self.tick = tick if tick.denominator <= MOST_TICKS_PER_S else FINE_TICK
+        self._last_at = -1
+        with _told(part):
+            self._container = av.open(
+                f"file:{part}", "w", format="mp4", options={"movflags": "+faststart"}
+            )
+            rate = rate if rate else Fraction(25)
+            video = self._container.add_stream("libx264", rate=rate)
+            self._video = video
+            video.width, video.height, video.pix_fmt = size[0], size[1], "yuv420p"
+            video.time_base = self.tick
+            context = video.codec_context
+            context.time_base = self.tick
+            context.gop_size = max(1, round(KEY_PICTURE_S * float(rate)))
+            context.options = {"crf": CRF, "preset": PRESET}
+            is_same = like.format.name == "yuv420p"
+            context.color_range = int(like.color_range) if is_same else 1
+            context.colorspace = int(like.colorspace)
+            context.color_primaries = int(like.color_primaries)
+            context.color_trc = int(like.color_trc)
+            if aspect:
+                context.sample_aspect_ratio = aspect
+            self._sound = Sound(sources)
+            self._sound.join(self._container)
+
+    def begin_segment(self, offset_s: float) -> None:
+        """What follows belongs to the next file of the recording."""
+        self._sound.begin_segment(offset_s)
+
+    def add(self, frame: av.VideoFrame, at: Fraction) -> None:
+        """Encode a picture that is shown at a time (seconds); one out of order is left out.
+
+        Raises:
+            AnnotateFailed: the disk is full.
+        """
+        pts = round(at / self.tick)
+        if pts <= self._last_at:
+            return
+        self._last_at = pts
+        frame.pts, frame.time_base = pts, self.tick
+        with _told(self._part):
+            for packet in self._video.encode(frame):
+                self._container.mux_one(packet)
+            self._sound.mux_until(self._container, float(at))
+
+    def finish(self) -> None:
+        """Write what is left and close the file.
+
+        Raises:
+            AnnotateFailed: the disk is full.
+        """
+        with _told(self._part):
+            for packet in self._video.encode(None):
+                self._container.mux_one(packet)
+            self._sound.mux_rest(self._container)
+            self._container.close()
+
+    def drop(self) -> None:
+        """Close the file without completing it, and delete it; safe to call at any time."""
+        with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
+            self._container.close()
+        self._part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(part: Path) -> Iterator[None]:
+    try:
+        yield
+    except (av.error.FFmpegError, OSError) as exc:
+        raise refusal(part, exc) from exc
+
+
+def refusal(part: Path, error: BaseException) -> AnnotateFailed:
+    """One sentence on why a file cannot be written."""
+    number = getattr(error, "errno", None)
+    folder = part.parent
+    if number == errno.ENOSPC:
+        return AnnotateFailed(
+            f"The disk of {folder} is full; nothing was written: make room or name another folder."
+        )
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return AnnotateFailed(f"{folder} may not be written to; name another folder.")
+    if number == errno.ENOENT:
+        return AnnotateFailed(f"There is no folder {folder}; make it or name another.")
+    reason = getattr(error, "strerror", None) or str(error)
+    return AnnotateFailed(f"The annotated recording cannot be written ({reason}).")

@@ -1,0 +1,142 @@
+"""Paints one picture: what is hidden, the boxes with their tags, and the strip below."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+
+from bot.annotated.canvas import Canvas, Palette, Patch
+from bot.annotated.consent import Hiding, hide
+from bot.annotated.lettering import Colour, fit_text
+from bot.annotated.marks import Mark, Told
+from bot.annotated.panel import Panel, colour_of, strip_height
+from bot.report import words
+from inference.types import U8
+
+PALE, FULL = 0.45, 0.9
+"""How much of a box's line covers the picture, for a face that is not sure and for one that is."""
+TAGS_KEPT = 256
+MOST_TAG_FACES = 2.6
+"""A tag is at most so many face widths wide, and wide enough for a short name."""
+LEAST_TAG_PX = 150
+INKS: tuple[Colour, Colour] = ((18, 22, 28), (245, 247, 250))
+GROUND: Colour = (30, 36, 44)
+GROUND_SHARE = 0.86
+_Tag = tuple[str, str, Colour, bool, int]
+
+
+class Painter:
+    """Paints the pictures of one recording, all of one size; it keeps drawn tags and the strip."""
+
+    def __init__(
+        self, width: int, height: int, palette: Palette, duration_s: float, *, is_guessed: bool
+    ) -> None:
+        self.width, self.height = width + width % 2, height + height % 2
+        self.strip_px = strip_height(height)
+        self._palette = palette
+        self._panel = Panel(self.width, self.strip_px, duration_s, is_guessed)
+        self._strip = self._drawn_strip(None)
+        self._strip_of: Told | None = None
+        self._tags: OrderedDict[_Tag, Patch] = OrderedDict()
+        self._text_px = max(10, min(round(height * 0.023), 26))
+        self._line_px = 4 if height >= 900 else 2
+
+    def canvas(self) -> Canvas:
+        """An empty picture."""
+        return Canvas(self.width, self.height, self.strip_px, self._palette)
+
+    def paint(
+        self, canvas: Canvas, marks: Sequence[Mark], before: Told | None, hidden: Hiding | None
+    ) -> None:
+        """Paint over a picture.
+
+        Args:
+            canvas: with the picture in it.
+            marks: its faces.
+            before: the sample at or before it, which the strip tells of.
+            hidden: what must not be shown; None where everything may.
+        """
+        if hidden is not None:
+            hide(canvas, marks, before, hidden)
+        # Large boxes first: a tag of a small face over a large one stays readable.
+        for mark in sorted(marks, key=lambda one: -float(one.box[3] - one.box[1])):
+            self._put_mark(canvas, mark, hidden is not None)
+        if before is not self._strip_of:
+            self._strip, self._strip_of = self._drawn_strip(before), before
+        canvas.put_strip(self._strip)
+
+    def _put_mark(self, canvas: Canvas, mark: Mark, is_hiding: bool) -> None:
+        x0, y0, x1, y1 = (round(float(edge)) for edge in mark.box)
+        is_scored = mark.who is not None and mark.who.is_scored
+        if is_hiding and not is_scored:
+            if mark.who is None or not mark.who.is_named:
+                return
+            told, share = "hidden", PALE
+        else:
+            told = f"{mark.expression} {words.percent(mark.likelihood)}"
+            told = told if mark.expression else "not read"
+            share = FULL if mark.is_sure else PALE
+        colour = colour_of(mark.who)
+        canvas.put_frame_line((x0, y0, x1, y1), colour, self._line_px, share)
+        name = mark.who.name if mark.who is not None else ""
+        widest = max(LEAST_TAG_PX, round(MOST_TAG_FACES * (x1 - x0)))
+        widest = min(widest // 16 * 16, canvas.width)  # few widths: drawn tags are used again
+        tag = self._tag((name, told, colour, share == FULL, widest))
+        high, wide = tag.light.shape
+        top = y0 - high - 2
+        if top < 0:
+            top = y1 + 2 if y1 + 2 + high <= canvas.height else max(0, y0)
+        left = min(max(0, x0), canvas.width - wide)
+        canvas.put_patch(tag, left, top)
+
+    def _tag(self, wanted: _Tag) -> Patch:
+        if wanted in self._tags:
+            self._tags.move_to_end(wanted)
+            return self._tags[wanted]
+        patch = Patch.of(_draw_tag(wanted, self._text_px), self._palette)
+        self._tags[wanted] = patch
+        if len(self._tags) > TAGS_KEPT:
+            self._tags.popitem(last=False)
+        return patch
+
+    def _drawn_strip(self, told: Told | None) -> Patch:
+        if told is None:
+            strip = self._panel.draw(None, {})
+        else:
+            self._panel.lines.add(told.running)
+            people = {number: one for number, one in told.people.items() if one.is_scored}
+            strip = self._panel.draw(told.running, people)
+        opaque = np.full((*strip.shape[:2], 1), 255, np.uint8)
+        return Patch.of(np.concatenate([strip, opaque], axis=2), self._palette)
+
+
+def _draw_tag(wanted: _Tag, size_px: int) -> U8:
+    """Name and expression on the person's colour; on a dark ground where they are not sure."""
+    name, told, colour, is_sure, widest = wanted
+    ink = INKS[0] if is_sure else INKS[1]
+    gap = round(0.5 * size_px)
+    said = fit_text(told, size_px, ink, widest)
+    called = fit_text(name, size_px, ink, widest - 2 * gap, bold=True) if name else None
+    if called is None:
+        rows = [[said]]
+    elif called.shape[1] + said.shape[1] + 3 * gap <= widest:
+        rows = [[called, said]]
+    else:  # A small face: the name above what it shows.
+        rows = [[called], [said]]
+    high = said.shape[0]
+    wide = max(sum(part.shape[1] for part in row) + gap * (len(row) + 1) for row in rows)
+    tag = np.empty((high * len(rows), wide, 4), np.uint8)
+    tag[:, :, :3] = colour if is_sure else GROUND
+    tag[:, :, 3] = round(255 * (1.0 if is_sure else GROUND_SHARE))
+    if not is_sure:
+        tag[:, : max(2, gap // 2), :3] = colour
+    for number, row in enumerate(rows):
+        x = gap
+        for part in row:
+            cover = part[:, :, 3:].astype(np.float32) / 255
+            place = tag[number * high : (number + 1) * high, x : x + part.shape[1], :3]
+            place[:] = np.rint(place * (1 - cover) + part[:, :, :3] * cover).astype(np.uint8)
+            x += part.shape[1] + gap
+    return tag

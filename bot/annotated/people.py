@@ -1,0 +1,148 @@
+"""Who the faces are while the recording is still being read: names from the evidence so far.
+
+Who somebody is, is certain at the end of a call at the earliest, and the pictures go by once. So
+people are named from all that was seen up to now, again and again at growing intervals; a face
+without a certain name is "Person 1". Nobody is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.assess import AssessOptions, may_be_scored
+from inference.attribute import Cast, Person
+from inference.person_ids import person_ids
+from inference.types import Observations
+from inference.watch import SeenSample
+
+NameFaces = Callable[[Observations], tuple[Observations, Cast]]
+"""Names the people of what was seen so far; the observations may come back with other tracks."""
+
+FIRST_AT_S = 1.0
+"""The analysis is a second or two ahead of what it has told: by then, somebody was seen for 2 s."""
+LEAST_PAUSE_S, PAUSE_SHARE = 4.0, 0.1
+"""Between two namings: this long, or this share of what was seen, whichever is longer. Naming
+costs in proportion to what was seen: all namings together cost some eleven times the last."""
+NEW_FACE_S, NEW_PAUSE_S, NEW_PAUSE_SHARE = 2.0, 2.0, 0.03
+"""Sooner, where somebody has been seen for so long since the last naming."""
+GIVEN_UP_S = 4.0
+"""Nobody is looked for sooner on account of a face that was still nobody's after so long."""
+KEPT_S = 60.0
+"""A track that was not seen for so long is over (`track.TILE_GAP_S` is 10 s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A person as the picture shows them; the number stays while names change."""
+
+    number: int
+    name: str
+    is_named: bool
+    is_scored: bool
+
+
+@dataclass(slots=True)
+class _Track:
+    """A track of the tracker: when it was first and last seen, and where."""
+
+    first_s: float
+    last_s: float
+    sample: int
+    box: bytes
+    is_known: bool = False
+    """Told whose it is, or not to be told: it was there for long and is nobody's."""
+
+
+class RunningNames:
+    """Keeps for every track whose face it is, as far as the evidence goes."""
+
+    def __init__(self, name_faces: NameFaces, options: AssessOptions) -> None:
+        self._name_faces, self._options = name_faces, options
+        self._tracks: dict[int, _Track] = {}
+        self._who: dict[int, Who] = {}
+        self.people: dict[int, Who] = {}
+        """Everybody as last named, by number."""
+        self._numbers: dict[str, int] = {}
+        self._strangers: dict[int, int] = {}
+        self._people = 0
+        self._last_s = 0.0
+        self._now_s = 0.0
+
+    def note(self, seen: SeenSample) -> dict[int, Who]:
+        """Take a sample's tracks; gives whose every recent track is, without those unknown yet."""
+        self._now_s = seen.t_s
+        for track, box in zip(seen.tracks, seen.boxes, strict=True):
+            known = self._tracks.get(track)
+            if known is None:
+                self._tracks[track] = _Track(seen.t_s, seen.t_s, seen.sample, box.tobytes())
+            else:
+                known.last_s, known.sample, known.box = seen.t_s, seen.sample, box.tobytes()
+        return self._who
+
+    @property
+    def is_due(self) -> bool:
+        """Whether people are to be named again."""
+        pause_s = self._now_s - self._last_s
+        if self._last_s == 0.0:
+            return self._now_s >= FIRST_AT_S
+        if pause_s >= max(LEAST_PAUSE_S, PAUSE_SHARE * self._now_s):
+            return True
+        if pause_s < max(NEW_PAUSE_S, NEW_PAUSE_SHARE * self._now_s):
+            return False
+        return any(
+            not track.is_known and track.last_s - track.first_s >= NEW_FACE_S
+            for track in self._tracks.values()
+        )
+
+    def learn(self, seen: Observations) -> None:
+        """Name everybody anew from all that was seen so far."""
+        self._last_s = self._now_s
+        self._tracks = {
+            track: known
+            for track, known in self._tracks.items()
+            if self._now_s - known.last_s <= KEPT_S
+        }
+        seen, cast = self._name_faces(seen)
+        people = self._as_shown(seen, cast)
+        self.people = {one.number: one for one in people}
+        owner = {tie.track: tie.participant for tie in cast.attributions}
+        self._who = {}
+        for track, known in self._tracks.items():
+            person = owner.get(_track_of(seen, known.sample, known.box), -1)
+            if person >= 0:
+                self._who[track] = people[person]
+            known.is_known = person >= 0 or known.last_s - known.first_s >= GIVEN_UP_S
+
+    def _as_shown(self, seen: Observations, cast: Cast) -> list[Who]:
+        """The people of the cast under the numbers that they had before."""
+        given: set[int] = set()
+        shown = []
+        for person, ids in zip(cast.people, person_ids(seen, cast), strict=True):
+            before = (self._numbers[one] for one in ids if one in self._numbers)
+            number = next((one for one in before if one not in given), -1)
+            if number < 0:
+                number, self._people = self._people, self._people + 1
+            given.add(number)
+            self._numbers.update(dict.fromkeys(ids, number))
+            scored = may_be_scored(person.side, self._options)
+            shown.append(Who(number, self._called(person, number), person.is_named, scored))
+        return shown
+
+    def _called(self, person: Person, number: int) -> str:
+        if person.is_named:
+            return person.name
+        stranger = self._strangers.setdefault(number, len(self._strangers) + 1)
+        return f"Person {stranger}" + (f" ({person.room})" if person.room else "")
+
+
+def _track_of(seen: Observations, sample: int, box: bytes) -> int:
+    """The track that holds exactly this face in the observations, -1 where it is nobody's."""
+    faces = seen.faces
+    start, end = np.searchsorted(faces.sample, [sample, sample + 1]).tolist()
+    for row in range(start, end):
+        if faces.box[row].tobytes() == box:
+            return int(faces.track[row])
+    return -1

@@ -1,0 +1,299 @@
+"""Makes the annotated recording while the analysis looks at the same pictures, decoded once.
+
+The decoder's thread hands every picture over and waits where too many are held; the analysis's
+thread tells what each sample showed; a thread of our own paints a picture as soon as the samples on
+both sides of it are told of, and encodes it. Where the decoder waits and the analysis has nothing
+left to tell, the oldest pictures are painted with what is known: so none waits for the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from bot.annotated.canvas import Palette
+from bot.annotated.consent import Hidden, Screen
+from bot.annotated.course import GUESSED_S, RunningEngagement
+from bot.annotated.marks import Told, marks_at
+from bot.annotated.movie import AnnotateFailed, Movie
+from bot.annotated.painter import Painter
+from bot.annotated.people import NameFaces, RunningNames
+from inference.assess import AssessOptions
+from inference.decode import probe
+from inference.person_ids import Sighting
+from inference.profiles import PROFILES
+from inference.types import Observations
+from inference.watch import SeenSample, WatchedPicture
+
+HELD_BYTES = 256_000_000
+"""Decoded pictures that wait: five samples of 1080p at 30 pictures a second. Two samples' worth are
+enough to know all about a picture."""
+LEAST_HELD = 16
+_WAIT_S = 0.1
+"""How often a blocked thread looks whether all is over."""
+SIGHTING_S = 10.0
+"""How often it is noted that a face was shown, where only some may be."""
+DISK_LOOKED_AT_S = 10.0
+"""Seconds of recording between two looks at the free disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A sample as the painter needs it."""
+
+    told: Told
+    hidden: Hidden | None
+
+
+class Recorder:
+    """A `Watcher` that writes the annotated recording to `part`; `finish` completes it.
+
+    With `options.score_own_side` False all faces but those of known people of the other side are
+    hidden; `sightings` then tells which were not.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        part: Path,
+        name_faces: NameFaces,
+        options: AssessOptions,
+        samples_per_s: float,
+        *,
+        has_room: Callable[[], bool] | None = None,
+        held_bytes: int = HELD_BYTES,
+    ) -> None:
+        """Prepare; the file is begun with the first picture.
+
+        Args:
+            paths: the files of the recording, in order.
+            part: where it is written; give it its name when it is finished and good.
+            name_faces: names the people of what was seen so far.
+            options: who may be scored, and by which profile.
+            samples_per_s: of the analysis.
+            has_room: asked now and then whether the disk has room left; by default it has.
+            held_bytes: pictures that may wait.
+        """
+        self._paths, self._part = list(paths), part
+        self._names = RunningNames(name_faces, options)
+        self._engagement = RunningEngagement(PROFILES[options.profile])
+        self._screen = None if options.score_own_side else Screen()
+        self._interval_s = 1 / samples_per_s
+        self._has_room, self._held_bytes = has_room, held_bytes
+        self._shown: list[tuple[float, float, float]] = []  # time and middle of a face in pixels
+        self._shown_at: dict[int, float] = {}
+        self._pictures: deque[WatchedPicture] = deque()
+        self._most_held = LEAST_HELD
+        self._samples: deque[_Sample] = deque()
+        self._release = 0
+        self._is_over = self._is_dropped = False
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
+        self._movie: Movie | None = None
+        self._painter: Painter | None = None
+        self._coded = (0, 0)
+        self._segment_s: float | None = None
+        self._looked_at_s = 0.0
+        self._worker = threading.Thread(target=self._work, name="annotate", daemon=True)
+        self._worker.start()
+
+    # What the analysis calls.
+
+    def picture(self, picture: WatchedPicture, is_over: Callable[[], bool]) -> None:
+        """Take a picture; blocks while too many are held."""
+        with self._changed:
+            if not self._pictures:
+                frame = picture.frame
+                size = max(1, frame.width * frame.height * 3 // 2)
+                self._most_held = max(LEAST_HELD, self._held_bytes // size)
+            while len(self._pictures) >= self._most_held and self._error is None:
+                if is_over() or self._is_over:
+                    return
+                self._changed.wait(_WAIT_S)
+            if self._error is None:
+                self._pictures.append(picture)
+                self._changed.notify_all()
+
+    def sample(self, seen: SeenSample) -> None:
+        """Take what a sample showed."""
+        who = dict(self._names.note(seen))
+        told = Told(seen, who, self._names.people, self._engagement.add(seen, who))
+        hidden = None
+        if self._screen is not None:
+            hidden = self._screen.update(seen, who)
+            self._note_shown(told)
+        with self._changed:
+            self._samples.append(_Sample(told, hidden))
+            self._changed.notify_all()
+
+    def between(self, look: Callable[[], Observations]) -> None:
+        """Name people anew where that is due.
+
+        Raises:
+            AnnotateFailed: the file cannot be written.
+        """
+        self._raise_error()
+        if self._names.is_due:
+            self._names.learn(look())
+
+    def stalled(self) -> None:
+        """Let pictures go with what is known, where the decoder waits for that."""
+        self._raise_error()
+        with self._changed:
+            is_full = len(self._pictures) >= self._most_held
+            if is_full and not self._is_ready(self._pictures[0]):
+                self._release = max(1, len(self._pictures) // 4)
+                self._changed.notify_all()
+
+    # What the owner calls.
+
+    def finish(self) -> None:
+        """Paint what is left and complete the file.
+
+        Raises:
+            AnnotateFailed: the file cannot be written.
+        """
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+        self._worker.join()
+        self._raise_error()
+
+    def sightings(self, seen: Observations) -> tuple[Sighting, ...]:
+        """Where and when faces were shown, where only some may be; every ten seconds of a track."""
+        width, height = max(seen.width_px, 1), max(seen.height_px, 1)
+        return tuple(Sighting(t_s, x / width, y / height) for t_s, x, y in self._shown)
+
+    def drop(self) -> None:
+        """End at once and delete what was written; safe to call twice, and after `finish`."""
+        with self._changed:
+            self._is_over = self._is_dropped = True
+            self._pictures.clear()
+            self._changed.notify_all()
+        self._worker.join()
+        if self._movie is not None:
+            self._movie.drop()
+        self._part.unlink(missing_ok=True)
+
+    def _raise_error(self) -> None:
+        if isinstance(self._error, AnnotateFailed):
+            raise self._error
+        if self._error is not None:
+            raise AnnotateFailed(
+                f"The annotated recording failed ({self._error!r})."
+            ) from self._error
+
+    def _note_shown(self, told: Told) -> None:
+        """Keep where faces were shown, to be compared with who everybody is in the end."""
+        seen = told.seen
+        for track, box in zip(seen.tracks, seen.boxes, strict=True):
+            is_shown = track in told.who and told.who[track].is_scored
+            last_s = self._shown_at.get(track, float("-inf"))
+            if is_shown and seen.t_s - last_s >= SIGHTING_S:
+                self._shown_at[track] = seen.t_s
+                self._shown.append(
+                    (seen.t_s, float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2)
+                )
+
+    # The painter's thread.
+
+    def _work(self) -> None:
+        try:
+            while (picture := self._next_picture()) is not None:
+                self._paint(picture)
+            if self._movie is not None and not self._is_dropped:
+                self._movie.finish()
+        except BaseException as exc:  # it reaches the owner by `_raise_error`
+            with self._changed:
+                self._error = exc
+                self._pictures.clear()
+                self._changed.notify_all()
+
+    def _next_picture(self) -> WatchedPicture | None:
+        with self._changed:
+            while True:
+                if self._is_dropped:
+                    return None
+                if self._pictures:
+                    if self._is_over or self._release > 0 or self._is_ready(self._pictures[0]):
+                        self._release = max(0, self._release - 1)
+                        picture = self._pictures.popleft()
+                        self._changed.notify_all()
+                        return picture
+                elif self._is_over:
+                    return None
+                self._changed.wait(_WAIT_S)
+
+    def _is_ready(self, picture: WatchedPicture) -> bool:
+        """Whether a sample after the picture was told of."""
+        return bool(self._samples) and self._samples[-1].told.seen.t_s > picture.t_s
+
+    def _around(self, picture: WatchedPicture) -> tuple[_Sample | None, _Sample | None]:
+        """The samples before and after a picture in its segment; earlier ones are let go."""
+        with self._changed:
+            while len(self._samples) > 1 and self._samples[1].told.seen.t_s <= picture.t_s:
+                self._samples.popleft()
+            first = self._samples[0] if self._samples else None
+            second = self._samples[1] if len(self._samples) > 1 else None
+        if first is not None and first.told.seen.t_s > picture.t_s:
+            first, second = None, first
+
+        def of_segment(one: _Sample | None) -> _Sample | None:
+            same = one is not None and one.told.seen.offset_s == picture.offset_s
+            return one if same else None
+
+        return of_segment(first), of_segment(second)
+
+    def _paint(self, picture: WatchedPicture) -> None:
+        movie, painter = self._begun(picture)
+        before, after = self._around(picture)
+        told = None if before is None else before.told
+        marks = marks_at(picture.t_s, told, None if after is None else after.told, self._interval_s)
+        hidden = None
+        if self._screen is not None:
+            hidden = (
+                None if before is None else before.hidden,
+                None if after is None else after.hidden,
+            )
+        canvas = painter.canvas()
+        canvas.put_frame(picture.frame, self._coded)
+        painter.paint(canvas, marks, told, hidden)
+        self._look_at_disk(picture.t_s)
+        offset = Fraction(picture.offset_s)
+        movie.add(canvas.frame(), offset + picture.at * picture.tick)
+
+    def _look_at_disk(self, t_s: float) -> None:
+        if self._has_room is None or t_s - self._looked_at_s < DISK_LOOKED_AT_S:
+            return
+        self._looked_at_s = t_s
+        if not self._has_room():
+            raise AnnotateFailed("The disk has no room left for the annotated recording.")
+
+    def _begun(self, picture: WatchedPicture) -> tuple[Movie, Painter]:
+        """The file and its painter, begun with the first picture."""
+        frame = picture.frame
+        if self._movie is None or self._painter is None:
+            told = [probe(path) for path in self._paths]
+            durations = [one.duration_s for one in told]
+            known = all(durations)
+            self._coded = (frame.width, frame.height)
+            turned = round(frame.rotation / 90) % 2 == 1
+            width, height = self._coded[::-1] if turned else self._coded
+            is_same = frame.format.name == "yuv420p"
+            palette = Palette.of(frame, height, is_converted=not is_same)
+            total_s = sum(d or 0.0 for d in durations) if known else GUESSED_S
+            self._painter = Painter(width, height, palette, total_s, is_guessed=not known)
+            size = (self._painter.width, self._painter.height + self._painter.strip_px)
+            rate = Fraction(told[0].fps).limit_denominator(1001) if told[0].fps else None
+            aspect = told[0].pixel_aspect
+            if aspect and turned:
+                aspect = 1 / aspect
+            self._movie = Movie(self._part, size, picture.tick, rate, frame, aspect, self._paths)
+        if picture.offset_s != self._segment_s:
+            self._segment_s = picture.offset_s
+            self._movie.begin_segment(picture.offset_s)
+        return self._movie, self._painter

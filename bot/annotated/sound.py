@@ -1,0 +1,186 @@
+"""The sound of a recording, copied packet by packet beside the annotated picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import av
+import av.error
+from av.audio.resampler import AudioResampler
+
+from inference.media import Media, open_media
+
+IN_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
+"""Kinds of sound that MP4 holds and players play; any other is encoded as AAC."""
+AAC_BIT_RATE = 128_000
+_Packet: TypeAlias = "av.Packet[av.AudioStream]"
+_Timed: TypeAlias = "tuple[float, _Packet, av.AudioStream]"
+"""A packet of the stream that it is written to, and when it is heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What must be equal for the sound of one segment to go on in the stream of another."""
+
+    codec: str
+    rate_hz: int
+    layout: str
+    setup: bytes
+
+    @staticmethod
+    def of(stream: av.AudioStream) -> Kind:
+        context = stream.codec_context
+        return Kind(context.name, context.rate, context.layout.name, context.extradata or b"")
+
+
+class Sound:
+    """All sound of the segments of a call, on the call's time line.
+
+    Where every segment has the same kinds of streams, and MP4 holds them, packets are copied as
+    they are; otherwise the first stream of each segment is encoded as AAC.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        kinds = [_kinds(path) for path in paths]
+        with_sound = [one for one in kinds if one]
+        self.is_silent = not with_sound
+        self.is_copied = all(one == with_sound[0] for one in with_sound) and all(
+            kind.codec in IN_MP4 for one in with_sound for kind in one
+        )
+        self._first = next((k for k, one in enumerate(kinds) if one), 0)
+        self._rate_hz = with_sound[0][0].rate_hz if with_sound else 0
+        self._streams: list[av.AudioStream] = []
+        self._offsets: list[float] = []
+        self._begun = 0
+        self._pending: _Timed | None = None
+        self._packets: Iterator[_Timed] = iter(())
+        self._last: dict[int, int] = {}
+
+    def join(self, movie: av.container.OutputContainer) -> None:
+        """Add the streams; before anything is written."""
+        if self.is_silent:
+            return
+        if self.is_copied:
+            with open_media(self._paths[self._first]) as source:
+                for stream in source.streams.audio:
+                    self._streams.append(movie.add_stream_from_template(stream))
+        else:
+            coded = movie.add_stream("aac", rate=_usual_rate(self._rate_hz), layout="stereo")
+            coded.bit_rate = AAC_BIT_RATE
+            self._streams.append(coded)
+
+    def begin_segment(self, offset_s: float) -> None:
+        """The pictures come to the next segment, which begins there on the call's time line."""
+        self._offsets.append(offset_s)
+
+    def mux_until(self, movie: av.container.OutputContainer, t_s: float) -> None:
+        """Write what is heard before a time."""
+        while True:
+            if self._pending is None:
+                self._pending = self._next()
+            if self._pending is None or self._pending[0] > t_s:
+                return
+            _, packet, stream = self._pending
+            self._pending = None
+            self._mux(movie, packet, stream)
+
+    def mux_rest(self, movie: av.container.OutputContainer) -> None:
+        """Write all that is left."""
+        self.mux_until(movie, float("inf"))
+        if self._streams and not self.is_copied:
+            for packet in self._streams[0].codec_context.encode(None):
+                self._mux(movie, packet, self._streams[0])
+
+    def _mux(
+        self, movie: av.container.OutputContainer, packet: _Packet, stream: av.AudioStream
+    ) -> None:
+        at = packet.dts if packet.dts is not None else packet.pts
+        if at is None or at <= self._last.get(stream.index, at - 1):
+            return  # the run-in of a later segment's encoder, over the end of the one before
+        self._last[stream.index] = at
+        packet.stream = stream
+        movie.mux_one(packet)
+
+    def _next(self) -> _Timed | None:
+        while not self.is_silent:
+            found = next(self._packets, None)
+            if found is not None:
+                return found
+            if self._begun >= len(self._offsets):
+                return None
+            packets = self._copied if self.is_copied else self._encoded
+            self._packets = packets(self._paths[self._begun], self._offsets[self._begun])
+            self._begun += 1
+        return None
+
+    def _copied(self, path: Path, offset_s: float) -> Iterator[_Timed]:
+        start = _start_of(path)
+        with open_media(path) as source:
+            places = {stream.index: k for k, stream in enumerate(source.streams.audio)}
+            try:
+                for packet in _sound_packets(source):
+                    if packet.size == 0 or packet.pts is None:
+                        continue
+                    shift = _ticks(offset_s, start, packet.time_base)
+                    packet.pts += shift
+                    if packet.dts is not None:
+                        packet.dts += shift
+                    yield _at(packet), packet, self._streams[places[packet.stream_index]]
+            except av.error.FFmpegError:
+                return  # A damaged end: what came before it is there.
+
+    def _encoded(self, path: Path, offset_s: float) -> Iterator[_Timed]:
+        coded = self._streams[0]
+        context = coded.codec_context
+        resampler = AudioResampler("fltp", "stereo", context.rate, context.frame_size or 1024)
+        start = _start_of(path)
+        with open_media(path) as source:
+            if not source.streams.audio:
+                return
+            stream = source.streams.audio[0]
+            for packet in source.demux(stream):
+                try:
+                    frames = stream.codec_context.decode(packet if packet.size else None)
+                except av.error.FFmpegError:
+                    continue
+                for frame in frames:
+                    if frame.pts is not None and frame.time_base is not None:
+                        frame.pts += _ticks(offset_s, start, frame.time_base)
+                    for part in resampler.resample(frame):
+                        for made in context.encode(part):
+                            yield _at(made), made, coded
+
+
+def _sound_packets(source: av.container.InputContainer) -> Iterator[_Packet]:
+    streams = source.streams.audio
+    return cast("Iterator[_Packet]", source.demux(*streams)) if streams else iter(())
+
+
+def _kinds(path: Path) -> tuple[Kind, ...]:
+    with open_media(path) as source:
+        return tuple(Kind.of(stream) for stream in source.streams.audio)
+
+
+def _start_of(path: Path) -> Fraction:
+    """Where the file's time begins, as the pictures count it."""
+    with Media(path, threads=1) as media:
+        return media.origin
+
+
+def _ticks(offset_s: float, start: Fraction, time_base: Fraction) -> int:
+    return round((Fraction(offset_s) - start) / time_base)
+
+
+def _at(packet: _Packet) -> float:
+    at = packet.dts if packet.dts is not None else packet.pts
+    return float((at or 0) * packet.time_base)
+
+
+def _usual_rate(rate_hz: int) -> int:
+    """A rate that AAC has."""
+    return rate_hz if rate_hz in (16_000, 22_050, 24_000, 32_000, 44_100, 48_000) else 48_000

@@ -1,0 +1,72 @@
+"""What somebody who looks on sees of an analysis: every picture, and what each sample showed.
+
+Nothing here changes what is observed. Without a watcher pictures that nobody needs are left out;
+with one each is decoded, once, and shown in its order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import av
+
+from inference.layout import Layout
+from inference.types import F32, Observations
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedPicture:
+    """A picture as it came out of the decoder, which may still refer to it: never write into it."""
+
+    frame: av.VideoFrame
+    at: int
+    """When it is shown, in ticks from the start of its segment."""
+    tick: Fraction
+    """Seconds per tick."""
+    offset_s: float
+    """Start of its segment on the call's time line."""
+
+    @property
+    def t_s(self) -> float:
+        """Seconds from the start of the call's recording."""
+        return self.offset_s + float(self.at * self.tick)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSample:
+    """What one sampled picture showed: its faces by track.
+
+    Tracks are those of the tracker; `Observations` may divide them later (`track.of_participants`).
+    """
+
+    sample: int
+    """Index into Observations.t_s."""
+    t_s: float
+    offset_s: float
+    layout: Layout
+    tracks: tuple[int, ...]  # (n,) ascending
+    boxes: F32  # (n, 4)
+    confidence: F32  # (n,) of the detector
+    probs: F32  # (n, 7); NaN rows where the face was not classified
+
+
+class Watcher(Protocol):
+    """Looks on while a recording is analysed."""
+
+    def picture(self, picture: WatchedPicture, is_over: Callable[[], bool]) -> None:
+        """Take the next picture; called in the decoder's thread, before it may be sampled.
+
+        It may block, as long as `is_over` says False.
+        """
+
+    def sample(self, seen: SeenSample) -> None:
+        """Take what a sample showed; called in the analysis's thread, in order."""
+
+    def between(self, look: Callable[[], Observations]) -> None:
+        """Called after each sample was pushed; `look` gives all that was seen so far."""
+
+    def stalled(self) -> None:
+        """Called while no picture comes, after all samples that came were told of."""
