@@ -203,23 +203,16 @@ class _Planner:
         tiles = self._tiles(view)
         open_tiles = self._open_tiles(sample, view, wanted)
         size = (self._seen.width_px, self._seen.height_px)
-        groups: dict[tuple[int, int], list[_Face]] = {}
-        for face in sorted(faces, key=lambda f: f.person):
-            own = -1 if face.tile in open_tiles else face.person
-            groups.setdefault((face.tile, own), []).append(face)
-        rows = []
-        left = list(groups.values())
-        for shape in _places(len(left)):
-            rows.append(
-                tuple(_cut_out(left.pop(0), tiles, open_tiles, size, aspect) for aspect in shape)
-            )
+        rows = _rows_of(faces, tiles, open_tiles, size, is_together=True)
+        if not all(_fits(faces, cut) for row in rows for cut in row):
+            rows = _rows_of(faces, tiles, open_tiles, size, is_together=False)
         crops = [cut.crop for row in rows for cut in row]
         areas = [
             area
             for area in self._areas(sample, view, wanted, faces, open_tiles)
             if any(_overlap(area.box, crop) for crop in crops)
         ]
-        return Shot(float(self._seen.t_s[sample]), size, tuple(rows), tuple(areas))
+        return Shot(float(self._seen.t_s[sample]), size, rows, tuple(areas))
 
     def _open_tiles(self, sample: int, view: View, wanted: Sequence[int]) -> set[int]:
         """The tiles in which somebody wanted is seen, and around this time nobody else."""
@@ -273,6 +266,34 @@ def _spans(moment: Moment) -> Iterator[tuple[float, float]]:
         change_s = moment.start_s + LEAD_IN_S if is_whole else moment.end_s - FOLLOW_S
         yield max(change_s, moment.start_s), min(change_s + TELLING_S, moment.end_s)
     yield moment.start_s, moment.end_s
+
+
+def _rows_of(
+    faces: Sequence[_Face],
+    tiles: F32,
+    open_tiles: set[int],
+    size: tuple[int, int],
+    *,
+    is_together: bool,
+) -> tuple[tuple[CutOut, ...], ...]:
+    """Cut the faces out, row by row; those of one open tile in one piece where told so."""
+    groups: dict[tuple[int, int], list[_Face]] = {}
+    for face in sorted(faces, key=lambda f: f.person):
+        is_shared = is_together and face.tile in open_tiles
+        groups.setdefault((face.tile, -1 if is_shared else face.person), []).append(face)
+    left = iter(groups.values())
+    return tuple(
+        tuple(_cut_out(next(left), tiles, open_tiles, size, aspect) for aspect in shape)
+        for shape in _places(len(groups))
+    )
+
+
+def _fits(faces: Sequence[_Face], cut: CutOut) -> bool:
+    """Whether no face of a cut-out is cut, but for a pixel of rounding."""
+    x0, y0, x1, y1 = cut.crop
+    inner = np.array([x0 - 1, y0 - 1, x1 + 1, y1 + 1])
+    boxes = np.stack([face.box for face in faces if face.person in cut.people])
+    return bool((boxes[:, :2] >= inner[:2]).all() and (boxes[:, 2:] <= inner[2:]).all())
 
 
 def _places(count: int) -> list[list[float]]:

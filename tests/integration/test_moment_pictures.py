@@ -49,7 +49,7 @@ from storage.engine import open_engine, transaction
 from storage.files import MediaFiles
 from tests.media import damage, frame_number, numbered_picture, write_clip
 
-FPS = 10
+FPS = 4
 SECONDS = 40
 LEFT, RIGHT = (4, 90, 316, 266), (324, 90, 636, 266)
 ANA, TOM, NEIGHBOUR = (120, 130, 190, 210), (440, 130, 510, 210), (540, 140, 600, 210)
@@ -336,8 +336,9 @@ def test_a_report_is_made_where_the_recording_went_before_any_picture(
     assert "Moments worth watching" in text
 
 
-def test_deleting_the_call_deletes_its_pictures(parts: Parts, clip: Path) -> None:
-    call_id = analysed(parts, clip, evidence())
-    tell(parts, call_id)
-    parts.files.delete_call(call_id)
-    assert not (parts.files.root / call_id).exists()
+def test_deleting_the_call_deletes_its_pictures(files: MediaFiles, clip: Path) -> None:
+    put(files, "c1", clip)
+    assert len(made(files, evidence())) == 1
+    assert len(list((files.root / "c1" / "pictures").iterdir())) == 1
+    files.delete_call("c1")
+    assert not (files.root / "c1").exists()

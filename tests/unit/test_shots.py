@@ -269,6 +269,19 @@ def test_people_of_one_room_stand_together() -> None:
     assert cut.crop[2] >= BESIDE[2]
 
 
+def test_people_of_a_wide_room_stand_apart_where_one_piece_would_cut_them() -> None:
+    room, other = (8.0, 10.0, 632.0, 200.0), (250.0, 210.0, 390.0, 290.0)
+    sofa = [Seen(k, (30.0 + 270 * k, 60.0, 80.0 + 270 * k, 120.0)) for k in range(3)]
+    faces = [*sofa, Seen(3, (300.0, 225.0, 340.0, 270.0))]
+    shot = plan(call(faces, [gallery(tiles=[room, other])], people=4), moment(0, 1, 2, 3))
+    assert shot is not None
+    assert [len(row) for row in shot.rows] == [2, 2]
+    for cut in (cut for row in shot.rows for cut in row):
+        box = faces[cut.people[0]].box
+        assert cut.crop[0] <= box[0]
+        assert cut.crop[2] >= box[2]
+
+
 def test_the_key_is_of_what_is_shown_and_not_of_names_or_of_people_elsewhere() -> None:
     faces = [Seen(0, FACE), Seen(2, OTHER)]
     shot = plan(call(faces), moment(0))
