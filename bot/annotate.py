@@ -10,14 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-import numpy as np
 from rich.console import Console
 from rich.text import Text
 
 from bot.analyze import analyzer_options, file_problem, observe_file, refuse
 from bot.annotated.check import wrongly_shown
 from bot.annotated.movie import AnnotateFailed, refusal
-from bot.annotated.people import NameFaces
+from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder
 from bot.by_hand import (
     SideFiles,
@@ -26,15 +25,13 @@ from bot.by_hand import (
     with_files_by_hand,
     with_sounds_by_hand,
 )
-from bot.evidence import Evidence, name_people, score_evidence, story_of
+from bot.evidence import Evidence, name_people, score_evidence
 from bot.report import words
 from bot.settings import Settings
 from inference.assess import AssessOptions
-from inference.attribute import Cast
 from inference.decode import probe
 from inference.errors import Cancelled, InferenceError
 from inference.native_log import native_stdout_to_stderr
-from inference.types import FaceColumns, Observations, Quality
 from integrations.errors import IntegrationError
 from storage.errors import StorageError
 
@@ -103,7 +100,7 @@ def _annotate(
         )
         recorder.finish()
         analysis = score_evidence(name_people(replace(told, observations=seen)), options)
-        wrong = wrongly_shown(analysis, recorder.sightings(seen))
+        wrong = wrongly_shown(analysis, recorder.sightings())
         if wrong is not None:
             raise AnnotateFailed(
                 f"Nothing was written: a face shown at {words.clock(wrong.t_s)} is, by the whole "
@@ -119,34 +116,6 @@ def _annotate(
             "(RAPPORT_CALLS__SCORE_OWN_SIDE=false; --participants tells sides)."
         )
     return ""
-
-
-def naming_with(evidence: Evidence) -> NameFaces:
-    """Name people by all that an evidence holds beside its observations, corrections included."""
-
-    def name(seen: Observations) -> tuple[Observations, Cast]:
-        from inference.corrections import apply_corrections
-
-        named = name_people(replace(evidence, observations=seen))
-        story = apply_corrections(story_of(named), evidence.corrections)
-        return story.observations, story.cast
-
-    return name
-
-
-def nothing_seen(duration_s: float | None) -> Observations:
-    """The observations of a recording before its first picture: what side files are laid over."""
-    return Observations(
-        t_s=np.zeros(0),
-        sample_interval_s=1.0,
-        duration_s=duration_s or 0.0,
-        width_px=0,
-        height_px=0,
-        faces=FaceColumns.empty(),
-        views=(),
-        quality=Quality(),
-        model="",
-    )
 
 
 def _target_problem(file: Path, target: Path, overwrite: bool) -> str | None:

@@ -52,6 +52,7 @@ def run_checks(settings: Settings, out: Console) -> int:
         _names,
         _database,
         _disk,
+        _recordings,
         _weights,
         _fonts,
         _device,
@@ -114,6 +115,15 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("Disk", "ok", f"{free / 1e9:.0f} GB free in {folder}")
+
+
+def _recordings(settings: Settings) -> Iterator[Finding]:
+    if settings.analysis.annotate and not settings.keep_recordings:
+        yield Finding(
+            "Annotated recordings",
+            "wrong",
+            "none is made while recordings are not kept: set RAPPORT_KEEP_RECORDINGS=true",
+        )
 
 
 def _weights(settings: Settings) -> Iterator[Finding]:

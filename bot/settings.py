@@ -109,6 +109,11 @@ class AnalysisSettings(BaseModel):
     workers: int = Field(1, ge=1, description="Calls analysed at once in one process.")
     min_face_px: int = Field(24, ge=8, description="Smaller faces are counted, not classified.")
     weights: Path | None = Field(None, description="Expression weights of your own.")
+    annotate: bool = Field(
+        False,
+        description="Also write each recording with boxes, names and engagement, where recordings "
+        "are kept.",
+    )
 
 
 class Settings(BaseSettings):

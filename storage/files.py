@@ -38,9 +38,10 @@ class MediaFiles:
         """
         return _made(self._folder(call_id))
 
-    def media_folder(self, call_id: str) -> Path:
-        """Give the folder for the call's recordings, which is made."""
-        return _made(self._folder(call_id) / "media")
+    def media_folder(self, call_id: str, *, make: bool = True) -> Path:
+        """Give the folder for the call's recordings, which is made unless told otherwise."""
+        folder = self._folder(call_id) / "media"
+        return _made(folder) if make else folder
 
     def media_path(self, call_id: str, name: str) -> Path:
         """Give where a recording file of that name goes.

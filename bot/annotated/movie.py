@@ -113,6 +113,7 @@ class Movie:
 
     def drop(self) -> None:
         """Close the file without completing it, and delete it; safe to call at any time."""
+        self._part.unlink(missing_ok=True)  # First: else closing brings the whole file in order.
         with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
             self._container.close()
         self._part.unlink(missing_ok=True)

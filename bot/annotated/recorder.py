@@ -96,6 +96,7 @@ class Recorder:
         self._movie: Movie | None = None
         self._painter: Painter | None = None
         self._coded = (0, 0)
+        self._shape = (0, 0)
         self._segment_s: float | None = None
         self._looked_at_s = 0.0
         self._worker = threading.Thread(target=self._work, name="annotate", daemon=True)
@@ -163,9 +164,9 @@ class Recorder:
         self._worker.join()
         self._raise_error()
 
-    def sightings(self, seen: Observations) -> tuple[Sighting, ...]:
+    def sightings(self) -> tuple[Sighting, ...]:
         """Where and when faces were shown, where only some may be; every ten seconds of a track."""
-        width, height = max(seen.width_px, 1), max(seen.height_px, 1)
+        width, height = (max(1, edge) for edge in self._shape)
         return tuple(Sighting(t_s, x / width, y / height) for t_s, x, y in self._shown)
 
     def drop(self) -> None:
@@ -282,7 +283,7 @@ class Recorder:
             known = all(durations)
             self._coded = (frame.width, frame.height)
             turned = round(frame.rotation / 90) % 2 == 1
-            width, height = self._coded[::-1] if turned else self._coded
+            width, height = self._shape = self._coded[::-1] if turned else self._coded
             is_same = frame.format.name == "yuv420p"
             palette = Palette.of(frame, height, is_converted=not is_same)
             total_s = sum(d or 0.0 for d in durations) if known else GUESSED_S

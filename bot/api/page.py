@@ -60,7 +60,8 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .75rem;margin:.4
 dt{color:var(--soft)}
 dd{margin:0}
 blockquote{margin:.5rem 0 0;padding-inline-start:.75rem;border-inline-start:3px solid var(--line)}
-svg{display:block;width:100%}
+svg,video{display:block;width:100%}
+video{border-radius:.6rem;background:#000}
 .course{height:9rem;border-bottom:1px solid var(--line)}
 .lane{height:.7rem;background:var(--card);border-radius:.2rem}
 .path{fill:none;stroke:var(--accent);stroke-width:2;vector-effect:non-scaling-stroke;
@@ -86,6 +87,8 @@ class CallPage:
     windows: Sequence[Window]
     turns: Sequence[SpeakerTurn]
     report_url: str
+    video_url: str = ""
+    """Of the annotated recording; "" where there is none."""
 
 
 def render_page(page: CallPage) -> str:
@@ -124,8 +127,19 @@ def _body(page: CallPage) -> list[str]:
     parts.append(_figures(page))
     if call.report_path is not None:
         parts.append(f'<p><a href="{escape(page.report_url)}">Open the full report (PDF)</a></p>')
+    if page.video_url:
+        parts.append(_video(page.video_url))
     parts += [_course(page), _moments(page), _sides(call), _people(page), _footer(call)]
     return parts
+
+
+def _video(url: str) -> str:
+    return (
+        "<section><h2>Recording</h2>"
+        f'<video controls preload="none" src="{escape(url)}"></video>'
+        '<p class="small soft">Boxes and names are those that were certain by that second; below '
+        "the picture: engagement, mean of the last 30 seconds.</p></section>"
+    )
 
 
 def _figures(page: CallPage) -> str:

@@ -6,8 +6,10 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from sqlalchemy import Engine
 
+from bot.annotated.of_call import find
 from bot.api.links import LinkExpired, LinkInvalid, read_link
 from bot.api.page import STYLE_DIGEST, CallPage, message_page, render_page
+from bot.settings import Settings
 from storage import calls
 from storage.engine import reading
 from storage.errors import DatabaseDown, Missing
@@ -23,12 +25,12 @@ HEADERS = {
 PAGE_HEADERS = {
     **HEADERS,
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
 
 
-def create_pages(engine: Engine, files: MediaFiles, secret: str) -> APIRouter:
-    """Give the page and the PDF behind signed links."""
+def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: str) -> APIRouter:
+    """Give the page, the PDF and the annotated recording behind signed links."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/c/{token}", methods=["GET", "HEAD"])
@@ -43,6 +45,7 @@ def create_pages(engine: Engine, files: MediaFiles, secret: str) -> APIRouter:
                     windows=calls.get_windows(session, call_id),
                     turns=calls.get_turns(session, call_id),
                     report_url=f"{token}/report.pdf",
+                    video_url=f"{token}/annotated.mp4" if find(files, settings, call_id) else "",
                 )
         except (LinkInvalid, Missing, DatabaseDown) as exc:
             return _refusal(exc)
@@ -67,6 +70,25 @@ def create_pages(engine: Engine, files: MediaFiles, secret: str) -> APIRouter:
             headers=HEADERS,
         )
 
+    @router.api_route("/c/{token}/annotated.mp4", methods=["GET", "HEAD"])
+    def annotated(token: str) -> Response:
+        try:
+            call_id = read_link(token, secret)
+            with reading(engine) as session:
+                calls.get_call(session, call_id)
+            path = find(files, settings, call_id)
+            if path is None:
+                raise Missing("no annotated recording")
+        except (LinkInvalid, Missing, DatabaseDown) as exc:
+            return _refusal(exc)
+        return FileResponse(
+            path,
+            media_type="video/mp4",
+            filename=f"call-{call_id}.mp4",
+            content_disposition_type="inline",
+            headers=HEADERS,
+        )
+
     return router
 
 
@@ -80,7 +102,7 @@ def _refusal(error: LinkInvalid | Missing | DatabaseDown) -> HTMLResponse:
             text = "The call cannot be read at the moment. Please try again in a minute."
         case Missing():
             status, title = 404, "Nothing here any more"
-            text = "The call was deleted, or its report is not made yet."
+            text = "The call or its recording was deleted, or what you ask for is not made yet."
         case _:
             status, title = 404, "This link does not work"
             text = "It may have been cut off when it was copied. Open it again from the message."

@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse
 from pydantic import AfterValidator
 from sqlalchemy import Engine
 
+from bot.annotated.of_call import find, why_missing
 from bot.api import models
 from bot.api.auth import require_key
 from bot.api.health import create_health
@@ -82,7 +83,7 @@ def create_api(
     add_corrections(api, engine, files, workflows, key)
     router.include_router(api)
     if link_secret is not None:
-        router.include_router(create_pages(engine, files, link_secret))
+        router.include_router(create_pages(engine, settings, files, link_secret))
     return router
 
 
@@ -228,6 +229,33 @@ def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaF
             raise Problem(404, "This call has no report yet; its status says why.")
         return FileResponse(
             path, media_type="application/pdf", filename=f"call-{call_id}.pdf", headers=PRIVATE
+        )
+
+    @api.get(
+        "/calls/{call_id}/annotated.mp4",
+        tags=["calls"],
+        summary="The recording with boxes, names and engagement",
+        description="Made while a call is analysed, where that and keeping recordings are switched "
+        "on. Ranges are answered.",
+        response_class=FileResponse,
+        responses={
+            200: {"content": {"video/mp4": {}}, "description": "The annotated recording."},
+            206: {"content": {"video/mp4": {}}, "description": "The part asked for."},
+            **NO_CALL,
+        },
+    )
+    def get_annotated(call_id: str) -> FileResponse:
+        with reading(engine) as session:
+            calls.get_call(session, call_id)
+        path = find(files, settings, call_id)
+        if path is None:
+            raise Problem(404, why_missing(settings))
+        return FileResponse(
+            path,
+            media_type="video/mp4",
+            filename=f"call-{call_id}.mp4",
+            content_disposition_type="inline",
+            headers=PRIVATE,
         )
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from bot.annotated.naming import nothing_seen
+from bot.annotated.of_call import annotating, is_wanted
 from bot.call_view import assess_options
 from bot.evidence import Evidence, write_evidence
 from bot.media import Manifest, read_manifest
@@ -16,6 +19,8 @@ from bot.voices import SoundFile, known_names, with_voices
 from inference.analyzer import AnalyzerOptions, Segment, observe_recording
 from inference.decode import probe
 from inference.errors import NoVideoStream
+from inference.types import Observations
+from inference.watch import Watcher
 
 LOOKING = 0.9
 """Share of the step's progress that the pictures take, where there is sound to hear as well."""
@@ -47,21 +52,37 @@ def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
         assess=assess_options(parts.settings),
     )
     looking = LOOKING if any(files.participant_audio for files in manifest.segments) else 1.0
-    with _place(parts, progress):
-        observations = observe_recording(
+
+    def observe(watcher: Watcher | None = None) -> Observations:
+        return observe_recording(
             [Segment(path) for path in paths],
             options,
             parts.queue,
             model=parts.model,
             progress=lambda share, text: progress(looking * share, text),
             stop=parts.stop,
+            watcher=watcher,
         )
-        evidence = _with_voices(
-            parts,
-            Evidence(observations, segment_starts_s=tuple(starts)),
-            manifest,
-            lambda share, text: progress(looking + (1 - looking) * share, text),
-        )
+
+    def listened(evidence: Evidence, progress: Progress) -> Evidence:
+        return _with_voices(parts, evidence, manifest, progress)
+
+    with _place(parts, progress):
+        if is_wanted(parts.settings):
+            # Who is heard when helps to name the faces that go by: here it comes first.
+            known = Evidence(nothing_seen(total_s), segment_starts_s=tuple(starts))
+            known = listened(known, lambda share, text: progress(0.0, text))
+            with annotating(parts, call_id, paths, known, manifest) as watcher:
+                observations = observe(watcher)
+            notes = known.observations.quality.notes
+            if watcher.failure:
+                notes = (*notes, f"There is no annotated recording: {watcher.failure}")
+            evidence = replace(known, observations=observations).with_notes(notes)
+        else:
+            evidence = listened(
+                Evidence(observe(), segment_starts_s=tuple(starts)),
+                lambda share, text: progress(looking + (1 - looking) * share, text),
+            )
     write_evidence(parts.files.series_path(call_id), evidence)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from bot.annotated.of_call import settle
 from bot.call_view import assess_options
 from bot.corrections import as_correction
 from bot.evidence import name_people, read_evidence, score_evidence, write_evidence
@@ -44,6 +45,7 @@ def store_call(parts: Parts, call_id: str) -> None:
         # Once the own side's faces are blanked, nothing is left to name them by: names stay.
         evidence = name_people(evidence)
     analysis = score_evidence(evidence, assess_options(parts.settings))
+    settle(parts.files, call_id, analysis, assess_options(parts.settings))
     # Where the own side is not to be scored, nothing of their faces is kept.
     write_evidence(path, replace(evidence, observations=analysis.observations))
     with transaction(parts.engine) as session:

@@ -18,9 +18,10 @@ import cv2
 import numpy as np
 import pytest
 
-from bot.annotate import annotate_file, naming_with, nothing_seen
+from bot.annotate import annotate_file
 from bot.annotated.check import wrongly_shown
 from bot.annotated.movie import AnnotateFailed
+from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder
 from bot.by_hand import SideFiles
 from bot.evidence import Evidence, name_people, score_evidence
@@ -294,7 +295,7 @@ def test_while_nobody_is_known_every_face_is_hidden_in_every_picture(
         for at, new in pictures(made.path):
             for face in range(2):
                 assert detail(new, face) < 0.12 * clearest, f"face {face} at {float(at):.2f} s"
-        assert made.recorder.sightings(made.seen) == ()
+        assert made.recorder.sightings() == ()
 
 
 def test_only_a_known_person_of_the_other_side_is_shown(
@@ -338,7 +339,7 @@ def test_only_a_known_person_of_the_other_side_is_shown(
             shown.append(float(at))
     assert 2 < min(shown) < 4, "from when the person was named"
     assert max(shown) - min(shown) > 1
-    sightings = recorder.sightings(seen)
+    sightings = recorder.sightings()
     assert {round(at.x * SIZE[0] - LEFT - BOX / 2) // 20 for at in sightings} <= {-1, 0}
     told = name_people(replace(evidence, observations=seen))
     # The call as a whole does not know who it is: what was shown is not borne out.

@@ -1,0 +1,187 @@
+"""The annotated recording of a stored call: made by its analysis, settled by its scores.
+
+It waits under another name until the scores say that everybody shown may be, and takes the place of
+an earlier one at once. It lies with the recording and is deleted with it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from bot.annotated.check import wrongly_shown
+from bot.annotated.movie import AnnotateFailed
+from bot.annotated.naming import naming_with
+from bot.annotated.recorder import Recorder
+from bot.call_view import assess_options
+from bot.corrections import as_correction
+from bot.evidence import Evidence
+from bot.media import Manifest
+from bot.parts import Parts
+from bot.report import words
+from bot.settings import Settings
+from bot.side_files import with_side_files
+from inference.assess import AssessOptions
+from inference.person_ids import Sighting
+from inference.types import CallAnalysis, Observations
+from inference.watch import SeenSample, WatchedPicture
+from storage import corrections
+from storage.engine import reading
+from storage.files import MediaFiles, write_atomically
+
+log = logging.getLogger(__name__)
+
+NAME, SHOWN = "annotated.mp4", "annotated.json"
+WAITING, SHOWN_WAITING = "annotated.waiting.mp4", "annotated.waiting.json"
+PART = "annotated.mp4.part"
+
+
+class OnTheSide:
+    """A watcher whose failure ends the annotated recording and nothing else."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self.failure = ""
+
+    def picture(self, picture: WatchedPicture, is_over: Callable[[], bool]) -> None:
+        """See `Watcher`."""
+        if not self.failure:
+            self._recorder.picture(picture, is_over)
+
+    def sample(self, seen: SeenSample) -> None:
+        """See `Watcher`."""
+        if not self.failure:
+            self._recorder.sample(seen)
+
+    def between(self, look: Callable[[], Observations]) -> None:
+        """See `Watcher`."""
+        with self._noted():
+            self._recorder.between(look)
+
+    def stalled(self) -> None:
+        """See `Watcher`."""
+        with self._noted():
+            self._recorder.stalled()
+
+    def finish(self) -> None:
+        """Complete the file, if nothing failed."""
+        with self._noted():
+            self._recorder.finish()
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        if self.failure:
+            return
+        try:
+            yield
+        except AnnotateFailed as exc:
+            self.failure = str(exc)
+            self._recorder.drop()
+
+
+def is_wanted(settings: Settings) -> bool:
+    """Whether calls' recordings are annotated: where that is switched on and they are kept."""
+    return settings.analysis.annotate and settings.keep_recordings
+
+
+@contextmanager
+def annotating(
+    parts: Parts, call_id: str, paths: Sequence[Path], evidence: Evidence, manifest: Manifest
+) -> Iterator[OnTheSide]:
+    """Give the watcher for a call's analysis; on leaving well, the recording waits for the scores.
+
+    Args:
+        parts: of the process.
+        call_id: the call.
+        paths: its video files.
+        evidence: what is known before its pictures are seen; `voices` may be in it.
+        manifest: names the side files.
+    """
+    files, settings = parts.files, parts.settings
+    evidence = with_side_files(evidence, manifest, files)
+    with reading(parts.engine) as session:
+        said = corrections.of_call(session, call_id)
+    evidence = replace(evidence, corrections=tuple(map(as_correction, said)))
+    options = assess_options(settings)
+    part = files.media_path(call_id, PART)
+    recorder = Recorder(
+        paths,
+        part,
+        naming_with(evidence),
+        options,
+        settings.analysis.samples_per_s,
+        has_room=lambda: files.free_bytes() > settings.zoom.disk_reserve_bytes,
+    )
+    watcher = OnTheSide(recorder)
+    try:
+        yield watcher
+        watcher.finish()
+        if not watcher.failure and part.is_file():
+            shown = [asdict(at) for at in recorder.sightings()]
+            text = json.dumps({"shows_all": options.score_own_side, "shown": shown})
+            write_atomically(files.media_path(call_id, SHOWN_WAITING), text.encode())
+            part.replace(files.media_path(call_id, WAITING))
+    finally:
+        recorder.drop()
+    if watcher.failure:
+        log.warning("call %s: no annotated recording: %s", call_id, watcher.failure)
+
+
+def settle(files: MediaFiles, call_id: str, analysis: CallAnalysis, options: AssessOptions) -> None:
+    """Put a waiting annotated recording in its place, or delete what may not be shown any more."""
+    folder = files.media_folder(call_id, make=False)
+    for waiting, name in ((SHOWN_WAITING, SHOWN), (WAITING, NAME)):
+        if (folder / WAITING).exists() and (folder / waiting).exists():
+            (folder / waiting).replace(folder / name)
+    if options.score_own_side or not (folder / NAME).exists():
+        return
+    shows_all, shown = _shown(folder / SHOWN)
+    wrong = wrongly_shown(analysis, shown)
+    if shows_all or wrong is not None:
+        (folder / NAME).unlink(missing_ok=True)
+        at = "" if wrong is None else f": whoever it shows at {words.clock(wrong.t_s)} may not be"
+        log.warning("call %s: the annotated recording was deleted%s", call_id, at)
+
+
+def find(files: MediaFiles, settings: Settings, call_id: str) -> Path | None:
+    """Give the call's annotated recording; None where there is none that may be shown."""
+    folder = files.media_folder(call_id, make=False)
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    if not settings.calls.score_own_side and _shown(folder / SHOWN)[0]:
+        return None
+    return path
+
+
+def why_missing(settings: Settings) -> str:
+    """Say why a call has no annotated recording, and what to do."""
+    again = "then analyse the call again (POST /api/v1/calls/{id}/reanalyze)"
+    if not settings.analysis.annotate:
+        keeping = "" if settings.keep_recordings else " and RAPPORT_KEEP_RECORDINGS=true"
+        return (
+            "This call has no annotated recording: set RAPPORT_ANALYSIS__ANNOTATE=true"
+            f"{keeping}, {again}."
+        )
+    if not settings.keep_recordings:
+        return (
+            "This call has no annotated recording, because recordings are not kept: set "
+            f"RAPPORT_KEEP_RECORDINGS=true, {again}."
+        )
+    return (
+        "This call has no annotated recording: it was analysed before that was switched on, is "
+        "not analysed yet, or it failed or was deleted, and the log says why. Analyse it again."
+    )
+
+
+def _shown(path: Path) -> tuple[bool, list[Sighting]]:
+    """Whether all faces are shown, and those noted; what cannot be read shows all."""
+    try:
+        told = json.loads(path.read_bytes())
+        return bool(told["shows_all"]), [Sighting(**row) for row in told["shown"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return True, []

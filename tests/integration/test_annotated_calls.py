@@ -1,0 +1,166 @@
+"""A call's annotated recording: made by its analysis, shown once its scores allow it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import av
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from bot.annotated.of_call import NAME, SHOWN, WAITING, find, settle
+from bot.call_view import assess_options, load_analysis
+from bot.evidence import read_evidence
+from bot.media import Manifest, SegmentFiles, write_manifest
+from bot.parts import Parts
+from bot.service import messenger
+from bot.settings import AnalysisSettings, CallSettings, Settings, ZoomSettings
+from bot.steps.analyse import analyse_call
+from bot.steps.clean_up import finish_call
+from bot.steps.store import store_call
+from inference.batching import DeviceQueue
+from inference.errors import Cancelled
+from integrations.zoom.downloads import Downloader
+from storage import calls
+from storage.engine import reading, transaction
+from storage.files import MediaFiles
+from tests import media
+from tests.integration.test_annotated import painted, smiling
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def parts(engine: Engine, tmp_path: Path) -> Iterator[Parts]:
+    settings = Settings(
+        _env_file=None,
+        data_dir=tmp_path,
+        keep_recordings=True,
+        analysis=AnalysisSettings(device="cpu", annotate=True),
+        zoom=ZoomSettings(disk_reserve_bytes=0),
+    )
+    with httpx.Client() as http, DeviceQueue(smiling) as queue:
+        yield Parts(
+            settings=settings,
+            engine=engine,
+            files=MediaFiles(tmp_path / "calls"),
+            zoom=None,
+            downloader=Downloader(http, allowed_hosts=(), insecure_hosts=(), reserve_bytes=0),
+            messenger=messenger(settings),
+            queue=queue,
+            model="test-1",
+            link_secret="secret",
+            analysing=threading.Semaphore(1),
+        )
+
+
+def fetched(parts: Parts, seconds: float = 3.0) -> str:
+    """A call whose recording is on disk."""
+    with transaction(parts.engine) as session:
+        call_id = calls.announce(
+            session,
+            calls.NewCall("uuid==", "1", "Call", "a@b.example", datetime(2026, 9, 10, tzinfo=UTC)),
+        ).id
+        calls.begin_run(session, call_id)
+    video = parts.files.media_path(call_id, "0-video.mp4")
+    media.write_clip(video, seconds=seconds, width_px=320, height_px=180, paint=painted(1))
+    segment = SegmentFiles(video=parts.files.relative(video))
+    write_manifest(parts.files, call_id, Manifest((segment,)))
+    return call_id
+
+
+def analyse(parts: Parts, call_id: str) -> None:
+    analyse_call(parts, call_id, lambda share, text: None)
+
+
+def test_the_recording_is_there_once_the_scores_are_and_goes_with_the_media(parts: Parts) -> None:
+    call_id = fetched(parts)
+    analyse(parts, call_id)
+    assert find(parts.files, parts.settings, call_id) is None, "its scores are not stored yet"
+    store_call(parts, call_id)
+    path = find(parts.files, parts.settings, call_id)
+    assert path is not None
+    with av.open(str(path)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 75
+    first = path.stat().st_ino
+    analyse(parts, call_id)
+    assert path.stat().st_ino == first, "the old one stays until the new one is good"
+    store_call(parts, call_id)
+    assert path.stat().st_ino != first
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "0-video.mp4", SHOWN, NAME, "manifest.json",
+    ]  # fmt: skip
+    finish_call(parts, call_id, 1)
+    assert path.is_file()
+    gone = replace(parts, settings=parts.settings.model_copy(update={"keep_recordings": False}))
+    finish_call(gone, call_id, 1)
+    assert find(parts.files, parts.settings, call_id) is None
+
+
+def test_without_the_setting_or_without_keeping_nothing_is_written(parts: Parts) -> None:
+    call_id = fetched(parts, seconds=1)
+    for changes in ({"keep_recordings": False}, {"analysis": AnalysisSettings(device="cpu")}):
+        plain = replace(parts, settings=parts.settings.model_copy(update=changes))
+        analyse(plain, call_id)
+        store_call(plain, call_id)
+        assert not list(parts.files.media_folder(call_id).glob("annotated*"))
+
+
+def test_what_cannot_be_written_is_told_and_the_call_goes_on(parts: Parts) -> None:
+    full = parts.settings.model_copy(
+        update={"zoom": ZoomSettings(disk_reserve_bytes=10**18)}
+    )  # the disk is as good as full
+    call_id = fetched(parts, seconds=12)
+    analyse(replace(parts, settings=full), call_id)
+    store_call(parts, call_id)
+    notes = read_evidence(parts.files.series_path(call_id)).observations.quality.notes
+    assert any("The disk has no room left for the annotated recording" in note for note in notes)
+    assert not list(parts.files.media_folder(call_id).glob("annotated*"))
+
+
+def test_an_analysis_that_is_stopped_leaves_no_half_recording(parts: Parts) -> None:
+    call_id = fetched(parts, seconds=12)
+
+    def stop(share: float, text: str) -> None:
+        parts.stop.set()
+
+    with pytest.raises(Cancelled):
+        analyse_call(parts, call_id, stop)
+    assert not list(parts.files.media_folder(call_id).glob("annotated*"))
+
+
+def test_one_that_shows_who_may_not_be_shown_is_deleted_or_not_given(parts: Parts) -> None:
+    call_id = fetched(parts)
+    analyse(parts, call_id)
+    store_call(parts, call_id)
+    settings = parts.settings.model_copy(update={"calls": CallSettings(score_own_side=False)})
+    strict = replace(parts, settings=settings)
+    assert find(parts.files, parts.settings, call_id) is not None
+    assert find(parts.files, settings, call_id) is None, "made while everybody was shown"
+    # One that was made under the setting and showed a face that is nobody's known by now.
+    folder = parts.files.media_folder(call_id)
+    shown = {"shows_all": False, "shown": [{"t_s": 1.0, "x": 0.25, "y": 0.5}]}
+    (folder / SHOWN).write_text(json.dumps(shown))
+    assert find(parts.files, settings, call_id) is not None
+    store_call(strict, call_id)
+    assert not (folder / NAME).exists()
+
+
+def test_one_that_hides_everybody_stays(parts: Parts) -> None:
+    settings = parts.settings.model_copy(update={"calls": CallSettings(score_own_side=False)})
+    strict = replace(parts, settings=settings)
+    call_id = fetched(parts)
+    analyse(strict, call_id)
+    store_call(strict, call_id)
+    assert find(parts.files, settings, call_id) is not None
+    with reading(parts.engine) as session:
+        analysis = load_analysis(parts.files, settings, calls.get_call(session, call_id))
+    settle(parts.files, call_id, analysis, assess_options(settings))
+    assert find(parts.files, settings, call_id) is not None
+    assert not (parts.files.media_folder(call_id) / WAITING).exists()
