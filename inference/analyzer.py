@@ -12,7 +12,7 @@ import threading
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,15 +28,17 @@ from inference.detect import Detector, MediaPipeDetector
 from inference.errors import Cancelled
 from inference.expression.crop import face_crop, sharpness
 from inference.face_rows import FaceRows
+from inference.follow import SEARCH_EVERY_S, FollowThread
 from inference.label_reader import LabelReader, shared_reader
 from inference.labels import LabelFinder
-from inference.layout import Layout, LayoutFinder
+from inference.layout import NO_TILES, Layout, LayoutFinder
 from inference.seats import SeatBook
 from inference.track import Tracker, of_participants
 from inference.types import (
     F32,
     U8,
     Attendee,
+    Bools,
     CallAnalysis,
     Detection,
     Frame,
@@ -61,6 +63,8 @@ class AnalyzerOptions:
 
     Faces less than `min_face_px` high, or whose crop is less sharp than `min_sharpness`, are kept
     as seen but not classified. `detectors` threads search for faces, each with models of its own.
+    Of a gallery's tiles each thread has its own. A tile is searched every `search_every_s` seconds,
+    and its faces are followed in between (inference/follow.py); 0: every picture anew.
     `crop_px` is the side of the pictures that the classifier takes. `read_labels`: read the names
     drawn on tiles. `decode_device`: see `DecodeOptions.device`.
     """
@@ -70,6 +74,7 @@ class AnalyzerOptions:
     min_sharpness: float = 0.0
     assess: AssessOptions = field(default_factory=AssessOptions)
     detectors: int = 2
+    search_every_s: float = SEARCH_EVERY_S
     crop_px: int = 48
     read_labels: bool = True
     decode_device: str = "cpu"
@@ -77,6 +82,8 @@ class AnalyzerOptions:
     def __post_init__(self) -> None:
         if self.samples_per_s <= 0 or self.detectors < 1 or self.crop_px < 1:
             raise ValueError(f"samples_per_s, detectors and crop_px must be positive: {self}")
+        if not self.search_every_s >= 0:
+            raise ValueError(f"search_every_s must not be negative: {self}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +94,20 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """What one picture showed: faces, which of them are worth classifying, and those crops."""
+class _FaceSeen:
+    """A face, and its crop where it is worth classifying."""
 
-    detections: list[Detection]
-    is_classified: list[bool]
-    crops: U8
+    detection: Detection
+    crop: U8 | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A sample whose faces are being searched."""
+    """A sample whose faces are being searched, in parts."""
 
     sample: int
     layout: Layout
-    look: Future[_Look]
+    looks: list[Future[list[_FaceSeen]]]
     starts_segment: bool
     view: int
     offset_s: float
@@ -133,16 +139,15 @@ class Analyzer:
         self._options = options
         self._model = model
         self._stop = stop or threading.Event()
-        self._new_detector = detector_factory
         self._new_layout = layout_factory
         self._new_tracker = tracker_factory
         self._layout = layout_factory()
         self._tracker = tracker_factory()
         self._first_track = 0
         self._next_track = 0
-        self._threads = ThreadPoolExecutor(options.detectors, thread_name_prefix="detect")
-        self._own = threading.local()
-        self._detectors: list[Detector] = []
+        self._followers = [
+            FollowThread(detector_factory, options.search_every_s) for _ in range(options.detectors)
+        ]
         self._searching: deque[_Pending] = deque()
         self._watcher = watcher
         self._untold: deque[SeenSample] = deque()
@@ -171,13 +176,10 @@ class Analyzer:
 
     def close(self) -> None:
         """End the threads and give up what is still being looked at; safe to call twice."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        for thread in self._followers:
+            thread.close()
         self._searching.clear()
         self._rows.cancel()
-        while self._detectors:
-            close = getattr(self._detectors.pop(), "close", None)
-            if close is not None:
-                close()
 
     def push(self, frames: Iterable[Frame]) -> None:
         """Look at pictures; blocks while as many are in work as there are threads for.
@@ -265,11 +267,13 @@ class Analyzer:
         self._times.append(frame.t_s)
         layout = self._layout.update(frame.image)
         self._note_view(sample, layout, starts_segment)
-        look = self._threads.submit(self._look, frame.image, layout.regions)
+        looks = self._begin_looks(frame, layout, starts_segment)
         view = len(self._views) - 1
         if self._labels is not None:
             self._labels.update(sample, view, frame.image, layout)
-        self._searching.append(_Pending(sample, layout, look, starts_segment, view, frame.offset_s))
+        self._searching.append(
+            _Pending(sample, layout, looks, starts_segment, view, frame.offset_s)
+        )
 
     def _note_view(self, sample: int, layout: Layout, starts_segment: bool) -> None:
         last = self._views[-1] if self._views else None
@@ -285,44 +289,60 @@ class Analyzer:
         else:
             self._views[-1] = replace(last, end_sample=sample + 1)
 
-    def _look(self, image: U8, regions: F32 | None) -> _Look:
-        """Find the faces and cut out those worth classifying; runs in a thread of the pool."""
-        options = self._options
-        if not hasattr(self._own, "detector"):
-            self._own.detector = self._new_detector()
-            self._detectors.append(self._own.detector)
-        is_empty = regions is not None and len(regions) == 0  # names and slides only
-        detections: list[Detection] = [] if is_empty else self._own.detector.detect(image, regions)
-        crops: list[U8] = []
-        is_classified = []
-        for face in detections:
-            is_large = face.height_px >= options.min_face_px
-            crop = face_crop(image, face, options.crop_px) if is_large else None
-            is_good = crop is not None and (
-                options.min_sharpness <= 0 or sharpness(crop) >= options.min_sharpness
+    def _begin_looks(
+        self, frame: Frame, layout: Layout, starts_segment: bool
+    ) -> list[Future[list[_FaceSeen]]]:
+        """Have every thread look at its regions; the undivided picture is the first one's."""
+        regions, cuts = layout.regions, layout.region_cuts | starts_segment
+        if regions is None:
+            first = self._followers[0]
+            return [first.submit(self._look, first, frame, None, cuts, NO_TILES)]
+        turns = np.arange(len(regions)) % len(self._followers)
+        return [
+            thread.submit(
+                self._look,
+                thread,
+                frame,
+                regions[turns == k],
+                cuts[turns == k],
+                regions[turns != k],
             )
-            is_classified.append(is_good)
-            if crop is not None and is_good:
-                crops.append(crop)
-        side = options.crop_px
-        stack = np.stack(crops) if crops else np.zeros((0, side, side), np.uint8)
-        return _Look(detections, is_classified, stack)
+            for k, thread in enumerate(self._followers[: len(regions)])
+        ]
+
+    def _look(
+        self, thread: FollowThread, frame: Frame, regions: F32 | None, cuts: Bools, others: F32
+    ) -> list[_FaceSeen]:
+        """Find the faces and cut out those worth classifying; runs in that thread."""
+        found = thread.follower.look(frame.image, frame.t_s, regions, cuts, others)
+        return [_FaceSeen(face, self._crop(frame.image, face)) for face in found]
+
+    def _crop(self, image: U8, face: Detection) -> U8 | None:
+        options = self._options
+        if face.height_px < options.min_face_px:
+            return None
+        crop = face_crop(image, face, options.crop_px)
+        if options.min_sharpness > 0 and sharpness(crop) < options.min_sharpness:
+            return None
+        return crop
 
     def _finish_oldest(self) -> None:
         pending = self._searching.popleft()
-        look = pending.look.result()
+        seen = [face for look in pending.looks for face in look.result()]
+        seen.sort(key=lambda face: (float(face.detection.box[1]), float(face.detection.box[0])))
+        detections = [face.detection for face in seen]
         if pending.starts_segment:
             self._tracker = self._new_tracker()
             self._first_track = self._next_track
             self._seats.start_segment()
-        boxes = [face.box for face in look.detections]
+        boxes = [face.box for face in detections]
         self._seats.add(pending.sample, pending.view, pending.layout, boxes)
-        found = self._tracker.update(pending.sample, look.detections, pending.layout)
+        found = self._tracker.update(pending.sample, detections, pending.layout)
         tracks = [self._first_track + track for track in found]
         self._next_track = max([self._next_track, *(track + 1 for track in tracks)])
         if self._watcher is not None:
-            self._untold.append(self._seen(pending, tracks, look.detections))
-        self._rows.add(pending.sample, tracks, look.detections, look.is_classified, look.crops)
+            self._untold.append(self._seen(pending, tracks, detections))
+        self._rows.add(pending.sample, tracks, detections, [face.crop for face in seen])
 
     def _seen(
         self, pending: _Pending, tracks: Sequence[int], faces: Sequence[Detection]

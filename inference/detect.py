@@ -21,7 +21,7 @@ import numpy as np
 
 from inference.boxes import centre, clipped, holders, overlap, scaled
 from inference.face_models import MESH_PX, FaceModels, load_models
-from inference.pose import describe_landmarks
+from inference.pose import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, describe_landmarks
 from inference.search import (
     MERGE_IOU,
     SURE,
@@ -55,6 +55,13 @@ class Detector(Protocol):
         """Give every face in `image` (RGB), in reading order of the regions.
 
         `regions` are xyxy boxes of tiles; None or none: the whole picture is searched.
+
+        Raises:
+            WeightsInvalid: the models cannot be loaded.
+        """
+
+    def refit(self, image: U8, face: Detection) -> Detection | None:
+        """Look again at a face that stands about here, and nowhere else; None: it is gone.
 
         Raises:
             WeightsInvalid: the models cannot be loaded.
@@ -101,6 +108,23 @@ class MediaPipeDetector:
             if regions is not None and len(regions) > 0:
                 return self._detect_in(models, image, np.stack([*regions]).astype(np.float32))
             return self._detect_anywhere(models, image)
+
+    def refit(self, image: U8, face: Detection) -> Detection | None:
+        """Fit the landmarks of a face anew; see `Detector.refit`. None too where it had none."""
+        if face.landmarks is None:
+            return None
+        with self._lock:
+            if self._models is None:
+                self._models = load_models(self._options.min_confidence)
+            eyes = [
+                face.landmarks[list(corners)].mean(axis=0)
+                for corners in (LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS)
+            ]
+            near = FoundFace(
+                scaled(face.box, 1 / HULL_OVER_DETECTOR), face.confidence, np.stack(eyes)
+            )
+            points = _fit_landmarks(self._models, image, near)
+        return None if points is None else _finish(near, points, image)
 
     def _detect_in(self, models: FaceModels, image: U8, tiles: F32) -> list[Detection]:
         """Search tiles; one that fills much of the picture may show a whole room."""

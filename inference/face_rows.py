@@ -33,9 +33,6 @@ class _Batch:
     crops: list[U8] = field(default_factory=list)
     future: Future[F32] | None = None
 
-    def __len__(self) -> int:
-        return sum(len(crops) for crops in self.crops)
-
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -77,22 +74,23 @@ class FaceRows:
         sample: int,
         tracks: Sequence[int],
         detections: Sequence[Detection],
-        is_classified: Sequence[bool],
-        crops: U8,
+        crops: Sequence[U8 | None],
     ) -> None:
         """Take the faces of one sample.
 
         Args:
-            is_classified: which of them have a crop; the others' probabilities stay NaN.
-            crops: (N, H, W), of those in the order of the detections.
+            crops: (H, W) each, in the order of the detections; where there is none, the
+                probabilities stay NaN.
 
         Raises:
             InferenceError: what the oldest batch still waited for has failed with.
         """
         order = sorted(range(len(tracks)), key=lambda i: tracks[i])
         # Crops come in the order of the detections, the columns go by track.
+        given = [crop for crop in crops if crop is not None]
         rows = np.full(len(tracks), -1)
-        rows[np.flatnonzero(is_classified)] = len(self._batch) + np.arange(len(crops))
+        has_crop = [crop is not None for crop in crops]
+        rows[has_crop] = len(self._batch.crops) + np.arange(len(given))
         for i in order:
             face = detections[i]
             self._keys.extend((sample, tracks[i]))
@@ -100,11 +98,10 @@ class FaceRows:
             self._facts.extend((face.confidence, face.yaw_deg, face.pitch_deg, face.roll_deg))
             self._facts.extend((face.eye_opening, face.mouth_opening))
         self.seen += len(tracks)
-        self.unclassified += len(tracks) - len(crops)
+        self.unclassified += len(tracks) - len(given)
         self._outstanding.append(_Asked(sample, self._batch, rows[order]))
-        if len(crops):
-            self._batch.crops.append(crops)
-        if len(self._batch) >= CROPS_AT_ONCE:
+        self._batch.crops += given
+        if len(self._batch.crops) >= CROPS_AT_ONCE:
             self._hand_over()
         while len(self._outstanding) > self._max_outstanding:
             self._collect_oldest()
@@ -141,7 +138,7 @@ class FaceRows:
 
     def _hand_over(self) -> None:
         if self._batch.crops:
-            self._batch.future = self._submit(np.concatenate(self._batch.crops))
+            self._batch.future = self._submit(np.stack(self._batch.crops))
             self._batch.crops.clear()
         self._batch = _Batch()
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from inference.boxes import holders
 from inference.layout import Layout
-from inference.types import F32, U8
+from inference.types import F32, U8, Bools
 
 CELLS = (9, 16)
 """Rows and columns of the colours kept of a tile."""
@@ -66,13 +66,21 @@ class TileSample:
             free[1:, 4:12] = 0  # where most people sit: a face may have been missed
         for face in own:
             leave_out(free, across, down, face)
-        sizes = (tiles[:, 2:] - tiles[:, :2]).prod(axis=1)
-        for k, other in enumerate(tiles.tolist()):
-            if k != place and sizes[k] <= sizes[place]:  # one that may stand over this
-                in_x = (across >= other[0] - rim) & (across <= other[2] + rim)
-                in_y = (down >= other[1] - rim) & (down <= other[3] + rim)
-                free[np.ix_(in_y, in_x)] = 0
+        for other in tiles[self._over(tiles, place, rim)].tolist():
+            in_x = (across >= other[0] - rim) & (across <= other[2] + rim)
+            in_y = (down >= other[1] - rim) & (down <= other[3] + rim)
+            free[np.ix_(in_y, in_x)] = 0
         return _cells(small, x0, y0, x1, y1), free
+
+    @staticmethod
+    def _over(tiles: F32, place: int, rim: float) -> Bools:
+        """Which tiles may stand over this one: those that reach into it and are no larger."""
+        own = tiles[place]
+        sizes = (tiles[:, 2:] - tiles[:, :2]).prod(axis=1)
+        reaches = (tiles[:, :2] - rim <= own[2:]) & (tiles[:, 2:] + rim >= own[:2])
+        over: Bools = reaches.all(axis=1) & (sizes <= sizes[place])
+        over[place] = False
+        return over
 
 
 def person_left_out(free: F32, across: F32, down: F32, face: F32) -> None:

@@ -4,12 +4,13 @@
 edges, `content` what each part shows, and `finder` follows all of it from sample to sample.
 """
 
-from inference.layout.division import Division, find_division
+from inference.layout.division import NO_TILES, Division, find_division
 from inference.layout.finder import Layout, LayoutFinder, picture_difference
 from inference.layout.places import CUT_DIFFERENCE
 
 __all__ = [
     "CUT_DIFFERENCE",
+    "NO_TILES",
     "Division",
     "Layout",
     "LayoutFinder",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
 from inference.boxes import centre, overlap
@@ -53,15 +52,13 @@ class Division:
     main: F32 | None = None
 
 
-def find_division(image: U8, grey: U8 | None = None) -> Division | None:
-    """Give the division of one RGB picture (`grey` is the same), or None: all black."""
+def find_division(image: U8) -> Division | None:
+    """Give the division of one RGB picture, or None: all black."""
     height, width = image.shape[:2]
     whole = Division("whole", main=np.array([0, 0, width, height], np.float32))
     if height < 16 or width < 16:
         return whole
-    if grey is None:
-        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
-    ground = Ground.of(grey)
+    ground = Ground.of(image)
     if ground is None:
         return whole
     pieces = tuple(ground.pieces())

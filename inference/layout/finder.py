@@ -69,6 +69,16 @@ class Layout:
             return NO_TILES
         return None
 
+    @property
+    def region_cuts(self) -> Bools:
+        """Whether each of `regions`, or in one value the undivided picture, shows something else
+        now; all of them where the division is another one."""
+        regions = self.regions
+        count = 1 if regions is None else len(regions)
+        if regions is None or len(self.cuts) != len(self.tiles):
+            return np.full(count, self.changed)
+        return self.cuts[self.has_video] if len(self.has_video) else self.cuts
+
 
 class LayoutFinder:
     """Follows the layout through one recording; samples come in order of time."""
@@ -90,8 +100,6 @@ class LayoutFinder:
 
     def update(self, image: U8) -> Layout:
         """Give the layout of the next sample (RGB)."""
-        # Into the same memory each time: fresh memory of this size costs more than the conversion.
-        self._grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY, self._grey), np.uint8)
         width = image.shape[1]
         small = shrink_picture(image)
         motion = None
@@ -99,8 +107,8 @@ class LayoutFinder:
             motion = Motion(self._small, small, width)
         self._small = small
         picture = np.ascontiguousarray(small[:, :, 1])
-        division = self._settle(image, self._grey)
-        kind, tiles = self._judge(division, small, motion, width)
+        division = self._settle(image)
+        kind, tiles = self._judge(division, image, small, motion)
         whole = np.array([[0, 0, width, image.shape[0]]], np.float32)
         places = tiles if len(tiles) or kind == "share" else whole
         cuts = self._places.cuts(small, places, width)
@@ -139,10 +147,10 @@ class LayoutFinder:
 
     # Settling ------------------------------------------------------------------------------------
 
-    def _settle(self, image: U8, grey: U8) -> Division:
+    def _settle(self, image: U8) -> Division:
         """Give what is believed after this sample."""
         width = image.shape[1]
-        found = find_division(image, grey)
+        found = find_division(image)
         if found is None:  # black: nothing speaks for a change
             return self._division or Division("unknown")
         believed = self._division
@@ -179,13 +187,15 @@ class LayoutFinder:
     # Judging -------------------------------------------------------------------------------------
 
     def _judge(
-        self, division: Division, colours: U8, motion: Motion | None, width: int
+        self, division: Division, image: U8, colours: U8, motion: Motion | None
     ) -> tuple[str, F32]:
         """Give kind and tiles: whether the large part is a screen, and what stands over it."""
         if division.kind in ("gallery", "unknown") or division.main is None:
             self._screen_of = None
             return division.kind, division.tiles
-        assert self._grey is not None
+        width = image.shape[1]
+        # Into the same memory each time: fresh memory of this size costs more than the conversion.
+        self._grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY, self._grey), np.uint8)
         known = self._screen_of
         if (
             known is None

@@ -60,6 +60,9 @@ class SquareFinder:
                 )
         return found
 
+    def refit(self, image: U8, face: Detection) -> Detection | None:
+        return next((f for f in self.detect(image, None) if f.yaw_deg == face.yaw_deg), None)
+
 
 def by_brightness(crops: U8) -> F32:
     """A classifier whose rows tell how bright the crop was."""
@@ -225,13 +228,16 @@ class Looker:
             Detection(np.concatenate([m - 20, m + 20]).astype(np.float32), 0.9) for m in middles
         ]
 
+    def refit(self, image: U8, face: Detection) -> Detection | None:
+        return None
+
 
 def looked_at(
     paint: Callable[[int], U8], count: int, queue: DeviceQueue
 ) -> tuple[Looker, Observations]:
     """Push so many pictures, two a second."""
     looker = Looker()
-    options = AnalyzerOptions(detectors=1, read_labels=False)
+    options = AnalyzerOptions(detectors=1, read_labels=False, search_every_s=0)
     pictures = layouts.through_h264([paint(k) for k in range(count)])
     with Analyzer(options, queue, model="test-1", detector_factory=lambda: looker) as analyzer:
         analyzer.push(Frame(k, Fraction(1, 2), picture) for k, picture in enumerate(pictures))
@@ -248,6 +254,24 @@ def test_a_tile_without_video_is_shown_but_not_searched(queue: DeviceQueue) -> N
     assert [view.kind for view in seen.views] == ["gallery"]
     assert seen.views[0].has_video.tolist() == [True, False, True, True]
     assert sorted(seen.views[0].seats.tolist()) == [0, 1, 2, 3]
+
+
+def test_how_many_threads_look_changes_nothing(queue: DeviceQueue) -> None:
+    boxes = layouts.grid_boxes(640, 360, 5, 4, 3)
+    cameras = [layouts.Camera(k, k) for k in range(5)]
+    pictures = layouts.through_h264(
+        [layouts.paint_tiles(640, 360, boxes, cameras, k / 2) for k in range(8)]
+    )
+    seen = []
+    for detectors in (1, 2, 3, 8):
+        options = AnalyzerOptions(detectors=detectors, read_labels=False)
+        with Analyzer(options, queue, model="test-1", detector_factory=Looker) as analyzer:
+            analyzer.push(Frame(k, Fraction(1, 2), picture) for k, picture in enumerate(pictures))
+            seen.append(analyzer.observations().faces)
+    assert len(seen[0]) == 5 * 8
+    for other in seen[1:]:
+        for name in other.__slots__:
+            np.testing.assert_array_equal(getattr(other, name), getattr(seen[0], name))
 
 
 def test_nobody_is_looked_for_on_a_shared_screen(queue: DeviceQueue) -> None:
@@ -285,6 +309,9 @@ class Broken:
         if self._pictures == 3:
             raise InferenceError("the detector broke")
         return []
+
+    def refit(self, image: U8, face: Detection) -> Detection | None:
+        return None
 
 
 def test_an_error_in_a_thread_reaches_the_caller(clip: Path, queue: DeviceQueue) -> None:

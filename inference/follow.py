@@ -1,0 +1,190 @@
+"""Faces followed from sample to sample, so that models look only where something changed.
+
+A face that was found is looked for where it was, by its picture in grey, 48 px wide. Where that is
+found again nearly unchanged, the landmarks go along with it; where the face changed (it speaks, it
+turned), they are fitted anew at its new place; and where it cannot be told, its tile is searched
+again. Every tile is searched now and then in any case, so that somebody who sits down beside is
+seen. What is compared is always the picture in which the landmarks were fitted last: small errors
+do not add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from inference.boxes import centre, holders, overlap
+from inference.detect import Detector
+from inference.face_patch import FacePatch, Place
+from inference.search import MERGE_IOU
+from inference.types import F32, U8, Bools, Detection
+
+SEARCH_EVERY_S = 4.0
+"""Every tile is searched anew after so long, whoever is followed in it. Where fewer are found than
+there were, it is searched in every sample for as long: somebody may have turned away."""
+
+Key: TypeAlias = tuple[float, ...]
+"""A region's edges; none for the whole picture."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A face that was found, as it was when its landmarks were fitted last, and where it is."""
+
+    patch: FacePatch
+    place: Place
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is known of one region."""
+
+    searched_s: float
+    faces: list[_Seen]
+    most: int
+    """How many faces there were, not long ago."""
+    most_s: float
+
+
+class FaceFollower:
+    """Finds the faces of some regions of every sample; samples come in order of time.
+
+    What it gives for a sample depends on the samples before. One thread at a time.
+    """
+
+    def __init__(self, detector: Detector, search_every_s: float = SEARCH_EVERY_S) -> None:
+        """Take a detector of its own, and how long a region goes without a search; 0: never."""
+        self._detector = detector
+        self._search_every_s = search_every_s
+        self._watched: dict[Key, _Watched] = {}
+
+    def look(
+        self, image: U8, t_s: float, regions: F32 | None, cuts: Bools, others: F32
+    ) -> list[Detection]:
+        """Give every face in the regions of one sample, in reading order.
+
+        Args:
+            image: RGB.
+            regions: tiles, (n, 4), or None: anywhere in the picture.
+            cuts: (n,), or (1,) for the whole picture: whether a region shows something else now.
+            others: (m, 4), further tiles that may lie over these; faces in them are left out.
+
+        Raises:
+            WeightsInvalid: the detector's models cannot be loaded.
+        """
+        keys: list[Key] = [()] if regions is None else [tuple(r) for r in regions.tolist()]
+        self._watched = {key: self._watched[key] for key in keys if key in self._watched}
+        due: list[int] = []
+        found: list[Detection] = []
+        for k, key in enumerate(keys):
+            followed = None if cuts[k] else self._followed(image, t_s, key)
+            if followed is None:
+                due.append(k)
+            else:
+                found += followed
+        if due:
+            found += self._searched(image, t_s, regions, keys, due, others)
+        return sorted(found, key=lambda face: (float(face.box[1]), float(face.box[0])))
+
+    def close(self) -> None:
+        """Free the detector's models, where it has any."""
+        close = getattr(self._detector, "close", None)
+        if close is not None:
+            close()
+
+    def _searched(
+        self,
+        image: U8,
+        t_s: float,
+        regions: F32 | None,
+        keys: list[Key],
+        due: list[int],
+        others: F32,
+    ) -> list[Detection]:
+        faces = self._detector.detect(image, None if regions is None else regions[due])
+        held = [due[0]] * len(faces)
+        if regions is not None and faces:
+            middles = np.stack([centre(face.box) for face in faces])
+            held = holders(middles, np.concatenate([regions, others])).tolist()
+        kept = [(face, k) for face, k in zip(faces, held, strict=True) if k in due]
+        for k in due:
+            patches = [FacePatch(image, face) for face, at in kept if at == k]
+            seen = [_Seen(patch, patch.place) for patch in patches]
+            before = self._watched.get(keys[k])
+            most, most_s = len(seen), t_s
+            if (
+                before is not None
+                and before.most > most
+                and t_s < before.most_s + self._search_every_s
+            ):
+                most, most_s = before.most, before.most_s
+            self._watched[keys[k]] = _Watched(t_s, seen, most, most_s)
+        return [face for face, _ in kept]
+
+    def _followed(self, image: U8, t_s: float, key: Key) -> list[Detection] | None:
+        """The region's faces where they are now, or None: it must be searched."""
+        watched = self._watched.get(key)
+        if watched is None or not watched.faces or len(watched.faces) < watched.most:
+            return None
+        if t_s - watched.searched_s >= self._search_every_s:
+            return None
+        faces = [self._follow(image, seen) for seen in watched.faces]
+        if any(face is None for face in faces):
+            return None
+        now = [face for face in faces if face is not None]
+        if any(overlap(a.box, b.box) >= MERGE_IOU for k, a in enumerate(now) for b in now[:k]):
+            return None  # two are taken for one
+        if key and any(not _is_inside(face, key) for face in now):
+            return None
+        return now
+
+    def _follow(self, image: U8, seen: _Seen) -> Detection | None:
+        """The face where it is now, or None where that cannot be told."""
+        found = seen.patch.find(image, seen.place)
+        if found is None:
+            return None
+        seen.place, is_still = found
+        moved = seen.patch.moved(seen.place)
+        if is_still:
+            return moved
+        face = self._detector.refit(image, moved)
+        if face is None or overlap(face.box, moved.box) < MERGE_IOU:
+            return None
+        seen.patch = FacePatch(image, face)
+        seen.place = seen.patch.place
+        return face
+
+
+def _is_inside(face: Detection, region: Sequence[float]) -> bool:
+    x, y = centre(face.box).tolist()
+    return bool(region[0] <= x <= region[2] and region[1] <= y <= region[3])
+
+
+class FollowThread:
+    """A `FaceFollower` in a thread of its own, which sees the samples in order."""
+
+    def __init__(self, detector_factory: Callable[[], Detector], search_every_s: float) -> None:
+        """Take what makes the detector; it is made in the thread, at the first picture."""
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="detect")
+        self._new = detector_factory
+        self._search_every_s = search_every_s
+        self._follower: FaceFollower | None = None
+        self.submit = self._pool.submit
+
+    @property
+    def follower(self) -> FaceFollower:
+        """For use in the thread alone."""
+        if self._follower is None:
+            self._follower = FaceFollower(self._new(), self._search_every_s)
+        return self._follower
+
+    def close(self) -> None:
+        """Give up what waits, end the thread, free the models; safe to call twice."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
