@@ -69,6 +69,10 @@ class Finder:
                 found.append(Detection(edges, 0.9, 0.0, 0.0, 0.0, 0.3, 0.1))
         return found
 
+    def refit(self, image: U8, face: Detection) -> Detection | None:
+        near = [a for a in self.detect(image, None) if np.abs(a.box - face.box).max() < BOX]
+        return near[0] if near else None
+
 
 def smiling(crops: U8) -> F32:
     probs = np.full((len(crops), 7), 0.02, np.float32)
