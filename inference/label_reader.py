@@ -7,6 +7,7 @@ turned text stay unloaded. Its wheel carries the model, so nothing is fetched at
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,11 @@ STRIP_HEIGHT_PX = 48
 """The recogniser's own input height; strips of this height are not scaled once more."""
 MAX_STRIP_WIDTH_PX = 960
 """Longer strips are cut at the right: 20 times the height is more than 40 letters."""
+
+NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+"""Read once, when ONNX Runtime is loaded. Without it the library (1.31, on Linux too) keeps an id of
+the machine in the home folder and tells its maker's server about every session.
+Source: https://github.com/microsoft/onnxruntime/pull/27379"""
 
 
 class LabelReader(Protocol):
@@ -76,6 +82,7 @@ def shared_reader() -> RapidOcrReader:
 
 
 def _load() -> Any:
+    os.environ[NO_TELEMETRY] = "1"
     try:
         # Not at the top: its import takes a second, and calls without labels do without it.
         import rapidocr

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -279,3 +282,19 @@ def test_two_runs_read_the_same(tmp_path: Path) -> None:
 def test_a_strip_without_letters_reads_as_nothing() -> None:
     assert shared_reader().read([np.zeros((48, 100, 3), np.uint8)]) == [("", 0.0)]
     assert shared_reader().read([]) == []
+
+
+READ_ONE_STRIP = """
+import numpy as np
+from inference.label_reader import shared_reader
+shared_reader().read([np.full((48, 200, 3), 20, np.uint8)])
+"""
+
+
+def test_reading_names_notes_no_id_of_the_machine_and_tells_nobody(tmp_path: Path) -> None:
+    told = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME", "CI", "GITHUB_ACTIONS", "TF_BUILD")
+    environment = {name: value for name, value in os.environ.items() if name not in told}
+    environment["HOME"] = str(tmp_path)
+    subprocess.run([sys.executable, "-c", READ_ONE_STRIP], env=environment, check=True, timeout=120)
+    assert [path.name for path in tmp_path.rglob("*") if "nnx" in path.name] == []
+    assert not list(tmp_path.rglob("deviceid"))
