@@ -24,8 +24,8 @@ MAX_STRIP_WIDTH_PX = 960
 """Longer strips are cut at the right: 20 times the height is more than 40 letters."""
 
 NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
-"""Read once, when ONNX Runtime is loaded. Without it the library (1.31, on Linux too) keeps an id of
-the machine in the home folder and tells its maker's server about every session.
+"""Read once, when ONNX Runtime is loaded. Without it the library (1.31, on Linux too) keeps an id
+of the machine in the home folder and tells its maker's server about every session.
 Source: https://github.com/microsoft/onnxruntime/pull/27379"""
 
 
