@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,7 @@ class ExpressionClassifier:
         self._net = place(net.eval().folded(), self.device)
         self._temperatures = torch.tensor(card.temperatures, device=self.device)[:, None]
         self._half = computes_in_bfloat16(self.device)
+        self._room = sys.maxsize
 
     @classmethod
     def load(
@@ -102,8 +104,8 @@ class ExpressionClassifier:
     def read(self, crops: U8) -> F32:
         """Give both readings of each face crop apart: (N, 2, 7), in READINGS order.
 
-        A batch that does not fit into the device's memory is halved until it does. Arguments and
-        errors as for `classify`.
+        A batch that does not fit into the device's memory is halved until it does; no larger one
+        is tried again. Arguments and errors as for `classify`.
         """
         if crops.shape[1:] != (self.input_px, self.input_px) or crops.dtype != np.uint8:
             raise ValueError(
@@ -112,25 +114,34 @@ class ExpressionClassifier:
             )
         if len(crops) == 0:
             return np.zeros((0, len(READINGS), len(self.labels)), np.float32)
-        try:
-            with torch.inference_mode():
-                faces = torch.from_numpy(np.ascontiguousarray(crops))[:, None].to(self.device)
-                with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
-                    logits: Tensor = self._net(faces.float())
-                probs = torch.softmax(logits.float() / self._temperatures, dim=2)
-                return np.asarray(probs.cpu().numpy(), np.float32)
-        except RuntimeError as exc:
-            if not _is_out_of_memory(exc):
-                raise InferenceError(
-                    f"The expression network failed on {self.device}: {exc}"
-                ) from exc
-            if len(crops) == 1:
-                raise DeviceOutOfMemory(
-                    f"One face crop did not fit into the memory of {self.device}: free memory"
-                    " there, or set the device to cpu."
-                ) from exc
-        half = len(crops) // 2
-        return np.concatenate([self.read(crops[:half]), self.read(crops[half:])])
+        probs: list[F32] = []
+        start = 0
+        while start < len(crops):
+            batch = crops[start : start + self._room]
+            try:
+                probs.append(self._read_batch(batch))
+            except RuntimeError as exc:
+                if not _is_out_of_memory(exc):
+                    raise InferenceError(
+                        f"The expression network failed on {self.device}: {exc}"
+                    ) from exc
+                if len(batch) == 1:
+                    raise DeviceOutOfMemory(
+                        f"One face crop did not fit into the memory of {self.device}: free memory"
+                        " there, or set the device to cpu."
+                    ) from exc
+                self._room = len(batch) // 2
+                continue
+            start += len(batch)
+        return np.concatenate(probs)
+
+    def _read_batch(self, crops: U8) -> F32:
+        with torch.inference_mode():
+            faces = torch.from_numpy(np.ascontiguousarray(crops))[:, None].to(self.device)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+                logits: Tensor = self._net(faces.float())
+            probs = torch.softmax(logits.float() / self._temperatures, dim=2)
+            return np.asarray(probs.cpu().numpy(), np.float32)
 
 
 def read_weights(path: Path) -> tuple[FaceNet, WeightsCard]:

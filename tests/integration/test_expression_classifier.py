@@ -199,10 +199,12 @@ class SmallMemoryNet(ExpressionNet):
     """A network on a device that holds `room` faces at most."""
 
     room = 2
+    refusals = 0
 
     def forward(self, faces: Tensor) -> Tensor:
         """Refuse what does not fit."""
         if len(faces) > self.room:
+            SmallMemoryNet.refusals += 1
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return super().forward(faces)
 
@@ -220,7 +222,12 @@ def test_a_batch_too_large_for_the_device_is_halved_until_it_fits() -> None:
     net = SmallMemoryNet()
     plain = ExpressionNet()
     plain.load_state_dict(net.state_dict())
-    probs = ExpressionClassifier(net, card).classify(crops)
+    small = ExpressionClassifier(net, card)
+    probs = small.classify(crops)
+    refusals = SmallMemoryNet.refusals
+    assert refusals > 0
+    small.classify(crops)
+    assert SmallMemoryNet.refusals == refusals  # it knows by now what fits
     assert probs == pytest.approx(ExpressionClassifier(plain, card).classify(crops), abs=0.01)
 
 
