@@ -31,8 +31,9 @@ from rich.console import Console
 from benchmarks.gallery.recording import make_recording
 from benchmarks.gallery.scenarios import SCENARIOS, build_scenario
 from bot.analysis_json import analysis_json, faces_json
-from bot.analyze import analyzer_options, observe_file
+from bot.analyze import observe_file
 from bot.by_hand import SideFiles, listed_people, with_files_by_hand, with_sounds_by_hand
+from bot.call_view import analyzer_options
 from bot.evidence import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.settings import Settings
 from inference.assess import AssessOptions
@@ -252,7 +253,7 @@ class Bench:
         return read_evidence(kept).observations, json.loads(timing.read_text())
 
     def _look(self, folder: Path, **changes: Any) -> Observations:
-        options = replace(analyzer_options(self._settings, self._assess), **changes)
+        options = replace(analyzer_options(self._settings), **changes)
         quiet = Console(stderr=True, force_terminal=False)
         return observe_file(folder / "recording.mp4", options, self._settings, quiet)
 

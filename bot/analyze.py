@@ -25,6 +25,7 @@ from bot.by_hand import (
     with_files_by_hand,
     with_sounds_by_hand,
 )
+from bot.call_view import analyzer_options
 from bot.evidence import Evidence, name_people, score_evidence
 from bot.moment_pictures import MadePictures, file_pictures
 from bot.report.content import CallInfo
@@ -76,9 +77,7 @@ def analyze_file(
         folder.mkdir(parents=True, exist_ok=True)
         watch = _Watch()
         with native_stdout_to_stderr():
-            evidence = Evidence(
-                observe_file(file, analyzer_options(settings, options), settings, terminal)
-            )
+            evidence = Evidence(observe_file(file, analyzer_options(settings), settings, terminal))
             evidence = with_files_by_hand(evidence, sides, people)
             with watch.naming():
                 evidence = name_people(with_sounds_by_hand(evidence, sides))
@@ -161,14 +160,6 @@ def file_problem(file: Path, sides: SideFiles, profile: str) -> str | None:
     if profile not in get_args(Profile):
         return f"There is no profile {profile!r}; choose one of {', '.join(get_args(Profile))}."
     return None
-
-
-def analyzer_options(settings: Settings, assess: AssessOptions) -> AnalyzerOptions:
-    """How the settings want a recording to be looked at."""
-    analysis = settings.analysis
-    return AnalyzerOptions(
-        samples_per_s=analysis.samples_per_s, min_face_px=analysis.min_face_px, assess=assess
-    )
 
 
 def observe_file(

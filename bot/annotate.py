@@ -13,7 +13,7 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
-from bot.analyze import analyzer_options, file_problem, observe_file, refuse
+from bot.analyze import file_problem, observe_file, refuse
 from bot.annotated.check import wrongly_shown
 from bot.annotated.movie import AnnotateFailed, refusal
 from bot.annotated.naming import naming_with, nothing_seen
@@ -25,6 +25,7 @@ from bot.by_hand import (
     with_files_by_hand,
     with_sounds_by_hand,
 )
+from bot.call_view import analyzer_options
 from bot.evidence import Evidence, name_people, score_evidence
 from bot.report import words
 from bot.settings import Settings
@@ -95,9 +96,7 @@ def _annotate(
     told = with_sounds_by_hand(told, sides)
     recorder = Recorder([file], part, naming_with(told), options, settings.analysis.samples_per_s)
     try:
-        seen = observe_file(
-            file, analyzer_options(settings, options), settings, terminal, watcher=recorder
-        )
+        seen = observe_file(file, analyzer_options(settings), settings, terminal, watcher=recorder)
         recorder.finish()
         analysis = score_evidence(name_people(replace(told, observations=seen)), options)
         wrong = wrongly_shown(analysis, recorder.sightings())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.evidence import read_evidence, score_evidence
 from bot.report.content import CallInfo
 from bot.settings import Settings
+from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.types import CallAnalysis
 from storage.errors import Missing
@@ -16,6 +17,17 @@ def assess_options(settings: Settings) -> AssessOptions:
     """The scoring options of the settings."""
     return AssessOptions(
         profile=settings.analysis.profile, score_own_side=settings.calls.score_own_side
+    )
+
+
+def analyzer_options(settings: Settings) -> AnalyzerOptions:
+    """How the settings want a recording to be looked at."""
+    analysis = settings.analysis
+    return AnalyzerOptions(
+        samples_per_s=analysis.samples_per_s,
+        min_face_px=analysis.min_face_px,
+        assess=assess_options(settings),
+        decode_device=analysis.decode_device,
     )
 
 

@@ -104,6 +104,11 @@ class AnalysisSettings(BaseModel):
     samples_per_s: float = Field(2.0, gt=0, le=30, description="Pictures looked at per second.")
     profile: Profile = Field("sales", description="Scoring profile (docs/scoring.md).")
     device: str = Field("auto", description='"auto", "cpu" or "cuda".')
+    decode_device: str = Field(
+        "cpu",
+        pattern=r"^(cpu|cuda(:\d+)?)$",
+        description='"cpu", or "cuda" to decode on the card (NVDEC); else the CPU does.',
+    )
     batch_size: int = Field(64, ge=1, le=4096, description="Largest batch of faces.")
     batch_wait_ms: int = Field(20, ge=0, description="Longest wait for a batch to fill.")
     workers: int = Field(1, ge=1, description="Calls analysed at once in one process.")

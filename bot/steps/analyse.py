@@ -9,14 +9,14 @@ from pathlib import Path
 
 from bot.annotated.naming import nothing_seen
 from bot.annotated.of_call import annotating, is_wanted
-from bot.call_view import assess_options
+from bot.call_view import analyzer_options
 from bot.evidence import Evidence, write_evidence
 from bot.media import Manifest, read_manifest
 from bot.parts import Parts
 from bot.progress import Progress
 from bot.side_files import segment_spans, with_side_files
 from bot.voices import SoundFile, known_names, with_voices
-from inference.analyzer import AnalyzerOptions, Segment, observe_recording
+from inference.analyzer import Segment, observe_recording
 from inference.decode import probe
 from inference.errors import NoVideoStream
 from inference.types import Observations
@@ -45,12 +45,7 @@ def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
         raise NoVideoStream(
             "The recording has no video file. Switch on gallery view in Zoom's recording settings."
         )
-    settings = parts.settings.analysis
-    options = AnalyzerOptions(
-        samples_per_s=settings.samples_per_s,
-        min_face_px=settings.min_face_px,
-        assess=assess_options(parts.settings),
-    )
+    options = analyzer_options(parts.settings)
     looking = LOOKING if any(files.participant_audio for files in manifest.segments) else 1.0
 
     def observe(watcher: Watcher | None = None) -> Observations:
