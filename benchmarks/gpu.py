@@ -30,7 +30,7 @@ from inference.analyzer import AnalyzerOptions, Segment, observe_recording
 from inference.batching import DeviceQueue
 from inference.decode import DecodeOptions, FrameReader
 from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier, read_weights
-from inference.expression.model import INPUT_PX, place
+from inference.expression.model import INPUT_PX, READINGS, place
 from inference.types import F32, U8
 
 TOLERANCE = 0.01
@@ -105,7 +105,7 @@ class Runner:
             self._graph.replay()
             return self._recorded[: len(faces)]
         logits: Tensor = self._net(faces.to(self._dtype))
-        return torch.softmax(logits.float() / self._temperatures, dim=2).mean(1)
+        return torch.softmax(logits.float() / self._temperatures, dim=2)[:, READINGS.index("votes")]
 
     def classify(self, crops: U8) -> F32:
         """Give probabilities from array to array, as the device queue asks for them."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from inference.errors import DeviceOutOfMemory, InferenceError, WeightsInvalid
 from inference.expression.architectures import ARCHITECTURES, build_network
 from inference.expression.classifier import (
+    HALF_MAY_DIFFER,
     SHIPPED_WEIGHTS,
     ExpressionClassifier,
     read_weights,
@@ -229,6 +230,15 @@ def test_a_batch_too_large_for_the_device_is_halved_until_it_fits() -> None:
     small.classify(crops)
     assert SmallMemoryNet.refusals == refusals  # it knows by now what fits
     assert probs == pytest.approx(ExpressionClassifier(plain, card).classify(crops), abs=0.01)
+
+
+def test_what_half_precision_changes_is_measured_before_it_is_used() -> None:
+    net, card = read_weights(SHIPPED_WEIGHTS)
+    calm = ExpressionClassifier(net, card)
+    assert 0 < calm._apart(torch.bfloat16) < 0.05
+    with torch.no_grad():
+        net.head.weight *= 1e3
+    assert ExpressionClassifier(net, card)._apart(torch.bfloat16) > HALF_MAY_DIFFER
 
 
 def test_a_device_without_room_for_one_face_says_so() -> None:
