@@ -17,7 +17,7 @@ from bot.analyze import file_problem, observe_file, refuse
 from bot.annotated.check import wrongly_shown
 from bot.annotated.movie import AnnotateFailed, refusal
 from bot.annotated.naming import naming_with, nothing_seen
-from bot.annotated.recorder import Recorder
+from bot.annotated.recorder import Recorder, watched_options
 from bot.by_hand import (
     SideFiles,
     file_name,
@@ -96,7 +96,13 @@ def _annotate(
     told = with_sounds_by_hand(told, sides)
     recorder = Recorder([file], part, naming_with(told), options, settings.analysis.samples_per_s)
     try:
-        seen = observe_file(file, analyzer_options(settings), settings, terminal, watcher=recorder)
+        seen = observe_file(
+            file,
+            watched_options(analyzer_options(settings)),
+            settings,
+            terminal,
+            watcher=recorder,
+        )
         recorder.finish()
         analysis = score_evidence(name_people(replace(told, observations=seen)), options)
         wrong = wrongly_shown(analysis, recorder.sightings())

@@ -6,6 +6,7 @@ for bit, and no picture is turned to RGB and back. All places are in pixels of t
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import av
@@ -205,11 +206,18 @@ class Canvas:
         x0, y0, x1, y1 = max(0, x0), max(0, y0), min(self.width, x1), min(self.height, y1)
         if x1 <= x0 or y1 <= y0:
             return
-        values = self.palette.planes(np.array([colour], np.uint8))
+        values = _plain(colour, self.palette)
         for k, (plane, value) in enumerate(zip(self._planes, values, strict=True)):
             step = 1 if k == 0 else 2
             part = plane[y0 // step : y1 // step, x0 // step : x1 // step]
-            part[:] = np.rint(part * (1 - share) + float(value[0]) * share).astype(np.uint8)
+            over = round(share * 256)
+            part[:] = ((part.astype(np.uint16) * (256 - over) + value * over) >> 8).astype(np.uint8)
+
+
+@functools.lru_cache(maxsize=64)
+def _plain(colour: Colour, palette: Palette) -> tuple[int, int, int]:
+    y, u, v = (int(p[0]) for p in palette.planes(np.array([colour], np.uint8)))
+    return y, u, v
 
 
 def _halved(plane: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> np.ndarray[

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from bot.annotated.marks import Told, marks_at
 from bot.annotated.movie import AnnotateFailed, Movie
 from bot.annotated.painter import Painter
 from bot.annotated.people import NameFaces, RunningNames
+from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.decode import probe
 from inference.person_ids import Sighting
@@ -39,6 +40,15 @@ SIGHTING_S = 10.0
 """How often it is noted that a face was shown, where only some may be."""
 DISK_LOOKED_AT_S = 10.0
 """Seconds of recording between two looks at the free disk."""
+
+
+def watched_options(options: AnalyzerOptions) -> AnalyzerOptions:
+    """How the analysis is to look at the pictures for a recorder.
+
+    Where faces are hidden, every sample is searched anew: whoever sits down beside somebody who may
+    be shown must be noticed at once.
+    """
+    return options if options.assess.score_own_side else replace(options, search_every_s=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.annotated.naming import nothing_seen
 from bot.annotated.of_call import annotating, is_wanted
+from bot.annotated.recorder import watched_options
 from bot.call_view import analyzer_options
 from bot.evidence import Evidence, write_evidence
 from bot.media import Manifest, read_manifest
@@ -51,7 +52,7 @@ def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
     def observe(watcher: Watcher | None = None) -> Observations:
         return observe_recording(
             [Segment(path) for path in paths],
-            options,
+            options if watcher is None else watched_options(options),
             parts.queue,
             model=parts.model,
             progress=lambda share, text: progress(looking * share, text),

@@ -22,12 +22,13 @@ from bot.annotate import annotate_file
 from bot.annotated.check import wrongly_shown
 from bot.annotated.movie import AnnotateFailed
 from bot.annotated.naming import naming_with, nothing_seen
-from bot.annotated.recorder import Recorder
+from bot.annotated.recorder import Recorder, watched_options
 from bot.by_hand import SideFiles
 from bot.evidence import Evidence, name_people, score_evidence
 from bot.settings import CallSettings, Settings
 from inference.analyzer import AnalyzerOptions, Segment, observe_recording
 from inference.assess import AssessOptions
+from inference.attribute import Cast
 from inference.batching import DeviceQueue
 from inference.types import F32, U8, Detection, Observations
 from tests import media
@@ -115,7 +116,7 @@ def annotate(
     try:
         seen = observe_recording(
             [Segment(path) for path in paths],
-            AnalyzerOptions(read_labels=False),
+            watched_options(AnalyzerOptions(read_labels=False, assess=options)),
             queue,
             model="test-1",
             detector_factory=Finder,
@@ -302,39 +303,44 @@ def test_while_nobody_is_known_every_face_is_hidden_in_every_picture(
         assert made.recorder.sightings() == ()
 
 
-def test_only_a_known_person_of_the_other_side_is_shown(
-    clip: Path, tmp_path: Path, queue: DeviceQueue
-) -> None:
-    evidence = Evidence(nothing_seen(6.0))
+def left_is_theirs(seen: Observations) -> tuple[Observations, Cast]:
+    """The left face, which is track 0, is a prospect's, any other our own side's."""
+    story, cast = naming_with(Evidence(nothing_seen(8.0)))(seen)
+    left = next((tie.participant for tie in cast.attributions if tie.track == 0), -1)
+    people = [
+        replace(
+            person,
+            name=f"Nomen {k}",
+            key=f"k{k}",
+            is_named=True,
+            side="prospect" if k == left else "rep",
+            confidence=1.0,
+        )
+        for k, person in enumerate(cast.people)
+    ]
+    return story, replace(cast, people=tuple(people))
+
+
+def hiding(path: Path, out: Path, queue: DeviceQueue) -> tuple[Observations, Recorder]:
     options = AssessOptions(score_own_side=False)
-
-    def naming(seen: Observations) -> object:
-        """The left face, which is track 0, is a prospect's, the right one our own side's."""
-        story, cast = naming_with(evidence)(seen)
-        left = next((tie.participant for tie in cast.attributions if tie.track == 0), -1)
-        people = [
-            replace(
-                person,
-                name=f"Nomen {k}",
-                key=f"k{k}",
-                is_named=True,
-                side="prospect" if k == left else "rep",
-                confidence=1.0,
-            )
-            for k, person in enumerate(cast.people)
-        ]
-        return story, replace(cast, people=tuple(people))
-
-    recorder = Recorder([clip], tmp_path / "out.mp4", naming, options, 2.0)  # type: ignore[arg-type]
+    recorder = Recorder([path], out, left_is_theirs, options, 2.0)
     seen = observe_recording(
-        [Segment(clip)],
-        AnalyzerOptions(read_labels=False),
+        [Segment(path)],
+        watched_options(AnalyzerOptions(read_labels=False, assess=options)),
         queue,
         model="test-1",
         detector_factory=Finder,
         watcher=recorder,
     )
     recorder.finish()
+    return seen, recorder
+
+
+def test_only_a_known_person_of_the_other_side_is_shown(
+    clip: Path, tmp_path: Path, queue: DeviceQueue
+) -> None:
+    options = AssessOptions(score_own_side=False)
+    seen, recorder = hiding(clip, tmp_path / "out.mp4", queue)
     clearest = max(detail(old, 0) for _, old in pictures(clip))
     shown = []
     for at, new in pictures(tmp_path / "out.mp4"):
@@ -345,10 +351,30 @@ def test_only_a_known_person_of_the_other_side_is_shown(
     assert max(shown) - min(shown) > 1
     sightings = recorder.sightings()
     assert {round(at.x * SIZE[0] - LEFT - BOX / 2) // 20 for at in sightings} <= {-1, 0}
-    told = name_people(replace(evidence, observations=seen))
+    told = name_people(Evidence(seen))
     # The call as a whole does not know who it is: what was shown is not borne out.
     assert wrongly_shown(score_evidence(told, options), sightings) is not None
     assert wrongly_shown(score_evidence(told, AssessOptions()), sightings) is None
+
+
+def test_somebody_who_sits_down_beside_them_is_hidden_at_once(
+    tmp_path: Path, queue: DeviceQueue
+) -> None:
+    one, both = painted(1), painted(2)
+
+    def joined(number: int, width_px: int, height_px: int) -> U8:
+        return (one if number < 130 else both)(number, width_px, height_px)
+
+    path = media.write_clip(
+        tmp_path / "in.mp4", seconds=8, width_px=SIZE[0], height_px=SIZE[1], paint=joined
+    )
+    hiding(path, tmp_path / "out.mp4", queue)
+    clearest = max(detail(old, 0) for _, old in pictures(path))
+    shown = []
+    for at, new in pictures(tmp_path / "out.mp4"):
+        assert detail(new, 1) < 0.12 * clearest, f"{float(at):.2f} s"
+        shown.append(detail(new, 0) > 0.5 * clearest)
+    assert sum(shown) > 50, "the other one is shown before and after"
 
 
 # No half file.
