@@ -26,11 +26,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.clip import FPS, make_clip
-from inference.analyzer import AnalyzerOptions, Segment, observe_recording
+from inference.analyzer import AnalyzerOptions
 from inference.batching import DeviceQueue
 from inference.decode import DecodeOptions, FrameReader
 from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier, read_weights
 from inference.expression.model import INPUT_PX, READINGS, place
+from inference.recording import Segment, observe_recording
 from inference.types import F32, U8
 
 TOLERANCE = 0.01

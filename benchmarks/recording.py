@@ -30,11 +30,12 @@ import av
 import numpy as np
 
 from benchmarks.clip import FOUR, TWENTY_FIVE, Grid, make_clip, repeat_clip
-from inference.analyzer import AnalyzerOptions, Segment, observe_recording
+from inference.analyzer import AnalyzerOptions
 from inference.batching import DeviceQueue
 from inference.decode import probe
 from inference.detect import MediaPipeDetector
 from inference.expression.classifier import ExpressionClassifier
+from inference.recording import Segment, observe_recording
 from inference.types import Observations
 
 STAGES = (

@@ -32,12 +32,13 @@ from bot.report.content import CallInfo
 from bot.report.render import ReportFailed, render_report
 from bot.report.table import print_analysis
 from bot.settings import Profile, Settings
-from inference.analyzer import AnalyzerOptions, Segment, observe_recording
+from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.batching import DeviceQueue
 from inference.errors import InferenceError
 from inference.expression.classifier import ExpressionClassifier
 from inference.native_log import native_stdout_to_stderr
+from inference.recording import Segment, observe_recording
 from inference.types import CallAnalysis, Observations
 from inference.watch import Watcher
 from integrations.errors import IntegrationError

@@ -17,9 +17,9 @@ from bot.parts import Parts
 from bot.progress import Progress
 from bot.side_files import segment_spans, with_side_files
 from bot.voices import SoundFile, known_names, with_voices
-from inference.analyzer import Segment, observe_recording
 from inference.decode import probe
 from inference.errors import NoVideoStream
+from inference.recording import Segment, observe_recording
 from inference.types import Observations
 from inference.watch import Watcher
 

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from benchmarks.clip import make_clip
-from inference.analyzer import Analyzer, AnalyzerOptions, Segment, observe_recording
+from inference.analyzer import Analyzer, AnalyzerOptions
 from inference.batching import DeviceQueue
 from inference.decode import FrameReader
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.expression.classifier import ExpressionClassifier
+from inference.recording import Segment, observe_recording
 from inference.types import F32, U8, Detection, Frame, Observations, SpeakerTurn
 from tests import layouts, media
 

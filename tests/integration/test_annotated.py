@@ -26,10 +26,11 @@ from bot.annotated.recorder import Recorder, watched_options
 from bot.by_hand import SideFiles
 from bot.evidence import Evidence, name_people, score_evidence
 from bot.settings import CallSettings, Settings
-from inference.analyzer import AnalyzerOptions, Segment, observe_recording
+from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.attribute import Cast
 from inference.batching import DeviceQueue
+from inference.recording import Segment, observe_recording
 from inference.types import F32, U8, Detection, Observations
 from tests import media
 
