@@ -6,6 +6,8 @@ import numpy as np
 
 from inference.types import F32, I32
 
+_HALF = np.float32(0.5)
+
 
 def overlap(a: F32, b: F32) -> float:
     """Give the boxes' intersection over their union, 0–1; 0 where both are empty."""
@@ -27,7 +29,7 @@ def overlaps(box: F32, boxes: F32) -> F32:
 
 def centre(box: F32) -> F32:
     """Give the middle of the box, shape (2,)."""
-    middle: F32 = ((box[:2] + box[2:]) / 2).astype(np.float32)
+    middle: F32 = (box[:2] + box[2:]) * _HALF
     return middle
 
 

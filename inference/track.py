@@ -6,12 +6,13 @@ begins. A track belongs to its tile; without tiles, to its surroundings in the p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from inference.boxes import centre, holders, overlaps, scaled
+from inference.boxes import holders, overlaps, scaled
 from inference.layout import CUT_DIFFERENCE, Layout, picture_difference
 from inference.types import F32, Detection, FaceColumns, View
 
@@ -183,10 +184,12 @@ def of_participants(faces: FaceColumns, views: Sequence[View]) -> FaceColumns:
 
 def _cost(box: F32, track: _Track, sample: int, layout: Layout) -> float:
     """Distance in face sizes, infinite where the face cannot be the track's."""
-    size, old = float((box[2:] - box[:2]).mean()), float((track.box[2:] - track.box[:2]).mean())
+    (x0, y0, x1, y1), (u0, v0, u1, v1) = box.tolist(), track.box.tolist()  # numpy takes longer
+    size, old = (x1 - x0 + y1 - y0) / 2, (u1 - u0 + v1 - v0) / 2
     if size <= 0 or old <= 0 or max(size, old) > SIZE_RATIO * min(size, old):
         return np.inf
-    distance = float(np.linalg.norm(centre(box) - centre(track.box))) / max(size, old)
+    apart = math.hypot(x0 + x1 - u0 - u1, y0 + y1 - v0 - v1) / 2
+    distance = float(apart / max(size, old))
     reach = min(REACH_MAX, REACH + REACH_PER_SAMPLE * (sample - track.sample - 1))
     if distance > reach:
         return np.inf
@@ -223,7 +226,8 @@ def _tiles_of(faces: Sequence[Detection], layout: Layout) -> list[int]:
     """Index of the tile that holds each face, -1 where none does."""
     if not faces or len(layout.tiles) == 0:
         return [-1] * len(faces)
-    indices: list[int] = holders(np.stack([centre(f.box) for f in faces]), layout.tiles).tolist()
+    boxes = np.stack([face.box for face in faces])
+    indices: list[int] = holders((boxes[:, :2] + boxes[:, 2:]) / 2, layout.tiles).tolist()
     return indices
 
 

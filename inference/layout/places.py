@@ -66,7 +66,8 @@ def thumbnail(picture: U8, place: F32) -> F32:
     if part.size == 0:
         return np.zeros((*THUMBNAIL_PX[::-1], *picture.shape[2:]), np.float32)
     points: F32 = cv2.resize(part, THUMBNAIL_PX, interpolation=cv2.INTER_AREA).astype(np.float32)
-    points -= points.mean(axis=(0, 1))
+    mean = np.array(cv2.mean(points)[: points.shape[2] if points.ndim == 3 else 1], np.float32)
+    points -= mean
     return points
 
 
