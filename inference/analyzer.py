@@ -279,11 +279,17 @@ class Analyzer:
     def _begin_looks(
         self, frame: Frame, layout: Layout, starts_segment: bool
     ) -> list[Future[list[_FaceSeen]]]:
-        """Have every thread look at its regions; the undivided picture is the first one's."""
+        """Have every thread look at its regions; the undivided picture is the first one's.
+
+        A thread that has none looks too: it forgets what it followed.
+        """
         regions, cuts = layout.regions, layout.region_cuts | starts_segment
         if regions is None:
-            first = self._followers[0]
-            return [first.submit(self._look, first, frame, None, cuts, NO_TILES)]
+            first, *idle = self._followers
+            looks = [first.submit(self._look, first, frame, None, cuts, NO_TILES)]
+            for thread in idle:
+                looks.append(thread.submit(self._look, thread, frame, NO_TILES, cuts[:0], NO_TILES))
+            return looks
         turns = np.arange(len(regions)) % len(self._followers)
         return [
             thread.submit(
@@ -294,7 +300,7 @@ class Analyzer:
                 cuts[turns == k],
                 regions[turns != k],
             )
-            for k, thread in enumerate(self._followers[: len(regions)])
+            for k, thread in enumerate(self._followers)
         ]
 
     def _look(

@@ -44,6 +44,9 @@ one in four was not."""
 LEAST_CONTRAST = 8.0
 """In grey levels: noise on a flat picture is no change."""
 
+FLAT = 1.0
+"""In grey levels: a picture of less contrast tells nothing of where it is."""
+
 STEPS = 4
 STEP_ENOUGH = 0.05
 """Fitting ends after so many steps, or once a step moves nothing by more pixels of the patch."""
@@ -91,7 +94,8 @@ class FacePatch:
         # Not by numpy.linalg: after a call, OpenBLAS's other threads spin for 5 ms each.
         square = np.einsum("ik,jk->ij", self._steepest, self._steepest)
         self._inverse = cv2.invert(square + 1e-3 * np.eye(4, dtype=np.float32), cv2.DECOMP_SVD)[1]
-
+        # OpenCV finds a picture of one colour everywhere.
+        self._is_flat = bool(self._picture.std() < FLAT)
         self._mouth = self._mouth_part()
 
     @property
@@ -106,6 +110,8 @@ class FacePatch:
             image: RGB, of another sample.
             near: where it was found last.
         """
+        if self._is_flat:
+            return None
         window, middle = _square(image, near.middle, self._side * WINDOW_PX // PATCH_PX, WINDOW_PX)
         fits = cv2.matchTemplate(window, self._picture, cv2.TM_CCOEFF_NORMED)
         _, best, _, (x, y) = cv2.minMaxLoc(fits)

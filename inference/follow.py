@@ -10,14 +10,14 @@ do not add up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 
-from inference.boxes import centre, holders, overlap
+from inference.boxes import centre, clipped, has_centre_in, holders, overlap
 from inference.detect import Detector
 from inference.face_patch import FacePatch, Place
 from inference.search import MERGE_IOU
@@ -78,11 +78,12 @@ class FaceFollower:
         """
         keys: list[Key] = [()] if regions is None else [tuple(r) for r in regions.tolist()]
         self._watched = {key: self._watched[key] for key in keys if key in self._watched}
+        places = None if regions is None else np.concatenate([regions, others])
         due: list[int] = []
         found: list[Detection] = []
         for k, key in enumerate(keys):
             followed = None if cuts[k] else self._followed(image, t_s, key)
-            if followed is None:
+            if followed is None or (places is not None and not _are_held(followed, places, k)):
                 due.append(k)
             else:
                 found += followed
@@ -138,8 +139,6 @@ class FaceFollower:
         now = [face for face in faces if face is not None]
         if any(overlap(a.box, b.box) >= MERGE_IOU for k, a in enumerate(now) for b in now[:k]):
             return None  # two are taken for one
-        if key and any(not _is_inside(face, key) for face in now):
-            return None
         return now
 
     def _follow(self, image: U8, seen: _Seen) -> Detection | None:
@@ -149,6 +148,10 @@ class FaceFollower:
             return None
         seen.place, is_still = found
         moved = seen.patch.moved(seen.place)
+        height, width = image.shape[:2]
+        if not has_centre_in(moved.box, np.array([0, 0, width, height], np.float32)):
+            return None
+        moved = replace(moved, box=clipped(moved.box, width, height))
         if is_still:
             return moved
         face = self._detector.refit(image, moved)
@@ -159,9 +162,10 @@ class FaceFollower:
         return face
 
 
-def _is_inside(face: Detection, region: Sequence[float]) -> bool:
-    x, y = centre(face.box).tolist()
-    return bool(region[0] <= x <= region[2] and region[1] <= y <= region[3])
+def _are_held(faces: list[Detection], places: F32, k: int) -> bool:
+    """Whether all faces are inside their region, and no smaller one that lies over it has them."""
+    middles = np.array([centre(face.box) for face in faces], np.float32).reshape(-1, 2)
+    return bool((holders(middles, places) == k).all())
 
 
 class FollowThread:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from inference.boxes import centre
+from inference.face_patch import FacePatch
 from inference.follow import SEARCH_EVERY_S, FaceFollower
 from inference.types import F32, U8, Detection
 
@@ -173,6 +174,50 @@ def test_a_face_in_a_tile_over_this_one_is_left_to_that() -> None:
     room = Room([(100, 100), (300, 100)])
     faces = FaceFollower(room).look(picture(*room.people), 0.0, large, np.array([False]), corner)
     assert [centre(face.box).tolist() for face in faces] == [[100, 100]]
+
+
+def test_a_followed_face_is_left_to_a_tile_that_comes_to_lie_over_it() -> None:
+    large = np.array([[0, 0, WIDTH, HEIGHT]], np.float32)
+    corner = np.array([[250, 40, WIDTH, 200]], np.float32)
+    calm = np.zeros(2, np.bool_)
+    room = Room([(100, 100), (300, 100)])
+    image = picture(*room.people)
+    apart, together = FaceFollower(room), FaceFollower(room)
+    for follower in (apart, together):
+        assert len(follower.look(image, 0.0, large, calm[:1], NO_OTHERS)) == 2
+    # Whether that tile is another thread's or this one's.
+    faces = apart.look(image, 0.5, large, calm[:1], corner)
+    assert [centre(face.box).tolist() for face in faces] == [[100, 100]]
+    faces = together.look(image, 0.5, np.concatenate([large, corner]), calm, NO_OTHERS)
+    assert [centre(face.box).tolist() for face in faces] == [[100, 100], [300, 100]]
+
+
+def test_a_follower_that_is_given_no_tile_forgets_what_it_followed() -> None:
+    tile = np.array([[0, 0, WIDTH, HEIGHT]], np.float32)
+    calm = np.zeros(1, np.bool_)
+    room = Room([(100, 100)])
+    follower = FaceFollower(room)
+    follower.look(picture((100, 100)), 0.0, tile, calm, NO_OTHERS)
+    assert follower.look(picture((100, 100)), 0.5, NO_OTHERS, calm[:0], tile) == []
+    follower.look(picture((100, 100)), 1.0, tile, calm, NO_OTHERS)
+    assert room.searches == 2
+
+
+def test_a_face_that_leaves_the_picture_is_not_followed_out_of_it() -> None:
+    room = Room([(60, 100)])
+    follower = FaceFollower(room)
+    room.now(follower, 0.0, picture((60, 100)))
+    room.people = []
+    for k, x in enumerate((48, 36, 24, 12, 0, -12), 1):
+        for face in room.now(follower, k / 4, picture((x, 100))):
+            assert face.box[0] >= 0
+            assert centre(face.box)[0] > 0
+
+
+def test_a_picture_of_one_colour_is_not_found_everywhere() -> None:
+    grey = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+    patch = FacePatch(grey, a_face(100, 100))
+    assert patch.find(grey, patch.place) is None
 
 
 def test_every_picture_is_searched_where_that_is_wanted() -> None:
