@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from inference.boxes import centre, clipped, holders, scaled
+from inference.boxes import centre, clipped, holders, overlap, scaled
+from inference.follow import SEARCH_EVERY_S
 from inference.moments import FOLLOW_S, LEAD_IN_S
+from inference.search import MERGE_IOU
 from inference.types import EXPRESSIONS, F32, F64, CallAnalysis, Moment, View
 
 WIDTH_PX, HEIGHT_PX, GAP_PX = 640, 360, 4
@@ -35,7 +38,7 @@ STEADY_SAMPLES = 2
 """A layout is believed a sample late: no picture is taken so near to where it changes."""
 AROUND_S = 10.0
 """Where a setting leaves people out, nobody else was seen in a shown tile so long before and after;
-otherwise in the samples beside."""
+otherwise in the samples beside, and as long after as a tile goes without a search."""
 SHOWN_MARGIN, HIDDEN_MARGIN = 1.7, 1.8
 """Faces are enlarged so much where they alone may be seen, or may not."""
 CLOSED_EYES, TURNED_DEG, UNSIGHTLY = 0.7, 30.0, 0.12
@@ -121,7 +124,10 @@ class _Planner:
         self._person = np.array(owners, np.int32)
         opening = seen.faces.eye_opening
         around = round(AROUND_S / seen.sample_interval_s)
-        self._around = max(around, STEADY_SAMPLES) if leaves_out else STEADY_SAMPLES
+        # Who sits down beside a face that is followed is found by the next search of the tile.
+        self._ahead = STEADY_SAMPLES + math.ceil(SEARCH_EVERY_S / seen.sample_interval_s)
+        self._before = max(around, STEADY_SAMPLES) if leaves_out else STEADY_SAMPLES
+        self._after = max(around, self._ahead) if leaves_out else self._ahead
         self._usual = {p: _median(opening[self._person == p]) for p in sorted(self._shown)}
 
     def plan(self, moment: Moment) -> Shot | None:
@@ -217,8 +223,8 @@ class _Planner:
     def _open_tiles(self, sample: int, view: View, wanted: Sequence[int]) -> set[int]:
         """The tiles in which somebody wanted is seen, and around this time nobody else."""
         rows = self._rows(
-            max(view.start_sample, sample - self._around),
-            min(view.end_sample, sample + self._around + 1),
+            max(view.start_sample, sample - self._before),
+            min(view.end_sample, sample + self._after + 1),
         )
         boxes = self._seen.faces.box[rows]
         held = holders((boxes[:, :2] + boxes[:, 2:]) / 2, self._tiles(view))
@@ -246,12 +252,16 @@ class _Planner:
                 own = _common(own, tiles[face.tile]) if face.tile >= 0 else own
                 yield Area(_whole_px(own, size), True)
         near = self._rows(
-            max(view.start_sample, sample - STEADY_SAMPLES), sample + STEADY_SAMPLES + 1
+            max(view.start_sample, sample - STEADY_SAMPLES),
+            min(view.end_sample, sample + self._ahead + 1),
         )
         for row in range(near.start, near.stop):
-            if int(self._person[row]) not in wanted:
-                box = scaled(self._seen.faces.box[row], HIDDEN_MARGIN)
-                yield Area(_whole_px(box, size), False)
+            box = self._seen.faces.box[row]
+            is_later = int(self._seen.faces.sample[row]) > sample + STEADY_SAMPLES
+            # A place that a shown face takes now is not yet that of whoever comes later.
+            is_taken = any(overlap(box, face.box) >= MERGE_IOU for face in faces)
+            if int(self._person[row]) not in wanted and not (is_later and is_taken):
+                yield Area(_whole_px(scaled(box, HIDDEN_MARGIN), size), False)
 
 
 def _median(values: F32) -> float:
@@ -331,8 +341,9 @@ def _cut_out(
     wide = high * aspect
     x = _placed((left + right - wide) / 2, wide, bounds[0], bounds[2], width)
     y = _placed((top + bottom) / 2 - level * high, high, bounds[1], bounds[3], height)
-    x0, y0 = round(x), round(y)
-    crop = (x0, y0, min(width, max(x0 + 1, round(x + wide))), min(height, round(y + high)))
+    x0, y0 = min(round(x), width - 1), min(round(y), height - 1)
+    x1, y1 = max(x0 + 1, round(x + wide)), max(y0 + 1, round(y + high))
+    crop = (x0, y0, min(width, x1), min(height, y1))
     return CutOut(tuple(face.person for face in faces), crop)
 
 

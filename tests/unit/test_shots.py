@@ -184,6 +184,32 @@ def test_whoever_is_left_out_is_not_in_the_picture_of_a_moment_of_theirs() -> No
     assert not seen_at(shot, 245, 175)
 
 
+@pytest.mark.parametrize("leaves_out", [False, True])
+def test_who_sat_down_beside_is_hidden_before_a_search_found_them(leaves_out: bool) -> None:
+    over = (170.0, 140.0, 230.0, 210.0)
+    faces = [Seen(0, FACE), Seen(None, over, 29.5)]
+    told = call(faces, engagement=lambda at_s: 0.9 if 26 <= at_s < 28 else 0.3)
+    shot, _ = only(plan(told, moment(0), leaves_out=leaves_out))
+    assert shot.at_s < 29.5 - 2 * 0.5
+    assert seen_at(shot, 140, 175)
+    assert not seen_at(shot, 195, 175)
+    assert not seen_at(shot, 20, 110), "the rest of the tile"
+
+
+def test_who_takes_the_place_of_a_shown_face_later_does_not_hide_it() -> None:
+    faces = [Seen(0, FACE, 0, 29), Seen(None, FACE, 29)]
+    told = call(faces, engagement=lambda at_s: 0.9 if 26 <= at_s < 28 else 0.3)
+    shot, _ = only(plan(told, moment(0)))
+    assert shot.at_s < 29 - 2 * 0.5
+    assert seen_at(shot, 160, 175)
+
+
+def test_a_face_without_an_extent_makes_no_empty_picture() -> None:
+    corner = (640.0, 360.0, 640.0, 360.0)
+    shot, _ = only(plan(call([Seen(0, corner)], [gallery(tiles=[(8, 100, 640, 360)])]), moment(0)))
+    assert draw_shot(np.zeros((360, 640, 3), np.uint8), shot).shape == (HEIGHT_PX, WIDTH_PX, 3)
+
+
 def test_who_leans_over_a_shown_face_stays_blurred() -> None:
     near = (170.0, 140.0, 230.0, 210.0)
     shot, _ = only(plan(call([Seen(0, FACE), Seen(None, near)]), moment(0), leaves_out=True))
