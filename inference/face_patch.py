@@ -48,7 +48,7 @@ FLAT = 1.0
 """In grey levels: a picture of less contrast tells nothing of where it is."""
 
 STEPS = 4
-STEP_ENOUGH = 0.05
+STEP_ENOUGH = 0.1
 """Fitting ends after so many steps, or once a step moves nothing by more pixels of the patch."""
 MOST_TURN = 0.25
 """A fit that turns or scales by more (about 14°, a quarter) has gone astray."""
@@ -145,17 +145,18 @@ class FacePatch:
     def _fitted(self, window: U8, turn: complex, shift: complex) -> tuple[complex, complex, bool]:
         """Turn, scale and shift the patch until it fits; tell whether it then is the same."""
         begun = (turn, shift)
+        difference = _sampled(window, turn, shift) - self._inner
         for _ in range(STEPS):
-            difference = _sampled(window, turn, shift) - self._inner
             change = np.einsum("ik,k->i", self._steepest, difference.reshape(-1))
             scale, angle, right, down = np.einsum("ij,j->i", self._inverse, change).tolist()
             grown, by = 1 + complex(scale, angle), complex(right, down)
+            if abs(by) + _HALF * abs(grown - 1) < STEP_ENOUGH:
+                break
             turn, shift = turn / grown, shift - turn * by / grown
             if abs(turn - 1) > MOST_TURN or abs(shift - begun[1]) > REACH_PX / 2:
                 return *begun, False
-            if abs(by) + _HALF * abs(grown - 1) < STEP_ENOUGH:
-                break
-        return turn, shift, self._is_still(_sampled(window, turn, shift) - self._inner)
+            difference = _sampled(window, turn, shift) - self._inner
+        return turn, shift, self._is_still(difference)
 
     def _is_still(self, difference: F32) -> bool:
         # Noise of single pixels averages out first; a lid or a lip that moved does not.
