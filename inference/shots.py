@@ -36,6 +36,9 @@ SMOOTH_S = 0.75
 """Expressions are averaged over this much on either side: one picture may be misread."""
 STEADY_SAMPLES = 2
 """A layout is believed a sample late: no picture is taken so near to where it changes."""
+LATE_SAMPLES = 6
+"""A small picture that appears in the corner of an undivided one is believed once it moved: three
+samples late in tests. None is taken of so many before."""
 AROUND_S = 10.0
 """Where a setting leaves people out, nobody else was seen in a shown tile so long before and after;
 otherwise in the samples beside, and as long after as a tile goes without a search."""
@@ -174,10 +177,12 @@ class _Planner:
         return np.where(count > 0, total / np.maximum(count, 1), -1.0)
 
     def _steady_view(self, sample: int) -> View | None:
-        for view in self._seen.views:
+        views = self._seen.views
+        for view, after in zip(views, (*views[1:], None), strict=True):
             if view.start_sample <= sample < view.end_sample:
-                steady = range(view.start_sample + STEADY_SAMPLES, view.end_sample - STEADY_SAMPLES)
-                return view if sample in steady else None
+                is_late = view.kind == "single" and after is not None and len(after.tiles) > 0
+                end = view.end_sample - (LATE_SAMPLES if is_late else STEADY_SAMPLES)
+                return view if view.start_sample + STEADY_SAMPLES <= sample < end else None
         return None
 
     def _faces(self, sample: int, view: View, wanted: Sequence[int]) -> list[_Face]:

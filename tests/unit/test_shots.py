@@ -149,6 +149,16 @@ def test_no_picture_is_taken_just_where_the_layout_changes() -> None:
     assert plan(call([Seen(0, FACE)], restless), moment(0)) is None
 
 
+def test_no_picture_is_taken_while_a_small_one_in_its_corner_may_not_be_believed_yet() -> None:
+    one = np.zeros((0, 4), np.float32)
+    corner = np.array([(0, 0, 640, 360), (490, 4, 632, 84)], np.float32)
+    views = [View(0, 60, "single", one), View(60, 120, "speaker", corner)]
+    shot, _ = only(plan(call([Seen(0, FACE)], views, engagement=lambda s: 27 < s < 30), moment(0)))
+    assert shot.at_s < 30 - 3 * 0.5 - 0.5
+    shot, _ = only(plan(call([Seen(0, FACE)], engagement=lambda s: 27 < s < 30), moment(0)))
+    assert shot.at_s > 28
+
+
 def test_a_moment_without_a_face_or_whose_people_are_left_out_has_no_picture() -> None:
     assert plan(call([Seen(0, FACE, 0, 10)]), moment(0)) is None
     assert plan(call([Seen(0, FACE)], unscored=[0]), moment(0)) is None
