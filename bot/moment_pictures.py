@@ -52,8 +52,8 @@ def call_pictures(
 ) -> Mapping[int, MomentPicture]:
     """Give the pictures of a stored call's moments, by rank, and keep them with the call.
 
-    A recording that is on disk is looked at again; without it, kept pictures serve where they show
-    what would be shown now. All other kept ones are deleted.
+    A recording that is on disk is looked at again; without it, or where it is just being deleted,
+    kept pictures serve where they show what would be shown now. All other kept ones are deleted.
 
     Raises:
         Cancelled: the stop flag was set.
@@ -61,35 +61,39 @@ def call_pictures(
     """
     shots = _shots(analysis, settings)
     videos = _videos(files, call_id)
-    if videos:
-        made = _made(videos, shots, stop)
-    else:
-        made = MadePictures(
-            {
-                rank: MomentPicture(jpeg, shot.at_s, shot.people)
-                for rank, shot in shots.items()
-                if shot is not None
-                and (jpeg := files.read_picture(call_id, f"{shot.key}.jpg")) is not None
-            }
-        )
+    made = _made(videos, shots, stop) if videos else MadePictures({})
+    pictures = {**_kept(files, call_id, shots, made), **made.pictures}
     kept = {
-        f"{shot.key}.jpg": made.pictures[rank].jpeg
+        f"{shot.key}.jpg": pictures[rank].jpeg
         for rank, shot in shots.items()
-        if shot is not None and rank in made.pictures
+        if shot is not None and rank in pictures
     }
     files.keep_pictures(call_id, kept)
     source = "the recording" if videos else "before; the recording is gone"
     log.info(
         "call %s: pictures of %d of %d moments, from %s%s",
-        call_id, len(made.pictures), len(shots), source,
+        call_id, len(pictures), len(shots), source,
         "".join(f"; {reason}" for reason in made.missing),
     )  # fmt: skip
-    return made.pictures
+    return pictures
 
 
 def file_pictures(file: Path, analysis: CallAnalysis, settings: Settings) -> MadePictures:
     """Give the pictures of a recording's moments, by rank; nothing is kept."""
     return _made([file], _shots(analysis, settings), None)
+
+
+def _kept(
+    files: MediaFiles, call_id: str, shots: Mapping[int, Shot | None], made: MadePictures
+) -> dict[int, MomentPicture]:
+    """The pictures from before that show what those would that were not made now."""
+    return {
+        rank: MomentPicture(jpeg, shot.at_s, shot.people)
+        for rank, shot in shots.items()
+        if shot is not None
+        and rank not in made.pictures
+        and (jpeg := files.read_picture(call_id, f"{shot.key}.jpg")) is not None
+    }
 
 
 def _shots(analysis: CallAnalysis, settings: Settings) -> dict[int, Shot | None]:

@@ -294,6 +294,16 @@ def test_pictures_outlive_the_recording_until_a_correction_takes_their_person_aw
     assert kept(parts, call_id) == []
 
 
+def test_a_recording_that_goes_while_it_is_looked_at_takes_no_kept_picture_along(
+    parts: Parts, clip: Path
+) -> None:
+    call_id = analysed(parts, clip, evidence())
+    first = tell(parts, call_id)
+    (parts.files.media_folder(call_id) / "0.mp4").write_bytes(b"")
+    assert np.array_equal(tell(parts, call_id), first)
+    assert len(kept(parts, call_id)) == 1
+
+
 def test_a_correction_of_somebody_who_is_not_in_it_leaves_a_kept_picture_alone(
     parts: Parts, clip: Path
 ) -> None:
