@@ -116,7 +116,7 @@ class Analyzer:
         stop: threading.Event | None = None,
         detector_factory: Callable[[], Detector] = MediaPipeDetector,
         layout_factory: Callable[[], LayoutFinder] = LayoutFinder,
-        tracker_factory: Callable[[], Tracker] = Tracker,
+        tracker_factory: Callable[[], Tracker] | None = None,
         reader_factory: Callable[[], LabelReader] = shared_reader,
         watcher: Watcher | None = None,
     ) -> None:
@@ -127,9 +127,9 @@ class Analyzer:
         self._model = model
         self._stop = stop or threading.Event()
         self._new_layout = layout_factory
-        self._new_tracker = tracker_factory
+        self._new_tracker = tracker_factory or (lambda: Tracker(options.samples_per_s))
         self._layout = layout_factory()
-        self._tracker = tracker_factory()
+        self._tracker = self._new_tracker()
         self._first_track = 0
         self._next_track = 0
         self._followers = [

@@ -376,3 +376,13 @@ def test_a_picture_of_one_pixel_has_no_faces(
     )
     seen = real(path)
     assert (len(seen.t_s), len(seen.faces)) == (4, 0)
+
+
+def test_a_face_that_is_gone_for_seconds_stays_one_at_every_rate(
+    tmp_path: Path, queue: DeviceQueue
+) -> None:
+    away = frozenset(range(50, 175))  # 5 s
+    path = media.write_clip(tmp_path / "away.mp4", seconds=9, paint=painted(1, away))
+    for samples_per_s in (2.0, 5.0):
+        seen = observe([path], queue, AnalyzerOptions(samples_per_s, read_labels=False))
+        assert set(seen.faces.track.tolist()) == {0}, samples_per_s
