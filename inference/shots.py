@@ -8,6 +8,7 @@ room, a small picture over a large one) is blurred, and so is all of the tile bu
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -185,6 +186,30 @@ class _Planner:
                 return view if view.start_sample + STEADY_SAMPLES <= sample < end else None
         return None
 
+    def _rows_while(self, view: View, first: int, last: int) -> slice:
+        """The faces from one sample up to another while the view's tiles stand as they do in it.
+
+        A camera that is switched on or off in another tile of a gallery begins a new view; in any
+        other kind, what begins one is that another is shown.
+        """
+        start, end = view.start_sample, view.end_sample
+
+        def goes_on(other: View) -> bool:
+            is_near = other.end_sample > first and other.start_sample < last
+            return (
+                is_near
+                and view.kind == other.kind == "gallery"
+                and np.array_equal(other.tiles, view.tiles)
+            )
+
+        views = self._seen.views
+        at = next(k for k, other in enumerate(views) if other is view)
+        for before in itertools.takewhile(goes_on, reversed(views[:at])):
+            start = before.start_sample
+        for after in itertools.takewhile(goes_on, views[at + 1 :]):
+            end = after.end_sample
+        return self._rows(max(start, first), min(end, last))
+
     def _faces(self, sample: int, view: View, wanted: Sequence[int]) -> list[_Face]:
         """The wanted people's faces in this very sample, each once."""
         faces = self._seen.faces
@@ -227,10 +252,7 @@ class _Planner:
 
     def _open_tiles(self, sample: int, view: View, wanted: Sequence[int]) -> set[int]:
         """The tiles in which somebody wanted is seen, and around this time nobody else."""
-        rows = self._rows(
-            max(view.start_sample, sample - self._before),
-            min(view.end_sample, sample + self._after + 1),
-        )
+        rows = self._rows_while(view, sample - self._before, sample + self._after + 1)
         boxes = self._seen.faces.box[rows]
         held = holders((boxes[:, :2] + boxes[:, 2:]) / 2, self._tiles(view))
         is_wanted = np.isin(self._person[rows], list(wanted))
@@ -256,10 +278,7 @@ class _Planner:
                 own = scaled(face.box, SHOWN_MARGIN)
                 own = _common(own, tiles[face.tile]) if face.tile >= 0 else own
                 yield Area(_whole_px(own, size), True)
-        near = self._rows(
-            max(view.start_sample, sample - STEADY_SAMPLES),
-            min(view.end_sample, sample + self._ahead + 1),
-        )
+        near = self._rows_while(view, sample - STEADY_SAMPLES, sample + self._ahead + 1)
         for row in range(near.start, near.stop):
             box = self._seen.faces.box[row]
             is_later = int(self._seen.faces.sample[row]) > sample + STEADY_SAMPLES

@@ -206,6 +206,16 @@ def test_who_sat_down_beside_is_hidden_before_a_search_found_them(leaves_out: bo
     assert not seen_at(shot, 20, 110), "the rest of the tile"
 
 
+def test_what_changes_in_another_tile_does_not_make_a_shared_tile_forgotten() -> None:
+    views = [gallery(0, 50), gallery(50, 58), gallery(58, 120)]
+    for comes in (Seen(None, BESIDE, 29.5), Seen(None, BESIDE, 18, 24)):
+        told = call([Seen(0, FACE), comes], views, engagement=lambda at_s: float(26 <= at_s < 28))
+        shot, _ = only(plan(told, moment(0), leaves_out=True))
+        assert 26 <= shot.at_s < 28
+        assert not seen_at(shot, 245, 175)
+        assert not seen_at(shot, 20, 110), "the rest of the tile"
+
+
 def test_who_takes_the_place_of_a_shown_face_later_does_not_hide_it() -> None:
     faces = [Seen(0, FACE, 0, 29), Seen(None, FACE, 29)]
     told = call(faces, engagement=lambda at_s: 0.9 if 26 <= at_s < 28 else 0.3)
