@@ -103,14 +103,15 @@ class Canvas:
             self.buffer[pixels + pixels // 4 :].reshape(half),
         )
 
-    def put_frame(self, frame: av.VideoFrame, coded: tuple[int, int]) -> None:
+    def put_frame(self, frame: av.VideoFrame, shown: tuple[int, int]) -> None:
         """Copy a decoded picture in, turned as it is shown.
 
         Args:
             frame: the picture; it is not changed.
-            coded: width and height that all pictures are brought to before they are turned.
+            shown: width and height, after turning, that all pictures are brought to.
         """
         quarter_turns = round(frame.rotation / 90) % 4  # which the brought picture does not tell
+        coded = shown[::-1] if quarter_turns % 2 else shown
         if frame.format.name != "yuv420p" or (frame.width, frame.height) != coded:
             is_same = frame.format.name == "yuv420p"
             to_range = frame.color_range if is_same else ColorRange.MPEG
@@ -218,6 +219,12 @@ class Canvas:
 def _plain(colour: Colour, palette: Palette) -> tuple[int, int, int]:
     y, u, v = (int(p[0]) for p in palette.planes(np.array([colour], np.uint8)))
     return y, u, v
+
+
+def shown_size(frame: av.VideoFrame) -> tuple[int, int]:
+    """Width and height of a decoded picture as it is shown, turned."""
+    is_turned = round(frame.rotation / 90) % 2 == 1
+    return (frame.height, frame.width) if is_turned else (frame.width, frame.height)
 
 
 def _halved(plane: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> np.ndarray[

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from bot.annotated.canvas import Palette
+import numpy as np
+
+from bot.annotated.canvas import Palette, shown_size
 from bot.annotated.consent import Hidden, Screen
 from bot.annotated.course import GUESSED_S, RunningEngagement
 from bot.annotated.marks import Told, marks_at
 from bot.annotated.movie import AnnotateFailed, Movie
 from bot.annotated.painter import Painter
-from bot.annotated.people import NameFaces, RunningNames
+from bot.annotated.people import NameFaces, RunningNames, Who
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.decode import probe
@@ -105,8 +107,8 @@ class Recorder:
         self._changed = threading.Condition()
         self._movie: Movie | None = None
         self._painter: Painter | None = None
-        self._coded = (0, 0)
-        self._shape = (0, 0)
+        self._size = (1, 1)  # of the picture that is painted, without the strip
+        self._sizes: dict[float, tuple[int, int]] = {}  # of each segment's pictures, by its start
         self._segment_s: float | None = None
         self._looked_at_s = 0.0
         self._worker = threading.Thread(target=self._work, name="annotate", daemon=True)
@@ -121,6 +123,9 @@ class Recorder:
                 frame = picture.frame
                 size = max(1, frame.width * frame.height * 3 // 2)
                 self._most_held = max(LEAST_HELD, self._held_bytes // size)
+            if picture.offset_s not in self._sizes:
+                own = self._sizes[picture.offset_s] = shown_size(picture.frame)
+                self._size = own if len(self._sizes) == 1 else self._size
             while len(self._pictures) >= self._most_held and self._error is None:
                 if is_over() or self._is_over:
                     return
@@ -132,11 +137,11 @@ class Recorder:
     def sample(self, seen: SeenSample) -> None:
         """Take what a sample showed."""
         who = dict(self._names.note(seen))
-        told = Told(seen, who, self._names.people, self._engagement.add(seen, who))
-        hidden = None
         if self._screen is not None:
-            hidden = self._screen.update(seen, who)
-            self._note_shown(told)
+            self._note_shown(seen, who)
+        seen = self._fitted(seen)
+        told = Told(seen, who, self._names.people, self._engagement.add(seen, who))
+        hidden = self._screen.update(seen, who) if self._screen is not None else None
         with self._changed:
             self._samples.append(_Sample(told, hidden))
             self._changed.notify_all()
@@ -176,7 +181,7 @@ class Recorder:
 
     def sightings(self) -> tuple[Sighting, ...]:
         """Where and when faces were shown, where only some may be; every ten seconds of a track."""
-        width, height = (max(1, edge) for edge in self._shape)
+        width, height = self._size
         return tuple(Sighting(t_s, x / width, y / height) for t_s, x, y in self._shown)
 
     def drop(self) -> None:
@@ -198,11 +203,20 @@ class Recorder:
                 f"The annotated recording failed ({self._error!r})."
             ) from self._error
 
-    def _note_shown(self, told: Told) -> None:
+    def _fitted(self, seen: SeenSample) -> SeenSample:
+        """A sample in the pixels that are painted: all segments are brought to the first's size."""
+        own = self._sizes.get(seen.offset_s, self._size)
+        if own == self._size:
+            return seen
+        x, y = self._size[0] / own[0], self._size[1] / own[1]
+        by, layout = np.array([x, y, x, y], np.float32), seen.layout
+        fitted = replace(layout, tiles=layout.tiles * by, width_px=round(layout.width_px * x))
+        return replace(seen, boxes=seen.boxes * by, layout=fitted)
+
+    def _note_shown(self, seen: SeenSample, who: Mapping[int, Who]) -> None:
         """Keep where faces were shown, to be compared with who everybody is in the end."""
-        seen = told.seen
         for track, box in zip(seen.tracks, seen.boxes, strict=True):
-            is_shown = track in told.who and told.who[track].is_scored
+            is_shown = track in who and who[track].is_scored
             last_s = self._shown_at.get(track, float("-inf"))
             if is_shown and seen.t_s - last_s >= SIGHTING_S:
                 self._shown_at[track] = seen.t_s
@@ -271,7 +285,7 @@ class Recorder:
                 None if after is None else after.hidden,
             )
         canvas = painter.canvas()
-        canvas.put_frame(picture.frame, self._coded)
+        canvas.put_frame(picture.frame, self._size)
         painter.paint(canvas, marks, told, hidden)
         self._look_at_disk(picture.t_s)
         offset = Fraction(picture.offset_s)
@@ -291,9 +305,7 @@ class Recorder:
             told = [probe(path) for path in self._paths]
             durations = [one.duration_s for one in told]
             known = all(durations)
-            self._coded = (frame.width, frame.height)
-            turned = round(frame.rotation / 90) % 2 == 1
-            width, height = self._shape = self._coded[::-1] if turned else self._coded
+            width, height = self._size
             is_same = frame.format.name == "yuv420p"
             palette = Palette.of(frame, height, is_converted=not is_same)
             total_s = sum(d or 0.0 for d in durations) if known else GUESSED_S
@@ -301,7 +313,7 @@ class Recorder:
             size = (self._painter.width, self._painter.height + self._painter.strip_px)
             rate = Fraction(told[0].fps).limit_denominator(1001) if told[0].fps else None
             aspect = told[0].pixel_aspect
-            if aspect and turned:
+            if aspect and round(frame.rotation / 90) % 2 == 1:
                 aspect = 1 / aspect
             self._movie = Movie(self._part, size, picture.tick, rate, frame, aspect, self._paths)
         if picture.offset_s != self._segment_s:

@@ -76,6 +76,18 @@ class Finder:
         return near[0] if near else None
 
 
+class ScaledFinder(Finder):
+    """Finds the squares in pictures of `SIZE` and in those `scale` times as large."""
+
+    def __init__(self, scale: float) -> None:
+        self._scale = scale
+
+    def detect(self, image: U8, regions: Sequence[F32] | F32 | None) -> list[Detection]:
+        scale = image.shape[1] / SIZE[0]
+        found = super().detect(cv2.resize(image, SIZE), None)
+        return [replace(face, box=face.box * np.float32(scale)) for face in found]
+
+
 def smiling(crops: U8) -> F32:
     probs = np.full((len(crops), 7), 0.02, np.float32)
     probs[:, 3] = 0.88
@@ -286,6 +298,46 @@ def test_segments_become_one_recording(clip: Path, tmp_path: Path, queue: Device
     sound = packets(made.path)
     assert len(sound) >= 2 * len(packets(clip)) - 3
     assert np.diff([float(at) for at, _ in sound]).max() < 0.2
+
+
+@pytest.mark.parametrize("second", ["larger", "smaller", "turned"])
+def test_boxes_stand_on_the_faces_of_a_segment_of_another_size(
+    second: str, clip: Path, tmp_path: Path, queue: DeviceQueue
+) -> None:
+    scale = {"larger": 2.0, "smaller": 0.8, "turned": 1.0}[second]
+    size = [round(scale * edge) // 2 * 2 for edge in SIZE]
+    turned = 90 if second == "turned" else 0
+
+    def paint(number: int, width_px: int, height_px: int) -> U8:
+        image = painted(1)(number, *SIZE)
+        image = np.rot90(image, -turned // 90) if turned else image
+        return cv2.resize(image, (width_px, height_px), interpolation=cv2.INTER_AREA)
+
+    other = media.write_clip(
+        tmp_path / "other.mp4",
+        seconds=3,
+        width_px=size[1] if turned else size[0],
+        height_px=size[0] if turned else size[1],
+        rotation_deg=turned,
+        paint=paint,
+    )
+    options = AnalyzerOptions(read_labels=False)
+    recorder = Recorder(
+        [clip, other], tmp_path / "o.mp4", naming_with(Evidence(nothing_seen(9.0))),
+        options.assess, 2.0,
+    )  # fmt: skip
+    observe_recording(
+        [Segment(clip), Segment(other)], options, queue, model="test-1",
+        detector_factory=lambda: ScaledFinder(scale), watcher=recorder,
+    )  # fmt: skip
+    recorder.finish()
+    before, after = list(pictures(other)), list(pictures(tmp_path / "o.mp4"))[150:]
+    assert len(after) == len(before)
+    for number in (20, 50):
+        old = cv2.resize(np.ascontiguousarray(before[number][1]), SIZE)
+        change = np.abs(after[number][1][: SIZE[1]].astype(int) - old).max(axis=2)
+        x = LEFT + round(12 * np.sin(number / 9))
+        assert np.median(change[TOP - 16 : TOP - 8, x + 6 : x + 40]) > 40, "its tag, above it"
 
 
 # Who may not be scored is hidden.
