@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,8 @@ from inference.media import Media, open_media
 IN_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
 """Kinds of sound that MP4 holds and players play; any other is encoded as AAC."""
 AAC_BIT_RATE = 128_000
+MAX_READ_ERRORS = 200
+"""Read errors in a row after which the rest of a file has no sound."""
 _Packet: TypeAlias = "av.Packet[av.AudioStream]"
 _Timed: TypeAlias = "tuple[float, _Packet, av.AudioStream]"
 """A packet of the stream that it is written to, and when it is heard."""
@@ -41,7 +44,8 @@ class Sound:
     """All sound of the segments of a call, on the call's time line.
 
     Where every segment has the same kinds of streams, and MP4 holds them, packets are copied as
-    they are; otherwise the first stream of each segment is encoded as AAC.
+    they are. Otherwise, or where damage keeps a stream from telling what it holds, the first stream
+    of each segment is encoded as AAC.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -50,7 +54,7 @@ class Sound:
         with_sound = [one for one in kinds if one]
         self.is_silent = not with_sound
         self.is_copied = all(one == with_sound[0] for one in with_sound) and all(
-            kind.codec in IN_MP4 for one in with_sound for kind in one
+            kind.codec in IN_MP4 and kind.rate_hz > 0 for one in with_sound for kind in one
         )
         self._first = next((k for k, one in enumerate(kinds) if one), 0)
         self._rate_hz = with_sound[0][0].rate_hz if with_sound else 0
@@ -67,7 +71,7 @@ class Sound:
             return
         if self.is_copied:
             with open_media(self._paths[self._first]) as source:
-                for stream in source.streams.audio:
+                for stream in _audible(source):
                     self._streams.append(movie.add_stream_from_template(stream))
         else:
             coded = movie.add_stream("aac", rate=_usual_rate(self._rate_hz), layout="stereo")
@@ -104,7 +108,8 @@ class Sound:
             return  # the run-in of a later segment's encoder, over the end of the one before
         self._last[stream.index] = at
         packet.stream = stream
-        movie.mux_one(packet)
+        with contextlib.suppress(av.error.InvalidDataError):  # a damaged packet is left out
+            movie.mux_one(packet)
 
     def _next(self) -> _Timed | None:
         while not self.is_silent:
@@ -121,18 +126,16 @@ class Sound:
     def _copied(self, path: Path, offset_s: float) -> Iterator[_Timed]:
         start = _start_of(path)
         with open_media(path) as source:
-            places = {stream.index: k for k, stream in enumerate(source.streams.audio)}
-            try:
-                for packet in _sound_packets(source):
-                    if packet.size == 0 or packet.pts is None:
-                        continue
-                    shift = _ticks(offset_s, start, packet.time_base)
-                    packet.pts += shift
-                    if packet.dts is not None:
-                        packet.dts += shift
-                    yield _at(packet), packet, self._streams[places[packet.stream_index]]
-            except av.error.FFmpegError:
-                return  # A damaged end: what came before it is there.
+            streams = _audible(source)
+            places = {stream.index: k for k, stream in enumerate(streams)}
+            for packet in _sound_packets(source, streams):
+                if packet.size == 0 or packet.pts is None:
+                    continue
+                shift = _ticks(offset_s, start, packet.time_base)
+                packet.pts += shift
+                if packet.dts is not None:
+                    packet.dts += shift
+                yield _at(packet), packet, self._streams[places[packet.stream_index]]
 
     def _encoded(self, path: Path, offset_s: float) -> Iterator[_Timed]:
         coded = self._streams[0]
@@ -140,10 +143,9 @@ class Sound:
         resampler = AudioResampler("fltp", "stereo", context.rate, context.frame_size or 1024)
         start = _start_of(path)
         with open_media(path) as source:
-            if not source.streams.audio:
-                return
-            stream = source.streams.audio[0]
-            for packet in source.demux(stream):
+            streams = _audible(source)[:1]
+            for packet in _sound_packets(source, streams):
+                stream = streams[0]
                 try:
                     frames = stream.codec_context.decode(packet if packet.size else None)
                 except av.error.FFmpegError:
@@ -156,14 +158,37 @@ class Sound:
                             yield _at(made), made, coded
 
 
-def _sound_packets(source: av.container.InputContainer) -> Iterator[_Packet]:
-    streams = source.streams.audio
-    return cast("Iterator[_Packet]", source.demux(*streams)) if streams else iter(())
+def _sound_packets(
+    source: av.container.InputContainer, streams: Sequence[av.AudioStream]
+) -> Iterator[_Packet]:
+    """The packets of these streams; what cannot be read is left out."""
+    errors = 0
+    while streams and errors < MAX_READ_ERRORS:
+        try:
+            for packet in source.demux(*streams):
+                errors = 0
+                yield cast("_Packet", packet)
+            return
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError:
+            errors += 1
+
+
+def _audible(source: av.container.InputContainer) -> list[av.AudioStream]:
+    """The streams that tell what they hold, or the first: a damaged file may begin with others."""
+    streams = [stream for stream in source.streams.audio if stream.codec_context is not None]
+    known = [stream for stream in streams if _is_known(stream.codec_context)]
+    return known or streams[:1]
+
+
+def _is_known(context: av.AudioCodecContext) -> bool:
+    return context.rate > 0 and context.layout.nb_channels > 0
 
 
 def _kinds(path: Path) -> tuple[Kind, ...]:
     with open_media(path) as source:
-        return tuple(Kind.of(stream) for stream in source.streams.audio)
+        return tuple(Kind.of(stream) for stream in _audible(source))
 
 
 def _start_of(path: Path) -> Fraction:

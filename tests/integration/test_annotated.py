@@ -300,6 +300,19 @@ def test_segments_become_one_recording(clip: Path, tmp_path: Path, queue: Device
     assert np.diff([float(at) for at, _ in sound]).max() < 0.2
 
 
+def test_sound_goes_on_after_damage_in_the_middle(tmp_path: Path, queue: DeviceQueue) -> None:
+    path = media.write_clip(
+        tmp_path / "in.ts", seconds=20, width_px=320, height_px=180, audio_s=20, b_frames=0
+    )
+    raw = bytearray(path.read_bytes())
+    start, end = len(raw) * 40 // 100, len(raw) * 45 // 100
+    raw[start:end] = np.random.default_rng(3).bytes(end - start)
+    path.write_bytes(raw)
+    made = annotate([path], tmp_path / "out.mp4", queue)
+    assert float(packets(made.path)[-1][0]) > 19.5
+    assert float(list(pictures(made.path))[-1][0]) > 19.5
+
+
 @pytest.mark.parametrize("second", ["larger", "smaller", "turned"])
 def test_boxes_stand_on_the_faces_of_a_segment_of_another_size(
     second: str, clip: Path, tmp_path: Path, queue: DeviceQueue
