@@ -38,6 +38,7 @@ enough to know all about a picture."""
 LEAST_HELD = 16
 _WAIT_S = 0.1
 """How often a blocked thread looks whether all is over."""
+_ROUNDING_S = 1e-6
 SIGHTING_S = 10.0
 """How often it is noted that a face was shown, where only some may be."""
 DISK_LOOKED_AT_S = 10.0
@@ -284,12 +285,21 @@ class Recorder:
                 None if before is None else before.hidden,
                 None if after is None else after.hidden,
             )
+            if before is not None and not self._is_covered(picture, before.told.seen):
+                hidden = (None, None)
         canvas = painter.canvas()
         canvas.put_frame(picture.frame, self._size)
         painter.paint(canvas, marks, told, hidden)
         self._look_at_disk(picture.t_s)
         offset = Fraction(picture.offset_s)
         movie.add(canvas.frame(), offset + picture.at * picture.tick)
+
+    def _is_covered(self, picture: WatchedPicture, before: SeenSample) -> bool:
+        """Whether the sample before tells of the picture: the first whole one in its cell is.
+
+        Farther from it, the picture is damaged; nobody looked at it, and anything may be there.
+        """
+        return picture.t_s - before.t_s <= self._interval_s + _ROUNDING_S
 
     def _look_at_disk(self, t_s: float) -> None:
         if self._has_room is None or t_s - self._looked_at_s < DISK_LOOKED_AT_S:

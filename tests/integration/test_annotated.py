@@ -32,6 +32,7 @@ from inference.attribute import Cast
 from inference.batching import DeviceQueue
 from inference.recording import Segment, observe_recording
 from inference.types import F32, U8, Detection, Observations
+from inference.watch import SeenSample
 from tests import media
 
 BOX = 64
@@ -441,6 +442,40 @@ def test_somebody_who_sits_down_beside_them_is_hidden_at_once(
         assert detail(new, 1) < 0.12 * clearest, f"{float(at):.2f} s"
         shown.append(detail(new, 0) > 0.5 * clearest)
     assert sum(shown) > 50, "the other one is shown before and after"
+
+
+class Unlooked:
+    """A watcher that is not told of the samples between 3 and 6 s, as if those were damaged."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.picture, self.between = recorder.picture, recorder.between
+        self.stalled, self._recorder = recorder.stalled, recorder
+
+    def sample(self, seen: SeenSample) -> None:
+        if not 3 < seen.t_s < 6:
+            self._recorder.sample(seen)
+
+
+def test_pictures_that_nobody_looked_at_are_hidden(tmp_path: Path, queue: DeviceQueue) -> None:
+    one, both = painted(1), painted(2)
+
+    def passed_by(number: int, width_px: int, height_px: int) -> U8:
+        return (both if 90 <= number < 140 else one)(number, width_px, height_px)
+
+    path = media.write_clip(
+        tmp_path / "in.mp4", seconds=8, width_px=SIZE[0], height_px=SIZE[1], paint=passed_by
+    )
+    options = AssessOptions(score_own_side=False)
+    recorder = Recorder([path], tmp_path / "out.mp4", left_is_theirs, options, 2.0)
+    observe_recording(
+        [Segment(path)], watched_options(AnalyzerOptions(read_labels=False, assess=options)),
+        queue, model="test-1", detector_factory=Finder, watcher=Unlooked(recorder),
+    )  # fmt: skip
+    recorder.finish()
+    clearest = max(detail(old, 0) for _, old in pictures(path))
+    made = [(float(at), detail(new, 0), detail(new, 1)) for at, new in pictures(tmp_path / "out.mp4")]
+    assert max(right for _, _, right in made) < 0.12 * clearest
+    assert all(left > 0.5 * clearest for at, left, _ in made if 6 <= at < 7.4), "then looked at"
 
 
 # No half file.
