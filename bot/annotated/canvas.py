@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, Colorspace
 
 from bot.annotated.lettering import Colour
 from inference.types import U8
@@ -115,8 +115,13 @@ class Canvas:
         if frame.format.name != "yuv420p" or (frame.width, frame.height) != coded:
             is_same = frame.format.name == "yuv420p"
             to_range = frame.color_range if is_same else ColorRange.MPEG
+            matrix = colour_matrix(frame, shown[1]) if _is_rgb(frame) else None
             frame = frame.reformat(
-                width=coded[0], height=coded[1], format="yuv420p", dst_color_range=to_range
+                width=coded[0],
+                height=coded[1],
+                format="yuv420p",
+                dst_colorspace=matrix,
+                dst_color_range=to_range,
             )
         for k, (target, plane) in enumerate(zip(self._planes, frame.planes, strict=True)):
             width, height = (coded[0], coded[1]) if k == 0 else _half_size(coded)
@@ -219,6 +224,17 @@ class Canvas:
 def _plain(colour: Colour, palette: Palette) -> tuple[int, int, int]:
     y, u, v = (int(p[0]) for p in palette.planes(np.array([colour], np.uint8)))
     return y, u, v
+
+
+def colour_matrix(frame: av.VideoFrame, height: int) -> int:
+    """The colours (AVColorSpace) that a picture has in the file: its own, or RGB's as converted."""
+    if not _is_rgb(frame):
+        return int(frame.colorspace)
+    return int(Colorspace.ITU709 if height >= HD_HEIGHT_PX else Colorspace.ITU601)
+
+
+def _is_rgb(frame: av.VideoFrame) -> bool:
+    return bool(frame.format.is_rgb) or int(frame.colorspace) == 0  # by its number, too
 
 
 def shown_size(frame: av.VideoFrame) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import av.error
 
+from bot.annotated.canvas import colour_matrix, shown_size
 from bot.annotated.sound import Sound
 
 CRF, PRESET = "23", "veryfast"
@@ -71,7 +72,7 @@ class Movie:
             context.options = {"crf": CRF, "preset": PRESET}
             is_same = like.format.name == "yuv420p"
             context.color_range = int(like.color_range) if is_same else 1
-            context.colorspace = int(like.colorspace)
+            context.colorspace = colour_matrix(like, shown_size(like)[1])
             context.color_primaries = int(like.color_primaries)
             context.color_trc = int(like.color_trc)
             if aspect:

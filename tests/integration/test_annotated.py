@@ -271,6 +271,25 @@ def test_unusual_recordings_keep_their_pictures_and_times(
         assert packets(made.path) == packets(path)
 
 
+@pytest.mark.parametrize("height_px", [270, 720])
+def test_colours_of_an_rgb_recording_are_told_as_they_are_written(
+    height_px: int, tmp_path: Path, queue: DeviceQueue
+) -> None:
+    def paint(number: int, width_px: int, height_px: int) -> U8:
+        return np.full((height_px, width_px, 3), (200, 30, 40), np.uint8)
+
+    path = media.write_clip(
+        tmp_path / "in.mov", seconds=0.2, width_px=480, height_px=height_px, paint=paint,
+        codec="png", pix_fmt="rgb24",
+    )  # fmt: skip
+    made = annotate([path], tmp_path / "out.mp4", queue)
+    with av.open(str(made.path)) as container:
+        frame = next(container.decode(video=0))
+    assert int(frame.colorspace) == (1 if height_px == 720 else 5), "RGB's own is not for YUV"
+    image = frame.to_ndarray(format="rgb24", src_colorspace=int(frame.colorspace))
+    assert np.abs(image[height_px // 2, 240].astype(int) - (200, 30, 40)).max() < 6
+
+
 def test_sound_that_mp4_does_not_hold_is_encoded(tmp_path: Path, queue: DeviceQueue) -> None:
     silent = media.write_clip(tmp_path / "silent.mp4", seconds=2)
     path = tmp_path / "in.mkv"
