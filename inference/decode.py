@@ -102,8 +102,8 @@ class FrameReader:
     Leaving the loop early, an error and the stop flag all end the thread before control returns.
     When the loop has run to its end, `quality` and `duration_s` tell about the whole file.
 
-    With a `tap` every picture is decoded and given to it, in order, in the decoding thread; `idle`
-    is called again and again from the reader's thread while it waits for a sample.
+    With a `tap` every picture is decoded and given to it, in order, in the decoding thread, but for
+    those whose time is damaged; `idle` is called again and again from the reader's thread while it waits for a sample.
 
     Raises, while iterating:
         UnreadableMedia: no media, or more than `max_lost_share` of it is lost.
@@ -182,7 +182,7 @@ class FrameReader:
             for picture in media.pictures(ledger, can_skip=can_skip):
                 if is_over():
                     return
-                if self._tap is not None:
+                if self._tap is not None and ledger.is_plausible(picture.at):
                     shown = WatchedPicture(picture.frame, picture.at, media.tick, self._offset_s)
                     self._tap(shown, is_over)
                 if ledger.take(picture.at, picture.is_damaged):

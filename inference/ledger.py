@@ -50,6 +50,10 @@ class PictureLedger:
         self._missed = 0
         self._errors = 0
 
+    def is_plausible(self, at: int) -> bool:
+        """Whether a picture may be shown then: not so far past the end that its time is damaged."""
+        return at <= self._latest
+
     def expect(self, at: int, end_s: float, *, can_skip: bool) -> bool:
         """Note a packet on its way into the decoder.
 

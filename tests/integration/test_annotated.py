@@ -290,6 +290,24 @@ def test_colours_of_an_rgb_recording_are_told_as_they_are_written(
     assert np.abs(image[height_px // 2, 240].astype(int) - (200, 30, 40)).max() < 6
 
 
+def test_a_damaged_time_far_past_the_end_costs_one_picture(
+    tmp_path: Path, queue: DeviceQueue
+) -> None:
+    whole = media.write_clip(tmp_path / "whole.mp4", seconds=4, audio_s=4, b_frames=0)
+    path = tmp_path / "in.ts"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as out:
+        streams = [out.add_stream_from_template(stream) for stream in source.streams]
+        for number, packet in enumerate(p for p in source.demux() if p.size):
+            if number == 40 and packet.pts is not None:
+                assert packet.stream.type == "video"
+                packet.pts += int(900 / packet.time_base)
+            packet.stream = streams[packet.stream_index]
+            out.mux_one(packet)
+    made = annotate([path], tmp_path / "out.mp4", queue)
+    times = [float(at) for at, _ in pictures(made.path)]
+    assert (len(times), max(times)) == (99, pytest.approx(3.96, abs=0.2))
+
+
 def test_sound_that_mp4_does_not_hold_is_encoded(tmp_path: Path, queue: DeviceQueue) -> None:
     silent = media.write_clip(tmp_path / "silent.mp4", seconds=2)
     path = tmp_path / "in.mkv"
