@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +39,7 @@ from storage.errors import StorageError
 SUFFIXES = (".mp4", ".m4v")
 PART = ".part"
 """Behind the name of what is not complete."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def annotate_file(
@@ -58,11 +59,13 @@ def annotate_file(
     terminal = Console(stderr=True)
     wanted = profile or settings.analysis.profile
     target = out or file.absolute().with_name(f"{file.stem}.annotated.mp4")
-    problem = file_problem(file, sides, wanted) or _target_problem(file, target, overwrite)
+    problem = file_problem(file, sides, wanted) or _target_problem(
+        (file, *sides.files.values()), target, overwrite
+    )
     if problem is not None:
         return refuse(terminal, problem)
     options = AssessOptions(profile=wanted, score_own_side=settings.calls.score_own_side)
-    part = target.with_name(target.name + PART)
+    part = _part_of(target)
     try:
         with _ended_by_signals(), native_stdout_to_stderr():
             note = _annotate(file, part, target, sides, options, settings, terminal)
@@ -123,14 +126,24 @@ def _annotate(
     return ""
 
 
-def _target_problem(file: Path, target: Path, overwrite: bool) -> str | None:
+def _part_of(target: Path) -> Path:
+    return target.with_name(target.name + PART)
+
+
+def _target_problem(read: Sequence[Path], target: Path, overwrite: bool) -> str | None:
     name, folder = file_name(target, whole=True), target.absolute().parent
+    part = _part_of(target)
     if target.suffix.lower() not in SUFFIXES:
         return f"{name} does not end in .mp4; the annotated recording is an MP4 file."
     if target.is_dir():
         return f"{name} is a folder; name a file in it."
-    if target.exists() and target.resolve() == file.resolve():
+    if target.exists() and target.resolve() == read[0].resolve():
         return f"{name} is the recording itself; name another file with -o."
+    if part.is_dir() or any(part.exists() and part.samefile(path) for path in read):
+        return (
+            f"{file_name(part, whole=True)} is there already, and what is not complete would be "
+            "written under that name; name another file with -o."
+        )
     if target.exists() and not overwrite:
         return f"{name} exists already; name another file with -o, or add --overwrite."
     if not folder.is_dir():
@@ -142,13 +155,22 @@ def _target_problem(file: Path, target: Path, overwrite: bool) -> str | None:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM ends the work as Ctrl-C does: what was begun is deleted."""
+    """SIGTERM, and a terminal that goes away, end the work as Ctrl-C does; once is enough.
+
+    What was begun is deleted then, which a second signal must not interrupt.
+    """
+    before = {number: signal.getsignal(number) for number in ENDING}
+    heard = [number for number, action in before.items() if action is not signal.SIG_IGN]
 
     def end(number: int, frame: FrameType | None) -> None:
+        for one in heard:
+            signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, end)
+    for number in heard:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in heard:
+            signal.signal(number, before[number])

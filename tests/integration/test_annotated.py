@@ -559,8 +559,23 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(
     assert (tmp_path / "there.mp4").read_bytes() == b"kept"
 
 
+def test_a_recording_named_like_the_unfinished_output_is_left_alone(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "call.mp4.part"
+    path.write_bytes(clip.read_bytes())
+    status = annotate_file(
+        path, tmp_path / "call.mp4", SideFiles(), profile=None, overwrite=True,
+        settings=Settings(_env_file=None),
+    )  # fmt: skip
+    assert status == 1
+    assert "call.mp4.part is there already" in capsys.readouterr().err
+    assert path.read_bytes() == clip.read_bytes()
+
+
+@pytest.mark.parametrize("ending", [(signal.SIGTERM,), (signal.SIGHUP, signal.SIGINT)])
 def test_a_command_that_is_ended_leaves_no_file(
-    tmp_path: Path,
+    ending: tuple[signal.Signals, ...], tmp_path: Path
 ) -> None:
     path = media.write_clip(tmp_path / "in.mp4", seconds=120, fps=8, width_px=640, height_px=360)
     words = [sys.executable, "-m", "bot", "annotate", str(path)]
@@ -572,7 +587,9 @@ def test_a_command_that_is_ended_leaves_no_file(
         time.sleep(0.05)
         assert process.poll() is None
     assert not (tmp_path / "in.annotated.mp4").exists()
-    process.send_signal(signal.SIGTERM)
+    for one in ending:
+        process.send_signal(one)
+        time.sleep(0.01)
     _, error = process.communicate(timeout=30)
     assert process.returncode == 130, error
     assert "Stopped; nothing was written." in error
