@@ -103,7 +103,8 @@ class FrameReader:
     When the loop has run to its end, `quality` and `duration_s` tell about the whole file.
 
     With a `tap` every picture is decoded and given to it, in order, in the decoding thread, but for
-    those whose time is damaged; `idle` is called again and again from the reader's thread while it waits for a sample.
+    those whose time is damaged; `idle` is called again and again from the reader's thread while it
+    waits for a sample.
 
     Raises, while iterating:
         UnreadableMedia: no media, or more than `max_lost_share` of it is lost.
