@@ -8,6 +8,7 @@ and run in the caller's thread. What is kept of a face is a row of numbers, neve
 
 from __future__ import annotations
 
+import functools
 import threading
 from array import array
 from collections import deque
@@ -21,7 +22,7 @@ import numpy as np
 
 from inference.assess import AssessOptions, assess
 from inference.batching import DeviceQueue
-from inference.detect import Detector, MediaPipeDetector
+from inference.detect import DetectOptions, Detector, MediaPipeDetector
 from inference.errors import Cancelled
 from inference.expression.crop import face_crop, sharpness
 from inference.face_rows import FaceRows
@@ -60,7 +61,8 @@ class AnalyzerOptions:
     Of a gallery's tiles each thread has its own. A tile is searched every `search_every_s` seconds,
     and its faces are followed in between (inference/follow.py); 0: every picture anew.
     `crop_px` is the side of the pictures that the classifier takes. `read_labels`: read the names
-    drawn on tiles. `decode_device`: see `DecodeOptions.device`.
+    drawn on tiles. `decode_device`: see `DecodeOptions.device`. `beside_large`: see
+    `DetectOptions.beside_large`.
     """
 
     samples_per_s: float = 2.0
@@ -72,6 +74,7 @@ class AnalyzerOptions:
     crop_px: int = 48
     read_labels: bool = True
     decode_device: str = "cpu"
+    beside_large: bool = False
 
     def __post_init__(self) -> None:
         if self.samples_per_s <= 0 or self.detectors < 1 or self.crop_px < 1:
@@ -114,7 +117,7 @@ class Analyzer:
         *,
         model: str,
         stop: threading.Event | None = None,
-        detector_factory: Callable[[], Detector] = MediaPipeDetector,
+        detector_factory: Callable[[], Detector] | None = None,
         layout_factory: Callable[[], LayoutFinder] = LayoutFinder,
         tracker_factory: Callable[[], Tracker] | None = None,
         reader_factory: Callable[[], LabelReader] = shared_reader,
@@ -132,6 +135,9 @@ class Analyzer:
         self._tracker = self._new_tracker()
         self._first_track = 0
         self._next_track = 0
+        if detector_factory is None:
+            looks = DetectOptions(beside_large=options.beside_large)
+            detector_factory = functools.partial(MediaPipeDetector, looks)
         self._followers = [
             FollowThread(detector_factory, options.search_every_s) for _ in range(options.detectors)
         ]

@@ -80,6 +80,9 @@ class DetectOptions:
     """Faces that the detection model is less sure of are left out (0–1)."""
     with_landmarks: bool = True
     """False leaves out head turn, eye and mouth opening, and saves 2 ms a face."""
+    beside_large: bool = False
+    """True looks for small faces beside a large one too, in a picture without tiles and in a large
+    tile: of 1280×720 px it takes 60 ms instead of 5."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.min_confidence < 1.0:
@@ -147,7 +150,8 @@ class MediaPipeDetector:
         height, width = image.shape[:2]
         whole = [np.array([0, 0, width, height], np.float32)]
         near = self._describe(models, image, search_stacks(models.short, image, whole)[0])
-        if any(face.height_px >= LARGE_FACE_SHARE * height for face in near):
+        is_large = any(face.height_px >= LARGE_FACE_SHARE * height for face in near)
+        if is_large and not self._options.beside_large:
             return near
         found: list[FoundFace] = []
         for region in whole + windows(image):

@@ -11,7 +11,7 @@ from pathlib import Path
 from inference.analyzer import Analyzer, AnalyzerOptions
 from inference.batching import DeviceQueue
 from inference.decode import DecodeOptions, FrameReader, probe
-from inference.detect import Detector, MediaPipeDetector
+from inference.detect import Detector
 from inference.types import Frame, Observations, Quality
 from inference.watch import Watcher
 
@@ -35,7 +35,7 @@ def observe_recording(
     model: str,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
-    detector_factory: Callable[[], Detector] = MediaPipeDetector,
+    detector_factory: Callable[[], Detector] | None = None,
     watcher: Watcher | None = None,
 ) -> Observations:
     """See all there is to see in a recording; its segments are laid end to end.

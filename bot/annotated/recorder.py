@@ -48,10 +48,13 @@ DISK_LOOKED_AT_S = 10.0
 def watched_options(options: AnalyzerOptions) -> AnalyzerOptions:
     """How the analysis is to look at the pictures for a recorder.
 
-    Where faces are hidden, every sample is searched anew: whoever sits down beside somebody who may
-    be shown must be noticed at once.
+    Where faces are hidden, every sample is searched anew, and all of it: whoever sits down beside
+    somebody who may be shown, or appears small in a corner over a large face, must be noticed at
+    once. A small picture's own edges are believed three samples late.
     """
-    return options if options.assess.score_own_side else replace(options, search_every_s=0.0)
+    if options.assess.score_own_side:
+        return options
+    return replace(options, search_every_s=0.0, beside_large=True)
 
 
 @dataclass(frozen=True, slots=True)

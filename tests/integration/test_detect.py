@@ -176,6 +176,18 @@ def test_a_mirrored_face_turns_the_other_way(
     assert plain.yaw_deg == pytest.approx(-mirrored.yaw_deg, abs=5)
 
 
+def test_a_small_face_beside_a_large_one_is_seen_where_all_must_be(
+    detector: MediaPipeDetector, portraits: list[tuple[U8, float, float, float]]
+) -> None:
+    picture = webcam(portraits[0], 1280, 720, 240)
+    picture[4:184, 956:1276] = webcam(portraits[1], 320, 180, 60)
+    assert len(detector.detect(picture, None)) == 1
+    with MediaPipeDetector(DetectOptions(beside_large=True)) as thorough:
+        faces = thorough.detect(picture, None)
+    assert len(faces) == 2
+    assert any(face.box[0] >= 956 and face.box[3] <= 184 for face in faces)
+
+
 @pytest.mark.parametrize("size", [(720, 1280), (1, 1), (3, 400), (400, 3), (90, 160)])
 def test_an_empty_picture_has_no_face(detector: MediaPipeDetector, size: tuple[int, int]) -> None:
     image = np.full((*size, 3), 90, np.uint8)
