@@ -26,6 +26,7 @@ from bot.report import words
 from bot.settings import Settings
 from bot.side_files import with_side_files
 from inference.assess import AssessOptions
+from inference.errors import InferenceError
 from inference.person_ids import Sighting
 from inference.types import CallAnalysis, Observations
 from inference.watch import SeenSample, WatchedPicture
@@ -54,38 +55,46 @@ class OnTheSide:
 
     def sample(self, seen: SeenSample) -> None:
         """See `Watcher`."""
-        if not self.failure:
-            self._recorder.sample(seen)
+        self._try(lambda: self._recorder.sample(seen))
 
     def between(self, look: Callable[[], Observations]) -> None:
         """See `Watcher`."""
-        with self._noted():
-            self._recorder.between(look)
+        self._try(lambda: self._recorder.between(look))
 
     def stalled(self) -> None:
         """See `Watcher`."""
-        with self._noted():
-            self._recorder.stalled()
+        self._try(self._recorder.stalled)
 
     def finish(self) -> None:
         """Complete the file, if nothing failed."""
-        with self._noted():
-            self._recorder.finish()
+        self._try(self._recorder.finish)
 
-    @contextmanager
-    def _noted(self) -> Iterator[None]:
+    def _try(self, do: Callable[[], None]) -> None:
         if self.failure:
             return
         try:
-            yield
+            do()
         except AnnotateFailed as exc:
             self.failure = str(exc)
+        except InferenceError:
+            raise  # of the analysis itself, which is asked for what it saw
+        except Exception as exc:  # whatever it is, the call is worth more than its recording
+            log.exception("the annotated recording failed")
+            self.failure = f"It failed ({exc!r})."
+        if self.failure:
             self._recorder.drop()
 
 
 def is_wanted(settings: Settings) -> bool:
     """Whether calls' recordings are annotated: where that is switched on and they are kept."""
     return settings.analysis.annotate and settings.keep_recordings
+
+
+def forget_unsettled(files: MediaFiles, call_id: str) -> None:
+    """Delete what an earlier analysis left that no scores settled; what is shown stays."""
+    folder = files.media_folder(call_id, make=False)
+    for name in (WAITING, SHOWN_WAITING, PART):
+        (folder / name).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.annotated.naming import nothing_seen
-from bot.annotated.of_call import annotating, is_wanted
+from bot.annotated.of_call import NAME, annotating, forget_unsettled, is_wanted
 from bot.annotated.recorder import watched_options
 from bot.call_view import analyzer_options
 from bot.evidence import Evidence, write_evidence
@@ -64,6 +64,7 @@ def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
         return _with_voices(parts, evidence, manifest, progress)
 
     with _place(parts, progress):
+        forget_unsettled(parts.files, call_id)
         if is_wanted(parts.settings):
             # Who is heard when helps to name the faces that go by: here it comes first.
             known = Evidence(nothing_seen(total_s), segment_starts_s=tuple(starts))
@@ -72,7 +73,7 @@ def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
                 observations = observe(watcher)
             notes = known.observations.quality.notes
             if watcher.failure:
-                notes = (*notes, f"There is no annotated recording: {watcher.failure}")
+                notes = (*notes, _not_annotated(parts, call_id, watcher.failure))
             evidence = replace(known, observations=observations).with_notes(notes)
         else:
             evidence = listened(
@@ -80,6 +81,12 @@ def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
                 lambda share, text: progress(looking + (1 - looking) * share, text),
             )
     write_evidence(parts.files.series_path(call_id), evidence)
+
+
+def _not_annotated(parts: Parts, call_id: str, failure: str) -> str:
+    if (parts.files.media_folder(call_id) / NAME).is_file():
+        return f"The annotated recording is that of an earlier analysis; no new one: {failure}"
+    return f"There is no annotated recording: {failure}"
 
 
 def _with_voices(

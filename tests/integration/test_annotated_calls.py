@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from bot.annotated.of_call import NAME, SHOWN, WAITING, find, settle
+from bot.annotated.of_call import NAME, PART, SHOWN, WAITING, OnTheSide, find, settle
+from bot.annotated.recorder import Recorder
 from bot.call_view import assess_options, load_analysis
 from bot.evidence import read_evidence
 from bot.media import Manifest, SegmentFiles, write_manifest
@@ -24,8 +26,13 @@ from bot.settings import AnalysisSettings, CallSettings, Settings, ZoomSettings
 from bot.steps.analyse import analyse_call
 from bot.steps.clean_up import finish_call
 from bot.steps.store import store_call
+from inference.analyzer import AnalyzerOptions
+from inference.assess import AssessOptions
+from inference.attribute import Cast
 from inference.batching import DeviceQueue
 from inference.errors import Cancelled
+from inference.recording import Segment, observe_recording
+from inference.types import Observations
 from integrations.zoom.downloads import Downloader
 from storage import calls
 from storage.engine import reading, transaction
@@ -112,16 +119,64 @@ def test_without_the_setting_or_without_keeping_nothing_is_written(parts: Parts)
         assert not list(parts.files.media_folder(call_id).glob("annotated*"))
 
 
-def test_what_cannot_be_written_is_told_and_the_call_goes_on(parts: Parts) -> None:
+@pytest.mark.parametrize("seconds", [12.0, 60.0])
+def test_what_cannot_be_written_is_told_and_the_call_goes_on(seconds: float, parts: Parts) -> None:
     full = parts.settings.model_copy(
         update={"zoom": ZoomSettings(disk_reserve_bytes=10**18)}
     )  # the disk is as good as full
-    call_id = fetched(parts, seconds=12)
+    call_id = fetched(parts, seconds=seconds)
     analyse(replace(parts, settings=full), call_id)
     store_call(parts, call_id)
     notes = read_evidence(parts.files.series_path(call_id)).observations.quality.notes
     assert any("The disk has no room left for the annotated recording" in note for note in notes)
     assert not list(parts.files.media_folder(call_id).glob("annotated*"))
+
+
+def test_where_no_new_one_can_be_written_the_notes_say_that_it_is_an_earlier_one(
+    parts: Parts,
+) -> None:
+    call_id = fetched(parts, seconds=12)
+    analyse(parts, call_id)
+    store_call(parts, call_id)
+    zoom = ZoomSettings(disk_reserve_bytes=10**18)
+    analyse(replace(parts, settings=parts.settings.model_copy(update={"zoom": zoom})), call_id)
+    store_call(parts, call_id)
+    notes = read_evidence(parts.files.series_path(call_id)).observations.quality.notes
+    assert any("is that of an earlier analysis; no new one: The disk" in note for note in notes)
+    assert find(parts.files, parts.settings, call_id) is not None
+
+
+def test_one_whose_scores_were_never_stored_does_not_appear_with_those_of_another_analysis(
+    parts: Parts,
+) -> None:
+    call_id = fetched(parts)
+    analyse(parts, call_id)
+    folder = parts.files.media_folder(call_id)
+    (folder / PART).write_bytes(b"left when the process was killed")
+    off = parts.settings.model_copy(update={"analysis": AnalysisSettings(device="cpu")})
+    analyse(replace(parts, settings=off), call_id)
+    store_call(replace(parts, settings=off), call_id)
+    assert not list(folder.glob("annotated*"))
+
+
+def test_a_mistake_in_naming_costs_the_annotated_recording_and_not_the_call(
+    parts: Parts, logged_errors: list[logging.LogRecord]
+) -> None:
+    call_id = fetched(parts, seconds=8)
+    video = parts.files.media_path(call_id, "0-video.mp4")
+
+    def name(seen: Observations) -> tuple[Observations, Cast]:
+        raise ValueError("no such name")
+
+    out = video.with_name(PART)
+    watcher = OnTheSide(Recorder([video], out, name, AssessOptions(), 2.0))
+    options = AnalyzerOptions(read_labels=False)
+    seen = observe_recording([Segment(video)], options, parts.queue, model="t", watcher=watcher)
+    watcher.finish()
+    assert len(seen.t_s) == 16
+    assert "no such name" in watcher.failure
+    assert not out.exists()
+    assert [record.getMessage() for record in logged_errors] == ["the annotated recording failed"]
 
 
 def test_an_analysis_that_is_stopped_leaves_no_half_recording(parts: Parts) -> None:
