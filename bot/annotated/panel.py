@@ -148,25 +148,36 @@ class Panel:
         size = self._text_px
         row_px = round(1.5 * size)
         room = max(1, (self._size[0] - round(0.6 * size)) // row_px)
-        rows: list[tuple[Colour, str, float | None]] = []
+        rows: list[tuple[Colour, str, str]] = []
         if len(people) > 1:
-            rows.append((INK, "All", running.call))
-        listed = sorted(people.values(), key=lambda one: (not one.is_named, one.number))
-        rows += [(colour_of(one), one.name, running.people.get(one.number)) for one in listed]
+            rows.append((INK, "All", _points(running.call)))
+        for one in _listed(running, people):
+            rows.append((colour_of(one), one.name, _points(running.people.get(one.number))))
         if len(rows) > room:
-            rows = [*rows[: room - 1], (SOFT, f"and {len(rows) - room + 1} more", None)]
+            rows = [*rows[: room - 1], (SOFT, f"and {len(rows) - room + 1} more", "")]
         left = self._plot.right + round(1.2 * size)
         value_px = round(2.2 * size)
-        for k, (colour, name, value) in enumerate(rows):
+        for k, (colour, name, told) in enumerate(rows):
             top = round(0.3 * size) + k * row_px
             middle = (left + size // 3, top + round(0.72 * size))
             cv2.circle(strip, middle, max(2, round(size * 0.28)), colour, -1, cv2.LINE_AA)
             drawn = fit_text(name, size, INK, self._legend_px - value_px - size)
             _put(strip, drawn, left + size, top)
-            told = "–" if value is None else str(words.points(value))
             number = draw_text(told, size, INK, bold=True)
             at = self._size[1] - round(0.8 * size) - number.shape[1]
             _put(strip, number, at, top)
+
+
+def _listed(running: Running, people: Mapping[int, Who]) -> list[Who]:
+    """People in the order of the legend, whose end may have no room: who is seen comes first."""
+    return sorted(
+        people.values(),
+        key=lambda one: (running.people.get(one.number) is None, not one.is_named, one.number),
+    )
+
+
+def _points(value: float | None) -> str:
+    return "–" if value is None else str(words.points(value))
 
 
 def _put(strip: U8, rgba: U8, x: int, y: int) -> None:

@@ -12,7 +12,7 @@ from bot.annotated.canvas import Canvas, Palette, Patch
 from bot.annotated.course import POINTS, Lines, Running, RunningEngagement
 from bot.annotated.lettering import draw_text, fit_text
 from bot.annotated.marks import Told, marks_at
-from bot.annotated.panel import Panel
+from bot.annotated.panel import COLOURS, Panel
 from bot.annotated.people import RunningNames, Who
 from inference.assess import AssessOptions
 from inference.attribute import Cast, Person
@@ -172,6 +172,17 @@ def test_the_strip_is_drawn_at_any_size() -> None:
         panel = Panel(width, height, 60.0, is_guessed=width == 64)
         panel.lines.add(running)
         assert panel.draw(running, people).shape == (height, width, 3)
+
+
+def test_who_is_seen_stands_in_the_legend_before_who_is_not() -> None:
+    people = {k: Who(k, f"Nomen {k}", True, True) for k in range(8)}
+    panel = Panel(1280, 122, 60.0, is_guessed=False)
+    running = Running(7.0, 0.5, {k: 0.5 if k == 6 else None for k in people})
+    for k in people:
+        panel.lines.add(Running(3.0, 0.5, {k: 0.5}))
+    legend = panel.draw(running, people)[:, 950:]
+    assert (legend == COLOURS[6]).all(axis=2).sum() > 10, "a dot in the person's colour"
+    assert not (legend == COLOURS[5]).all(axis=2).any()
 
 
 def observed(samples: Sequence[SeenSample]) -> Observations:
