@@ -26,10 +26,11 @@ from bot.annotated.painter import Painter
 from bot.annotated.people import NameFaces, RunningNames, Who
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
+from inference.boxes import overlap
 from inference.decode import probe
 from inference.person_ids import Sighting
 from inference.profiles import PROFILES
-from inference.types import Observations
+from inference.types import F32, Observations
 from inference.watch import SeenSample, WatchedPicture
 
 HELD_BYTES = 256_000_000
@@ -40,7 +41,7 @@ _WAIT_S = 0.1
 """How often a blocked thread looks whether all is over."""
 _ROUNDING_S = 1e-6
 SIGHTING_S = 10.0
-"""How often it is noted that a face was shown, where only some may be."""
+"""How often it is noted that a face was shown, where only some may be; sooner where it moved."""
 DISK_LOOKED_AT_S = 10.0
 """Seconds of recording between two looks at the free disk."""
 
@@ -101,7 +102,7 @@ class Recorder:
         self._interval_s = 1 / samples_per_s
         self._has_room, self._held_bytes = has_room, held_bytes
         self._shown: list[tuple[float, float, float]] = []  # time and middle of a face in pixels
-        self._shown_at: dict[int, float] = {}
+        self._shown_at: dict[int, tuple[float, F32]] = {}
         self._pictures: deque[WatchedPicture] = deque()
         self._most_held = LEAST_HELD
         self._samples: deque[_Sample] = deque()
@@ -220,10 +221,13 @@ class Recorder:
     def _note_shown(self, seen: SeenSample, who: Mapping[int, Who]) -> None:
         """Keep where faces were shown, to be compared with who everybody is in the end."""
         for track, box in zip(seen.tracks, seen.boxes, strict=True):
-            is_shown = track in who and who[track].is_scored
-            last_s = self._shown_at.get(track, float("-inf"))
-            if is_shown and seen.t_s - last_s >= SIGHTING_S:
-                self._shown_at[track] = seen.t_s
+            if track not in who or not who[track].is_scored:
+                continue
+            last_s, place = self._shown_at.get(track, (float("-inf"), box))
+            # The analysis may divide a track later, where its seat or the layout changed.
+            is_elsewhere = seen.layout.changed or not overlap(box, place)
+            if is_elsewhere or seen.t_s - last_s >= SIGHTING_S:
+                self._shown_at[track] = seen.t_s, box
                 self._shown.append(
                     (seen.t_s, float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2)
                 )

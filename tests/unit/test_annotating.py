@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from bot.annotated.lettering import draw_text, fit_text
 from bot.annotated.marks import Told, marks_at
 from bot.annotated.panel import COLOURS, Panel
 from bot.annotated.people import RunningNames, Who
+from bot.annotated.recorder import Recorder
 from inference.assess import AssessOptions
 from inference.attribute import Cast, Person
 from inference.layout import Layout
@@ -235,3 +237,20 @@ def test_a_person_keeps_number_and_colour_when_a_name_comes() -> None:
     assert [told[-1][track].name for track in (0, 1)] == ["Person 1", "Ada"]
     assert [told[-1][t].number for t in (0, 1)] == [told[10][t].number for t in (0, 1)]
     assert [told[-1][track].is_scored for track in (0, 1)] == [False, True]
+
+
+def test_a_shown_face_is_noted_wherever_it_was_for_the_whole_call_to_say_whose(
+    tmp_path: Path,
+) -> None:
+    ada = Person("Ada", "k1", True, "prospect", False, 1.0)
+    cast = Cast((ada,), (Attribution(10, 0, 1.0),))
+    options = AssessOptions(score_own_side=False)
+    recorder = Recorder([], tmp_path / "o.mp4", lambda seen: (seen, cast), options, 2.0)
+    samples: list[SeenSample] = []
+    for k in range(16):  # known after a second; in another place from the fifth on
+        samples.append(seen(k / 2, {0: (100 if k < 10 else 400, 50)}))
+        recorder.sample(samples[-1])
+        recorder.between(lambda: observed(samples))
+    noted = [(at.t_s, at.x) for at in recorder.sightings()]
+    recorder.drop()
+    assert noted == [(1.5, 120.0), (5.0, 420.0)]
