@@ -101,6 +101,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120, help="length of the clips made")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--detectors", type=int, default=AnalyzerOptions().detectors)
+    parser.add_argument(
+        "--search-every",
+        type=float,
+        metavar="S",
+        default=AnalyzerOptions().search_every_s,
+        help="seconds that a tile goes without a search; 0: faces are not followed",
+    )
     parser.add_argument("--no-labels", action="store_true", help="leave out reading names")
     parser.add_argument("--memory", action="store_true", help="measure memory instead of speed")
     parser.add_argument("--long-min", type=int, default=_LONG_MIN, help="of the long recording")
@@ -128,6 +135,7 @@ def main() -> None:
             options = AnalyzerOptions(
                 samples_per_s=case.samples_per_s,
                 detectors=given.detectors,
+                search_every_s=given.search_every,
                 read_labels=not given.no_labels,
             )
             rows.append(compare_speed(clip, case, options, given.repeats))
