@@ -113,7 +113,8 @@ def _annotate(
             raise AnnotateFailed(
                 f"Nothing was written: a face shown at {words.clock(wrong.t_s)} is, by the whole "
                 "call, not certainly of the other side, and RAPPORT_CALLS__SCORE_OWN_SIDE=false "
-                "hides all others."
+                "hides all others. Give the list of participants (--participants) or the TIMELINE, "
+                "so that faces are told apart sooner."
             )
         part.replace(target)
     finally:

@@ -138,7 +138,8 @@ def _video(url: str) -> str:
         "<section><h2>Recording</h2>"
         f'<video controls preload="none" src="{escape(url)}"></video>'
         '<p class="small soft">Boxes and names are those that were certain by that second; below '
-        "the picture: engagement, mean of the last 30 seconds.</p></section>"
+        "the picture: engagement, mean of the last 30 seconds. Words and percentages say what a "
+        "face looked like, not what anybody felt.</p></section>"
     )
 
 
