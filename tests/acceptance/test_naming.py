@@ -21,7 +21,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 def _bench(folder: Path, seconds: float) -> Bench:
-    return Bench(folder, seconds, people=None, faces=None, seed=0, fps=8)
+    return Bench(folder, seconds, people=None, faces=None, seed=0, fps=4)
 
 
 def _shares(found: AttributionEvaluation) -> dict[str, float]:
