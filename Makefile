@@ -10,7 +10,7 @@ demo: install
 	$(VENV)/bin/rapport demo
 
 test: install-test check
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check:
 	$(VENV)/bin/ruff format --check .
