@@ -108,7 +108,7 @@ def test_crops_of_another_form_are_refused(
 
 
 def test_the_shipped_file_says_what_it_is(shipped: ExpressionClassifier) -> None:
-    assert shipped.name == "expression-2"
+    assert shipped.name == "expression-3"
     assert shipped.input_px == 48
     assert shipped.labels == EXPRESSIONS
     assert "FER2013" in shipped.card.facts["training_data"]
