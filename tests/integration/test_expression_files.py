@@ -139,8 +139,8 @@ def few(faces_csv: Path) -> FaceSet:
 
 def test_a_training_starts_from_weights_it_is_pointed_to(faces_csv: Path, tmp_path: Path) -> None:
     options = replace(options_for(faces_csv, tmp_path, 1), start_from=SHIPPED_WEIGHTS)
-    net = Trainer(replace(options, architecture="compact"), few(faces_csv)).net
-    shipped, _ = read_weights(SHIPPED_WEIGHTS)
+    shipped, card = read_weights(SHIPPED_WEIGHTS)
+    net = Trainer(replace(options, architecture=card.architecture), few(faces_csv)).net
     own = net.state_dict()
     assert all(torch.equal(own[name], value) for name, value in shipped.state_dict().items())
 
