@@ -78,9 +78,9 @@ class OnTheSide:
             self.failure = str(exc)
         except InferenceError:
             raise  # of the analysis itself, which is asked for what it saw
-        except Exception as exc:  # whatever it is, the call is worth more than its recording
+        except Exception:  # whatever it is, the call is worth more than its recording
             log.exception("the annotated recording failed")
-            self.failure = f"It failed ({exc!r})."
+            self.failure = "Making it failed; Rapport's log has the cause."
         if self.failure:
             self._recorder.drop()
 

@@ -174,7 +174,8 @@ def test_a_mistake_in_naming_costs_the_annotated_recording_and_not_the_call(
     seen = observe_recording([Segment(video)], options, parts.queue, model="t", watcher=watcher)
     watcher.finish()
     assert len(seen.t_s) == 16
-    assert "no such name" in watcher.failure
+    assert "log has the cause" in watcher.failure  # the sentence stands in the manager's report
+    assert "no such name" not in watcher.failure
     assert not out.exists()
     assert [record.getMessage() for record in logged_errors] == ["the annotated recording failed"]
 
