@@ -185,7 +185,8 @@ class Canvas:
 
     def copy_of(self, place: Rect) -> tuple[U8, U8, U8]:
         """A copy of a place of the picture, for `put_back`."""
-        return tuple(part.copy() for part in self._parts(place))  # type: ignore[return-value]
+        luma, blue, red = self._parts(place)
+        return luma.copy(), blue.copy(), red.copy()
 
     def put_back(self, place: Rect, copied: tuple[U8, U8, U8]) -> None:
         """Undo what was painted over a place since `copy_of`."""
