@@ -82,9 +82,8 @@ class FacePatch:
         self._side = _even_side(PATCH_FACES * max(x1 - x0, y1 - y0))
         middle = complex((x0 + x1) / 2, (y0 + y1) / 2)
         self._picture, self._middle = _square(image, middle, self._side, PATCH_PX)
-        self._inner, _ = _standardised(self._picture[_INNER, _INNER])
+        self._inner, contrast = _standardised(self._picture[_INNER, _INNER])
         smooth = cv2.GaussianBlur(self._picture, (3, 3), 0)
-        contrast = max(float(self._picture[_INNER, _INNER].std()), LEAST_CONTRAST)
         gx, gy = (
             cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8)[_INNER, _INNER].reshape(-1)
             / contrast
@@ -196,7 +195,8 @@ def _sampled(window: U8, turn: complex, shift: complex) -> F32:
 
 
 def _standardised(part: U8) -> tuple[F32, float]:
-    """The picture with mean 0 and deviation 1: light and exposure are no change."""
+    """The picture with mean 0 and deviation 1, as light and exposure are no change; and what it was
+    divided by."""
     mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(part))
     contrast = max(deviation, LEAST_CONTRAST)
     return (part - np.float32(mean)) / np.float32(contrast), contrast
