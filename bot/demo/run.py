@@ -236,11 +236,17 @@ def _show_result(
 
 
 def _show_serve_line(rapport: RapportProcess, console: Console) -> None:
-    command = Path(sys.executable).with_name("rapport")
-    program = str(command) if command.exists() else f"{sys.executable} -m bot"
-    folder = shlex.quote(str(rapport.data_dir))
     _print_line(console, "\nThese work while Rapport serves the same folder:")
-    _print_line(console, f"  RAPPORT_DATA_DIR={folder} {program} serve --port {rapport.port}")
+    command = serve_command(Path(sys.executable), rapport.data_dir, rapport.port)
+    _print_line(console, f"  {command}")
+
+
+def serve_command(python: Path, data_dir: Path, port: int) -> str:
+    """Return the shell command that serves a data folder, quoted where a path needs it."""
+    rapport = python.with_name("rapport")
+    program = [str(rapport)] if rapport.exists() else [str(python), "-m", "bot"]
+    command = shlex.join([*program, "serve", "--port", str(port)])
+    return f"RAPPORT_DATA_DIR={shlex.quote(str(data_dir))} {command}"
 
 
 def _print_line(console: Console, line: str) -> None:

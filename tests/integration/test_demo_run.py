@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from bot.demo.recording import make_recording
-from bot.demo.run import run_demo
+from bot.demo.run import run_demo, serve_command
 from bot.demo.steps import StepBoard
 
 
@@ -51,6 +52,19 @@ def test_a_recording_of_ones_own_becomes_a_message_and_a_pdf(
     assert output.count("  curl -H") == 3
     assert "serve --port" in output
     assert "Stopping" in (tmp_path / "data" / "rapport.log").read_text()
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_the_serve_line_works_where_paths_have_spaces(tmp_path: Path, is_installed: bool) -> None:
+    programs = tmp_path / "my programs"
+    programs.mkdir()
+    python = programs / "python"
+    if is_installed:
+        (programs / "rapport").touch()
+    words = shlex.split(serve_command(python, tmp_path / "my data", 8080))
+    program = [str(programs / "rapport")] if is_installed else [str(python), "-m", "bot"]
+    expected = [f"RAPPORT_DATA_DIR={tmp_path}/my data", *program, "serve", "--port", "8080"]
+    assert words == expected
 
 
 def test_a_file_that_is_no_recording_is_told_at_once(tmp_path: Path, console: Console) -> None:
