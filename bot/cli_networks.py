@@ -39,7 +39,7 @@ def train_expression_command(
     learning_rate: Annotated[float, typer.Option(help="Peak, for a batch of 128.")] = 0.1,
     mix: Annotated[float, typer.Option(help="Share of faces mixed with others, 0–1.")] = 0.3,
     part: Annotated[float, typer.Option(help="Share of the training faces used, 0–1.")] = 1.0,
-    device: Annotated[str, typer.Option(help='"auto", "cpu" or "cuda".')] = "auto",
+    device: Annotated[str, typer.Option(help='"auto", "cpu", "cuda" or "mps".')] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile (GPU).")] = False,
     version: Annotated[str, typer.Option(help="Stands in the weights' name.")] = "1",

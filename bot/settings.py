@@ -103,7 +103,7 @@ class AnalysisSettings(BaseModel):
 
     samples_per_s: float = Field(2.0, gt=0, le=30, description="Pictures looked at per second.")
     profile: Profile = Field("sales", description="Scoring profile (docs/scoring.md).")
-    device: str = Field("auto", description='"auto", "cpu" or "cuda".')
+    device: str = Field("auto", description='"auto", "cpu", "cuda", or "mps" on a Mac.')
     decode_device: str = Field(
         "cpu",
         pattern=r"^(cpu|cuda(:\d+)?)$",

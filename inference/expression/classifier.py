@@ -67,7 +67,7 @@ class ExpressionClassifier:
 
         Args:
             path: a safetensors file written by train.py; None for the weights that ship.
-            device: "cpu", "cuda", "cuda:1" …, or "auto": the GPU where there is one.
+            device: "cpu", "cuda", "cuda:1" …, "mps", or "auto": the NVIDIA card where there is one.
             threads: PyTorch's CPU threads, for the whole process; None leaves them. One is best
                 beside decoding and detection: PyTorch's threads wait for one another, and on two
                 cores busy with other work two threads took six times as long as one.
@@ -213,7 +213,9 @@ def computes_in_bfloat16(device: str) -> bool:
 
 
 def resolve_device(device: str) -> str:
-    """Give the device that "auto" stands for here, or `device` itself if it exists.
+    """Return the device that "auto" stands for here, or `device` itself if it exists.
+
+    "auto" never means an Apple GPU: nobody has compared its results with the CPU's yet.
 
     Raises:
         InferenceError: PyTorch knows no such device on this machine.
@@ -223,12 +225,18 @@ def resolve_device(device: str) -> str:
     try:
         kind = torch.device(device).type
     except RuntimeError as exc:
-        raise InferenceError(f"There is no device {device!r}: use auto, cpu or cuda.") from exc
+        raise InferenceError(f"There is no device {device!r}: use auto, cpu, cuda or mps.") from exc
     if kind == "cuda" and not torch.cuda.is_available():
         raise InferenceError(
             "The device is set to cuda, but PyTorch sees no CUDA device here: set it to auto or"
             " cpu, or install PyTorch with CUDA."
         )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise InferenceError(
+            "The device is set to mps, but PyTorch sees no Apple GPU here: set it to auto or cpu."
+        )
+    if kind not in ("cpu", "cuda", "mps"):
+        raise InferenceError(f"Rapport does not run on {device!r}: use auto, cpu, cuda or mps.")
     return device
 
 

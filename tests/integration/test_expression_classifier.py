@@ -190,6 +190,17 @@ def test_an_unknown_device_is_named() -> None:
         ExpressionClassifier.load(device="abacus")
 
 
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="this machine has an Apple GPU")
+def test_an_apple_gpu_that_is_not_there_is_named() -> None:
+    with pytest.raises(InferenceError, match="no Apple GPU here: set it to auto or cpu"):
+        ExpressionClassifier.load(device="mps")
+
+
+def test_a_kind_of_device_that_rapport_cannot_use_is_refused() -> None:
+    with pytest.raises(InferenceError, match="use auto, cpu, cuda or mps"):
+        ExpressionClassifier.load(device="meta")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 def test_cuda_without_cuda_says_so_and_auto_takes_the_cpu() -> None:
     with pytest.raises(InferenceError, match="no CUDA device"):
