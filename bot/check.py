@@ -27,6 +27,9 @@ CLASSIC_SCOPES = frozenset({"recording:read:admin", "meeting:read:admin"})
 LEAST_FREE_BYTES = 5_000_000_000
 """About ten hours of 720p recordings."""
 
+MEMORY_PER_CALL_BYTES = 1_000_000_000
+"""The analysis of an hour took 0.65 GB (docs/benchmarks.md), with room for the rest."""
+
 Verdict = Literal["ok", "optional", "wrong"]
 MARKS: dict[Verdict, tuple[str, str]] = {
     "ok": ("✓", "green"),
@@ -52,6 +55,8 @@ def run_checks(settings: Settings, out: Console) -> int:
         _names,
         _database,
         _disk,
+        _memory,
+        _video,
         _recordings,
         _weights,
         _fonts,
@@ -117,6 +122,48 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         yield Finding("Disk", "ok", f"{free / 1e9:.0f} GB free in {folder}")
 
 
+def _memory(settings: Settings) -> Iterator[Finding]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    needed = settings.analysis.workers * MEMORY_PER_CALL_BYTES
+    free = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB free"
+    if memory.available < needed:
+        yield Finding(
+            "Memory",
+            "wrong",
+            f"{free}; RAPPORT_ANALYSIS__WORKERS={settings.analysis.workers} needs "
+            f"{needed / 1e9:.0f} GB",
+        )
+    else:
+        yield Finding("Memory", "ok", free)
+
+
+def _video(settings: Settings) -> Iterator[Finding]:
+    """Encode a black picture as Zoom does and decode it again; no ffmpeg program is needed."""
+    import io
+
+    import av
+
+    clip = io.BytesIO()
+    try:
+        with av.open(clip, "w", format="mp4") as written:
+            stream = written.add_stream("libx264", rate=2)
+            stream.width = stream.height = 64
+            for frame in (av.VideoFrame(64, 64, "yuv420p"), None):
+                written.mux(stream.encode(frame))
+        clip.seek(0)
+        with av.open(clip, "r") as read:
+            decoded = len(list(read.decode(video=0)))
+    except (av.FFmpegError, OSError, ValueError) as exc:
+        yield Finding("Video", "wrong", f"H.264 cannot be decoded ({exc}): install PyAV again")
+        return
+    if decoded == 1:
+        yield Finding("Video", "ok", "H.264 is decoded by PyAV; no ffmpeg program is needed")
+    else:
+        yield Finding("Video", "wrong", "PyAV decodes H.264 wrongly: install PyAV again")
+
+
 def _recordings(settings: Settings) -> Iterator[Finding]:
     if settings.analysis.annotate and not settings.keep_recordings:
         yield Finding(
@@ -160,6 +207,8 @@ def _device(settings: Settings) -> Iterator[Finding]:
         return
     if device.startswith("cuda"):
         yield Finding("GPU", "ok", torch.cuda.get_device_name(torch.device(device)))
+    elif device.startswith("mps"):
+        yield Finding("GPU", "optional", "an Apple GPU, on which Rapport was not tried yet")
     elif torch.cuda.is_available():
         yield Finding("GPU", "optional", "there is one; RAPPORT_ANALYSIS__DEVICE keeps to the CPU")
     else:

@@ -271,7 +271,8 @@ def test_check_says_line_by_line_what_is_missing(rapport: Run) -> None:
     assert result.exit_code == 1
     found = findings(result)
     assert {what: lines[0][0] for what, lines in found.items()} == {
-        "Database": "✓", "Disk": "✓", "Weights": "✓", "Fonts": "✓",
+        "Database": "✓", "Disk": "✓", "Memory": found["Memory"][0][0], "Video": "✓",
+        "Weights": "✓", "Fonts": "✓",
         "GPU": found["GPU"][0][0],
         "Zoom webhook": "✗", "Zoom app": "✗", "Slack": "–", "Links": "–",
     }  # fmt: skip
@@ -291,6 +292,7 @@ def test_check_tells_what_of_this_machine_is_wrong(rapport: Run, tmp_path: Path)
             DATA_DIR=str(taken / "var"),
             DATABASE_URL="postgresql://nobody@127.0.0.1:9/rapport",
             ANALYSIS__DEVICE="abacus",
+            ANALYSIS__WORKERS="100000",
             ANALYSIS__WEIGHTS=str(weights),
             ZOOM__WEBHOOK_SECRT="x",
         )
@@ -301,6 +303,7 @@ def test_check_tells_what_of_this_machine_is_wrong(rapport: Run, tmp_path: Path)
     for what, said in (
         ("Database", "RAPPORT_DATABASE_URL"),
         ("Disk", "cannot write to"),
+        ("Memory", "RAPPORT_ANALYSIS__WORKERS"),
         ("Weights", "weights.safetensors"),
         ("GPU", "abacus"),
     ):
