@@ -18,7 +18,7 @@ from dbos import error as dbos_error
 from bot.parts import Parts
 from bot.progress import note_wait, reporting
 from bot.report.render import ReportFailed
-from bot.retry import advice, wait_before_retry
+from bot.retry import Tries, advice
 from bot.steps import analyse, clean_up, fetch, notify, report, store
 from inference.errors import InferenceError
 from integrations.errors import IntegrationError
@@ -168,18 +168,17 @@ class CallPipeline(DBOSConfiguredInstance):
 
     def _durably(self, step: Callable[..., Any], call_id: str, run: int, *more: Any) -> Any:
         """Run a step; on an error that `bot/retry.py` lists, sleep durably and run it again."""
-        attempt = 0
+        tries = Tries()
         while True:
             try:
                 return step(call_id, run, *more)
             except Exception as exc:  # The table decides; what it does not list goes on up.
-                wait_s = wait_before_retry(exc, attempt)
+                wait_s = tries.wait_s(exc)
                 if wait_s is None:
                     raise
                 log.warning("call %s: %s; trying again in %.0f s", call_id, exc, wait_s)
                 self.note_wait(call_id, run, f"{exc} Trying again in {wait_s:.0f} s.")
                 DBOS.sleep(wait_s)
-                attempt += 1
 
     def _fail(self, call_id: str, run: int, error: Exception) -> None:
         if isinstance(error, KNOWN):

@@ -6,6 +6,7 @@ restart in the middle of one goes on waiting instead of starting over.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from integrations.errors import (
@@ -66,6 +67,22 @@ def wait_before_retry(error: Exception, attempt: int) -> float | None:
     if wait_s is not None and isinstance(error, RateLimited):
         return min(max(error.retry_after_s, 0.0), LONGEST_WAIT_S)
     return wait_s
+
+
+class Tries:
+    """The failures of one step so far, each kind of error counted by itself.
+
+    Four outages use up none of the tries that a missing recording gets.
+    """
+
+    def __init__(self) -> None:
+        self._failures: Counter[type[Exception]] = Counter()
+
+    def wait_s(self, error: Exception) -> float | None:
+        """Count one more failure and return the seconds to wait after it; None = give up."""
+        wait_s = wait_before_retry(error, self._failures[type(error)])
+        self._failures[type(error)] += 1
+        return wait_s
 
 
 def advice(error: BaseException) -> str:

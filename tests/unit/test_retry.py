@@ -9,7 +9,7 @@ import pytest
 import inference.errors
 import integrations.errors
 import storage.errors
-from bot.retry import LONGEST_WAIT_S, POLICIES, advice, wait_before_retry
+from bot.retry import LONGEST_WAIT_S, POLICIES, Tries, advice, wait_before_retry
 from inference.errors import NoVideoStream, UnreadableMedia
 from integrations.errors import (
     AuthFailed,
@@ -47,6 +47,16 @@ def test_an_outage_of_a_working_day_is_survived() -> None:
 
     assert sum(wait or 0 for wait in waits) > 8 * 3600
     assert wait_before_retry(Unavailable("x"), 30) is None
+
+
+def test_tries_are_counted_for_each_kind_of_error_by_itself() -> None:
+    tries = Tries()
+    outages = [tries.wait_s(Unavailable("x")) for _ in range(4)]
+    missing = [tries.wait_s(NotFound("x")) for _ in range(4)]
+
+    assert outages == [2, 4, 8, 16]
+    assert missing == [5, 30, 180, None]
+    assert tries.wait_s(Unavailable("x")) == 32
 
 
 def _error_classes() -> list[type[Exception]]:
