@@ -115,9 +115,16 @@ def _run(
     server = None
     if with_api:
         _print_first_key(engine)
-        server = _start_server(settings, create_app(parts, pipeline, intake))
+        server = _start_server(
+            settings, create_app(parts, pipeline, intake), at_end=stop_requested.set
+        )
     log.info("Rapport is running; stop it with Ctrl-C")
     stop_requested.wait()
+    status = 0
+    if server is not None and server.has_ended.is_set():
+        # Without an API the process would look alive and hear no webhook: let it be restarted.
+        log.error("The HTTP server ended by itself; Rapport stops so that it can be started again.")
+        status = 1
     log.info("Stopping. What is in progress goes on at the next start.")
     parts.stop.set()
     if server is not None:
@@ -127,7 +134,7 @@ def _run(
     # Threads in the middle of a step are left where they are: every step can be repeated.
     logging.shutdown()
     sys.stdout.flush()
-    os._exit(0)
+    os._exit(status)
 
 
 def build_parts(settings: Settings, engine: Engine) -> Parts:
@@ -241,7 +248,26 @@ def _kept_text(path: Path, make: Callable[[], str]) -> str:
     return path.read_text().strip()
 
 
-def _start_server(settings: Settings, app: FastAPI) -> uvicorn.Server:
+class _HttpServer(uvicorn.Server):
+    """Uvicorn on a thread of its own. `has_ended` is set when it stops, whatever the reason."""
+
+    def __init__(self, config: uvicorn.Config, at_end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.has_ended = threading.Event()
+        self._at_end = at_end
+
+    def serve_on(self, listener: socket.socket) -> None:
+        """Serve until `should_exit`; an error is logged."""
+        try:
+            self.run(sockets=[listener])
+        except Exception:  # The thread's edge: the process ends with an error.
+            log.exception("The HTTP server failed")
+        finally:
+            self.has_ended.set()
+            self._at_end()
+
+
+def _start_server(settings: Settings, app: FastAPI, at_end: Callable[[], None]) -> _HttpServer:
     listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -258,11 +284,8 @@ def _start_server(settings: Settings, app: FastAPI) -> uvicorn.Server:
         timeout_graceful_shutdown=int(SECONDS_TO_STOP),
         server_header=False,
     )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(
-        target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
-    )
-    thread.start()
+    server = _HttpServer(config, at_end)
+    threading.Thread(target=server.serve_on, args=(listener,), name="http", daemon=True).start()
     log.info("Listening on http://%s:%d", settings.host, listener.getsockname()[1])
     return server
 
