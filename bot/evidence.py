@@ -7,16 +7,19 @@ scores, report and message follow from it again without a second look at the pic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from bot.name_pictures import draw_name
 from inference.assess import AssessOptions, assess_cast
 from inference.attribute import Cast, Person, attribute
 from inference.columns import observations_from_columns, observations_to_columns
 from inference.corrections import Correction, Story, apply_corrections
+from inference.errors import InferenceError
 from inference.types import (
     Attendee,
     Attribution,
@@ -25,7 +28,8 @@ from inference.types import (
     SpeakerTurn,
     TranscriptLine,
 )
-from storage.series import read_columns, write_columns
+from storage.errors import StorageError
+from storage.series import DAMAGED, read_columns, write_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,15 @@ def read_evidence(path: Path) -> Evidence:
         StorageError: the file is missing or damaged.
     """
     arrays, meta = read_columns(path)
-    fields: dict[str, Any] = dict(meta)
+    try:
+        return _from_columns(arrays, dict(meta))
+    except InferenceError as exc:  # of another version: it says what to do
+        raise StorageError(f"{path.name}: {exc}") from exc
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as exc:
+        raise StorageError(DAMAGED.format(path.name)) from exc
+
+
+def _from_columns(arrays: Mapping[str, NDArray[Any]], fields: dict[str, Any]) -> Evidence:
     return Evidence(
         observations=observations_from_columns(arrays, fields["observations"]),
         segment_starts_s=tuple(fields["segment_starts_s"]),

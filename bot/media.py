@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.attendees import Stay
 from inference.types import Attendee
-from storage.errors import Missing
+from storage.errors import Missing, StorageError
 from storage.files import MediaFiles, write_atomically
 
 MANIFEST = "manifest.json"
@@ -69,12 +69,20 @@ def read_manifest(files: MediaFiles, call_id: str) -> Manifest:
 
     Raises:
         Missing: the call's files were not fetched, or were deleted since.
+        StorageError: the manifest is damaged.
     """
     path = files.media_folder(call_id) / MANIFEST
     try:
-        raw = json.loads(path.read_bytes())
+        return _from_json(json.loads(path.read_bytes()))
     except FileNotFoundError as exc:
         raise Missing(f"The files of call {call_id} are not on disk.") from exc
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise StorageError(
+            f"The list of files of call {call_id} is damaged: analyse the call again."
+        ) from exc
+
+
+def _from_json(raw: dict[str, Any]) -> Manifest:
     return Manifest(
         segments=tuple(_segment(segment) for segment in raw["segments"]),
         attendees=tuple(Attendee.from_plain(row) for row in raw["attendees"]),

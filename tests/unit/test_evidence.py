@@ -10,13 +10,15 @@ import pytest
 
 from bot.by_hand import SideFiles, with_sounds_by_hand
 from bot.evidence import Evidence, name_people, read_evidence, score_evidence, write_evidence
-from bot.media import Manifest, SegmentFiles
+from bot.media import MANIFEST, Manifest, SegmentFiles, read_manifest
 from bot.side_files import with_side_files
 from inference.assess import AssessOptions
 from inference.corrections import Correction
 from inference.person_ids import Sighting
 from inference.types import EXPRESSIONS, Attendee, FaceColumns, Observations, Quality, SpeakerTurn
+from storage.errors import StorageError
 from storage.files import MediaFiles
+from storage.series import read_columns, write_columns
 
 VTT = b"WEBVTT\n\n1\n00:00:02.000 --> 00:00:04.000\nDana: Shall we begin?\n"
 CHAT = b"00:00:03\tSam:\tThe price list is here\n"
@@ -145,6 +147,38 @@ def test_corrections_survive_the_file(tmp_path: Path) -> None:
     write_evidence(path, replace(name_people(Evidence(observed())), corrections=(said,)))
 
     assert read_evidence(path).corrections == (said,)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"turns": None},
+        {"turns": [{"begin": 1}]},
+        {"attendees": ["Dana"]},
+        {"observations": {"version": 99}},
+        {"cast": {"people": 3}},
+        {"corrections": [{}]},
+        {"segment_starts_s": 0},
+    ],
+    ids=lambda damage: next(iter(damage)),
+)
+def test_a_damaged_file_says_to_analyse_again(tmp_path: Path, damage: dict[str, object]) -> None:
+    path = tmp_path / "series.npz"
+    write_evidence(path, name_people(Evidence(observed())))
+    arrays, meta = read_columns(path)
+    write_columns(path, arrays, meta | damage)
+
+    with pytest.raises(StorageError, match=r"series\.npz.*analyse the call again"):
+        read_evidence(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"segments": [{"film": "a.mp4"}]}'])
+def test_a_damaged_list_of_files_says_to_analyse_again(tmp_path: Path, text: str) -> None:
+    files = MediaFiles(tmp_path)
+    files.media_path("abc", MANIFEST).write_text(text)
+
+    with pytest.raises(StorageError, match="analyse the call again"):
+        read_manifest(files, "abc")
 
 
 def test_a_folder_without_any_sound_is_told(tmp_path: Path) -> None:
