@@ -71,10 +71,18 @@ class Media:
         self._path = path
         self._container = open_media(path, device=device)
         try:
-            self.stream = self._picture_stream()
-        except NoVideoStream:
+            self._read_head(threads)
+        except BaseException:
             self._container.close()
             raise
+
+    def _read_head(self, threads: int) -> None:
+        self.stream = self._picture_stream()
+        if self.stream.codec_context is None:
+            raise UnreadableMedia(
+                f"{self._path.name}: its pictures are in a format that cannot be decoded; convert "
+                "it to H.264"
+            )
         self.stream.thread_type = "AUTO"
         # Each thread of libav's costs: one alone takes 5–17 % less CPU than three for two cores,
         # and what looks at the pictures needs the other cores (docs/benchmarks.md).

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from inference.decode import DecodeOptions, FrameReader, probe
@@ -255,6 +256,15 @@ def test_sound_alone_has_no_video_stream(tmp_path: Path) -> None:
     for action in (read, probe):
         with pytest.raises(NoVideoStream, match=r"audio_only\.m4a"):
             action(path)
+
+
+def test_an_unknown_codec_is_named_and_the_file_is_closed(tmp_path: Path) -> None:
+    path = media.write_clip(tmp_path / "future.mp4")
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"xy99"))
+    for action in (read, probe):
+        with pytest.raises(UnreadableMedia, match=r"future\.mp4: .*cannot be decoded"):
+            action(path)
+    assert str(path) not in [file.path for file in psutil.Process().open_files()]
 
 
 def test_no_line_of_the_native_library_reaches_the_terminal(
