@@ -26,6 +26,7 @@ from bot.demo.recording import DemoRecording, make_recording
 from bot.demo.slack import SlackStandIn
 from bot.demo.slack_workspace import DEFAULT_CHANNEL
 from bot.demo.zoom import ZoomStandIn
+from tests.processes import with_default_signals
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60.0
@@ -106,6 +107,7 @@ class Rapport:
                 env=self.environment(),
                 stdout=log,
                 stderr=log,
+                preexec_fn=with_default_signals,
             )
 
         ready = r"Listening on (http://\S+)" if self.command == "serve" else r"Rapport is (running)"

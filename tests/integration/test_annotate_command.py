@@ -15,6 +15,7 @@ from bot.annotate import annotate_file
 from bot.by_hand import SideFiles
 from bot.settings import CallSettings, Settings
 from tests import media
+from tests.processes import with_default_signals
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,9 @@ def test_a_command_that_is_ended_leaves_no_file(
     path = media.write_clip(tmp_path / "in.mp4", seconds=120, fps=8, width_px=640, height_px=360)
     words = [sys.executable, "-m", "bot", "annotate", str(path)]
     env = {k: v for k, v in os.environ.items() if not k.startswith("RAPPORT_")}
-    process = subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words, env=env, stderr=subprocess.PIPE, text=True, preexec_fn=with_default_signals
+    )
     part = tmp_path / "in.annotated.mp4.part"
     until = time.monotonic() + 60
     while not (part.exists() and part.stat().st_size > 0) and time.monotonic() < until:
