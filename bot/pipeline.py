@@ -37,9 +37,13 @@ QUEUE = "calls"
 TRANSCRIPT_TOPIC = "transcript"
 
 
-@DBOS.dbos_class()
+@DBOS.dbos_class("CallPipeline")
 class CallPipeline(DBOSConfiguredInstance):
-    """The durable workflows over a call. Built once per process, before `DBOS.launch()`."""
+    """The durable workflows over a call. Built once per process, before `DBOS.launch()`.
+
+    The engine finds workflows and steps by the names given here, which never change: a call that
+    an earlier version began goes on under them. Methods may be renamed.
+    """
 
     def __init__(self, parts: Parts) -> None:
         super().__init__("pipeline")
@@ -47,7 +51,7 @@ class CallPipeline(DBOSConfiguredInstance):
 
     # The flow.
 
-    @DBOS.workflow()
+    @DBOS.workflow(name="CallPipeline.process_call")
     def process_call(self, call_id: str, run: int, by_hand: bool = False) -> None:
         """Take one recording all the way: fetch, analyse, store, report, notify, clean up."""
         try:
@@ -62,7 +66,7 @@ class CallPipeline(DBOSConfiguredInstance):
         except Exception as exc:  # The workflow's edge: the error is kept with the call.
             self._fail(call_id, run, exc)
 
-    @DBOS.workflow()
+    @DBOS.workflow(name="CallPipeline.refresh_call")
     def refresh_call(self, call_id: str, run: int) -> None:
         """Tell a call anew after a late transcript: what was posted is edited, not posted twice."""
         try:
@@ -74,7 +78,7 @@ class CallPipeline(DBOSConfiguredInstance):
         except Exception as exc:  # The workflow's edge: the error is kept with the call.
             self._fail(call_id, run, exc)
 
-    @DBOS.workflow()
+    @DBOS.workflow(name="CallPipeline.retell_call")
     def retell_call(self, call_id: str, run: int) -> None:
         """Tell a call anew after people corrected a name or a side; Zoom is not asked again."""
         try:
@@ -102,64 +106,64 @@ class CallPipeline(DBOSConfiguredInstance):
 
     # The steps.
 
-    @DBOS.step()
+    @DBOS.step(name="CallPipeline.fetch")
     def fetch(self, call_id: str, run: int, by_hand: bool) -> bool:
         """Bring the recording's files to disk. False = the call is left out; the call says why."""
         with reporting(self.parts, call_id, run, "fetch") as progress:
             return fetch.fetch_call(self.parts, call_id, by_hand, progress)
 
-    @DBOS.step()
+    @DBOS.step(name="CallPipeline.analyse")
     def analyse(self, call_id: str, run: int) -> None:
         """Look at every picture; leaves the evidence file."""
         with reporting(self.parts, call_id, run, "analyse") as progress:
             analyse.analyse_call(self.parts, call_id, progress)
 
-    @DBOS.step()
+    @DBOS.step(name="CallPipeline.transcript_wait_s")
     def transcript_wait_s(self, call_id: str, run: int) -> float:
         """How long the report waits for a transcript: 0 where it is there or not waited for."""
         return fetch.transcript_wait_s(self.parts, call_id)
 
-    @DBOS.step()
+    @DBOS.step(name="CallPipeline.fetch_transcript")
     def fetch_transcript(self, call_id: str, run: int) -> None:
         """Bring a transcript that came after the recording."""
         with reporting(self.parts, call_id, run, "fetch") as progress:
             fetch.fetch_transcript(self.parts, call_id, progress)
 
-    @DBOS.step()
+    @DBOS.step(name="CallPipeline.store")
     def store(self, call_id: str, run: int) -> None:
         """Name, score and store: call, participants, windows, moments, words."""
         with reporting(self.parts, call_id, run, "store"):
             store.store_call(self.parts, call_id)
 
-    @DBOS.step()
+    @DBOS.step(name="CallPipeline.report")
     def report(self, call_id: str, run: int) -> None:
         """Write the PDF."""
         with reporting(self.parts, call_id, run, "report"):
             report.report_call(self.parts, call_id)
 
-    @DBOS.step()
+    @DBOS.step(name="CallPipeline.notify")
     def notify(self, call_id: str, run: int) -> None:
         """Post one message and one PDF, or edit them."""
         with reporting(self.parts, call_id, run, "notify"):
             notify.notify_call(self.parts, call_id)
 
-    @DBOS.step()
+    @DBOS.step(name="CallPipeline.clean_up")
     def clean_up(self, call_id: str, run: int) -> tuple[int, bool | None] | None:
         """Delete the media unless it is kept; gives the next run where one is waiting."""
         with reporting(self.parts, call_id, run, "clean up"):
             return clean_up.finish_call(self.parts, call_id, run)
 
-    @DBOS.step()
+    @DBOS.step(name="CallPipeline.mark_failed")
     def mark_failed(self, call_id: str, run: int, reason: str) -> bool:
         """Keep the reason with the call, where API, pages and log show it."""
         return clean_up.fail_call(self.parts, call_id, run, reason)
 
-    @DBOS.step()
+    @DBOS.step(name="CallPipeline.tell_failure")
     def tell_failure(self, call_id: str, run: int, reason: str) -> None:
         """Post one line with the reason."""
         notify.notify_failure(self.parts, call_id, reason)
 
-    @DBOS.step()
+    @DBOS.step(name="CallPipeline.note_wait")
     def note_wait(self, call_id: str, run: int, text: str) -> None:
         """Keep where the API shows it why a step waits."""
         note_wait(self.parts, call_id, run, text)

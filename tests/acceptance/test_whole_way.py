@@ -177,7 +177,7 @@ def _newer_version(source: Path, target: Path) -> Path:
         '            if DBOS.patch("count-words"):\n'
         "                self._durably(self.count_words, call_id, run)\n" + before_report,
     )
-    first_step = "    @DBOS.step()\n    def store("
+    first_step = '    @DBOS.step(name="CallPipeline.store")\n    def store('
     assert first_step in text
     text = text.replace(
         first_step,

@@ -1,0 +1,68 @@
+"""A data folder that an earlier version left goes on where it stood."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.demo.recording import DemoRecording
+from bot.demo.slack import SlackStandIn
+from bot.demo.zoom import ZoomStandIn
+from tests.acceptance.conftest import Rapport, running, wait_until
+from tests.acceptance.write_data_folder import CORRECTED_NAME, DONE, REPORT_AGAIN, STOPPED
+
+DATA_FOLDERS = Path(__file__).parents[1] / "data"
+
+
+@pytest.fixture
+def upgraded(
+    tmp_path: Path, recording: DemoRecording, slack: SlackStandIn, request: pytest.FixtureRequest
+) -> Iterator[Rapport]:
+    """Today's version over the data folder that `write_data_folder.py` made with an old one."""
+    with zipfile.ZipFile(DATA_FOLDERS / f"data-folder-{request.param}.zip") as packed:
+        packed.extractall(tmp_path / "data")
+    with ZoomStandIn() as zoom:
+        for uuid in (DONE, STOPPED, REPORT_AGAIN):
+            zoom.add_meeting(recording.meeting(uuid))
+        service = Rapport(tmp_path / "data", zoom, slack, None)
+        made = subprocess.run(
+            [sys.executable, "-m", "bot", "keys", "add", "upgrade", "--quiet"],
+            env=service.environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        service.key = made.stdout.strip()
+        with running(service):
+            yield service
+
+
+@pytest.mark.parametrize("upgraded", ["0.1.0"], indirect=True)
+def test_calls_that_an_earlier_version_began_are_finished(
+    upgraded: Rapport, slack: SlackStandIn
+) -> None:
+    def all_done() -> bool:
+        calls = upgraded.calls()
+        failed = [call["failure"] for call in calls if call["status"] == "failed"]
+        assert not failed, failed
+        return len(calls) == 3 and all(call["status"] == "done" for call in calls)
+
+    wait_until(all_done, "all three calls are done")
+
+    calls = {call["zoom_uuid"]: call for call in upgraded.calls()}
+    assert calls[STOPPED]["engagement"] == pytest.approx(calls[DONE]["engagement"], abs=0.1)
+    report = upgraded.get(f"/calls/{calls[STOPPED]['id']}/report.pdf")
+    assert report.content.startswith(b"%PDF")
+    people = upgraded.get(f"/calls/{calls[REPORT_AGAIN]['id']}").json()["participants"]
+    assert CORRECTED_NAME in [person["name"] for person in people]
+    # What the old version posted is unknown to this Slack: the corrected call is posted anew.
+    posted = [message for message in slack.messages if message.thread_ts is None]
+    assert len(posted) == 2
+    again = [line for line in upgraded.log.splitlines() if "run 2: " in line and "done" in line]
+    steps = [line.split("run 2: ")[1].split(" done")[0] for line in again]
+    assert steps == ["store", "report", "notify", "clean up"], "nothing is analysed again"
