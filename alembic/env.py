@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from alembic import context
-from storage.columns import CleanText, Json, UtcDateTime
 from storage.engine import open_engine
-from storage.tables import Table
+from storage.schema.columns import CleanText, Json, UtcDateTime
+from storage.schema.tables import Table
 
 DEVELOPMENT_URL = "sqlite:///var/rapport.db"
 RENDERED = {

@@ -10,7 +10,7 @@ from inference.assess import AssessOptions
 from inference.types import CallAnalysis
 from storage.errors import Missing
 from storage.files import MediaFiles
-from storage.tables import Call
+from storage.schema.tables import Call
 
 
 def assess_options(settings: Settings) -> AssessOptions:

@@ -237,7 +237,7 @@ def inbox_list(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
 ) -> None:
     """Show the latest webhooks and what became of them."""
-    from storage import inbox
+    from storage.delivery import inbox
     from storage.engine import reading
 
     with _database() as engine, reading(engine) as session:
@@ -260,7 +260,7 @@ def inbox_list(
 @inbox_app.command("replay")
 def inbox_replay(id_: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     """Handle a stored webhook once more; the running service starts it within a few seconds."""
-    from storage import inbox
+    from storage.delivery import inbox
     from storage.engine import transaction
     from storage.errors import Missing
 
@@ -281,7 +281,7 @@ def keys_add(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone.")] = False,
 ) -> None:
     """Make a key for the REST API. It is shown once and stored hashed."""
-    from storage import keys
+    from storage.access import keys
     from storage.engine import transaction
     from storage.errors import Duplicate
 
@@ -304,7 +304,7 @@ def keys_add(
 @keys_app.command("list")
 def keys_list() -> None:
     """Show the names of the keys and when they were made."""
-    from storage import keys
+    from storage.access import keys
     from storage.engine import reading
 
     with _database() as engine, reading(engine) as session:
@@ -321,7 +321,7 @@ def keys_list() -> None:
 @keys_app.command("revoke")
 def keys_revoke(name: Annotated[str, typer.Argument(help="As `rapport keys list` says.")]) -> None:
     """Make a key useless from now on."""
-    from storage import keys
+    from storage.access import keys
     from storage.engine import transaction
     from storage.errors import Missing
 

@@ -8,7 +8,8 @@ from bot.api.workflows import Gone, WorkflowStatus, call_and_run
 from bot.parts import Parts
 from bot.pipeline import CallPipeline
 from integrations.errors import NotFound
-from storage import calls, progress
+from storage import calls
+from storage.calls import progress
 from storage.engine import reading, transaction
 from storage.errors import Missing
 

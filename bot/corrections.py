@@ -10,11 +10,12 @@ from sqlalchemy import Engine
 from bot.evidence import read_evidence, story_of
 from inference.corrections import Correction, Refused, Story, apply_corrections, correction_for
 from inference.person_ids import person_ids
-from storage import calls, corrections
+from storage import calls
+from storage.calls import corrections
 from storage.engine import reading, transaction
 from storage.errors import Duplicate, Missing
 from storage.files import MediaFiles
-from storage.tables import Call, Participant, ParticipantCorrection
+from storage.schema.tables import Call, Participant, ParticipantCorrection
 
 TRIES = 5
 """Each is lost to somebody else who corrects the same call at the same moment."""

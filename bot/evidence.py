@@ -28,8 +28,8 @@ from inference.types import (
     SpeakerTurn,
     TranscriptLine,
 )
+from storage.calls.series import DAMAGED, read_columns, write_columns
 from storage.errors import StorageError
-from storage.series import DAMAGED, read_columns, write_columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,11 @@ from integrations.zoom.webhook import (
     URL_VALIDATION,
     parse_event,
 )
-from storage import calls, inbox
+from storage import calls
+from storage.delivery import inbox
 from storage.engine import reading, transaction
 from storage.errors import StorageError
-from storage.tables import InboxRow
+from storage.schema.tables import InboxRow
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bot.parts import Parts
-from storage import calls, progress
+from storage import calls
+from storage.calls import progress
 from storage.engine import reading, transaction
 from storage.errors import DatabaseDown, Missing, StorageError
 

@@ -18,8 +18,9 @@ from bot.parts import Parts
 from bot.pipeline import CallPipeline
 from bot.settings import Settings
 from integrations.errors import IntegrationError
-from storage import calls, corrections, inbox
-from storage.calls import CallFilter
+from storage import calls
+from storage.calls import CallFilter, corrections
+from storage.delivery import inbox
 from storage.engine import reading, transaction
 from storage.errors import StorageError
 

@@ -38,7 +38,8 @@ from integrations.slack.messenger import Messenger
 from integrations.slack.outbox import Outbox
 from integrations.zoom.client import ZoomClient
 from integrations.zoom.downloads import Downloader
-from storage import keys, migrate
+from storage import migrate
+from storage.access import keys
 from storage.engine import open_engine, transaction
 from storage.errors import StorageError
 from storage.files import MediaFiles

@@ -30,7 +30,7 @@ from integrations.zoom.webhook import (
     parse_event,
     timestamp_age_s,
 )
-from storage import inbox
+from storage.delivery import inbox
 from storage.engine import transaction
 from storage.errors import StorageError
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from storage import migrate
 from storage.engine import open_engine
-from storage.tables import Table
+from storage.schema.tables import Table
 
 POSTGRES_URL = os.environ.get(
     "RAPPORT_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"

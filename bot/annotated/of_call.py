@@ -30,7 +30,7 @@ from inference.errors import InferenceError
 from inference.person_ids import Sighting
 from inference.types import CallAnalysis, Observations
 from inference.watch import SeenSample, WatchedPicture
-from storage import corrections
+from storage.calls import corrections
 from storage.engine import reading
 from storage.files import MediaFiles, write_atomically
 

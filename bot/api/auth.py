@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Engine
 
 from bot.api.problems import Problem
-from storage import keys
+from storage.access import keys
 from storage.engine import reading
 
 bearer = HTTPBearer(

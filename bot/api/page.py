@@ -17,7 +17,7 @@ from bot.api.timeline import WINDOW_S, coarse_timeline
 from bot.report import words
 from bot.report.people import BLANKED, name_certainty
 from bot.report.sides import SideRow, side_rows, sides_from_rows, with_sides
-from storage.tables import Call, Moment, Participant, SpeakerTurn, Window
+from storage.schema.tables import Call, Moment, Participant, SpeakerTurn, Window
 
 MOST_STEPS = 360
 """Points of the drawn course; a wide screen shows no more."""

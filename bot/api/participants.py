@@ -15,7 +15,8 @@ from bot.api.views import correction_view
 from bot.api.workflows import WorkflowControl
 from bot.corrections import correct_participant
 from inference.corrections import Refused
-from storage import calls, corrections
+from storage import calls
+from storage.calls import corrections
 from storage.engine import reading
 from storage.errors import DatabaseDown, Missing, StorageError
 from storage.files import MediaFiles

@@ -29,7 +29,7 @@ from storage import calls
 from storage.engine import reading, transaction
 from storage.errors import BadCursor, DatabaseDown, Missing, StorageError
 from storage.files import MediaFiles
-from storage.tables import Call
+from storage.schema.tables import Call
 
 MOST_STEPS = 200_000
 """Steps times people in one timeline: some tens of megabytes of JSON."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from bot.api.models import PersonStep, TimelineStep
 from inference.timeline import TimelinePoint
-from storage.tables import SpeakerTurn, Window
+from storage.schema.tables import SpeakerTurn, Window
 
 WINDOW_S = 10
 """Length of the stored windows."""

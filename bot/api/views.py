@@ -8,7 +8,7 @@ from typing import Any
 from bot.api import models
 from bot.report import words
 from bot.report.people import BLANKED, name_certainty
-from storage import tables
+from storage.schema import tables
 
 
 def call_view(call: tables.Call, people: Sequence[tables.Participant]) -> models.Call:

@@ -23,10 +23,11 @@ from integrations.zoom.recordings import (
     meeting_from_event,
 )
 from integrations.zoom.webhook import RECORDING_COMPLETED, TRANSCRIPT_COMPLETED, parse_event
-from storage import calls, inbox
+from storage import calls
+from storage.delivery import inbox
 from storage.engine import reading, transaction
 from storage.errors import Missing
-from storage.tables import Call
+from storage.schema.tables import Call
 
 SINGLE_KINDS = ("video", "audio", "timeline", "transcript", "chat")
 PERSON_AUDIO = "participant audio"

@@ -19,9 +19,10 @@ from bot.report.message import Message, compose_failure, compose_message
 from bot.settings import Settings
 from integrations.errors import AuthFailed, NotFound, RateLimited, Unavailable
 from integrations.slack.messenger import Posted
-from storage import calls, deliveries
+from storage import calls
+from storage.delivery import messages
 from storage.engine import reading, transaction
-from storage.tables import Call
+from storage.schema.tables import Call
 
 SEARCH_BEFORE = timedelta(hours=1)
 """A post is looked for from this long before the call was first heard of: clocks differ."""
@@ -64,7 +65,7 @@ def notify_failure(parts: Parts, call_id: str, reason: str) -> None:
 def _post_or_edit(parts: Parts, call: Call, kind: str, message: Message) -> Posted:
     version = _digest(message)
     with reading(parts.engine) as session:
-        before = deliveries.find(session, call.id, kind)
+        before = messages.find(session, call.id, kind)
     channel = before.channel if before else channel_for(call.host_email, parts.settings)
     if not channel and parts.settings.slack.token is not None:
         raise AuthFailed(
@@ -89,7 +90,7 @@ def _post_or_edit(parts: Parts, call: Call, kind: str, message: Message) -> Post
         except NotFound:  # Somebody deleted it there: what is true now is told anew.
             posted = post()
     with transaction(parts.engine) as session:
-        deliveries.record(
+        messages.record(
             session, call.id, kind, channel=posted.channel, ts=posted.ts, version=version
         )
     return posted
@@ -101,7 +102,7 @@ def _upload_report(parts: Parts, call: Call, posted: Posted) -> None:
     report = parts.files.resolve(call.report_path)
     version = hashlib.sha256(report.read_bytes()).hexdigest()[:16]
     with reading(parts.engine) as session:
-        before = deliveries.find(session, call.id, "report_file")
+        before = messages.find(session, call.id, "report_file")
     if before is not None and before.ts != posted.ts:
         before = None  # It hung in the thread of a message that is gone.
     if before is not None and before.version == version:
@@ -114,7 +115,7 @@ def _upload_report(parts: Parts, call: Call, posted: Posted) -> None:
             posted.channel, posted.ts, report, filename=filename, title=f"Report: {call.topic}"
         )
     with transaction(parts.engine) as session:
-        deliveries.record(
+        messages.record(
             session,
             call.id,
             "report_file",
@@ -140,19 +141,19 @@ def _once(parts: Parts, call_id: str, kind: str, channel: str, version: str) -> 
     """
     attempt = f"{kind} attempt"
     with reading(parts.engine) as session:
-        earlier = deliveries.find(session, call_id, attempt)
+        earlier = messages.find(session, call_id, attempt)
     if earlier is not None and earlier.version == version:
         rest_s = (earlier.updated_at + SETTLE - datetime.now(UTC)).total_seconds()
         if rest_s > 0 and parts.stop.wait(rest_s):
             raise Unavailable("The process was asked to stop.")
     with transaction(parts.engine) as session:
-        deliveries.record(session, call_id, attempt, channel=channel, version=version)
+        messages.record(session, call_id, attempt, channel=channel, version=version)
     try:
         yield
     except (RateLimited, AuthFailed, NotFound):
         # Refused outright: nothing is under way that the next try would have to wait for.
         with transaction(parts.engine) as session:
-            deliveries.record(session, call_id, attempt, channel=channel)
+            messages.record(session, call_id, attempt, channel=channel)
         raise
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -14,18 +13,20 @@ from bot.evidence import name_people, read_evidence, score_evidence, write_evide
 from bot.media import Manifest, read_manifest
 from bot.parts import Parts
 from bot.side_files import with_side_files
-from inference.types import CallAnalysis, Moment, Participant, TranscriptLine
-from storage import calls, corrections
+from inference.types import (
+    CallAnalysis,
+    Estimate,
+    Moment,
+    Participant,
+    SpeakerTurn,
+    TranscriptLine,
+    WindowScore,
+)
+from storage import calls
+from storage.calls import corrections
+from storage.calls.results import ResultRows, Row
 from storage.engine import reading, transaction
 from storage.errors import Missing
-from storage.results import (
-    CallResult,
-    MomentResult,
-    ParticipantResult,
-    TranscriptLineResult,
-    TurnResult,
-    WindowResult,
-)
 
 
 def store_call(parts: Parts, call_id: str) -> None:
@@ -50,7 +51,7 @@ def store_call(parts: Parts, call_id: str) -> None:
     write_evidence(path, replace(evidence, observations=analysis.observations))
     with transaction(parts.engine) as session:
         calls.save_result(
-            session, call_id, call_result(analysis, series_path=parts.files.relative(path))
+            session, call_id, result_rows(analysis, series_path=parts.files.relative(path))
         )
         host = next((p.name for p in analysis.participants if p.is_host and p.is_named), None)
         if host is not None:  # Searches, page and report name the host as people corrected it.
@@ -58,44 +59,27 @@ def store_call(parts: Parts, call_id: str) -> None:
         corrections.mark_stored(session, call_id, len(said))
 
 
-def call_result(analysis: CallAnalysis, *, series_path: str) -> CallResult:
+def result_rows(analysis: CallAnalysis, *, series_path: str) -> ResultRows:
     """The analysis as rows: milliseconds, plain numbers, None where nothing was seen."""
-    engagement = analysis.call.engagement
-    return CallResult(
-        duration_ms=_ms(analysis.duration_s),
-        profile=analysis.profile,
-        scoring_version=analysis.scoring_version,
-        model=analysis.observations.model,
-        engagement=engagement.value if engagement else None,
-        engagement_low=engagement.low if engagement else None,
-        engagement_high=engagement.high if engagement else None,
-        coverage=analysis.call.coverage,
-        has_transcript=any(not line.is_chat for line in analysis.transcript),
-        quality=plain(asdict(analysis.quality)),
-        score=plain(asdict(analysis.call)),
-        series_path=series_path,
+    return ResultRows(
+        call={
+            "duration_ms": _ms(analysis.duration_s),
+            "profile": analysis.profile,
+            "scoring_version": analysis.scoring_version,
+            "model": analysis.observations.model,
+            **_interval(analysis.call.engagement),
+            "coverage": analysis.call.coverage,
+            "has_transcript": any(not line.is_chat for line in analysis.transcript),
+            "quality": plain(asdict(analysis.quality)),
+            "score": plain(asdict(analysis.call)),
+            "series_path": series_path,
+            "sides": plain([asdict(side) for side in analysis.sides]),
+        },
         participants=[_participant(person) for person in analysis.participants],
-        windows=[
-            WindowResult(
-                participant=window.participant,
-                start_ms=_ms(window.start_s),
-                end_ms=_ms(window.end_s),
-                engagement=window.engagement,
-                attention=window.attention,
-                coverage=window.coverage,
-                samples=window.samples,
-                talk_ms=_ms(window.talk_s),
-                expressions=window.expressions,
-            )
-            for window in analysis.windows
-        ],
+        windows=[_window(window) for window in analysis.windows],
         moments=[_moment(moment) for moment in analysis.moments],
-        turns=[
-            TurnResult(_ms(turn.start_s), _ms(turn.end_s), turn.speaker, turn.key)
-            for turn in analysis.turns
-        ],
-        transcript=_line_rows(analysis.transcript),
-        sides=plain([asdict(side) for side in analysis.sides]),
+        turns=[_spoken(turn) for turn in analysis.turns],
+        transcript=[_spoken(line) for line in analysis.transcript],
     )
 
 
@@ -110,59 +94,58 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _participant(person: Participant) -> ParticipantResult:
+def _participant(person: Participant) -> Row:
     score = person.score
-    return ParticipantResult(
-        position=person.index,
-        name=person.name,
-        key=person.key,
-        is_named=person.is_named,
-        side=person.side,
-        is_host=person.is_host,
-        is_scored=person.is_scored,
-        name_confidence=person.name_confidence,
-        first_seen_ms=_ms(person.first_seen_s),
-        last_seen_ms=_ms(person.last_seen_s),
-        engagement=score.engagement.value if score.engagement else None,
-        engagement_low=score.engagement.low if score.engagement else None,
-        engagement_high=score.engagement.high if score.engagement else None,
-        attention=score.attention.value if score.attention else None,
-        coverage=score.coverage,
-        face_ms=_ms(score.face_s),
-        talk_ms=_ms(score.talk.talk_s),
-        talk_share=score.talk.share,
-        score=plain(asdict(score)),
-        pid=person.id,
-        former_pids=person.former_ids,
-        is_confirmed=person.is_confirmed,
-        is_blanked=person.is_blanked,
-        camera_off_ms=None if person.camera_off_s is None else _ms(person.camera_off_s),
-    )
+    return {
+        "position": person.index,
+        "pid": person.id,
+        "former_pids": person.former_ids,
+        "name": person.name,
+        "key": person.key,
+        "is_named": person.is_named,
+        "side": person.side,
+        "is_host": person.is_host,
+        "is_scored": person.is_scored,
+        "name_confidence": person.name_confidence,
+        "is_confirmed": person.is_confirmed,
+        "is_blanked": person.is_blanked,
+        "camera_off_ms": None if person.camera_off_s is None else _ms(person.camera_off_s),
+        "first_seen_ms": _ms(person.first_seen_s),
+        "last_seen_ms": _ms(person.last_seen_s),
+        **_interval(score.engagement),
+        "attention": score.attention.value if score.attention else None,
+        "coverage": score.coverage,
+        "face_ms": _ms(score.face_s),
+        "talk_ms": _ms(score.talk.talk_s),
+        "talk_share": score.talk.share,
+        "score": plain(asdict(score)),
+    }
 
 
-def _moment(moment: Moment) -> MomentResult:
-    return MomentResult(
-        start_ms=_ms(moment.start_s),
-        end_ms=_ms(moment.end_s),
-        kind=moment.kind,
-        participants=moment.participants,
-        reason=moment.reason,
-        before=moment.before,
-        after=moment.after,
-        strength=moment.strength,
-        lines=tuple(_line_rows(moment.lines)),
-        side=moment.side,
-        speakers=moment.speakers,
-    )
+def _interval(engagement: Estimate | None) -> Row:
+    return {
+        "engagement": engagement.value if engagement else None,
+        "engagement_low": engagement.low if engagement else None,
+        "engagement_high": engagement.high if engagement else None,
+    }
 
 
-def _line_rows(lines: Sequence[TranscriptLine]) -> list[TranscriptLineResult]:
-    return [
-        TranscriptLineResult(
-            _ms(line.start_s), _ms(line.end_s), line.speaker, line.text, line.is_chat
-        )
-        for line in lines
-    ]
+def _window(window: WindowScore) -> Row:
+    return _in_ms(asdict(window), "start", "end", "talk")
+
+
+def _moment(moment: Moment) -> Row:
+    row = _in_ms(asdict(moment), "start", "end")
+    return row | {"lines": [_spoken(line) for line in moment.lines]}
+
+
+def _spoken(line: SpeakerTurn | TranscriptLine) -> Row:
+    return _in_ms(asdict(line), "start", "end")
+
+
+def _in_ms(row: dict[str, Any], *times: str) -> dict[str, Any]:
+    """The row with these times, named `…_s`, as whole milliseconds, named `…_ms`."""
+    return row | {f"{name}_ms": _ms(row.pop(f"{name}_s")) for name in times}
 
 
 def _ms(seconds: float) -> int:

@@ -19,7 +19,8 @@ from bot.demo.slack import SlackStandIn
 from bot.demo.slack_workspace import DEFAULT_CHANNEL
 from bot.demo.zoom import ZoomStandIn
 from inference.types import EXPRESSIONS
-from storage import inbox, keys
+from storage.access import keys
+from storage.delivery import inbox
 from storage.engine import open_engine, transaction
 
 Run = Callable[..., Result]

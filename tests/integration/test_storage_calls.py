@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import Engine
 
 from storage import calls
-from storage.calls import CallFilter, CallResult, NewCall, NewFile, ParticipantResult
+from storage.calls import CallFilter, NewCall, NewFile, ResultRows
 from storage.engine import open_engine, reading, transaction
 from storage.errors import BadCursor, DatabaseDown, Missing, StorageError
-from storage.tables import Call
+from storage.schema.tables import Call
 
 STARTED_AT = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 CALL = NewCall(
@@ -31,33 +31,46 @@ CALL = NewCall(
     duration_ms=60_000,
 )
 VIDEO = NewFile("f1", 0, "MP4", "gallery_view", "MP4", STARTED_AT, STARTED_AT, 5_000_000_000)
-RESULT = CallResult(
-    duration_ms=61_234,
-    profile="sales",
-    scoring_version=1,
-    model="expression-1",
-    engagement=0.61,
-    engagement_low=0.55,
-    engagement_high=0.67,
-    coverage=0.9,
-    has_transcript=True,
-    quality={"frames_decoded": 10},
-    score={"talk_s": 3.5},
-    series_path="x/series.npz",
+RESULT = ResultRows(
+    call={
+        "duration_ms": 61_234,
+        "profile": "sales",
+        "scoring_version": 1,
+        "model": "expression-1",
+        "engagement": 0.61,
+        "engagement_low": 0.55,
+        "engagement_high": 0.67,
+        "coverage": 0.9,
+        "has_transcript": True,
+        "quality": {"frames_decoded": 10},
+        "score": {"talk_s": 3.5},
+        "series_path": "x/series.npz",
+    },
     participants=[
-        ParticipantResult(0, "Dana Weiß", engagement=0.6, score={"stability": None}),
-        ParticipantResult(1, "ΣΊΣΥΦΟΣ", side="prospect"),
+        {"position": 0, "name": "Dana Weiß", "engagement": 0.6, "score": {"stability": None}},
+        {"position": 1, "name": "ΣΊΣΥΦΟΣ", "side": "prospect"},
     ],
-    windows=[calls.WindowResult(0, 0, 10_000, 0.5, None, 1.0, 20, 500, {"happy": 0.123456})],
+    windows=[
+        {
+            "participant": 0, "start_ms": 0, "end_ms": 10_000, "engagement": 0.5, "coverage": 1.0,
+            "samples": 20, "talk_ms": 500, "expressions": {"happy": 0.123456},
+        }
+    ],
     moments=[
-        calls.MomentResult(0, 5000, "silence", (), "Long silence.", None, None, 0.1),
-        calls.MomentResult(
-            9000, 19_000, "rise", (0,), "Up.", 0.4, 0.7, 0.9,
-            (calls.TranscriptLineResult(9000, 9500, "Dana Weiß", "Great"),),
-        ),
+        {
+            "start_ms": 0, "end_ms": 5000, "kind": "silence", "participants": (),
+            "reason": "Long silence.", "strength": 0.1, "lines": (),
+        },
+        {
+            "start_ms": 9000, "end_ms": 19_000, "kind": "rise", "participants": (0,),
+            "reason": "Up.", "before": 0.4, "after": 0.7, "strength": 0.9,
+            "lines": [
+                {"start_ms": 9000, "end_ms": 9500, "speaker": "Dana Weiß", "text": "Great"}
+            ],
+        },
     ],
-    turns=[calls.TurnResult(100, 900, "Dana Weiß", "16778240")],
-    transcript=[calls.TranscriptLineResult(0, 10, None, "Hi\x00 \ud800")],
+    turns=[{"start_ms": 100, "end_ms": 900, "speaker": "Dana Weiß", "key": "16778240"}],
+    transcript=[{"start_ms": 0, "end_ms": 10, "speaker": None, "text": "Hi\x00 \ud800"}],
 )  # fmt: skip
 
 
@@ -203,9 +216,11 @@ def test_a_result_replaces_the_one_before(engine: Engine) -> None:
 def test_numbers_of_numpy_are_stored_as_numbers(engine: Engine) -> None:
     call_id = announce(engine)
     third = np.float32(0.25)
-    person = ParticipantResult(np.int64(0), "A", engagement=third, score={"n": np.int32(3)})
-    nobody = ParticipantResult(1, "B", engagement=float("nan"))
-    result = replace(RESULT, engagement=third, participants=[person, nobody])
+    score = {"n": np.int32(3)}
+    person = {"position": np.int64(0), "name": "A", "engagement": third, "score": score}
+    nobody = {"position": 1, "name": "B", "engagement": float("nan")}
+    call = {**RESULT.call, "engagement": third}
+    result = replace(RESULT, call=call, participants=[person, nobody])
     with transaction(engine) as session:
         calls.save_result(session, call_id, result)
     with reading(engine) as session:
@@ -218,8 +233,9 @@ def test_numbers_of_numpy_are_stored_as_numbers(engine: Engine) -> None:
 
 def test_a_figure_that_is_not_a_number_is_refused_and_nothing_changes(engine: Engine) -> None:
     call_id = announce(engine)
+    broken = {**RESULT.call, "score": {"talk_s": float("nan")}}
     with pytest.raises(StorageError), transaction(engine) as session:
-        calls.save_result(session, call_id, replace(RESULT, score={"talk_s": float("nan")}))
+        calls.save_result(session, call_id, replace(RESULT, call=broken))
     with reading(engine) as session:
         assert calls.get_call(session, call_id).engagement is None
 

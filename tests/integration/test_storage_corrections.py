@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, text
 
-from storage import calls, corrections, migrate
+from storage import calls, migrate
+from storage.calls import corrections
 from storage.engine import open_engine, reading, transaction
 from storage.errors import Duplicate
 from tests.integration.api.conftest import CALL, RESULT

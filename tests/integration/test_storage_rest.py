@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from storage import calls, deliveries, inbox, keys, series
+from storage import calls
+from storage.access import keys
+from storage.calls import series
+from storage.delivery import inbox, messages
 from storage.engine import reading, transaction
 from storage.errors import Duplicate, Missing, StorageError
 from storage.files import MediaFiles
-from storage.tables import ApiKey
+from storage.schema.tables import ApiKey
 
 NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 CALL = calls.NewCall("uuid/1", "987", "Demo", "dana@example.com", NOW)
@@ -64,16 +67,16 @@ def test_the_latest_body_of_an_event_is_found_until_its_call_is_deleted(engine: 
 def test_a_delivery_is_recorded_once_per_kind(engine: Engine) -> None:
     with transaction(engine) as session:
         call_id = calls.announce(session, CALL).id
-        assert deliveries.find(session, call_id, "message") is None
-        deliveries.record(session, call_id, "message", channel="C1", ts="1.2", version="1")
-        deliveries.record(session, call_id, "report_file", channel="C1", file_id="F1")
-        again = deliveries.record(session, call_id, "message", channel="C1", ts="1.2", version="2")
+        assert messages.find(session, call_id, "message") is None
+        messages.record(session, call_id, "message", channel="C1", ts="1.2", version="1")
+        messages.record(session, call_id, "report_file", channel="C1", file_id="F1")
+        again = messages.record(session, call_id, "message", channel="C1", ts="1.2", version="2")
         assert (again.ts, again.version) == ("1.2", "2")
     with reading(engine) as session:
-        kinds = [(row.kind, row.file_id) for row in deliveries.of_call(session, call_id)]
+        kinds = [(row.kind, row.file_id) for row in messages.of_call(session, call_id)]
         assert kinds == [("message", ""), ("report_file", "F1")]
     with pytest.raises(Missing), transaction(engine) as session:
-        deliveries.record(session, "nobody", "message", channel="C1")
+        messages.record(session, "nobody", "message", channel="C1")
 
 
 def test_a_key_opens_until_it_is_revoked_and_its_token_is_not_stored(engine: Engine) -> None:

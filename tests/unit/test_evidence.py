@@ -16,9 +16,9 @@ from inference.assess import AssessOptions
 from inference.corrections import Correction
 from inference.person_ids import Sighting
 from inference.types import EXPRESSIONS, Attendee, FaceColumns, Observations, Quality, SpeakerTurn
+from storage.calls.series import read_columns, write_columns
 from storage.errors import StorageError
 from storage.files import MediaFiles
-from storage.series import read_columns, write_columns
 
 VTT = b"WEBVTT\n\n1\n00:00:02.000 --> 00:00:04.000\nDana: Shall we begin?\n"
 CHAT = b"00:00:03\tSam:\tThe price list is here\n"

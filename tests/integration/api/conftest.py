@@ -17,7 +17,9 @@ from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
 from bot.api.workflows import WorkflowStatus
 from bot.settings import Settings
-from storage import calls, keys
+from storage import calls
+from storage.access import keys
+from storage.calls.results import ResultRows, Row
 from storage.engine import transaction
 from storage.files import MediaFiles
 
@@ -29,33 +31,44 @@ CALL = calls.NewCall(
 )  # fmt: skip
 
 
-def window(person: int, start_s: int, engagement: float | None, samples: int) -> calls.WindowResult:
-    return calls.WindowResult(
-        person, start_s * 1000, (start_s + 10) * 1000, engagement, None, samples / 20, samples,
-        2000, {"happy": 0.7, "neutral": 0.3} if samples else {},
-    )  # fmt: skip
+def window(person: int, start_s: int, engagement: float | None, samples: int) -> Row:
+    return {
+        "participant": person, "start_ms": start_s * 1000, "end_ms": (start_s + 10) * 1000,
+        "engagement": engagement, "coverage": samples / 20, "samples": samples, "talk_ms": 2000,
+        "expressions": {"happy": 0.7, "neutral": 0.3} if samples else {},
+    }  # fmt: skip
 
 
-RESULT = calls.CallResult(
-    duration_ms=40_000,
-    profile="sales",
-    scoring_version=1,
-    model="expression-1",
-    engagement=0.613,
-    engagement_low=0.55,
-    engagement_high=0.67,
-    coverage=0.9,
-    has_transcript=True,
-    quality={"notes": ["TIMELINE: 3 entries <out> of order were sorted."]},
-    score={"talk_s": 9.0},
+LINE = {
+    "start_ms": 6000,
+    "end_ms": 8000,
+    "speaker": "Dana <i>Weiß</i>",
+    "text": "$5 & <script>",
+    "is_chat": False,
+}
+RESULT = ResultRows(
+    call={
+        "duration_ms": 40_000,
+        "profile": "sales",
+        "scoring_version": 1,
+        "model": "expression-1",
+        "engagement": 0.613,
+        "engagement_low": 0.55,
+        "engagement_high": 0.67,
+        "coverage": 0.9,
+        "has_transcript": True,
+        "quality": {"notes": ["TIMELINE: 3 entries <out> of order were sorted."]},
+        "score": {"talk_s": 9.0},
+    },
     participants=[
-        calls.ParticipantResult(
-            0, "Dana <i>Weiß</i>", side="rep", is_host=True, is_named=True, engagement=0.6,
-            engagement_low=0.5, engagement_high=0.7, coverage=0.5, talk_ms=8000, talk_share=0.8,
-            score={"expressions": {"happy": 1.0}},
-        ),
-        calls.ParticipantResult(1, "يوسف", side="prospect", talk_ms=2000, talk_share=0.2),
-        calls.ParticipantResult(2, "Eva", side="rep", is_scored=False),
+        {
+            "position": 0, "name": "Dana <i>Weiß</i>", "side": "rep", "is_host": True,
+            "is_named": True, "engagement": 0.6, "engagement_low": 0.5, "engagement_high": 0.7,
+            "coverage": 0.5, "talk_ms": 8000, "talk_share": 0.8,
+            "score": {"expressions": {"happy": 1.0}},
+        },
+        {"position": 1, "name": "يوسف", "side": "prospect", "talk_ms": 2000, "talk_share": 0.2},
+        {"position": 2, "name": "Eva", "side": "rep", "is_scored": False},
     ],
     windows=[
         window(0, 0, 0.4, 20),
@@ -65,13 +78,17 @@ RESULT = calls.CallResult(
         window(0, 30, 0.9, 20),
     ],
     moments=[
-        calls.MomentResult(
-            5000, 15_000, "rise", (0, 1), "Engagement rose.", 0.4, 0.7, 0.9,
-            (calls.TranscriptLineResult(6000, 8000, "Dana <i>Weiß</i>", "$5 & <script>"),),
-        )
+        {
+            "start_ms": 5000, "end_ms": 15_000, "kind": "rise", "participants": (0, 1),
+            "reason": "Engagement rose.", "before": 0.4, "after": 0.7, "strength": 0.9,
+            "lines": [LINE],
+        }
     ],
-    turns=[calls.TurnResult(0, 8000, "Dana <i>Weiß</i>"), calls.TurnResult(19_000, 21_000, "يوسف")],
-    transcript=[calls.TranscriptLineResult(6000, 8000, "Dana <i>Weiß</i>", "$5 & <script>")],
+    turns=[
+        {"start_ms": 0, "end_ms": 8000, "speaker": "Dana <i>Weiß</i>"},
+        {"start_ms": 19_000, "end_ms": 21_000, "speaker": "يوسف"},
+    ],
+    transcript=[LINE],
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.api.links import page_link, report_link, sign_link
 from bot.settings import Settings
 from storage import calls
+from storage.calls.results import ResultRows
 from storage.engine import transaction
 from tests.integration.api.conftest import RESULT, SECRET, Service, add_call
 
@@ -59,10 +60,8 @@ def test_a_page_says_what_a_call_waits_for_or_why_it_failed(service: Service) ->
 
 def test_a_call_without_faces_words_or_people_has_a_page(service: Service) -> None:
     call_id = add_call(service)
-    empty = replace(
-        RESULT, engagement=None, engagement_low=None, engagement_high=None, coverage=None,
-        participants=(), windows=(), moments=(), turns=(), transcript=(), duration_ms=0,
-    )  # fmt: skip
+    nothing = dict.fromkeys(("engagement", "engagement_low", "engagement_high", "coverage"))
+    empty = ResultRows(call={**RESULT.call, **nothing, "duration_ms": 0})
     with transaction(service.engine) as session:
         calls.save_result(session, call_id, empty)
     page = service.client.get(link(service, call_id))
@@ -126,12 +125,13 @@ def test_a_page_and_the_api_tell_sides_and_how_sure_names_are(service: Service) 
     }  # fmt: skip
     dana, yusuf, eva = RESULT.participants
     people = [
-        replace(dana, is_confirmed=True, name_confidence=1.0),
-        replace(yusuf, is_named=True, name_confidence=0.967, camera_off_ms=200_000),
-        replace(eva, side="prospect", is_blanked=True),
+        {**dana, "is_confirmed": True, "name_confidence": 1.0},
+        {**yusuf, "is_named": True, "name_confidence": 0.967, "camera_off_ms": 200_000},
+        {**eva, "side": "prospect", "is_blanked": True},
     ]
-    moment = replace(RESULT.moments[0], side="prospect", speakers=(0,))
-    result = replace(RESULT, participants=people, sides=[theirs], moments=[moment])
+    moment = {**RESULT.moments[0], "side": "prospect", "speakers": (0,)}
+    call = {**RESULT.call, "sides": [theirs]}
+    result = replace(RESULT, call=call, participants=people, moments=[moment])
     call_id = add_call(service)
     with transaction(service.engine) as session:
         calls.save_result(session, call_id, result)

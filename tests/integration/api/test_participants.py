@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from bot.evidence import Evidence, name_people, read_evidence, score_evidence, write_evidence
-from bot.steps.store import call_result
+from bot.steps.store import result_rows
 from inference.assess import AssessOptions
 from inference.types import Attendee, FaceColumns, Observations, Quality, SpeakerTurn
-from storage import calls, keys
+from storage import calls
+from storage.access import keys
 from storage.engine import transaction
 from tests.integration.api.conftest import CALL, Service, add_call
 
@@ -49,7 +50,7 @@ def add_analysed(service: Service) -> str:
     call_id = add_call(service)
     path = service.files.series_path(call_id)
     write_evidence(path, evidence)
-    result = call_result(
+    result = result_rows(
         score_evidence(evidence, AssessOptions()), series_path=service.files.relative(path)
     )
     with transaction(service.engine) as session:

@@ -20,7 +20,9 @@ from bot.evidence import Evidence, write_evidence
 from bot.settings import Settings
 from inference.types import FaceColumns, Observations, Quality, SpeakerTurn
 from integrations.errors import Unavailable
-from storage import calls, inbox, keys
+from storage import calls
+from storage.access import keys
+from storage.delivery import inbox
 from storage.engine import open_engine, transaction
 from storage.files import MediaFiles
 from tests.integration.api.conftest import (
@@ -183,7 +185,8 @@ def test_a_finer_timeline_comes_from_the_series(service: Service) -> None:
     write_evidence(path, Evidence(observations, turns=(SpeakerTurn(0.0, 3.5, "Dana"),)))
     stored = service.files.relative(path)
     with transaction(service.engine) as session:
-        calls.save_result(session, call_id, replace(RESULT, series_path=stored))
+        kept = {**RESULT.call, "series_path": stored}
+        calls.save_result(session, call_id, replace(RESULT, call=kept))
     timeline = service.get(f"/calls/{call_id}/timeline", resolution=2)
     assert len(timeline["items"]) == 20
     assert timeline["items"][1] == {

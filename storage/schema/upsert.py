@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
-from storage.tables import Table
+from storage.schema.tables import Table
 
 
 def insert_or_ignore(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
-from storage.columns import utc_now
-from storage.tables import Progress
-from storage.upsert import insert_or_update
+from storage.schema.columns import utc_now
+from storage.schema.tables import Progress
+from storage.schema.upsert import insert_or_update
 
 
 def record(

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import func, insert
 from sqlmodel import Session, col, select, update
 
-from storage.columns import utc_now
-from storage.tables import Call, ParticipantCorrection
+from storage.schema.columns import utc_now
+from storage.schema.tables import Call, ParticipantCorrection
 
 
 @dataclass(frozen=True, slots=True)

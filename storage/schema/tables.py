@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Index, LargeBinary, MetaData
 from sqlmodel import Field, SQLModel
 
-from storage.columns import CleanText, Json, UtcDateTime
+from storage.schema.columns import CleanText, Json, UtcDateTime
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

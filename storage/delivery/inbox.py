@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlmodel import Session, col, delete, select
 
 from storage.errors import Missing
-from storage.tables import InboxRow
+from storage.schema.tables import InboxRow
 
 PENDING = "pending"
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, delete, select
 
-from storage.columns import utc_now
 from storage.errors import Missing
-from storage.tables import ApiKey
+from storage.schema.columns import utc_now
+from storage.schema.tables import ApiKey
 
 PREFIX = "rpt_"
 TOKEN_BYTES = 32

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from storage.columns import utc_now
-from storage.tables import Delivery
-from storage.upsert import insert_or_update
+from storage.schema.columns import utc_now
+from storage.schema.tables import Delivery
+from storage.schema.upsert import insert_or_update
 
 
 def record(

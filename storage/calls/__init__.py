@@ -1,0 +1,40 @@
+"""Calls: announced, run, found, scored, corrected and deleted."""
+
+from storage.calls.announce import (
+    NewCall,
+    NewFile,
+    add_files,
+    announce,
+    call_id_for,
+    get_files,
+    set_file,
+)
+from storage.calls.deletion import delete_call, was_deleted
+from storage.calls.lookup import get_call
+from storage.calls.results import (
+    ResultRows,
+    get_moments,
+    get_participants,
+    get_people_of,
+    get_transcript,
+    get_turns,
+    get_windows,
+    save_result,
+)
+from storage.calls.runs import (
+    ACTIVE,
+    Status,
+    begin_run,
+    set_host_name,
+    set_report_path,
+    set_status,
+)
+from storage.calls.search import CallFilter, Page, find_calls
+
+__all__ = [
+    "ACTIVE", "CallFilter", "NewCall", "NewFile", "Page", "ResultRows", "Status", "add_files",
+    "announce", "begin_run", "call_id_for", "delete_call", "find_calls", "get_call", "get_files",
+    "get_moments", "get_participants", "get_people_of", "get_transcript", "get_turns",
+    "get_windows", "save_result", "set_file", "set_host_name", "set_report_path", "set_status",
+    "was_deleted",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""What comes in from Zoom and what goes out to Slack."""
