@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bot.name_pictures import draw_name
+from bot.text.draw_name import draw_name
 from inference.assess import AssessOptions, assess_cast
 from inference.attribute import Cast, Person, attribute
 from inference.columns import observations_from_columns, observations_to_columns

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from bot.annotated.lettering import Colour
+from bot.text.draw_text import Colour
 from inference.types import U8
 
 Rect = tuple[int, int, int, int]

@@ -9,10 +9,10 @@ import numpy as np
 
 from bot.annotated.canvas import Canvas, Palette, Patch
 from bot.annotated.consent import Hiding, hide
-from bot.annotated.lettering import Colour, fit_text
 from bot.annotated.marks import Mark, Told
 from bot.annotated.panel import Panel, colour_of, strip_height
 from bot.report import words
+from bot.text.draw_text import BOLD, Colour, fit_text
 from inference.types import U8
 
 PALE, FULL = 0.45, 0.9
@@ -118,7 +118,7 @@ def _draw_tag(wanted: _Tag, size_px: int) -> U8:
     ink = INKS[0] if is_sure else INKS[1]
     gap = round(0.5 * size_px)
     said = fit_text(told, size_px, ink, widest)
-    called = fit_text(name, size_px, ink, widest - 2 * gap, bold=True) if name else None
+    called = fit_text(name, size_px, ink, widest - 2 * gap, BOLD) if name else None
     if called is None:
         rows = [[said]]
     elif called.shape[1] + said.shape[1] + 3 * gap <= widest:

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from bot.annotated.course import POINTS, Lines, Running
-from bot.annotated.lettering import Colour, draw_text, fit_text
 from bot.annotated.people import Who
 from bot.report import words
 from bot.report.charts import tick_step_s
+from bot.text.draw_text import BOLD, Colour, draw_text, fit_text
 from inference.types import F32, U8
 
 GROUND: Colour = (17, 22, 29)
@@ -117,7 +117,7 @@ class Panel:
         duration_s = self.lines.duration_s
         now = words.clock(int(t_s))
         told = now if self._is_guessed else f"{now} / {words.clock(duration_s)}"
-        clock = draw_text(told, size, INK, bold=True)
+        clock = draw_text(told, size, INK, BOLD)
         title = draw_text("Engagement, mean of the last 30 s", size, SOFT).shape[1]
         if plot.left + title + clock.shape[1] + size < plot.right:
             _put(strip, clock, plot.right - clock.shape[1], round(0.3 * size))
@@ -163,7 +163,7 @@ class Panel:
             cv2.circle(strip, middle, max(2, round(size * 0.28)), colour, -1, cv2.LINE_AA)
             drawn = fit_text(name, size, INK, self._legend_px - value_px - size)
             _put(strip, drawn, left + size, top)
-            number = draw_text(told, size, INK, bold=True)
+            number = draw_text(told, size, INK, BOLD)
             at = self._size[1] - round(0.8 * size) - number.shape[1]
             _put(strip, number, at, top)
 

@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 from matplotlib import get_data_path
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from bot.demo import scenario, voice
 from bot.demo.faces import PORTRAITS, Picture
 from bot.demo.meeting import DEMO_UUID, FileFixture, MeetingFixture, ParticipantFixture
 from bot.demo.puppet import Pose, Puppet
 from bot.demo.scenario import Person
+from bot.text.draw_text import Typeface, draw_text
 
 STARTED_AT = datetime(2026, 9, 10, 13, 0, 5, tzinfo=UTC)
 TIMEZONE = "Europe/Amsterdam"
@@ -222,15 +222,15 @@ def _noise(width: int, height: int) -> list[Picture]:
 def _label(name: str, tile_height: int) -> Picture:
     """A name as Zoom writes it: white on a dark strip."""
     strip_height = max(10, round(tile_height * LABEL_SHARE))
-    path = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    font = ImageFont.truetype(str(path), round(strip_height * 0.62))
+    font = Typeface(("DejaVu Sans",), folder=Path(get_data_path()) / "fonts" / "ttf")
+    letters = draw_text(name, round(strip_height * 0.62), (250, 250, 250), font)
     pad = round(strip_height * 0.4)
-    width = round(font.getlength(name)) + 2 * pad
-    strip = Image.new("RGB", (width, strip_height), (26, 26, 26))
-    ImageDraw.Draw(strip).text(
-        (pad, strip_height / 2), name, font=font, fill=(250, 250, 250), anchor="lm"
-    )
-    return np.ascontiguousarray(np.asarray(strip, np.uint8)[..., ::-1])
+    strip = np.full((strip_height, letters.shape[1] + 2 * pad, 3), 26, np.uint8)
+    top = (strip_height - letters.shape[0]) // 2
+    place = strip[top : top + letters.shape[0], pad : pad + letters.shape[1]]
+    cover = letters[:, :, 3:].astype(np.float32) / 255
+    place[:] = np.rint(place * (1 - cover) + letters[:, :, :3] * cover).astype(np.uint8)
+    return strip
 
 
 def _encode(

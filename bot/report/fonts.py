@@ -58,10 +58,10 @@ def missing_glyphs(text: str) -> tuple[str, ...]:
     return tuple(sorted(wanted))
 
 
-def files_with(text: str) -> tuple[Path, ...]:
-    """Give the font files that draw every letter of a text, one of each family, in its order."""
+def families_with(text: str) -> tuple[str, ...]:
+    """Return the families whose fonts draw every letter of a text, in their order."""
     wanted = {c for c in text if not _draws_nothing(c)}
-    return tuple(FONTS / files[0] for _, files in FAMILIES if wanted <= _letters(files[0]))
+    return tuple(family for family, files in FAMILIES if wanted <= _letters(files[0]))
 
 
 def check_fonts() -> list[str]:

@@ -7,16 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
-from bot.name_pictures import draw_name
-from bot.report.fonts import FONTS
+from bot.text.draw_name import draw_name
+from bot.text.draw_text import Typeface
 from inference.shape_match import match_shape
 from inference.sources import label_probabilities
 from inference.types import F32, U8, FaceColumns, Observations, Quality, View
 from inference.units import Unit
 from tests.integration.test_labels import follow, gallery_clip, tiles_of
-from tests.unit.test_name_shape import OTHER_FONT
+from tests.lettering import ARABIC_BOLD, INTER_MEDIUM, OTHER_FONT, text_width, write
 
 ROSTER = [
     "Ольга Смирнова",
@@ -26,10 +25,10 @@ ROSTER = [
     "محمود علي",
     "Anna Berg",
 ]
-SHOWN = (("Мария Иванова", OTHER_FONT), ("يوسف الخطيب", FONTS / "NotoSansArabic-Bold.ttf"),
-         ("Николай Орлов", OTHER_FONT), ("Anna Berg", FONTS / "Inter-Medium.otf"))  # fmt: skip
+SHOWN = (("Мария Иванова", OTHER_FONT), ("يوسف الخطيب", ARABIC_BOLD),
+         ("Николай Орлов", OTHER_FONT), ("Anna Berg", INTER_MEDIUM))  # fmt: skip
 
-Written = tuple[str, Path]
+Written = tuple[str, Typeface]
 
 
 def clip_with(path: Path, tiles: F32, shown: Callable[[int], Sequence[Written]]) -> list[U8]:
@@ -37,15 +36,11 @@ def clip_with(path: Path, tiles: F32, shown: Callable[[int], Sequence[Written]])
     numbers = itertools.count()
 
     def write_names(image: U8) -> U8:
-        picture = Image.fromarray(image)
-        pen = ImageDraw.Draw(picture)
-        for (name, file), tile in zip(shown(next(numbers)), tiles.tolist(), strict=True):
-            font = ImageFont.truetype(str(file), 20)
-            at = (tile[0] + 10, tile[3] - 14)
-            box = (tile[0], tile[3] - 34, at[0] + font.getlength(name) + 10, tile[3])
-            pen.rectangle(box, (40, 40, 40))
-            pen.text(at, name, font=font, fill=(255, 255, 255), anchor="ls")
-        return np.asarray(picture)
+        for (name, font), tile in zip(shown(next(numbers)), tiles.astype(int), strict=True):
+            left, bottom = int(tile[0]), int(tile[3])
+            image[bottom - 34 : bottom + 1, left : left + text_width(name, 20, font) + 20] = 40
+            write(image, name, (left + 10, bottom - 14), 20, font)
+        return image
 
     nothing = (None,) * len(tiles)
     return gallery_clip(path, tiles, 1280, 720, lambda _: nothing, seconds=8.0, finish=write_names)
@@ -74,13 +69,12 @@ def test_labels_in_cyrillic_and_arabic_name_the_tiles_they_stand_on(tmp_path: Pa
 
 def test_a_name_that_changes_on_a_tile_is_told_for_its_own_time(tmp_path: Path) -> None:
     tiles = tiles_of(1280, 720, 2, 1)
-    font = FONTS / "NotoSansArabic-Bold.ttf"
     names = ("يوسف الخطيب", "محمود علي")
 
     pictures = clip_with(
         tmp_path / "a.mp4",
         tiles,
-        lambda number: [(names[number >= 16], font), ("Дмитрий Иванов", OTHER_FONT)],
+        lambda number: [(names[number >= 16], ARABIC_BOLD), ("Дмитрий Иванов", OTHER_FONT)],
     )
     told = {}
     for label in follow(pictures, tiles):

@@ -38,7 +38,8 @@ def below(*folders: str, suffix: str) -> set[str]:
 
 def test_the_wheel_carries_all_that_runs(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    needed = {"bot/report/template.typ", "inference/weights/expression.safetensors"}
+    needed = {"bot/report/template.typ", "bot/text/line.typ"}
+    needed |= {"inference/weights/expression.safetensors"}
     needed |= below("inference/weights", suffix=".md")
     needed |= below("bot", "integrations", "inference", "storage", suffix=".py")
     for suffix in (".ttf", ".otf", ".txt"):  # fonts and their licences

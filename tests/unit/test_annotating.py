@@ -11,11 +11,11 @@ import pytest
 
 from bot.annotated.canvas import Canvas, Palette, Patch
 from bot.annotated.course import POINTS, Lines, Running, RunningEngagement
-from bot.annotated.lettering import draw_text, fit_text
 from bot.annotated.marks import Told, marks_at
 from bot.annotated.panel import COLOURS, Panel
 from bot.annotated.people import RunningNames, Who
 from bot.annotated.recorder import Recorder
+from bot.text.draw_text import BOLD, draw_text, fit_text
 from inference.assess import AssessOptions
 from inference.attribute import Cast, Person
 from inference.layout import Layout
@@ -64,7 +64,7 @@ def told(sample: SeenSample) -> Told:
     ],
 )
 def test_names_of_all_usual_scripts_are_drawn(name: str) -> None:
-    drawn = draw_text(name, 20, (255, 255, 255), bold=True)
+    drawn = draw_text(name, 20, (255, 255, 255), BOLD)
     assert drawn.shape[0] == draw_text("x", 20, (255, 255, 255)).shape[0]
     assert drawn.shape[1] > 20
     assert (drawn[:, :, 3] > 128).sum() > 60
@@ -73,9 +73,9 @@ def test_names_of_all_usual_scripts_are_drawn(name: str) -> None:
 
 
 def test_a_text_of_several_scripts_and_a_picture_is_drawn_whole() -> None:
-    parts = [draw_text(part, 20, (255, 255, 255)).shape[1] for part in ("Kim ", "민준 ", "🙂")]
+    parts = [draw_text(part, 20, (255, 255, 255)).shape[1] for part in ("Kim", "민준", "🙂")]
     whole = draw_text("Kim 민준 🙂", 20, (255, 255, 255))
-    assert whole.shape[1] == pytest.approx(sum(parts), abs=6)
+    assert whole.shape[1] == pytest.approx(sum(parts) + 10, abs=6), "and two spaces"
     assert (whole[:, :, :3] != 255).any(axis=2)[whole[:, :, 3] > 200].any(), "in its colours"
 
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import matplotlib
+import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
 
-from bot.name_pictures import draw_name
-from bot.report.fonts import FONTS
+from bot.text.draw_name import draw_name
+from bot.text.draw_text import Typeface
 from inference.label_strip import find_strips, places_of, whiteness
 from inference.name_shape import is_same_shape, levels_of, shape_of
 from inference.shape_match import match_shape
 from inference.types import U8
-
-OTHER_FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-"""Ships with matplotlib; names are matched with Inter and Noto."""
+from tests.lettering import ARABIC_BOLD, OTHER_FONT, write
 
 CYRILLIC = [
     "Дмитрий Иванов",
@@ -32,18 +27,17 @@ ARABIC = ["فاطمة حسن", "أحمد إبراهيم", "يوسف الخطيب
 LATIN = ["Maya Lindqvist", "Tobias Brandt"]
 
 
-def label_picture(text: str, font: Path, px: int = 17, has_sign: bool = False) -> U8:
+def label_picture(text: str, font: Typeface, px: int = 17, has_sign: bool = False) -> U8:
     """A tile with a name at its bottom left, in a picture of 1280x720."""
-    image = Image.new("RGB", (1280, 720), (60, 60, 60))
-    pen = ImageDraw.Draw(image)
+    image = np.full((720, 1280, 3), 60, np.uint8)
     left = 10.0
     if has_sign:
-        pen.ellipse((left, 700 - 0.9 * px, left + 0.5 * px, 700), fill=(255, 255, 255))
+        middle, half = (round(left + 0.25 * px), round(700 - 0.45 * px)), 0.5 * px
+        cv2.ellipse(image, middle, (round(half / 2), round(0.9 * half)), 0, 0, 360, (255,) * 3, -1)
         left += 1.1 * px
-    letters = ImageFont.truetype(str(font), px)
-    pen.text((left, 700), text, font=letters, fill=(255, 255, 255), anchor="ls")
+    write(image, text, (left, 700), px, font)
     noise = np.random.default_rng(px).normal(0, 8, (720, 1280, 3))
-    return np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
 def shape_in(image: U8) -> str:
@@ -65,11 +59,11 @@ def told(shape: str, names: list[str]) -> str | None:
         ("Ольга Смирнова", CYRILLIC, OTHER_FONT),
         ("יוסף מזרחי", HEBREW, OTHER_FONT),
         ("გიორგი ბერიძე", GEORGIAN, OTHER_FONT),
-        ("أحمد إبراهيم", ARABIC, FONTS / "NotoSansArabic-Bold.ttf"),
+        ("أحمد إبراهيم", ARABIC, ARABIC_BOLD),
     ],
 )
 def test_a_name_in_another_font_than_ours_is_told_among_similar_ones(
-    name: str, names: list[str], font: Path
+    name: str, names: list[str], font: Typeface
 ) -> None:
     assert told(shape_in(label_picture(name, font)), names + LATIN) == name
 
@@ -126,7 +120,7 @@ def test_what_is_no_shape_shows_nobody(shape: str) -> None:
 def test_without_drawn_names_and_in_unproven_scripts_nobody_is_told() -> None:
     shape = shape_in(label_picture("Дмитрий Иванов", OTHER_FONT))
     assert match_shape(shape, CYRILLIC, lambda _: ())[-1] == 1.0
-    korean = shape_in(label_picture("김민준 이서연", FONTS / "DroidSansFallback.ttf"))
+    korean = shape_in(label_picture("김민준 이서연", Typeface(("Droid Sans Fallback",))))
     assert told(korean, ["김민준 이서연", "박지훈 최수빈"]) is None
 
 

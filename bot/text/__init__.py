@@ -1,0 +1,1 @@
+"""Text as pictures, drawn the same on every machine."""

@@ -1,0 +1,43 @@
+"""Names drawn with the fonts of the report, to compare with names that stand in a recording."""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+
+import numpy as np
+
+from bot.report.fonts import families_with
+from bot.text.draw_text import Typeface, draw_line
+from inference.types import U8
+
+LETTERS_PX = 48
+FONTS_TRIED = 2
+"""Of those that hold a name's letters: Latin, Greek and Cyrillic are in two."""
+_ROOM_PX = 2 * LETTERS_PX
+"""Above and below the baseline: more than letters of any script take."""
+_MARGIN_PX = 4
+
+
+@functools.lru_cache(maxsize=512)
+def draw_name(name: str) -> tuple[U8, ...]:
+    """Draw a name once with each font that holds all its letters: white on black, (H, W).
+
+    Pictures (emoji) are left out. Nothing for a name that no font holds.
+    """
+    letters = "".join(
+        sign for sign in name if unicodedata.category(sign) not in ("So", "Sk", "Cs", "Co", "Cn")
+    ).strip()
+    if not letters:
+        return ()
+    found = []
+    for family in families_with(letters)[:FONTS_TRIED]:
+        line = draw_line(
+            letters, LETTERS_PX, (255, 255, 255), Typeface((family,)),
+            above_px=_ROOM_PX, below_px=_ROOM_PX,
+        )[:, :, 3]  # fmt: skip
+        rows, columns = (np.flatnonzero(line.any(axis=axis)) for axis in (1, 0))
+        if len(rows):
+            inked = line[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            found.append(np.pad(inked, _MARGIN_PX))
+    return tuple(found)

@@ -1,0 +1,136 @@
+"""The one way in which text becomes a picture, the same on every machine.
+
+Typst shapes and orders the letters of any script and brings all it needs in its wheel. Pillow
+draws right-to-left and joined letters only where the system has a libfribidi.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+import unicodedata
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import typst
+
+from bot.report import words
+from bot.report.fonts import FAMILIES, FONTS, missing_glyphs
+from inference.types import U8
+
+Colour = tuple[int, int, int]
+
+ABOVE, BELOW = 1.08, 0.32
+"""What a line holds over and under its baseline, in sizes of its letters."""
+_LINE = Path(__file__).with_name("line.typ")
+_MARGIN_PX = 2
+"""Behind the text, so that texts in a row do not touch."""
+_MOST_LETTERS = 1000
+"""Longer texts are cut off there: no name is as long, and no picture takes all of them."""
+_typst = threading.Lock()
+"""A compiler serves one thread at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typeface:
+    """Families in the order in which they are asked for a letter, and the folder of their files.
+
+    Where a family lacks the weight (100–900) its nearest one is taken.
+    """
+
+    families: tuple[str, ...]
+    weight: int = 400
+    folder: Path = FONTS
+
+
+REGULAR = Typeface(tuple(family for family, _ in FAMILIES))
+BOLD = replace(REGULAR, weight=600)
+
+
+@functools.lru_cache(maxsize=1024)
+def draw_text(text: str, size_px: float, colour: Colour, typeface: Typeface = REGULAR) -> U8:
+    """Draw one line on nothing: RGBA, (1.4 size_px, width, 4), the same height for every script.
+
+    Letters that no font of the report holds are left out. The picture is shared: do not write
+    into it.
+    """
+    high, above = round((ABOVE + BELOW) * size_px), round(ABOVE * size_px)
+    return draw_line(text, size_px, colour, typeface, above_px=above, below_px=high - above)
+
+
+def fit_text(
+    text: str, size_px: float, colour: Colour, width_px: int, typeface: Typeface = REGULAR
+) -> U8:
+    """Draw one line, cut with an ellipsis where it would be wider than `width_px`."""
+    line = words.clean(text)
+    drawn = draw_text(line, size_px, colour, typeface)
+    length = float(len(line)) * 2
+    while drawn.shape[1] > width_px and length > 2:
+        length = min(length * 0.85, length - 1)
+        drawn = draw_text(words.shorten(line, int(length)), size_px, colour, typeface)
+    return drawn[:, : max(1, width_px)]
+
+
+def draw_line(
+    text: str, size_px: float, colour: Colour, typeface: Typeface, *, above_px: int, below_px: int
+) -> U8:
+    """Draw one line with so many rows above and below its baseline; what is taller is cut off.
+
+    Args:
+        text: direction marks in it count; its first letter with a direction sets the line's.
+
+    Returns:
+        RGBA, (above_px + below_px, width, 4), not premultiplied; of no text one clear column.
+    """
+    line = _drawable(text)
+    if not line:
+        return np.zeros((above_px + below_px, 1, 4), np.uint8)
+    beside = round(size_px) + 1
+    inputs = {
+        "text": line,
+        "families": json.dumps(typeface.families),
+        "weight": str(typeface.weight),
+        "size": str(size_px),
+        "colour": "#{:02x}{:02x}{:02x}".format(*colour),
+        "direction": "rtl" if _runs_right_to_left(line) else "ltr",
+        "above": str(above_px),
+        "below": str(below_px),
+        "beside": str(beside),
+    }
+    with _typst:
+        png = _compiler(typeface.folder).compile(format="png", ppi=72, sys_inputs=inputs)
+    assert isinstance(png, bytes), "a line is one page"
+    bgra = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    inked = np.flatnonzero(bgra[:, :, 3].any(axis=0))
+    left, right = beside, bgra.shape[1] - beside
+    if len(inked):
+        left, right = min(left, int(inked[0])), max(right, int(inked[-1]) + 1)
+    picture = np.zeros((above_px + below_px, right - left + _MARGIN_PX, 4), np.uint8)
+    picture[:, :-_MARGIN_PX] = bgra[:, left:right, [2, 1, 0, 3]]
+    picture.setflags(write=False)
+    return picture
+
+
+def _drawable(text: str) -> str:
+    """Give a text on one line, without letters that would be drawn as boxes or not at all."""
+    line = " ".join(text.split())[:_MOST_LETTERS]
+    missing = missing_glyphs(line)
+    kept = (c for c in line if c not in missing and unicodedata.category(c) != "Cc")
+    return "".join(kept).strip()
+
+
+def _runs_right_to_left(line: str) -> bool:
+    directions = (unicodedata.bidirectional(letter) for letter in line)
+    return next((d != "L" for d in directions if d in ("L", "R", "AL")), False)
+
+
+@functools.lru_cache(maxsize=4)
+def _compiler(folder: Path) -> typst.Compiler:
+    """Read a folder's fonts once, and neither the machine's nor Typst's own."""
+    fonts = typst.Fonts(
+        include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder]
+    )
+    return typst.Compiler(_LINE, root=_LINE.parent, font_paths=fonts)
