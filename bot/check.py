@@ -60,6 +60,7 @@ def run_checks(settings: Settings, out: Console) -> int:
         _recordings,
         _weights,
         _fonts,
+        _text,
         _device,
         _webhook,
         _zoom,
@@ -192,6 +193,16 @@ def _fonts(settings: Settings) -> Iterator[Finding]:
         yield Finding("Fonts", "wrong", problem)
     if not problems:
         yield Finding("Fonts", "ok", "names in all usual scripts can be printed")
+
+
+def _text(settings: Settings) -> Iterator[Finding]:
+    from bot.text.draw_text import check_text
+
+    problems = check_text()
+    for problem in problems:
+        yield Finding("Text", "wrong", problem)
+    if not problems:
+        yield Finding("Text", "ok", "Arabic letters join, and Hebrew is drawn from right to left")
 
 
 def _device(settings: Settings) -> Iterator[Finding]:

@@ -114,6 +114,29 @@ def draw_line(
     return picture
 
 
+def check_text() -> list[str]:
+    """Say what is wrong with drawn text, a sentence each; empty where letters join and turn."""
+    try:
+        hebrew, turned, arabic, apart = (
+            draw_text(text, 24, (255, 255, 255))
+            # The second forces the letters of the first into the order in which they are seen.
+            for text in ("שרה לוי", "\u202d" + "שרה לוי"[::-1], "محمد", "\u200c".join("محمد"))
+        )
+    except Exception as exc:  # whatever it is, a line of the check must say so
+        return [f"Names cannot be drawn ({exc}): install Rapport again."]
+    problems = []
+    if not _is_alike(hebrew, turned):
+        problems.append("Hebrew names are drawn in the wrong order: install typst again.")
+    if _is_alike(arabic, apart):
+        problems.append("The letters of Arabic names are not joined: install typst again.")
+    return problems
+
+
+def _is_alike(a: U8, b: U8) -> bool:
+    """Whether two pictures show the same letters, rounded a little differently."""
+    return a.shape == b.shape and float(np.abs(a.astype(int) - b)[:, :, 3].mean()) < 1.0
+
+
 def _drawable(text: str) -> str:
     """Give a text on one line, without letters that would be drawn as boxes or not at all."""
     line = " ".join(text.split())[:_MOST_LETTERS]

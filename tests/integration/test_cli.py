@@ -273,7 +273,7 @@ def test_check_says_line_by_line_what_is_missing(rapport: Run) -> None:
     found = findings(result)
     assert {what: lines[0][0] for what, lines in found.items()} == {
         "Database": "✓", "Disk": "✓", "Memory": found["Memory"][0][0], "Video": "✓",
-        "Weights": "✓", "Fonts": "✓",
+        "Weights": "✓", "Fonts": "✓", "Text": "✓",
         "GPU": found["GPU"][0][0],
         "Zoom webhook": "✗", "Zoom app": "✗", "Slack": "–", "Links": "–",
     }  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bot.text.draw_name import draw_name
-from bot.text.draw_text import REGULAR, draw_line, draw_text
+from bot.text.draw_text import REGULAR, check_text, draw_line, draw_text
 from inference.types import U8
 
 ROOT = Path(__file__).parents[2]
@@ -131,3 +131,7 @@ def test_threads_draw_at_the_same_time() -> None:
     draw_text.cache_clear()
     for text, picture in zip(texts, at_once, strict=True):
         np.testing.assert_array_equal(picture, draw_text(text, 13, WHITE))
+
+
+def test_this_machine_draws_names() -> None:
+    assert check_text() == []
