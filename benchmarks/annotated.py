@@ -24,11 +24,12 @@ from benchmarks.recording import Cost, analyse, load_models, measure, typical
 from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder
 from bot.evidence import Evidence
-from inference.analyzer import AnalyzerOptions, Segment, observe_recording
+from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.batching import DeviceQueue
 from inference.decode import probe
 from inference.expression.classifier import ExpressionClassifier
+from inference.recording import Segment, observe_recording
 
 
 def main() -> None:
