@@ -14,7 +14,6 @@ import av
 import cv2
 import matplotlib.cbook
 import numpy as np
-import PIL.Image
 import skimage.data
 
 from inference.types import U8
@@ -133,8 +132,8 @@ def paint(t_s: float, portraits: list[U8], grid: Grid = FOUR) -> U8:
 
 
 def _portraits(grid: Grid) -> list[U8]:
-    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
-        hopper = np.asarray(PIL.Image.open(file))
+    file = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    hopper = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
     collins = skimage.data.astronaut()
     wide, high = (round(side * (1 + _BEFORE_MOVE)) for side in grid.tile_px)
     # The upper part of each portrait, in the tile's shape, with the head whole.

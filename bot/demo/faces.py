@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from skimage.io import imread
 
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float64]
@@ -154,8 +154,8 @@ def to_tile(portrait: Portrait, height: int, points: Points) -> Points:
 
 def tile_picture(portrait: Portrait, width: int, height: int) -> Picture:
     """The photograph cropped for a tile of that size, BGR; its backdrop goes on at the sides."""
-    with Image.open(portrait_path(portrait)) as image:
-        photo = np.ascontiguousarray(np.asarray(image.convert("RGB"), np.uint8)[..., ::-1])
+    # OpenCV would print a warning of the PNG's colour profile.
+    photo = np.ascontiguousarray(imread(portrait_path(portrait))[..., ::-1])
     x, y, crop_height = portrait.crop
     scale = height / crop_height
     crop_width = width / scale

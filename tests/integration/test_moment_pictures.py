@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import shutil
 import threading
@@ -15,7 +14,6 @@ import cv2
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
 from pypdf import PdfReader
 from skimage.data import astronaut
 from sqlalchemy import Engine
@@ -124,7 +122,8 @@ def put(files: MediaFiles, call_id: str, *clips: Path) -> None:
 
 
 def pixels(jpeg: bytes) -> U8:
-    return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"), np.uint8)
+    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def is_red(picture: U8) -> bool:

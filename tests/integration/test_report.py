@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
@@ -11,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
 from pypdf import PdfReader
 from pypdf.generic import NullObject
 
@@ -214,9 +213,9 @@ def picture(*people: int, at_s: float = 725.0) -> MomentPicture:
     noise = np.random.default_rng(len(people) + sum(people)).integers(
         0, 256, (36, 64, 3), dtype=np.uint8
     )
-    file = io.BytesIO()
-    Image.fromarray(noise).resize((640, 360)).save(file, "JPEG", quality=80)
-    return MomentPicture(file.getvalue(), at_s, people)
+    large = cv2.resize(noise, (640, 360), interpolation=cv2.INTER_CUBIC)
+    _, jpeg = cv2.imencode(".jpg", large, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return MomentPicture(jpeg.tobytes(), at_s, people)
 
 
 def with_pictures(folder: Path, analysis: CallAnalysis, *ranks: int) -> list[str]:

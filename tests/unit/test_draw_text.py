@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,17 @@ def test_names_are_drawn_the_same_where_pillow_cannot_lay_out_text(tmp_path: Pat
         env=environment, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert told.stdout.split() == [fingerprint(name) for name in NAMES]
+
+
+def test_nothing_is_drawn_or_read_with_pillow() -> None:
+    using = [
+        str(path.relative_to(ROOT))
+        for folder in ("bot", "inference", "integrations", "storage", "benchmarks", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+        if path != Path(__file__)
+        and re.search(r"^\s*(from|import) PIL\b", path.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert using == []
 
 
 @pytest.mark.parametrize(
