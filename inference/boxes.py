@@ -33,6 +33,12 @@ def centre(box: F32) -> F32:
     return middle
 
 
+def centres(boxes: F32) -> F32:
+    """Return `centre` of each of (n, 4) boxes, shape (n, 2)."""
+    middles: F32 = (boxes[:, :2] + boxes[:, 2:]) * _HALF
+    return middles
+
+
 def has_centre_in(box: F32, region: F32) -> bool:
     """Tell whether the middle of `box` lies in `region`, its edges included."""
     x, y = centre(box)

@@ -273,8 +273,7 @@ def _begun(speech: F32, interval_s: float) -> F64:
     begins = speaks & ~before
     first, last = (round(edge_s / interval_s) for edge_s in SWITCH_WINDOW_S)
     window = [np.roll(begins, -shift, axis=1) for shift in range(first, last + 1)]
-    begun: F64 = np.stack(window).any(axis=0).astype(np.float64)
-    return begun
+    return np.asarray(np.stack(window).any(axis=0)).astype(np.float64)
 
 
 def _mixed(log_ratios: F64) -> F64:

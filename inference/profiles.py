@@ -60,7 +60,7 @@ class Profile:
         if not self.most_likely_only:
             averaged: F64 = np.clip(rows @ weights, *ENGAGEMENT_SCALE)
             return averaged
-        seen = ~np.isnan(rows).any(axis=1)
+        seen = ~np.asarray(np.isnan(rows).any(axis=1))
         label = np.argmax(np.where(seen[:, None], rows, 0.0), axis=1)
         likely = np.take_along_axis(rows, label[:, None], axis=1)[:, 0]
         return np.where(seen, np.clip(weights[label] * likely, *ENGAGEMENT_SCALE), np.nan)

@@ -148,7 +148,8 @@ def rolling_mean(t_s: F64, values: F64, span_s: float) -> F32:
 
 def running_sums(values: F64) -> tuple[F64, NDArray[np.int64]]:
     """Give sum and number of the seen samples before each index; (T + 1, …) and (T + 1,)."""
-    seen = ~np.isnan(values) if values.ndim == 1 else ~np.isnan(values).any(axis=1)
+    missing = np.isnan(values)
+    seen = ~np.asarray(missing if values.ndim == 1 else missing.any(axis=1))
     filled = np.where(seen if values.ndim == 1 else seen[:, None], values, 0.0)
     total = np.zeros((len(values) + 1, *values.shape[1:]))
     np.cumsum(filled, axis=0, out=total[1:])
@@ -195,7 +196,7 @@ def score_person(
         trend_per_min=estimate_trend(observations.t_s, engagement, interval_s),
         stability=1 - changes / seen if seen else None,
         baseline_change=estimate_change(engagement, interval_s, ENGAGEMENT_SCALE),
-        expression_s=_named(counts * interval_s) if seen else {},
+        expression_s=_named(counts * np.float64(interval_s)) if seen else {},
         expressions=mean_expressions(faces.probs),
         talk=talk,
     )

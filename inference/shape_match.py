@@ -154,7 +154,7 @@ def _fits(seen: F32, names: Sequence[str], draw_name: DrawName) -> dict[str, _Fi
 
 def _starts(seen: F32) -> list[int]:
     """Columns where the name may begin: the first, and after a gap behind a sign."""
-    ink = (seen > 0.3).any(axis=0)
+    ink = np.asarray((seen > 0.3).any(axis=0))
     last = min(len(ink) - 8, SIGN_COLUMNS)
     return [0] + [x - 1 for x in range(4, last) if ink[x] and not ink[x - 2 : x].any()]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.boxes import centre, clipped, holders, overlap, scaled
+from inference.boxes import centre, centres, clipped, holders, overlap, scaled
 from inference.follow import SEARCH_EVERY_S
 from inference.moments import FOLLOW_S, LEAD_IN_S
 from inference.search import MERGE_IOU
@@ -254,7 +254,7 @@ class _Planner:
         """The tiles in which somebody wanted is seen, and around this time nobody else."""
         rows = self._rows_while(view, sample - self._before, sample + self._after + 1)
         boxes = self._seen.faces.box[rows]
-        held = holders((boxes[:, :2] + boxes[:, 2:]) / 2, self._tiles(view))
+        held = holders(centres(boxes), self._tiles(view))
         is_wanted = np.isin(self._person[rows], list(wanted))
         now = self._seen.faces.sample[rows] == sample
         return set(held[now & is_wanted].tolist()) - set(held[~is_wanted].tolist()) - {-1}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from inference.boxes import holders
+from inference.boxes import centres, holders
 from inference.layout import Layout
 from inference.types import F32, U8, Bools
 
@@ -61,7 +61,7 @@ class TileSample:
         across = ((np.arange(CELLS[1]) + 0.5) / CELLS[1] * (x1 - x0) + x0).astype(np.float32)
         down = ((np.arange(CELLS[0]) + 0.5) / CELLS[0] * (y1 - y0) + y0).astype(np.float32)
         boxes = np.stack(list(self.faces)) * scale if self.faces else np.zeros((0, 4), np.float32)
-        own = boxes[holders((boxes[:, :2] + boxes[:, 2:]) / 2, tiles) == place]
+        own = boxes[holders(centres(boxes), tiles) == place]
         if len(own) == 0:
             free[1:, 4:12] = 0  # where most people sit: a face may have been missed
         for face in own:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.boxes import holders, overlaps, scaled
+from inference.boxes import centres, holders, overlaps, scaled
 from inference.layout import CUT_DIFFERENCE, Layout, picture_difference
 from inference.types import F32, Detection, FaceColumns, View
 
@@ -156,7 +156,7 @@ def of_participants(faces: FaceColumns, views: Sequence[View]) -> FaceColumns:
     is_kept = np.ones(len(faces), np.bool_)
     starts = np.searchsorted(faces.sample, [view.start_sample for view in views])
     ends = np.searchsorted(faces.sample, [view.end_sample for view in views])
-    middles = (faces.box[:, :2] + faces.box[:, 2:]) / 2
+    middles = centres(faces.box)
     for view, start, end in zip(views, starts.tolist(), ends.tolist(), strict=True):
         if view.kind == "single" and len(view.seats):
             seats[start:end] = view.seats[0]
@@ -227,7 +227,7 @@ def _tiles_of(faces: Sequence[Detection], layout: Layout) -> list[int]:
     if not faces or len(layout.tiles) == 0:
         return [-1] * len(faces)
     boxes = np.stack([face.box for face in faces])
-    indices: list[int] = holders((boxes[:, :2] + boxes[:, 2:]) / 2, layout.tiles).tolist()
+    indices: list[int] = holders(centres(boxes), layout.tiles).tolist()
     return indices
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from bot.annotated.canvas import Canvas, Rect
 from bot.annotated.marks import Mark, Told
 from bot.annotated.people import Who
-from inference.boxes import holders, overlap, scaled
+from inference.boxes import centres, holders, overlap, scaled
 from inference.layout import CUT_DIFFERENCE, picture_difference
 from inference.types import F32
 from inference.watch import SeenSample
@@ -99,7 +99,7 @@ class Screen:
     def _of_tiles(seen: SeenSample, clear: list[bool]) -> tuple[tuple[Rect, ...], tuple[Rect, ...]]:
         """Divide the tiles into those hidden and those shown."""
         tiles = seen.layout.tiles
-        middles = (seen.boxes[:, :2] + seen.boxes[:, 2:]) / 2
+        middles = centres(seen.boxes)
         held = holders(middles, tiles)
         hidden: list[Rect] = []
         shown: list[Rect] = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from bot.annotated.course import Running
 from bot.annotated.people import Who
-from inference.boxes import holders
+from inference.boxes import centres, holders
 from inference.search import SURE
 from inference.types import EXPRESSIONS, F32
 from inference.watch import SeenSample
@@ -97,7 +97,7 @@ def _faces(told: Told | None) -> dict[int, Mark]:
     seen = told.seen
     held = np.ones(len(seen.tracks), np.bool_)
     if seen.layout.kind == "share":  # A face on the shared screen is nobody's.
-        held = holders((seen.boxes[:, :2] + seen.boxes[:, 2:]) / 2, seen.layout.tiles) >= 0
+        held = holders(centres(seen.boxes), seen.layout.tiles) >= 0
     marks = {}
     for k in np.flatnonzero(held).tolist():
         track, probs = seen.tracks[k], seen.probs[k]

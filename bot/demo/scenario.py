@@ -137,7 +137,8 @@ def mood(person: Person, seconds: float, fps: float) -> NDArray[np.float64]:
     """The person's mood, -1 to 1, at every picture of a recording."""
     times, levels = zip(*person.mood, strict=True)
     at = np.arange(round(seconds * fps)) / fps
-    return np.interp(at % CALL_S, times, levels)
+    moods: NDArray[np.float64] = np.interp(at % CALL_S, times, levels)
+    return moods
 
 
 def glance(person: Person, seconds: float, fps: float) -> NDArray[np.float64]:

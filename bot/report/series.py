@@ -108,7 +108,7 @@ def course(t_s: F64, values: F32, duration_s: float) -> Course:
     """
     step = step_for(duration_s)
     count = max(1, int(np.ceil(duration_s / step))) if len(t_s) else 0
-    middles = (np.arange(count) + 0.5) * step
+    middles = (np.arange(count, dtype=np.float64) + 0.5) * np.float64(step)
     if not count:
         return Course(middles, np.zeros(0), step)
     bucket = np.clip((t_s / step).astype(np.int64), 0, count - 1)
@@ -117,7 +117,7 @@ def course(t_s: F64, values: F32, duration_s: float) -> Course:
     seen = np.bincount(bucket[known], minlength=count)
     sampled = np.bincount(bucket, minlength=count)
     enough = (seen > 0) & (seen >= _MIN_SEEN * sampled)
-    mean = np.where(enough, 100 * sums / np.maximum(1, seen), np.nan)
+    mean = np.where(enough, np.float64(100) * sums / np.maximum(1, seen), np.nan)
     return Course(middles, mean, step)
 
 

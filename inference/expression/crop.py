@@ -117,8 +117,8 @@ def _tile_transform(detection: Detection) -> np.ndarray[tuple[int, int], np.dtyp
         cosine, sine, scale, spread = by_box, 0.0, by_box, 1.0
     limit = min(1.0, CLOSEST * by_box / scale) / spread
     cosine, sine = cosine * limit, sine * limit
-    shift = (_MIDDLE[0] - cosine * x + sine * y, _MIDDLE[1] - sine * x - cosine * y)
-    return np.array([[cosine, -sine, shift[0]], [sine, cosine, shift[1]]])
+    dx, dy = _MIDDLE[0] - cosine * x + sine * y, _MIDDLE[1] - sine * x - cosine * y
+    return np.array([[cosine, -sine, dx], [sine, cosine, dy]])
 
 
 def _anchor_points(marks: F32) -> list[tuple[float, float]]:

@@ -84,8 +84,7 @@ class Motion:
     def shares(self, boxes: F32) -> F32:
         """Share of each of (n, 4) boxes that moved, 0–1."""
         moved, area = self.counts(boxes)
-        shares: F32 = moved / np.maximum(area, 1)
-        return shares
+        return np.asarray(moved / np.maximum(area, 1), np.float32)
 
     def share_outside(self, box: F32, holes: F32) -> float:
         """Share of a box that moved, leaving out the tiles that stand over it."""

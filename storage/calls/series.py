@@ -41,7 +41,9 @@ def write_columns(
         raise StorageError(f"Columns of {path.name} must be plain numbers or text.")
     text = json.dumps(dict(meta), ensure_ascii=False).encode()
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **columns, **{META: np.frombuffer(text, np.uint8)})
+    columns[META] = np.frombuffer(text, np.uint8)
+    # mypy fears a column named like the option allow_pickle.
+    np.savez_compressed(buffer, **columns)  # type: ignore[arg-type]
     data = buffer.getvalue()
     write_atomically(path, data)
     return len(data)
