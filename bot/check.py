@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.settings import Settings, unknown_settings
+from inference.face_model_files import ModelFileState, list_model_files
 from integrations.errors import IntegrationError
 from integrations.slack.messenger import Messenger
 from storage.errors import StorageError
@@ -59,6 +60,7 @@ def run_checks(settings: Settings, out: Console) -> int:
         _video,
         _recordings,
         _weights,
+        _face_models,
         _fonts,
         _text,
         _device,
@@ -183,6 +185,35 @@ def _weights(settings: Settings) -> Iterator[Finding]:
         yield Finding("Weights", "ok", classifier.name)
     except InferenceError as exc:
         yield Finding("Weights", "wrong", str(exc))
+
+
+def _face_models(settings: Settings) -> Iterator[Finding]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    if settings.analysis.faces == "mediapipe":
+        try:
+            yield Finding("Face models", "ok", f"of mediapipe {version('mediapipe')}")
+        except PackageNotFoundError:
+            yield Finding(
+                "Face models",
+                "wrong",
+                "mediapipe is not installed: run `make install-mediapipe`, or leave out "
+                "RAPPORT_ANALYSIS__FACES",
+            )
+        return
+    yield from face_model_findings(list_model_files())
+
+
+def face_model_findings(states: Sequence[ModelFileState]) -> Iterator[Finding]:
+    """Say of every file that is not right what to do, or that all are."""
+    for state in states:
+        if not state.fits:
+            what = "damaged; delete it and run" if state.is_there else "missing; run"
+            yield Finding(
+                "Face models", "wrong", f"{state.path} is {what} `make install` in Rapport's folder"
+            )
+    if all(state.fits for state in states):
+        yield Finding("Face models", "ok", f"MediaPipe's, in {states[0].path.parent}")
 
 
 def _fonts(settings: Settings) -> Iterator[Finding]:

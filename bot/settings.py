@@ -109,6 +109,10 @@ class AnalysisSettings(BaseModel):
         pattern=r"^(cpu|cuda(:\d+)?)$",
         description='"cpu", or "cuda" to decode on the card (NVDEC); else the CPU does.',
     )
+    faces: Literal["litert", "mediapipe"] = Field(
+        "litert",
+        description='What runs the face models: "litert", or "mediapipe" where it is installed.',
+    )
     batch_size: int = Field(64, ge=1, le=4096, description="Largest batch of faces.")
     batch_wait_ms: int = Field(20, ge=0, description="Longest wait for a batch to fill.")
     workers: int = Field(1, ge=1, description="Calls analysed at once in one process.")

@@ -22,9 +22,10 @@ import numpy as np
 
 from inference.assess import AssessOptions, assess
 from inference.batching import DeviceQueue
-from inference.detect import DetectOptions, Detector, MediaPipeDetector
+from inference.detect import DetectOptions, Detector, FaceDetector
 from inference.errors import Cancelled
 from inference.expression.crop import face_crop, sharpness
+from inference.face_models import Backend
 from inference.face_rows import FaceRows
 from inference.follow import SEARCH_EVERY_S, FollowThread
 from inference.label_reader import LabelReader, shared_reader
@@ -61,8 +62,8 @@ class AnalyzerOptions:
     Of a gallery's tiles each thread has its own. A tile is searched every `search_every_s` seconds,
     and its faces are followed in between (inference/follow.py); 0: every picture anew.
     `crop_px` is the side of the pictures that the classifier takes. `read_labels`: read the names
-    drawn on tiles. `decode_device`: see `DecodeOptions.device`. `beside_large`: see
-    `DetectOptions.beside_large`.
+    drawn on tiles. `decode_device`: see `DecodeOptions.device`. `beside_large` and
+    `face_backend`: see `DetectOptions`.
     """
 
     samples_per_s: float = 2.0
@@ -75,6 +76,7 @@ class AnalyzerOptions:
     read_labels: bool = True
     decode_device: str = "cpu"
     beside_large: bool = False
+    face_backend: Backend = "litert"
 
     def __post_init__(self) -> None:
         if self.samples_per_s <= 0 or self.detectors < 1 or self.crop_px < 1:
@@ -136,8 +138,8 @@ class Analyzer:
         self._first_track = 0
         self._next_track = 0
         if detector_factory is None:
-            looks = DetectOptions(beside_large=options.beside_large)
-            detector_factory = functools.partial(MediaPipeDetector, looks)
+            looks = DetectOptions(beside_large=options.beside_large, backend=options.face_backend)
+            detector_factory = functools.partial(FaceDetector, looks)
         self._followers = [
             FollowThread(detector_factory, options.search_every_s) for _ in range(options.detectors)
         ]

@@ -1,6 +1,6 @@
 """Faces in one picture: where they are, how the head is turned, how open eyes and mouth are.
 
-Everything goes through the `Detector` interface; `face_models` holds MediaPipe.
+Everything goes through the `Detector` interface; `face_models` holds MediaPipe's models.
 
 Measured on one core: the short-range model takes 1.5 ms for a 128×128 picture and finds faces from
 16 px of it, the full-range one 5.5 ms for 192×192 and finds them from 10 px. So gallery tiles are
@@ -14,13 +14,13 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, get_args
 
 import cv2
 import numpy as np
 
 from inference.boxes import centre, clipped, holders, overlap, scaled
-from inference.face_models import MESH_PX, FaceModels, load_models
+from inference.face_models import MESH_PX, Backend, FaceModels, load_models
 from inference.pose import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, describe_landmarks
 from inference.search import (
     MERGE_IOU,
@@ -83,18 +83,22 @@ class DetectOptions:
     beside_large: bool = False
     """True looks for small faces beside a large one too, in a picture without tiles and in a large
     tile: of 1280×720 px it takes 60 ms instead of 5."""
+    backend: Backend = "litert"
+    """What runs the models. Both find the same faces; "mediapipe" must be installed for itself."""
 
     def __post_init__(self) -> None:
+        if self.backend not in get_args(Backend):
+            raise ValueError(f"backend must be litert or mediapipe, not {self.backend!r}")
         if not 0.0 < self.min_confidence < 1.0:
             raise ValueError(f"min_confidence must lie between 0 and 1, not {self.min_confidence}")
 
 
-class MediaPipeDetector:
+class FaceDetector:
     """MediaPipe's models behind `Detector`.
 
-    One per thread: the graphs are not made for two at a time (a lock makes a shared one slow, not
-    wrong). Models are loaded by the first `detect`, about a second. Every picture is taken for
-    itself: the result does not depend on the pictures before it.
+    One per thread: the models are not made for two at a time (a lock makes a shared one slow, not
+    wrong). They are loaded by the first `detect`. Every picture is taken for itself: the result
+    does not depend on the pictures before it.
     """
 
     def __init__(self, options: DetectOptions | None = None) -> None:
@@ -106,7 +110,7 @@ class MediaPipeDetector:
         """Give every face in `image`; see `Detector.detect`."""
         with self._lock:
             if self._models is None:
-                self._models = load_models(self._options.min_confidence)
+                self._models = self._load()
             models = self._models
             if regions is not None and len(regions) > 0:
                 return self._detect_in(models, image, np.stack([*regions]).astype(np.float32))
@@ -118,7 +122,7 @@ class MediaPipeDetector:
             return None
         with self._lock:
             if self._models is None:
-                self._models = load_models(self._options.min_confidence)
+                self._models = self._load()
             eyes = [
                 face.landmarks[list(corners)].mean(axis=0)
                 for corners in (LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS)
@@ -128,6 +132,9 @@ class MediaPipeDetector:
             )
             points = _fit_landmarks(self._models, image, near)
         return None if points is None else _finish(near, points, image)
+
+    def _load(self) -> FaceModels:
+        return load_models(self._options.backend, self._options.min_confidence)
 
     def _detect_in(self, models: FaceModels, image: U8, tiles: F32) -> list[Detection]:
         """Search tiles; one that fills much of the picture may show a whole room."""
@@ -165,7 +172,7 @@ class MediaPipeDetector:
                 self._models.close()
                 self._models = None
 
-    def __enter__(self) -> MediaPipeDetector:
+    def __enter__(self) -> FaceDetector:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -240,9 +247,8 @@ def _fit_landmarks(models: FaceModels, image: U8, face: FoundFace) -> F32 | None
         part = part[:, : max(shrink, (x1 - x0) // shrink * shrink)]
         size = (max(1, part.shape[1] // shrink), max(1, part.shape[0] // shrink))
         part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-    points = models.fit_mesh(
-        np.ascontiguousarray(part), (middle - corner) / shrink, side / shrink, angle
-    )
+    inside = (middle - corner) / np.float32(shrink)
+    points = models.fit_mesh(np.ascontiguousarray(part), inside, side / shrink, angle)
     if points is None:
         return None
     scale = side / MESH_PX

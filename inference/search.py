@@ -54,7 +54,7 @@ class FaceModel(Protocol):
     tiles_per_call: int
 
     def detect(self, image: U8) -> list[FoundFace]:
-        """Give every face, in pixels of the picture."""
+        """Return every face of a picture of `side_px` × `side_px`, in its pixels."""
 
 
 def search_tiles(quick: FaceModel, far: FaceModel, image: U8, tiles: list[F32]) -> list[FoundFace]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gallery.footage import PICTURES_HZ, U8, Cutout, PingPong, Player, cut_out
-from inference.detect import MediaPipeDetector
+from inference.detect import FaceDetector
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm")
 READ_PX = 288
@@ -102,7 +102,7 @@ def _read(path: Path) -> tuple[list[U8], NDArray[np.float64], NDArray[np.float64
     """
     pictures: list[U8] = []
     rows: list[tuple[float, float, float, float]] = []
-    with MediaPipeDetector() as detector, av.open(str(path)) as container:
+    with FaceDetector() as detector, av.open(str(path)) as container:
         next_s = 0.0
         for frame in container.decode(video=0):
             at_s = frame.time or 0.0

@@ -14,10 +14,12 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from bot.check import face_model_findings
 from bot.cli import app
 from bot.demo.slack import SlackStandIn
 from bot.demo.slack_workspace import DEFAULT_CHANNEL
 from bot.demo.zoom import ZoomStandIn
+from inference.face_model_files import FACE_MESH, MODEL_FILES, list_model_files
 from inference.types import EXPRESSIONS
 from storage.access import keys
 from storage.delivery import inbox
@@ -273,7 +275,7 @@ def test_check_says_line_by_line_what_is_missing(rapport: Run) -> None:
     found = findings(result)
     assert {what: lines[0][0] for what, lines in found.items()} == {
         "Database": "✓", "Disk": "✓", "Memory": found["Memory"][0][0], "Video": "✓",
-        "Weights": "✓", "Fonts": "✓", "Text": "✓",
+        "Weights": "✓", "Face models": "✓", "Fonts": "✓", "Text": "✓",
         "GPU": found["GPU"][0][0],
         "Zoom webhook": "✗", "Zoom app": "✗", "Slack": "–", "Links": "–",
     }  # fmt: skip
@@ -311,6 +313,15 @@ def test_check_tells_what_of_this_machine_is_wrong(rapport: Run, tmp_path: Path)
         mark, detail = found[what][0]
         assert mark == "✗"
         assert said in detail
+
+
+def test_check_tells_every_face_model_that_is_missing_or_damaged(tmp_path: Path) -> None:
+    (tmp_path / FACE_MESH.name).write_bytes(b"half a model")
+    found = list(face_model_findings(list_model_files(tmp_path)))
+    assert [finding.verdict for finding in found] == ["wrong"] * len(MODEL_FILES)
+    for finding in found:
+        assert "`make install`" in finding.detail
+        assert ("damaged" in finding.detail) == (FACE_MESH.name in finding.detail)
 
 
 @pytest.fixture

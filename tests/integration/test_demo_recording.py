@@ -15,7 +15,7 @@ import pytest
 from bot.demo import scenario, voice
 from bot.demo.meeting import zoom_time
 from bot.demo.recording import DemoRecording, make_recording
-from inference.detect import DetectOptions, MediaPipeDetector
+from inference.detect import DetectOptions, FaceDetector
 
 SECONDS = 12.0
 SIZE = (640, 360)
@@ -44,7 +44,7 @@ def test_the_same_call_is_made_every_time(tmp_path: Path) -> None:
 
 
 def test_both_faces_are_seen_and_the_mouth_moves_of_who_speaks(recording: DemoRecording) -> None:
-    detector = MediaPipeDetector(DetectOptions())
+    detector = FaceDetector(DetectOptions())
     openings: dict[tuple[int, bool], list[float]] = {}
     seen, pictures = 0, 0
     with av.open(str(recording.video)) as container:

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from inference.detect import MediaPipeDetector
+from inference.detect import FaceDetector
 from inference.expression.classifier import ExpressionClassifier
 from inference.expression.crop import face_crop
 from inference.types import EXPRESSIONS, U8
@@ -27,7 +27,7 @@ def shared_clip(name: str) -> Path:
 def crops_of(path: Path, every_s: float) -> U8:
     """The crop of the one face in each sampled frame that shows one."""
     crops, last_s = [], -every_s
-    with av.open(str(path)) as container, MediaPipeDetector() as detector:
+    with av.open(str(path)) as container, FaceDetector() as detector:
         for frame in container.decode(video=0):
             if frame.time is None or frame.time - last_s < every_s:
                 continue

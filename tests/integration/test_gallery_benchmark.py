@@ -14,7 +14,7 @@ import pytest
 from benchmarks.gallery import SCENARIOS, build_scenario, make_recording
 from benchmarks.gallery.plan import Plan, plan_recording
 from benchmarks.gallery.talk import SHORTEST_TURN_S
-from inference.detect import MediaPipeDetector
+from inference.detect import FaceDetector
 from integrations.zoom.participants import parse_participant
 from integrations.zoom.timeline import parse_timeline
 from integrations.zoom.transcript import parse_vtt
@@ -136,7 +136,7 @@ def test_faces_are_where_the_truth_says_and_only_speaking_mouths_move(recording:
     truth = truth_of(recording)
     seen = missed = 0
     openings: dict[tuple[str, bool], list[float]] = {}
-    with MediaPipeDetector() as detector, av.open(str(recording / "recording.mp4")) as container:
+    with FaceDetector() as detector, av.open(str(recording / "recording.mp4")) as container:
         for number, frame in enumerate(container.decode(video=0)):
             if number % 5:
                 continue

@@ -30,7 +30,7 @@ from bot.steps.store import store_call
 from inference.assess import AssessOptions
 from inference.attribute import Cast, Person
 from inference.batching import DeviceQueue
-from inference.detect import MediaPipeDetector
+from inference.detect import FaceDetector
 from inference.shot_picture import blurred
 from inference.types import (
     EXPRESSIONS,
@@ -181,7 +181,7 @@ def test_a_colleague_in_the_same_room_is_blurred_beyond_recognition(
 def test_no_face_is_found_any_more_in_what_was_blurred() -> None:
     face = np.ascontiguousarray(astronaut()[:300, 80:380])
     whole = cv2.copyMakeBorder(face, 60, 60, 200, 200, cv2.BORDER_CONSTANT)
-    with MediaPipeDetector() as detector:
+    with FaceDetector() as detector:
         assert len(detector.detect(whole, None)) == 1
         gone = cv2.copyMakeBorder(blurred(face), 60, 60, 200, 200, cv2.BORDER_CONSTANT)
         assert detector.detect(gone, None) == []
