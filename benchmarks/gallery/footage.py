@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
-import mediapipe
 import numpy as np
 from numpy.typing import NDArray
+
+from inference.face_litert import Network
+from inference.face_model_files import SELFIE
 
 U8 = NDArray[np.uint8]
 
@@ -73,7 +75,7 @@ class PingPong:
 
 def cut_out(rgb: U8) -> Cutout:
     """Cut the person out of a picture with MediaPipe's selfie segmentation; the largest one."""
-    share = np.asarray(_segmenter().process(np.ascontiguousarray(rgb)).segmentation_mask)
+    share = _person_share(rgb)
     share = np.clip((share - _SURELY_NOT) / (_SURE - _SURELY_NOT), 0, 1)
     count, parts, stats, _ = cv2.connectedComponentsWithStats((share > 0.3).astype(np.uint8))
     if count > 2:
@@ -82,9 +84,27 @@ def cut_out(rgb: U8) -> Cutout:
     return Cutout(rgb, (share * 255).astype(np.uint8))
 
 
+def _person_share(rgb: U8) -> NDArray[np.float32]:
+    """How much of each pixel is a person's, 0–1.
+
+    Source of the scaling: MediaPipe's selfie_segmentation_cpu.pbtxt (the whole picture, 0–1), its
+    image_to_tensor_calculator (places count from corners) and tensors_to_segmentation_calculator
+    (the answer enlarged linearly).
+    """
+    model = _segmenter()
+    height, width = model.values.shape[1:3]
+    into_picture = np.diag([rgb.shape[1] / width, rgb.shape[0] / height, 1])[:2]
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    small = cv2.warpAffine(rgb, into_picture, (width, height), flags=how)
+    np.multiply(small, np.float32(1 / 255), out=model.values[0], casting="unsafe")
+    (share,) = model.run()
+    size = (rgb.shape[1], rgb.shape[0])
+    return np.asarray(cv2.resize(share[0, :, :, 0], size, interpolation=cv2.INTER_LINEAR))
+
+
 @lru_cache(maxsize=1)
-def _segmenter() -> Any:
-    return mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+def _segmenter() -> Network:
+    return Network(SELFIE)
 
 
 class RoomFootage:
