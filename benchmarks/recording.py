@@ -2,6 +2,7 @@
 
     python -m benchmarks.recording              # speed; clips are made first (some minutes)
     python -m benchmarks.recording --case four-2 --case tiles-1 --seconds 40
+    python -m benchmarks.recording --faces litert mediapipe   # both backends, taking turns
     python -m benchmarks.recording --memory     # peak memory, 10 minutes beside 3 hours (long)
 
 Decoding alone and the whole analysis take turns in one process, so that both meet the same
@@ -13,6 +14,7 @@ median over the turns, each against the decoding right before it.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import resource
 import statistics
@@ -23,8 +25,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import av
 import numpy as np
@@ -33,16 +36,17 @@ from benchmarks.clip import FOUR, TWENTY_FIVE, Grid, make_clip, repeat_clip
 from inference.analyzer import AnalyzerOptions
 from inference.batching import DeviceQueue
 from inference.decode import probe
-from inference.detect import MediaPipeDetector
+from inference.detect import DetectOptions, FaceDetector
 from inference.expression.classifier import ExpressionClassifier
+from inference.face_models import Backend
 from inference.recording import Segment, observe_recording
 from inference.types import Observations
 
 STAGES = (
     ("av:", "decoding by threads of libav"),
     ("decode-", "sampling, RGB; decoding if by one thread"),
-    ("detect", "faces: shrinking, cutting out, crops"),
-    ("mediapipe", "faces: detection and landmark models"),
+    ("detect", "faces: all of it; models, if MediaPipe, not"),
+    ("mediapipe", "faces: models, if MediaPipe"),
     ("device-queue", "expression network"),
     ("MainThread", "layout, tracks, columns"),
 )
@@ -83,9 +87,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a case came to: medians over the turns."""
+    """What a case came to with one backend: medians over the turns."""
 
     case: Case
+    backend: Backend
     alone: Cost
     whole: Cost
     clock_ratio: float
@@ -108,6 +113,13 @@ def main() -> None:
         default=AnalyzerOptions().search_every_s,
         help="seconds that a tile goes without a search; 0: faces are not followed",
     )
+    parser.add_argument(
+        "--faces",
+        nargs="+",
+        choices=get_args(Backend),
+        default=["litert"],
+        help="what runs the face models; several take turns",
+    )
     parser.add_argument("--no-labels", action="store_true", help="leave out reading names")
     parser.add_argument("--memory", action="store_true", help="measure memory instead of speed")
     parser.add_argument("--long-min", type=int, default=_LONG_MIN, help="of the long recording")
@@ -126,8 +138,9 @@ def main() -> None:
         cases = [case for case in CASES if not given.case or case.name in given.case]
         if given.clip is not None:
             cases = [Case("own", given.clip.name, given.samples_per_s)]
-        load_models()
-        rows = []
+        for backend in given.faces:
+            load_models(backend)
+        rows: list[Row] = []
         for case in cases:
             clip = given.clip or folder / f"{case.name}.mp4"
             if given.clip is None:
@@ -138,28 +151,41 @@ def main() -> None:
                 search_every_s=given.search_every,
                 read_labels=not given.no_labels,
             )
-            rows.append(compare_speed(clip, case, options, given.repeats))
+            rows += compare_speed(clip, case, options, given.faces, given.repeats)
         print_table(rows, given.repeats)
 
 
-def load_models() -> None:
+def load_models(backend: Backend = "litert") -> None:
     """Load what is loaded once per process, and say how long that takes."""
     began = time.perf_counter()
-    with MediaPipeDetector() as detector:
+    with FaceDetector(DetectOptions(backend=backend)) as detector:
         detector.detect(np.zeros((64, 64, 3), np.uint8), None)
-    print(f"MediaPipe loads in {time.perf_counter() - began:.1f} s, once per process: not counted")
+    took_s = time.perf_counter() - began
+    print(f"{backend} loads in {took_s:.1f} s, once per process: not counted")
 
 
-def compare_speed(clip: Path, case: Case, options: AnalyzerOptions, repeats: int) -> Row:
-    """Give what decoding alone and the whole analysis cost, taking turns."""
+def compare_speed(
+    clip: Path, case: Case, options: AnalyzerOptions, backends: list[Backend], repeats: int
+) -> list[Row]:
+    """Return what decoding alone and the whole analysis cost, all taking turns."""
     minutes = (probe(clip).duration_s or 0) / 60
-    alone, whole = [], []
-    for _ in range(repeats):
-        alone.append(measure(lambda: decode_alone(clip), minutes))
-        whole.append(measure(lambda: len(analyse(clip, options).faces), minutes))
-    pairs = list(zip(alone, whole, strict=True))
+    turns: dict[Backend, list[tuple[Cost, Cost]]] = {backend: [] for backend in backends}
+    for turn in range(repeats):
+        # The order alternates, so that neither is always the one to come second.
+        for backend in backends if turn % 2 else reversed(backends):
+            own = replace(options, face_backend=backend)
+            alone = measure(functools.partial(decode_alone, clip), minutes)
+            whole = measure(functools.partial(count_faces, clip, own), minutes)
+            turns[backend].append((alone, whole))
+    return [row_of(case, backend, pairs) for backend, pairs in turns.items()]
+
+
+def row_of(case: Case, backend: Backend, pairs: list[tuple[Cost, Cost]]) -> Row:
+    """Return the medians of the turns: what decoding alone cost, and the whole after it."""
+    alone, whole = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     return Row(
         case,
+        backend,
         typical(alone),
         typical(whole),
         statistics.median(w.wall_s / a.wall_s for a, w in pairs),
@@ -181,15 +207,16 @@ def typical(costs: list[Cost]) -> Cost:
 def print_table(rows: list[Row], repeats: int) -> None:
     """Print ratios, then every stage's CPU seconds a video-minute and milliseconds a face."""
     print(f"{os.cpu_count()} cores, {repeats} turns, medians; seconds per minute of video")
-    print(f"{'':34}{'alone':>15}{'whole':>15}{'ratio':>13}{'goal':>7}{'faces':>7}")
-    print(f"{'':34}" + f"{'clock':>8}{'CPU':>7}" * 2 + f"{'clock':>7}{'CPU':>6}")
+    print(f"{'':44}{'alone':>15}{'whole':>15}{'ratio':>13}{'goal':>7}{'faces':>7}")
+    print(f"{'':44}" + f"{'clock':>8}{'CPU':>7}" * 2 + f"{'clock':>7}{'CPU':>6}")
     for row in rows:
         goal = f"{row.case.goal:7.1f}" if row.case.goal else " " * 7
         times = "".join(f"{cost.wall_s:8.2f}{cost.cpu_s:7.2f}" for cost in (row.alone, row.whole))
         ratios = f"{row.clock_ratio:7.2f}{row.cpu_ratio:6.2f}"
-        print(f"{row.case.text:34}{times}{ratios}{goal}{row.whole.faces:7.0f}")
+        text = f"{row.case.text} {row.backend}"
+        print(f"{text:44}{times}{ratios}{goal}{row.whole.faces:7.0f}")
     for row in rows:
-        print(f"{row.case.text}: CPU by stage")
+        print(f"{row.case.text}, {row.backend}: CPU by stage")
         for name, cpu_s in sorted(row.whole.stages.items(), key=lambda item: -item[1]):
             each = f"{1000 * cpu_s / row.whole.faces:8.2f} ms a face" if row.whole.faces else ""
             print(f"  {name:42}{cpu_s:8.2f} s{each}")
@@ -217,6 +244,11 @@ def decode_alone(path: Path) -> int:
         for _ in container.decode(stream):
             pass
     return 0
+
+
+def count_faces(path: Path, options: AnalyzerOptions) -> int:
+    """Return how many faces the analysis of a recording saw."""
+    return len(analyse(path, options).faces)
 
 
 def analyse(path: Path, options: AnalyzerOptions) -> Observations:
