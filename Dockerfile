@@ -1,26 +1,24 @@
 # syntax=docker/dockerfile:1
 # CPU:  docker build -t rapport .
-# CUDA: docker build -t rapport:cuda --build-arg TORCH_INDEX= .
+# CUDA: docker build -t rapport:cuda --build-arg TORCH=cuda .
 #       docker run --gpus all -e RAPPORT_ANALYSIS__DEVICE=cuda rapport:cuda
-FROM python:3.11-slim-bookworm AS build
+FROM python:3.13-slim-trixie AS build
 
-# PyTorch's public index of CPU builds. Empty: the registry's own build, which brings CUDA.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# The build of PyTorch: cpu, or cuda, which brings several gigabytes.
+ARG TORCH=cpu
 
 RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY pyproject.toml constraints.txt Makefile README.md LICENSE ./
+COPY packaging packaging
 COPY bot bot
 COPY integrations integrations
 COPY inference inference
 COPY storage storage
 COPY alembic alembic
-RUN python -m venv /opt/rapport \
-    && if [ -n "$TORCH_INDEX" ]; then \
-         /opt/rapport/bin/pip install --no-cache-dir --index-url "$TORCH_INDEX" torch==2.13.0; fi
-RUN make install-wheel VENV=/opt/rapport
+RUN make install-wheel VENV=/opt/rapport TORCH="$TORCH"
 
-FROM python:3.11-slim-bookworm
+FROM python:3.13-slim-trixie
 COPY --from=build /opt/rapport /opt/rapport
 # Not root; the data folder is a volume of its own.
 RUN useradd --create-home --uid 10001 rapport && mkdir /data && chown rapport:rapport /data

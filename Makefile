@@ -1,12 +1,23 @@
 # `make demo` shows Rapport on a call it makes itself; `make test` runs every check.
 PYTHON ?= python3
 VENV ?= .venv
-PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
-OPENCV = opencv-contrib-python-headless==4.14.0.94
-# All wheels of this release carry the same models: this one is taken wherever Rapport runs.
-MEDIAPIPE_WHEEL = --no-deps --only-binary=:all: --implementation cp --python-version 3.12 --platform manylinux_2_28_x86_64 mediapipe==0.10.21
+# auto: a CPU build of PyTorch, or the registry's with CUDA where there is an NVIDIA card; cpu; cuda.
+TORCH ?= auto
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: demo test install install-test install-wheel install-mediapipe face-models check clean
+# Python refuses to start in a folder with a non-ASCII name under LC_ALL=C without it.
+export PYTHONUTF8 = 1
+
+PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
+INSTALL_TORCH = $(VENV)/bin/python packaging/install_torch.py $(shell grep ^torch== constraints.txt) \
+	--build $(TORCH) --cpu-index $(TORCH_CPU_INDEX)
+
+# All wheels of this release carry the same models: this one is read wherever Rapport runs.
+MEDIAPIPE = mediapipe==0.10.21
+MEDIAPIPE_WHEEL = --no-deps --only-binary=:all: --implementation cp --python-version 3.12 \
+	--platform manylinux_2_28_x86_64 $(MEDIAPIPE)
+
+.PHONY: demo test test-bare check install install-test install-wheel install-mediapipe face-models torch clean
 
 demo: install
 	$(VENV)/bin/rapport demo
@@ -20,35 +31,35 @@ check:
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+# For maintainers, as root on Debian or Ubuntu with debootstrap: both commands in a bare Debian.
+test-bare:
+	packaging/test_bare.sh
+
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
 
 $(VENV)/bin/python:
+	@$(PYTHON) packaging/check_python.py
 	$(PYTHON) -m venv $(VENV)
 
-# RapidOCR brings an OpenCV without the contributed modules into the same folder as the one with
-# them: both are taken out and one is put back.
-$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+torch: | $(VENV)/bin/python
+	@$(INSTALL_TORCH)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | torch
 	@echo "Installing Rapport into $(VENV) (a few minutes the first time)"
 	$(PIP) install --quiet -c constraints.txt -e .
-	$(PIP) uninstall --quiet --yes opencv-python opencv-contrib-python opencv-python-headless opencv-contrib-python-headless
-	$(PIP) install --quiet --no-deps $(OPENCV)
-	$(MAKE) --no-print-directory face-models
+	@$(MAKE) --no-print-directory face-models
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP) install --quiet -c constraints.txt --upgrade-strategy only-if-needed -e ".[test]"
-	$(PIP) uninstall --quiet --yes opencv-python opencv-contrib-python opencv-python-headless opencv-contrib-python-headless
-	$(PIP) install --quiet --no-deps $(OPENCV)
+	$(PIP) install --quiet -c constraints.txt -e ".[test]"
 	@$(MAKE) --no-print-directory install-mediapipe || true
 	touch $@
 
 # What the Dockerfile uses: the package itself instead of a link to this folder.
-install-wheel: | $(VENV)/bin/python
+install-wheel: torch
 	$(PIP) install --quiet --no-cache-dir -c constraints.txt .
-	$(PIP) uninstall --quiet --yes opencv-python opencv-contrib-python opencv-python-headless opencv-contrib-python-headless
-	$(PIP) install --quiet --no-cache-dir --no-deps $(OPENCV)
-	$(MAKE) --no-print-directory face-models
+	@$(MAKE) --no-print-directory face-models
 
 # MediaPipe's models, taken out of its wheel into the environment; nothing is downloaded while
 # Rapport runs. Quick where they are there already.
@@ -62,8 +73,8 @@ face-models: | $(VENV)/bin/python
 # really imports is here already, and its numpy 1 is not needed. It ends with Python 3.12 and is
 # not on every machine; where it cannot be, the tests that need it are skipped with the reason.
 install-mediapipe: | $(VENV)/bin/python
-	@$(PIP) install --quiet --no-deps --only-binary=:all: -c constraints.txt mediapipe==0.10.21 attrs || \
-	  { echo "MediaPipe 0.10.21 has no wheel for this Python or machine; Rapport does not need it"; exit 1; }
+	@$(PIP) install --quiet --no-deps --only-binary=:all: -c constraints.txt $(MEDIAPIPE) attrs 2>/dev/null || \
+	  { echo "$(MEDIAPIPE) has no wheel for this Python or machine; Rapport does not need it"; exit 1; }
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -103,7 +103,7 @@ def draw_line(
     with _typst:
         png = _compiler(typeface.folder).compile(format="png", ppi=72, sys_inputs=inputs)
     assert isinstance(png, bytes), "a line is one page"
-    bgra = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    bgra = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED), np.uint8)
     inked = np.flatnonzero(bgra[:, :, 3].any(axis=0))
     left, right = beside, bgra.shape[1] - beside
     if len(inked):
