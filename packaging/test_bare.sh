@@ -24,9 +24,11 @@ if [ -z "${RAPPORT_BARE_NAMESPACE:-}" ]; then
 fi
 
 root=$(mktemp -d "${BARE_DIR:-/var/tmp}/rapport-bare.XXXXXX")
+chmod 755 "$root"
 clean_up() {
     if [ -n "${KEEP:-}" ]; then echo "Kept: $root"; return; fi
-    umount --recursive "$root"/* 2> /dev/null || true
+    cd /
+    grep -o " $root/[^ ]*" /proc/self/mounts | sort -r | xargs -r -n1 umount --lazy 2> /dev/null || true
     rm -rf --one-file-system "$root"
 }
 trap clean_up EXIT
@@ -48,10 +50,12 @@ bring() {
     mount --bind "$1" "$root$1"
     mount -o remount,bind,ro "$root$1"
 }
-for path in /etc/pip.conf /etc/xdg/pip $(env | sed -n 's/^\(PIP_[A-Z_]*\|SSL_CERT_FILE\|REQUESTS_CA_BUNDLE\)=//p' | tr ' ' '\n' | grep '^/' || true) \
-    $(pip config list 2> /dev/null | grep -o "file://[^ ']*" | sed 's|file://||' | xargs -r -n1 dirname | sort -u); do
-    bring "$path"
-done
+named_by_pip() {
+    printf '%s\n' /etc/pip.conf /etc/xdg/pip
+    env | sed -n 's/^\(PIP_[A-Z_]*\|SSL_CERT_FILE\|REQUESTS_CA_BUNDLE\)=//p' | tr ' ' '\n' | grep '^/' || true
+    pip config list 2> /dev/null | grep -o "file://[^ ']*" | sed 's|file://||' | xargs -r -n1 dirname
+}
+for path in $(named_by_pip | sort -u); do bring "$path"; done
 # Pictures and clips that some tests need, where there are any (see tests/).
 data=$(realpath "${RAPPORT_SHARED_DATA:-$repository/../shared/data}" 2> /dev/null || true)
 if [ -d "$data" ]; then mkdir -p "$root/srv/data"; mount --bind -o ro "$data" "$root/srv/data"; fi
@@ -66,10 +70,10 @@ chroot "$root" chown -R someone:someone "$home"
 
 inside() {
     # The environment of a fresh login: nothing of this machine's but pip's and the tests' settings.
-    env -i HOME="$home" USER=someone PATH=/usr/local/bin:/usr/bin:/bin LC_ALL=C TERM=dumb \
+    chroot --userspec=someone:someone "$root" /usr/bin/env -i HOME="$home" USER=someone PATH=/usr/local/bin:/usr/bin:/bin LC_ALL=C TERM=dumb \
         RAPPORT_SHARED_DATA=/srv/data \
         $(env | grep -E '^(PIP_|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|RAPPORT_TEST_|https?_proxy|no_proxy)' || true) \
-        chroot --userspec=someone:someone "$root" /bin/bash -c "cd '$place/rapport' && $1"
+        /bin/bash -c "cd '$place/rapport' && $1"
 }
 
 IFS=';' read -ra each <<< "$commands"
