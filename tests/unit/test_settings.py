@@ -11,7 +11,8 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from bot.settings import Settings
+from bot.call_view import analyzer_options
+from bot.settings import AnalysisSettings, Settings
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -90,3 +91,9 @@ def test_by_default_everything_stays_below_the_data_folder(tmp_path: Path) -> No
     settings = Settings(_env_file=None, data_dir=tmp_path)
 
     assert settings.resolved_database_url == f"sqlite:///{tmp_path / 'rapport.db'}"
+
+
+def test_the_setting_chooses_what_runs_the_face_models() -> None:
+    assert analyzer_options(Settings(_env_file=None)).face_backend == "litert"
+    chosen = Settings(_env_file=None, analysis=AnalysisSettings(faces="mediapipe"))
+    assert analyzer_options(chosen).face_backend == "mediapipe"
