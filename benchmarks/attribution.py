@@ -38,7 +38,7 @@ from bot.evidence import Evidence, name_people, read_evidence, score_evidence, w
 from bot.settings import Settings
 from inference.assess import AssessOptions
 from inference.evaluate_attribution import AttributionEvaluation, evaluate_attribution
-from inference.types import Observations
+from inference.schema.arrays import Observations
 
 SIZES = {"180p": (320, 180), "360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080)}
 LAYOUTS = (

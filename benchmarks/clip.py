@@ -16,7 +16,7 @@ import matplotlib.cbook
 import numpy as np
 import skimage.data
 
-from inference.types import U8
+from inference.schema.arrays import U8
 
 FPS = 25
 

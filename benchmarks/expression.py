@@ -23,7 +23,7 @@ from inference.expression.classifier import (
     computes_in_bfloat16,
     read_weights,
 )
-from inference.types import U8
+from inference.schema.arrays import U8
 
 
 def main() -> None:

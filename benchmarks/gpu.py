@@ -32,7 +32,7 @@ from inference.decode import DecodeOptions, FrameReader
 from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier, read_weights
 from inference.expression.model import INPUT_PX, READINGS, place
 from inference.recording import Segment, observe_recording
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 
 TOLERANCE = 0.01
 """Probabilities may differ this much between processor and card."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from inference.estimate import estimate_change, estimate_mean, estimate_trend
 from inference.profiles import ENGAGEMENT_SCALE
-from inference.types import Estimate
+from inference.schema.arrays import Estimate
 
 INTERVAL_S = 0.5
 LEVEL, SPREAD = 0.5, 0.25

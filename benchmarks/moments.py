@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.moments import Scene, find_moments
+from inference.schema.arrays import EXPRESSIONS
 from inference.score import build_series
-from inference.types import EXPRESSIONS
 
 INTERVAL_S = 0.5
 SAMPLES = 7200

@@ -40,7 +40,7 @@ from inference.detect import DetectOptions, FaceDetector
 from inference.expression.classifier import ExpressionClassifier
 from inference.face_models import Backend
 from inference.recording import Segment, observe_recording
-from inference.types import Observations
+from inference.schema.arrays import Observations
 
 STAGES = (
     ("av:", "decoding by threads of libav"),

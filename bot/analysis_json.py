@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bot.steps.store import plain
-from inference.types import CallAnalysis, Estimate
+from inference.schema.arrays import CallAnalysis, Estimate
 
 
 def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:

@@ -39,7 +39,7 @@ from inference.errors import InferenceError
 from inference.expression.classifier import ExpressionClassifier
 from inference.native_log import native_stdout_to_stderr
 from inference.recording import Segment, observe_recording
-from inference.types import CallAnalysis, Observations
+from inference.schema.arrays import CallAnalysis, Observations
 from inference.watch import Watcher
 from integrations.errors import IntegrationError
 from storage.errors import StorageError

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.selection import side_of
+from inference.schema.arrays import Attendee
 from inference.talk import merge_spans
-from inference.types import Attendee
 from integrations.zoom.participants import PastParticipant
 
 Stay = tuple[datetime | None, datetime | None]

@@ -20,7 +20,7 @@ from inference.attribute import Cast, Person, attribute
 from inference.columns import observations_from_columns, observations_to_columns
 from inference.corrections import Correction, Story, apply_corrections
 from inference.errors import InferenceError
-from inference.types import (
+from inference.schema.arrays import (
     Attendee,
     Attribution,
     CallAnalysis,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.attendees import Stay
-from inference.types import Attendee
+from inference.schema.arrays import Attendee
 from storage.errors import Missing, StorageError
 from storage.files import MediaFiles, write_atomically
 

@@ -22,10 +22,10 @@ from bot.report.moments import MomentPicture, strongest_moments
 from bot.report.words import clock
 from bot.settings import Settings
 from inference.errors import Cancelled, InferenceError
+from inference.schema.arrays import U8, CallAnalysis
 from inference.shot_picture import draw_shot
 from inference.shots import Shot, plan_shots
 from inference.stills import Stills
-from inference.types import U8, CallAnalysis
 from storage.errors import Missing
 from storage.files import MediaFiles
 

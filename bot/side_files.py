@@ -8,8 +8,8 @@ from dataclasses import replace
 from bot.attendees import RecordedSpan, with_stays
 from bot.evidence import Evidence
 from bot.media import Manifest, SegmentFiles
+from inference.schema.arrays import Attendee, SpeakerTurn, TranscriptLine
 from inference.talk import Span
-from inference.types import Attendee, SpeakerTurn, TranscriptLine
 from integrations.zoom.chat import parse_chat
 from integrations.zoom.timeline import parse_timeline
 from integrations.zoom.transcript import parse_vtt

@@ -31,9 +31,7 @@ from inference.follow import SEARCH_EVERY_S, FollowThread
 from inference.label_reader import LabelReader, shared_reader
 from inference.labels import LabelFinder
 from inference.layout import NO_TILES, Layout, LayoutFinder
-from inference.seats import SeatBook
-from inference.track import Tracker, of_participants
-from inference.types import (
+from inference.schema.arrays import (
     F32,
     U8,
     Attendee,
@@ -47,6 +45,8 @@ from inference.types import (
     TranscriptLine,
     View,
 )
+from inference.seats import SeatBook
+from inference.track import Tracker, of_participants
 from inference.watch import SeenSample, Watcher
 
 _WATCHED_OUTSTANDING = 1

@@ -16,6 +16,15 @@ from inference.moments import Scene, find_moments
 from inference.people import known_people
 from inference.person_ids import person_ids
 from inference.profiles import PROFILES, SCORING_VERSION
+from inference.schema.arrays import (
+    Attendee,
+    CallAnalysis,
+    Observations,
+    Participant,
+    SpeakerTurn,
+    TranscriptLine,
+    WindowScore,
+)
 from inference.score import (
     person_span,
     score_call,
@@ -27,15 +36,6 @@ from inference.score import (
 )
 from inference.sides import SidePerson, score_sides
 from inference.talk import Span, merge_spans, talk_figures, total_s, usable_turns
-from inference.types import (
-    Attendee,
-    CallAnalysis,
-    Observations,
-    Participant,
-    SpeakerTurn,
-    TranscriptLine,
-    WindowScore,
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.types import F64, Bools
+from inference.schema.arrays import F64, Bools
 
 ROUNDS = 60
 DAMPING = 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inference.types import F32, F64
+from inference.schema.arrays import F32, F64
 
 YAW_FREE_DEG = 15.0
 PITCH_FREE_DEG = 10.0

@@ -19,10 +19,7 @@ import numpy as np
 from inference.assign import assign
 from inference.evidence import speech_table
 from inference.people import KnownPerson, known_people
-from inference.shape_match import DrawName
-from inference.sources import label_probabilities, log_weights
-from inference.talk import usable_turns
-from inference.types import (
+from inference.schema.arrays import (
     F32,
     Attendee,
     Attribution,
@@ -31,6 +28,9 @@ from inference.types import (
     SpeakerTurn,
     TranscriptLine,
 )
+from inference.shape_match import DrawName
+from inference.sources import label_probabilities, log_weights
+from inference.talk import usable_turns
 from inference.units import Unit, find_units
 
 CERTAIN = 0.95

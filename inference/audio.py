@@ -24,8 +24,8 @@ import numpy as np
 
 from inference.errors import Cancelled, UnreadableMedia
 from inference.media import open_media
+from inference.schema.arrays import F32
 from inference.talk import Span
-from inference.types import F32
 
 LEVELS_HZ = 25
 FORMATS = "mov,mp4,matroska,webm,ogg,mp3,aac,wav,flac"

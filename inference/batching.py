@@ -13,7 +13,7 @@ from types import TracebackType
 import numpy as np
 
 from inference.errors import Cancelled, DeviceOutOfMemory, InferenceError
-from inference.types import EXPRESSIONS, F32, U8
+from inference.schema.arrays import EXPRESSIONS, F32, U8
 
 Classify = Callable[[U8], F32]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inference.types import F32, I32
+from inference.schema.arrays import F32, I32
 
 _HALF = np.float32(0.5)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.media import Media
-from inference.types import Frame, Quality
+from inference.schema.arrays import Frame, Quality
 from inference.watch import WatchedPicture
 
 _WAIT_S = 0.1

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from inference.types import F64, Estimate
+from inference.schema.arrays import F64, Estimate
 
 MIN_SAMPLES = 8
 """Below this many samples (4 s at 2 per second) dependence cannot be judged: the whole scale."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.types import F32, F64, SpeakerTurn
+from inference.schema.arrays import F32, F64, SpeakerTurn
 
 GUARD_S = 8.0
 """Shifts up to this are not chance: turns last about as long."""

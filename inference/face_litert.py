@@ -27,8 +27,8 @@ from inference.face_models import (
     SHORT_TILES,
 )
 from inference.native_log import native_log_lines_dropped
+from inference.schema.arrays import F32, U8
 from inference.search import MERGE_IOU, FoundFace
-from inference.types import F32, U8
 
 SHORT_CELLS = ((8, 2), (16, 6))
 FULL_CELLS = ((4, 1),)

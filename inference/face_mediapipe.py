@@ -21,8 +21,8 @@ from inference.face_models import (
     SHORT_TILES,
 )
 from inference.native_log import font_list_line_dropped, native_log_lines_dropped
+from inference.schema.arrays import F32, U8
 from inference.search import FoundFace
-from inference.types import F32, U8
 
 _DETECTION_GRAPH = """
 num_threads: 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from inference.schema.arrays import F32, U8
 from inference.search import FaceModel
-from inference.types import F32, U8
 
 Backend = Literal["litert", "mediapipe"]
 """What runs the models."""

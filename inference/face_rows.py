@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.types import EXPRESSIONS, F32, U8, Detection, FaceColumns
+from inference.schema.arrays import EXPRESSIONS, F32, U8, Detection, FaceColumns
 
 I64 = NDArray[np.int64]
 _FACTS = 10

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from inference.errors import WeightsInvalid
-from inference.types import U8
+from inference.schema.arrays import U8
 
 MODEL_FILE = "PP-OCRv6_rec_small.onnx"
 """In the wheel of rapidocr 3.10."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.label_reader import STRIP_HEIGHT_PX
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 
 MIN_LETTER_SHARE, MAX_LETTER_SHARE = 0.008, 0.05
 """Height of a label's letters against the picture's height: sizes of 1.5 to 4 %, of which small

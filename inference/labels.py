@@ -31,7 +31,7 @@ from inference.label_strip import (
 from inference.layout import Layout
 from inference.name_shape import is_same_shape, shape_of
 from inference.names import folded
-from inference.types import F32, U8, Label
+from inference.schema.arrays import F32, U8, Label
 
 STEADY_SAMPLES = 3
 """As many samples of a place are laid over each other for a reading."""

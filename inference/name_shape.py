@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from inference.label_strip import Place, Strip, stroke_levels
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 
 LETTER_ROWS, ROWS, MAX_COLUMNS = 10, 20, 320
 """Height of the letters' body in a shape, of a shape with what stands above and below, and the

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inference.types import F64
+from inference.schema.arrays import F64
 
 LOOK_ALIKE = 1.8
 """A letter read as one that looks alike, or a letter with a mark read as one with another."""

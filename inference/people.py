@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inference.names import folded
-from inference.types import Attendee, SpeakerTurn
+from inference.schema.arrays import Attendee, SpeakerTurn
 
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 

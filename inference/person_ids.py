@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.attribute import Cast
-from inference.types import Observations
+from inference.schema.arrays import Observations
 
 NEAR_S = 1.0
 """A sighting is looked for in the picture nearest in time, at most this far away."""

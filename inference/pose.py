@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from inference.types import F32
+from inference.schema.arrays import F32
 
 # Indices into the 468-point mesh. "Left" and "right" are the picture's.
 LEFT_EYE_CORNERS = (33, 133)

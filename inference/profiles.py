@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.types import EXPRESSIONS, F32, F64
+from inference.schema.arrays import EXPRESSIONS, F32, F64
 
 SCORING_VERSION = 1
 """Version of docs/scoring.md. Any change of a figure's definition raises it."""

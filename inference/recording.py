@@ -12,7 +12,7 @@ from inference.analyzer import Analyzer, AnalyzerOptions
 from inference.batching import DeviceQueue
 from inference.decode import DecodeOptions, FrameReader, probe
 from inference.detect import Detector
-from inference.types import Frame, Observations, Quality
+from inference.schema.arrays import Frame, Observations, Quality
 from inference.watch import Watcher
 
 Progress = Callable[[float, str], None]

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from inference.attention import attention
 from inference.estimate import estimate_change, estimate_mean, estimate_trend
 from inference.profiles import ENGAGEMENT_SCALE, SCORE_SCALE, Profile
-from inference.talk import Span, overlap_s
-from inference.types import (
+from inference.schema.arrays import (
     EXPRESSIONS,
     F32,
     F64,
@@ -25,6 +24,7 @@ from inference.types import (
     TalkFigures,
     WindowScore,
 )
+from inference.talk import Span, overlap_s
 
 ROLLING_S = (30.0, 60.0)
 TIME_EPS_S = 1e-6

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from inference.boxes import has_centre_in, overlap
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 
 WINDOW_PX = 480
 WINDOW_OVERLAP_PX = 96

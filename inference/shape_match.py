@@ -22,7 +22,7 @@ from inference.name_shape import (
     levels_of,
     trimmed,
 )
-from inference.types import F32, F64, U8
+from inference.schema.arrays import F32, F64, U8
 
 DrawName = Callable[[str], Sequence[U8]]
 """Draws a name, once with each font that has its letters: grey levels, white on black, letters of

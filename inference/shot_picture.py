@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from inference.schema.arrays import U8, Bools
 from inference.shots import GAP_PX, HEIGHT_PX, WIDTH_PX, CutOut, Shot
-from inference.types import U8, Bools
 
 BLUR_CELLS = 8
 """What is blurred is made of so many dots along its longer side: a face that fills it has eight by

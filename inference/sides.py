@@ -9,9 +9,7 @@ import numpy as np
 
 from inference.estimate import estimate_mean
 from inference.profiles import ENGAGEMENT_SCALE, Profile
-from inference.score import Faces, count_labels, mean_expressions, score_call
-from inference.talk import Span, merge_spans, total_s
-from inference.types import (
+from inference.schema.arrays import (
     EXPRESSIONS,
     F64,
     Bools,
@@ -21,6 +19,8 @@ from inference.types import (
     Series,
     SideScore,
 )
+from inference.score import Faces, count_labels, mean_expressions, score_call
+from inference.talk import Span, merge_spans, total_s
 
 SIDES = ("rep", "prospect", "unknown")
 

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from inference.errors import UnreadableMedia
 from inference.media import Media
-from inference.types import U8
+from inference.schema.arrays import U8
 
 
 class Stills:

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from inference.types import SpeakerTurn, TalkFigures, TranscriptLine
+from inference.schema.arrays import SpeakerTurn, TalkFigures, TranscriptLine
 
 MERGE_GAP_S = 2.0
 """Turns of one speaker with a pause up to this long are one turn: breath, not a change of floor."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from inference.boxes import centres, holders
 from inference.layout import Layout
-from inference.types import F32, U8, Bools
+from inference.schema.arrays import F32, U8, Bools
 
 CELLS = (9, 16)
 """Rows and columns of the colours kept of a tile."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.schema.arrays import EXPRESSIONS, F64, CallAnalysis, Series
 from inference.score import TIME_EPS_S, bin_means
-from inference.types import EXPRESSIONS, F64, CallAnalysis, Series
 
 MIN_RESOLUTION_S = 0.1
 MAX_POINTS = 100_000

@@ -14,7 +14,7 @@ from typing import Protocol
 import av
 
 from inference.layout import Layout
-from inference.types import F32, Observations
+from inference.schema.arrays import F32, Observations
 
 
 @dataclass(frozen=True, slots=True)

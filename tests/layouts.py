@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 
 Box = tuple[int, int, int, int]
 

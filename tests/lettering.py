@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 
 from bot.text.draw_text import ABOVE, REGULAR, Typeface, draw_text
-from inference.types import U8
+from inference.schema.arrays import U8
 
 OTHER_FONT = Typeface(
     ("DejaVu Sans",), folder=Path(matplotlib.get_data_path()) / "fonts" / "ttf"

@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 
 TIME_BASE = Fraction(1, 90_000)
 """Of the pictures that are written: fine enough for any frame rate used here."""

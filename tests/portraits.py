@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import skimage.data
 
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 
 Portrait = tuple[U8, float, float, float]
 """A picture (RGB) with the middle and the height of the face in it."""

@@ -15,7 +15,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
 from bot.text.draw_text import Colour
-from inference.types import U8
+from inference.schema.arrays import U8
 
 Rect = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom exclusive."""

@@ -17,7 +17,7 @@ from bot.annotated.marks import Mark, Told
 from bot.annotated.people import Who
 from inference.boxes import centres, holders, overlap, scaled
 from inference.layout import CUT_DIFFERENCE, picture_difference
-from inference.types import F32
+from inference.schema.arrays import F32
 from inference.watch import SeenSample
 
 DOUBT_S = 1.5

@@ -11,8 +11,8 @@ import numpy as np
 
 from bot.annotated.people import Who
 from inference.profiles import Profile
+from inference.schema.arrays import F32, F64
 from inference.score import ROLLING_S, mean_over_people, rolling_mean
-from inference.types import F32, F64
 from inference.watch import SeenSample
 
 MEAN_S = ROLLING_S[0]

@@ -10,7 +10,7 @@ from bot.annotated.people import NameFaces
 from bot.evidence import Evidence, name_people, story_of
 from inference.attribute import Cast
 from inference.corrections import apply_corrections
-from inference.types import FaceColumns, Observations, Quality
+from inference.schema.arrays import FaceColumns, Observations, Quality
 
 
 def naming_with(evidence: Evidence) -> NameFaces:

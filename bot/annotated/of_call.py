@@ -28,7 +28,7 @@ from bot.side_files import with_side_files
 from inference.assess import AssessOptions
 from inference.errors import InferenceError
 from inference.person_ids import Sighting
-from inference.types import CallAnalysis, Observations
+from inference.schema.arrays import CallAnalysis, Observations
 from inference.watch import SeenSample, WatchedPicture
 from storage.calls import corrections
 from storage.engine import reading

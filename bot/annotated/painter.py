@@ -13,7 +13,7 @@ from bot.annotated.marks import Mark, Told
 from bot.annotated.panel import Panel, colour_of, strip_height
 from bot.report import words
 from bot.text.draw_text import BOLD, Colour, fit_text
-from inference.types import U8
+from inference.schema.arrays import U8
 
 PALE, FULL = 0.45, 0.9
 """How much of a box's line covers the picture, for a face that is not sure and for one that is."""

@@ -13,7 +13,7 @@ from bot.annotated.people import Who
 from bot.report import words
 from bot.report.charts import tick_step_s
 from bot.text.draw_text import BOLD, Colour, draw_text, fit_text
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 
 GROUND: Colour = (17, 22, 29)
 RULE: Colour = (52, 61, 74)

@@ -15,7 +15,7 @@ import numpy as np
 from inference.assess import AssessOptions, may_be_scored
 from inference.attribute import Cast, Person
 from inference.person_ids import person_ids
-from inference.types import Observations
+from inference.schema.arrays import Observations
 from inference.watch import SeenSample
 
 NameFaces = Callable[[Observations], tuple[Observations, Cast]]

@@ -30,7 +30,7 @@ from inference.boxes import overlap
 from inference.decode import probe
 from inference.person_ids import Sighting
 from inference.profiles import PROFILES
-from inference.types import F32, Observations
+from inference.schema.arrays import F32, Observations
 from inference.watch import SeenSample, WatchedPicture
 
 HELD_BYTES = 256_000_000

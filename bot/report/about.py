@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.report import words
 from bot.report.series import neutral_level
-from inference.types import CallAnalysis, Quality
+from inference.schema.arrays import CallAnalysis, Quality
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from bot.report.people import (
 )
 from bot.report.series import PersonChart, Timeline, backdrop, lanes, neutral_level, person_chart
 from bot.report.sides import SideRow, side_rows
-from inference.types import CallAnalysis
+from inference.schema.arrays import CallAnalysis
 
 MAX_PAGES_FOR_PEOPLE = 12
 """A reader leafs through a dozen pages; whoever spoke or was seen less stands in the table."""

@@ -9,7 +9,7 @@ from bot.report import words
 from bot.report.figures import NAME_LENGTH
 from bot.report.series import Mark
 from bot.report.sides import LABELS, with_sides
-from inference.types import CallAnalysis, Moment, TranscriptLine
+from inference.schema.arrays import CallAnalysis, Moment, TranscriptLine
 
 MAX_QUOTES = 3
 QUOTE_LENGTH = 150

@@ -12,7 +12,7 @@ from bot.report import words
 from bot.report.figures import Figure, name_of, person_figures, talk_figures
 from bot.report.moments import MomentItem
 from bot.report.series import Backdrop, PersonChart, person_chart
-from inference.types import CallAnalysis, Participant
+from inference.schema.arrays import CallAnalysis, Participant
 
 OWN_PAGE_S = 60.0
 """Talk or face time that earns a page of one's own, or a tenth of the call where that is less."""

@@ -21,7 +21,7 @@ from bot.report.charts import LANE_MM, TOP_MM, person_svg, spark_svg, timeline_s
 from bot.report.content import CallInfo, ReportContent, report_content
 from bot.report.fonts import FAMILIES, FONTS, missing_glyphs
 from bot.report.moments import MomentPicture, picture_name
-from inference.types import CallAnalysis
+from inference.schema.arrays import CallAnalysis
 
 TEMPLATE = Path(__file__).parent / "template.typ"
 MODEL_CARD = Path(__file__).parents[2] / "inference" / "weights" / "expression.md"

@@ -10,7 +10,7 @@ from rich.text import Text
 from bot.report import words
 from bot.report.about import losses
 from bot.report.people import name_certainty
-from inference.types import CallAnalysis, CallScore, Participant, PersonScore
+from inference.schema.arrays import CallAnalysis, CallScore, Participant, PersonScore
 
 MAX_MOMENTS = 5
 

@@ -20,7 +20,7 @@ from bot.voices import SoundFile, known_names, with_voices
 from inference.decode import probe
 from inference.errors import NoVideoStream
 from inference.recording import Segment, observe_recording
-from inference.types import Observations
+from inference.schema.arrays import Observations
 from inference.watch import Watcher
 
 LOOKING = 0.9

@@ -13,7 +13,7 @@ from bot.evidence import name_people, read_evidence, score_evidence, write_evide
 from bot.media import Manifest, read_manifest
 from bot.parts import Parts
 from bot.side_files import with_side_files
-from inference.types import (
+from inference.schema.arrays import (
     CallAnalysis,
     Estimate,
     Moment,

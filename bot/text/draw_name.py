@@ -9,7 +9,7 @@ import numpy as np
 
 from bot.report.fonts import families_with
 from bot.text.draw_text import Typeface, draw_line
-from inference.types import U8
+from inference.schema.arrays import U8
 
 LETTERS_PX = 48
 FONTS_TRIED = 2

@@ -19,7 +19,7 @@ import typst
 
 from bot.report import words
 from bot.report.fonts import FAMILIES, FONTS, missing_glyphs
-from inference.types import U8
+from inference.schema.arrays import U8
 
 Colour = tuple[int, int, int]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from inference.errors import WeightsInvalid
 from inference.expression.model import READINGS, ExpressionNet, FaceNet
-from inference.types import EXPRESSIONS
+from inference.schema.arrays import EXPRESSIONS
 
 DEFAULT_ARCHITECTURE = "residual"
 

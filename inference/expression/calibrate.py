@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from inference.expression.dataset import FaceSet
 from inference.expression.model import READINGS
-from inference.types import EXPRESSIONS
+from inference.schema.arrays import EXPRESSIONS
 
 TEMPERATURES = (0.3, 5.0)
 """Span in which the temperature is sought."""

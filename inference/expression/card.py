@@ -15,7 +15,7 @@ from inference.expression.classifier import WeightsCard, read_weights
 from inference.expression.evaluate import ROWS, Evaluation
 from inference.expression.model import INPUT_PX, FaceNet
 from inference.expression.pictures import confusion_svg, write_picture
-from inference.types import EXPRESSIONS
+from inference.schema.arrays import EXPRESSIONS
 
 MODEL_NAME = "expression"
 

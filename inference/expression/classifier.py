@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from inference.errors import DeviceOutOfMemory, InferenceError, WeightsInvalid
 from inference.expression.architectures import build_network, widen_head
 from inference.expression.model import INPUT_PX, READINGS, FaceNet, place
-from inference.types import EXPRESSIONS, F32, U8
+from inference.schema.arrays import EXPRESSIONS, F32, U8
 
 HALF_MAY_DIFFER = 0.01
 """Half precision is used on a card where it changes no probability of 64 made-up faces by more."""

@@ -13,7 +13,7 @@ import math
 import cv2
 import numpy as np
 
-from inference.types import F32, U8, Detection
+from inference.schema.arrays import F32, U8, Detection
 
 TILE_PX = 48.0
 

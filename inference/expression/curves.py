@@ -13,7 +13,7 @@ from inference.expression.classifier import ExpressionClassifier
 from inference.expression.crop import sharpness
 from inference.expression.dataset import FaceSet, resize_grey
 from inference.expression.evaluate import read_faces
-from inference.types import U8
+from inference.schema.arrays import U8
 
 SIZES_PX = (16, 24, 32, 48, 96)
 """Height of the crop in the picture it came from; the face fills 44 of its 48 pixels."""

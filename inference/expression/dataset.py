@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from inference.errors import UnreadableMedia
-from inference.types import EXPRESSIONS, F32, U8, Bools
+from inference.schema.arrays import EXPRESSIONS, F32, U8, Bools
 
 TILE_PX = 48
 GRID_COLUMNS = 100

@@ -17,7 +17,7 @@ from inference.expression.dataset import (
     read_table,
     resize_grey,
 )
-from inference.types import EXPRESSIONS, F32, U8
+from inference.schema.arrays import EXPRESSIONS, F32, U8
 
 CALIBRATION_BINS = 15
 """Equal-width bins of confidence, as in Guo et al. 2017, "On Calibration of Modern Neural

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from inference.types import EXPRESSIONS
+from inference.schema.arrays import EXPRESSIONS
 
 INPUT_PX = 48
 """Side of the square input: FER2013's own size, so that its tiles are used as they are."""

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from inference.expression.architectures import DEFAULT_ARCHITECTURE
 from inference.expression.augment import AugmentOptions
 from inference.expression.dataset import FaceSet
-from inference.types import EXPRESSIONS
+from inference.schema.arrays import EXPRESSIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from inference.layout.division import match
-from inference.types import F32, U8, Bools
+from inference.schema.arrays import F32, U8, Bools
 
 SMALL_WIDTH_PX = 240
 MOVED_LEVELS = 4

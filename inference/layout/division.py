@@ -21,7 +21,7 @@ from inference.layout.grid import (
     widened,
 )
 from inference.layout.ground import Box, Ground
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 
 LARGE_SHARE = 0.2
 """A picture beside which small tiles stand covers at least this share of the whole."""

@@ -20,7 +20,7 @@ from inference.layout.division import (
 )
 from inference.layout.inset import CornerEdges
 from inference.layout.places import Places, difference, thumbnail
-from inference.types import F32, U8, Bools
+from inference.schema.arrays import F32, U8, Bools
 
 SAMPLES_TO_BELIEVE = 2
 """A new layout counts when it was seen in this many samples in a row: one may be a fade."""

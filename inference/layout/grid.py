@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.boxes import centre
-from inference.types import F32, Bools
+from inference.schema.arrays import F32, Bools
 
 MIN_TILE_SHARE = 0.08
 """A tile is at least this high: Zoom shows at most seven rows."""

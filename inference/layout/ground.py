@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.types import F32, U8, Bools
+from inference.schema.arrays import F32, U8, Bools
 
 GROUND_MAX_LUMA = 46
 """The ground is at most #242424 (luma 36); noise of the codec lifts lines by up to 10."""

@@ -12,7 +12,7 @@ from itertools import product
 import cv2
 import numpy as np
 
-from inference.types import F32, I32, U8
+from inference.schema.arrays import F32, I32, U8
 
 WIDTH_PX = 640
 """Edges are looked for in a picture so wide."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from inference.layout.division import NO_TILES, match
-from inference.types import F32, U8, Bools
+from inference.schema.arrays import F32, U8, Bools
 
 CUT_DIFFERENCE = 18.0
 """Mean difference of two thumbnails, brightness removed, from which the picture is another one.

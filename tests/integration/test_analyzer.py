@@ -18,7 +18,7 @@ from inference.decode import FrameReader
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.expression.classifier import ExpressionClassifier
 from inference.recording import Segment, observe_recording
-from inference.types import F32, U8, Detection, Frame, Observations, SpeakerTurn
+from inference.schema.arrays import F32, U8, Detection, Frame, Observations, SpeakerTurn
 from tests import layouts, media
 
 BOX_PX = 40

@@ -23,7 +23,7 @@ from inference.assess import AssessOptions
 from inference.attribute import Cast
 from inference.batching import DeviceQueue
 from inference.recording import Segment, observe_recording
-from inference.types import F32, U8, Detection, Observations
+from inference.schema.arrays import F32, U8, Detection, Observations
 from inference.watch import SeenSample
 from tests import media
 

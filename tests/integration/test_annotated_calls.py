@@ -32,7 +32,7 @@ from inference.attribute import Cast
 from inference.batching import DeviceQueue
 from inference.errors import Cancelled
 from inference.recording import Segment, observe_recording
-from inference.types import Observations
+from inference.schema.arrays import Observations
 from integrations.zoom.downloads import Downloader
 from storage import calls
 from storage.engine import reading, transaction

@@ -17,7 +17,7 @@ from bot.evidence import Evidence
 from inference.analyzer import AnalyzerOptions
 from inference.batching import DeviceQueue
 from inference.recording import Segment, observe_recording
-from inference.types import F32, U8, Detection
+from inference.schema.arrays import F32, U8, Detection
 from tests import media
 from tests.integration.test_annotated import (
     LEFT,

@@ -11,7 +11,7 @@ import pytest
 
 from inference.audio import hear_voice
 from inference.errors import Cancelled, UnreadableMedia
-from inference.types import F32
+from inference.schema.arrays import F32
 from tests import media
 
 TALK = [(3.0, 6.0), (10.0, 14.0), (20.0, 20.8)]

@@ -25,7 +25,7 @@ from bot.analyze import analyze_file
 from bot.by_hand import SideFiles
 from bot.demo.recording import DemoRecording, make_recording
 from bot.settings import AnalysisSettings, Settings
-from inference.types import U8
+from inference.schema.arrays import U8
 from tests import media
 
 FASTSTART = {"movflags": "faststart"}

@@ -14,7 +14,7 @@ import pytest
 
 from inference.decode import DecodeOptions, FrameReader, probe
 from inference.errors import Cancelled, NoVideoStream, UnreadableMedia
-from inference.types import U8, Frame
+from inference.schema.arrays import U8, Frame
 from tests import media
 
 FASTSTART = {"movflags": "faststart"}

@@ -18,7 +18,7 @@ import skimage.data
 
 from inference.detect import DetectOptions, FaceDetector
 from inference.layout import LayoutFinder
-from inference.types import F32
+from inference.schema.arrays import F32
 from tests.portraits import GROUND, Portrait, gallery, read_portraits, webcam
 
 ROOT = Path(__file__).parents[2]

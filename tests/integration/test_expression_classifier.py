@@ -24,7 +24,7 @@ from inference.expression.classifier import (
 from inference.expression.dataset import load_grid, load_training_data
 from inference.expression.evaluate import measure_splits
 from inference.expression.model import ExpressionNet
-from inference.types import EXPRESSIONS
+from inference.schema.arrays import EXPRESSIONS
 
 HEADER = {
     "name": "expression",

@@ -12,7 +12,7 @@ import pytest
 from inference.detect import FaceDetector
 from inference.expression.classifier import ExpressionClassifier
 from inference.expression.crop import face_crop
-from inference.types import EXPRESSIONS, U8
+from inference.schema.arrays import EXPRESSIONS, U8
 
 
 def shared_clip(name: str) -> Path:

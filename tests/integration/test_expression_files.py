@@ -23,7 +23,7 @@ from inference.expression.dataset import FaceSet, load_training_data
 from inference.expression.evaluate import evaluate_expression
 from inference.expression.recipe import TrainOptions
 from inference.expression.train import CHECKPOINT_NAME, Trainer, fit, train_expression
-from inference.types import EXPRESSIONS, U8
+from inference.schema.arrays import EXPRESSIONS, U8
 
 GENTLE = AugmentOptions(rotate_deg=3, scale=0.02, shift=0.02, erase=0.0, degrade=0.0, mix=0.0)
 

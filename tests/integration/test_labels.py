@@ -17,7 +17,7 @@ from inference.label_reader import shared_reader
 from inference.labels import LabelFinder
 from inference.layout import Layout
 from inference.names import match_names
-from inference.types import F32, U8, Label
+from inference.schema.arrays import F32, U8, Label
 from tests.lettering import INTER_MEDIUM, text_width, write
 from tests.media import write_clip
 

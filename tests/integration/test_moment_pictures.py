@@ -31,8 +31,7 @@ from inference.assess import AssessOptions
 from inference.attribute import Cast, Person
 from inference.batching import DeviceQueue
 from inference.detect import FaceDetector
-from inference.shot_picture import blurred
-from inference.types import (
+from inference.schema.arrays import (
     EXPRESSIONS,
     U8,
     Attribution,
@@ -41,6 +40,7 @@ from inference.types import (
     Quality,
     View,
 )
+from inference.shot_picture import blurred
 from integrations.zoom.downloads import Downloader
 from storage import calls
 from storage.engine import open_engine, transaction

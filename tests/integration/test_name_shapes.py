@@ -10,9 +10,9 @@ import numpy as np
 
 from bot.text.draw_name import draw_name
 from bot.text.draw_text import Typeface
+from inference.schema.arrays import F32, U8, FaceColumns, Observations, Quality, View
 from inference.shape_match import match_shape
 from inference.sources import label_probabilities
-from inference.types import F32, U8, FaceColumns, Observations, Quality, View
 from inference.units import Unit
 from tests.integration.test_labels import follow, gallery_clip, tiles_of
 from tests.lettering import ARABIC_BOLD, INTER_MEDIUM, OTHER_FONT, text_width, write

@@ -20,7 +20,7 @@ from bot.report.content import CallInfo
 from bot.report.fonts import check_fonts, missing_glyphs
 from bot.report.moments import MomentPicture
 from bot.report.render import model_accuracy, render_report
-from inference.types import CallAnalysis, Estimate, Quality
+from inference.schema.arrays import CallAnalysis, Estimate, Quality
 from tests.analysis_builder import PersonSpec, make_call, make_info
 
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ import pytest
 from inference.decode import DecodeOptions, FrameReader
 from inference.errors import Cancelled, UnreadableMedia
 from inference.media import Media
+from inference.schema.arrays import Frame
 from inference.stills import Stills
-from inference.types import Frame
 from tests.media import cut_off, damage, frame_number, variable_rate_times, write_clip
 
 

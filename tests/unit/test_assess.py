@@ -14,8 +14,7 @@ import pytest
 from inference.assess import AssessOptions, assess, assess_cast
 from inference.attribute import Cast, Person
 from inference.profiles import PROFILES, SCORING_VERSION
-from inference.timeline import series_at
-from inference.types import (
+from inference.schema.arrays import (
     EXPRESSIONS,
     Attendee,
     Attribution,
@@ -26,6 +25,7 @@ from inference.types import (
     SpeakerTurn,
     TranscriptLine,
 )
+from inference.timeline import series_at
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "scoring_v1.json"
 CALL: dict[str, Any] = json.loads(VECTORS.read_text("utf-8"))["call"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inference.assign import assign, sets_seen_together
-from inference.types import F64, Bools
+from inference.schema.arrays import F64, Bools
 
 
 def enumerated(log_weight: F64, shown: Bools) -> F64:

@@ -10,7 +10,7 @@ import pytest
 
 from inference.attribute import Cast, attribute
 from inference.people import known_people
-from inference.types import (
+from inference.schema.arrays import (
     F32,
     F64,
     Attendee,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inference.attribute import Cast, attribute
-from inference.types import Attendee, Label, Observations, SpeakerTurn, TranscriptLine, View
+from inference.schema.arrays import Attendee, Label, Observations, SpeakerTurn, TranscriptLine, View
 from tests.unit.test_attribute import (
     NAMES,
     converse,

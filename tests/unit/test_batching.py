@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from inference.batching import DeviceQueue
 from inference.errors import Cancelled, DeviceOutOfMemory, InferenceError
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 
 SIDE = 2
 FOREVER_S = 60.0

@@ -12,7 +12,7 @@ import pytest
 
 from inference.columns import observations_from_columns, observations_to_columns
 from inference.errors import InferenceError
-from inference.types import F32, FaceColumns, Label, Observations, Quality, View
+from inference.schema.arrays import F32, FaceColumns, Label, Observations, Quality, View
 
 LOSS = 1e-3
 

@@ -12,7 +12,7 @@ import pytest
 from inference.attribute import Cast, Person
 from inference.corrections import Correction, Refused, Story, apply_corrections, correction_for
 from inference.person_ids import person_ids
-from inference.types import (
+from inference.schema.arrays import (
     Attendee,
     Attribution,
     FaceColumns,

@@ -15,7 +15,7 @@ import pytest
 
 from bot.text.draw_name import draw_name
 from bot.text.draw_text import REGULAR, check_text, draw_line, draw_text
-from inference.types import U8
+from inference.schema.arrays import U8
 
 ROOT = Path(__file__).parents[2]
 WHITE = (255, 255, 255)

@@ -15,7 +15,14 @@ from bot.side_files import with_side_files
 from inference.assess import AssessOptions
 from inference.corrections import Correction
 from inference.person_ids import Sighting
-from inference.types import EXPRESSIONS, Attendee, FaceColumns, Observations, Quality, SpeakerTurn
+from inference.schema.arrays import (
+    EXPRESSIONS,
+    Attendee,
+    FaceColumns,
+    Observations,
+    Quality,
+    SpeakerTurn,
+)
 from storage.calls.series import read_columns, write_columns
 from storage.errors import StorageError
 from storage.files import MediaFiles

@@ -10,7 +10,7 @@ import pytest
 
 from inference.errors import UnreadableMedia
 from inference.expression.dataset import load_grid, load_training_data, read_grey
-from inference.types import EXPRESSIONS, U8
+from inference.schema.arrays import EXPRESSIONS, U8
 
 GRID_HEADER = (
     "index,emotion,label_ambiguous,ferplus_aligned,votes_neutral,votes_happiness,votes_surprise,"

@@ -10,7 +10,7 @@ import pytest
 from inference.expression.curves import CurvePoint
 from inference.expression.evaluate import calibration_error, measure, measure_with_intervals
 from inference.expression.pictures import confusion_svg, curve_svg
-from inference.types import EXPRESSIONS, F32
+from inference.schema.arrays import EXPRESSIONS, F32
 
 
 def certain(*guesses: int, confidence: float = 1.0) -> F32:

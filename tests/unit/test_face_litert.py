@@ -18,7 +18,7 @@ from inference.face_litert import (
     merge_weighted,
 )
 from inference.face_models import FULL_PX, SHORT_PX
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from inference.boxes import centre
 from inference.face_patch import FacePatch
 from inference.follow import SEARCH_EVERY_S, FaceFollower
-from inference.types import F32, U8, Detection
+from inference.schema.arrays import F32, U8, Detection
 
 FACE_PX = 60
 WIDTH, HEIGHT = 400, 240

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from inference.boxes import overlap
 from inference.layout import Layout, LayoutFinder, find_division, picture_difference
-from inference.types import F32, U8
+from inference.schema.arrays import F32, U8
 from tests import layouts
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from inference.moments import MAX_MOMENTS, MAX_SILENCES, Scene, find_moments
 from inference.profiles import PROFILES
+from inference.schema.arrays import EXPRESSIONS, F32, Moment, Series, TranscriptLine
 from inference.score import build_series
-from inference.types import EXPRESSIONS, F32, Moment, Series, TranscriptLine
 
 INTERVAL_S = 0.5
 

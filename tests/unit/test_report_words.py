@@ -13,7 +13,7 @@ from bot.report.charts import tick_step_s
 from bot.report.fonts import missing_glyphs
 from bot.report.moments import headline
 from bot.report.series import backdrop, course, lanes, step_for
-from inference.types import Estimate, SpeakerTurn
+from inference.schema.arrays import Estimate, SpeakerTurn
 from tests.analysis_builder import PersonSpec, make_call
 
 START = datetime(2026, 11, 19, 23, 30, tzinfo=UTC)

@@ -9,6 +9,15 @@ from hypothesis import strategies as st
 
 from inference.estimate import T_975, cosines_for, estimate_mean, estimate_trend
 from inference.profiles import PROFILES, SALES_WEIGHTS
+from inference.schema.arrays import (
+    EXPRESSIONS,
+    F32,
+    FaceColumns,
+    Observations,
+    Quality,
+    SpeakerTurn,
+    TranscriptLine,
+)
 from inference.score import (
     Faces,
     build_series,
@@ -20,15 +29,6 @@ from inference.score import (
     time_in_call,
 )
 from inference.talk import NO_TALK, usable_turns
-from inference.types import (
-    EXPRESSIONS,
-    F32,
-    FaceColumns,
-    Observations,
-    Quality,
-    SpeakerTurn,
-    TranscriptLine,
-)
 
 SALES = PROFILES["sales"]
 quick = settings(max_examples=25, deadline=None)

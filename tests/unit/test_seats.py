@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from inference.boxes import holders
 from inference.layout import LayoutFinder
+from inference.schema.arrays import F32, FaceColumns, Label, View
 from inference.seats import SeatBook
 from inference.track import of_participants
-from inference.types import F32, FaceColumns, Label, View
 from tests.layouts import (
     Box,
     Camera,

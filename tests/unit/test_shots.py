@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from inference.shot_picture import draw_shot
-from inference.shots import HEIGHT_PX, WIDTH_PX, Area, CutOut, Shot, plan_shots
-from inference.types import (
+from inference.schema.arrays import (
     Attribution,
     CallAnalysis,
     FaceColumns,
@@ -19,6 +17,8 @@ from inference.types import (
     Quality,
     View,
 )
+from inference.shot_picture import draw_shot
+from inference.shots import HEIGHT_PX, WIDTH_PX, Area, CutOut, Shot, plan_shots
 from tests.analysis_builder import PersonSpec, make_call
 
 LEFT, RIGHT = (8.0, 100.0, 316.0, 273.0), (324.0, 100.0, 632.0, 273.0)

@@ -10,7 +10,7 @@ import pytest
 from inference.assess import AssessOptions, assess_cast
 from inference.estimate import estimate_mean
 from inference.profiles import ENGAGEMENT_SCALE
-from inference.types import CallAnalysis, Reaction, SideScore, SpeakerTurn
+from inference.schema.arrays import CallAnalysis, Reaction, SideScore, SpeakerTurn
 from tests.unit.test_assess import cast, named, observed
 
 ANA, BEN, CAT = named("Ana", "rep"), named("Ben"), named("Cat")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from inference.layout import Layout
+from inference.schema.arrays import F32, Detection
 from inference.track import Tracker
-from inference.types import F32, Detection
 
 NO_TILES: F32 = np.zeros((0, 4), np.float32)
 TILES = np.array(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inference.types import FaceColumns, Observations, View
+from inference.schema.arrays import FaceColumns, Observations, View
 from inference.units import find_units
 from tests.unit.test_attribute import observe
 

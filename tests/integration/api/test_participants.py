@@ -11,7 +11,7 @@ import pytest
 from bot.evidence import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.steps.store import result_rows
 from inference.assess import AssessOptions
-from inference.types import Attendee, FaceColumns, Observations, Quality, SpeakerTurn
+from inference.schema.arrays import Attendee, FaceColumns, Observations, Quality, SpeakerTurn
 from storage import calls
 from storage.access import keys
 from storage.engine import transaction

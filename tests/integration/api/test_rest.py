@@ -18,7 +18,7 @@ from bot.api.routes import create_api
 from bot.api.workflows import Gone, WorkflowStatus
 from bot.evidence import Evidence, write_evidence
 from bot.settings import Settings
-from inference.types import FaceColumns, Observations, Quality, SpeakerTurn
+from inference.schema.arrays import FaceColumns, Observations, Quality, SpeakerTurn
 from integrations.errors import Unavailable
 from storage import calls
 from storage.access import keys
