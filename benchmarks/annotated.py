@@ -27,9 +27,9 @@ from bot.evidence import Evidence
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.batching import DeviceQueue
-from inference.decode import probe
 from inference.expression.classifier import ExpressionClassifier
 from inference.recording import Segment, observe_recording
+from inference.video.reader import probe
 
 
 def main() -> None:

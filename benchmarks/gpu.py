@@ -28,11 +28,11 @@ from torch import Tensor
 from benchmarks.clip import FPS, make_clip
 from inference.analyzer import AnalyzerOptions
 from inference.batching import DeviceQueue
-from inference.decode import DecodeOptions, FrameReader
 from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier, read_weights
 from inference.expression.model import INPUT_PX, READINGS, place
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import F32, U8
+from inference.video.reader import DecodeOptions, FrameReader
 
 TOLERANCE = 0.01
 """Probabilities may differ this much between processor and card."""

@@ -35,12 +35,12 @@ import numpy as np
 from benchmarks.clip import FOUR, TWENTY_FIVE, Grid, make_clip, repeat_clip
 from inference.analyzer import AnalyzerOptions
 from inference.batching import DeviceQueue
-from inference.decode import probe
 from inference.detect import DetectOptions, FaceDetector
 from inference.expression.classifier import ExpressionClassifier
 from inference.face_models import Backend
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import Observations
+from inference.video.reader import probe
 
 STAGES = (
     ("av:", "decoding by threads of libav"),

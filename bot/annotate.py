@@ -30,9 +30,9 @@ from bot.evidence import Evidence, name_people, score_evidence
 from bot.report import words
 from bot.settings import Settings
 from inference.assess import AssessOptions
-from inference.decode import probe
 from inference.errors import Cancelled, InferenceError
 from inference.native_log import native_stdout_to_stderr
+from inference.video.reader import probe
 from integrations.errors import IntegrationError
 from storage.errors import StorageError
 

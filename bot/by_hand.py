@@ -15,7 +15,7 @@ from bot.selection import own_domains
 from bot.settings import Settings
 from bot.side_files import with_side_files
 from bot.voices import SOUND_SUFFIXES, SoundFile, known_names, name_in, with_voices
-from inference.decode import probe
+from inference.video.reader import probe
 from integrations.errors import UnexpectedResponse
 from integrations.zoom.participants import parse_participants
 from storage.files import MediaFiles

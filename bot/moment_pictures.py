@@ -25,7 +25,7 @@ from inference.errors import Cancelled, InferenceError
 from inference.schema.arrays import U8, CallAnalysis
 from inference.shot_picture import draw_shot
 from inference.shots import Shot, plan_shots
-from inference.stills import Stills
+from inference.video.stills import Stills
 from storage.errors import Missing
 from storage.files import MediaFiles
 

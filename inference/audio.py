@@ -23,9 +23,9 @@ import av.error
 import numpy as np
 
 from inference.errors import Cancelled, UnreadableMedia
-from inference.media import open_media
 from inference.schema.arrays import F32
 from inference.talk import Span
+from inference.video.container import open_media
 
 LEVELS_HZ = 25
 FORMATS = "mov,mp4,matroska,webm,ogg,mp3,aac,wav,flac"

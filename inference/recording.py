@@ -10,9 +10,9 @@ from pathlib import Path
 
 from inference.analyzer import Analyzer, AnalyzerOptions
 from inference.batching import DeviceQueue
-from inference.decode import DecodeOptions, FrameReader, probe
 from inference.detect import Detector
 from inference.schema.arrays import Frame, Observations, Quality
+from inference.video.reader import DecodeOptions, FrameReader, probe
 from inference.watch import Watcher
 
 Progress = Callable[[float, str], None]

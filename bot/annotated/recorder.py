@@ -27,10 +27,10 @@ from bot.annotated.people import NameFaces, RunningNames, Who
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.boxes import overlap
-from inference.decode import probe
 from inference.person_ids import Sighting
 from inference.profiles import PROFILES
 from inference.schema.arrays import F32, Observations
+from inference.video.reader import probe
 from inference.watch import SeenSample, WatchedPicture
 
 HELD_BYTES = 256_000_000

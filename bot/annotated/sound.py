@@ -13,7 +13,7 @@ import av
 import av.error
 from av.audio.resampler import AudioResampler
 
-from inference.media import Media, open_media
+from inference.video.container import Media, open_media
 
 IN_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
 """Kinds of sound that MP4 holds and players play; any other is encoded as AAC."""

@@ -28,8 +28,8 @@ from bot.demo.slack import SlackStandIn
 from bot.demo.steps import StepBoard
 from bot.demo.zoom import ZoomStandIn
 from bot.report.message import Message, as_text
-from inference.decode import probe
 from inference.errors import InferenceError
+from inference.video.reader import probe
 
 STEPS = ("fetch", "analyse", "store", "report", "notify", "clean up")
 POLL_S = 0.25

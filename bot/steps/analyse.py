@@ -17,10 +17,10 @@ from bot.parts import Parts
 from bot.progress import Progress
 from bot.side_files import segment_spans, with_side_files
 from bot.voices import SoundFile, known_names, with_voices
-from inference.decode import probe
 from inference.errors import NoVideoStream
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import Observations
+from inference.video.reader import probe
 from inference.watch import Watcher
 
 LOOKING = 0.9

@@ -14,11 +14,11 @@ import pytest
 from benchmarks.clip import make_clip
 from inference.analyzer import Analyzer, AnalyzerOptions
 from inference.batching import DeviceQueue
-from inference.decode import FrameReader
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.expression.classifier import ExpressionClassifier
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import F32, U8, Detection, Frame, Observations, SpeakerTurn
+from inference.video.reader import FrameReader
 from tests import layouts, media
 
 BOX_PX = 40

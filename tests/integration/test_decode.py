@@ -12,9 +12,9 @@ import numpy as np
 import psutil
 import pytest
 
-from inference.decode import DecodeOptions, FrameReader, probe
 from inference.errors import Cancelled, NoVideoStream, UnreadableMedia
 from inference.schema.arrays import U8, Frame
+from inference.video.reader import DecodeOptions, FrameReader, probe
 from tests import media
 
 FASTSTART = {"movflags": "faststart"}

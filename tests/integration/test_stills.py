@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.decode import DecodeOptions, FrameReader
 from inference.errors import Cancelled, UnreadableMedia
-from inference.media import Media
 from inference.schema.arrays import Frame
-from inference.stills import Stills
+from inference.video.container import Media
+from inference.video.reader import DecodeOptions, FrameReader
+from inference.video.stills import Stills
 from tests.media import cut_off, damage, frame_number, variable_rate_times, write_clip
 
 

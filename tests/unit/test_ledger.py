@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from inference.ledger import PictureLedger
+from inference.video.sampling import PictureLedger
 
 FPS = 10
 

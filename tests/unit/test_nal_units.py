@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.nal_units import begins_anew
+from inference.video.nal_units import begins_anew
 
 AVCC = bytes([1, 100, 0, 31, 0xFF, 0xE1, 0])  # units' lengths take four bytes
 HVCC = bytes([1] + [0] * 20 + [0xF1, 0])  # two bytes

@@ -33,9 +33,9 @@ from av.codec.hwaccel import HWAccel
 from av.stream import Disposition, Stream
 
 from inference.errors import Cancelled, NoVideoStream, UnreadableMedia
-from inference.ledger import PictureLedger
-from inference.nal_units import begins_anew
 from inference.schema.arrays import U8
+from inference.video.nal_units import begins_anew
+from inference.video.sampling import PictureLedger
 
 FORMATS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,h264,hevc"
 """Containers that are opened. Playlists would read other files, and libav takes text for a film."""

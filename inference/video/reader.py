@@ -17,8 +17,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
-from inference.media import Media
 from inference.schema.arrays import Frame, Quality
+from inference.video.container import Media
 from inference.watch import WatchedPicture
 
 _WAIT_S = 0.1

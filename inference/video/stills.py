@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 
 from inference.errors import UnreadableMedia
-from inference.media import Media
 from inference.schema.arrays import U8
+from inference.video.container import Media
 
 
 class Stills:
