@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from bot.selection import side_of
 from inference.schema.arrays import Attendee
-from inference.talk import merge_spans
+from inference.speech.turns import merge_spans
 from integrations.zoom.participants import PastParticipant
 
 Stay = tuple[datetime | None, datetime | None]

@@ -9,7 +9,7 @@ from bot.attendees import RecordedSpan, with_stays
 from bot.evidence import Evidence
 from bot.media import Manifest, SegmentFiles
 from inference.schema.arrays import Attendee, SpeakerTurn, TranscriptLine
-from inference.talk import Span
+from inference.speech.turns import Span
 from integrations.zoom.chat import parse_chat
 from integrations.zoom.timeline import parse_timeline
 from integrations.zoom.transcript import parse_vtt

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.evidence import Evidence
-from inference.audio import hear_voice
 from inference.errors import UnreadableMedia
 from inference.schema.arrays import SpeakerTurn
-from inference.talk import Span, merge_spans
+from inference.speech.turns import Span, merge_spans
+from inference.speech.voice_activity import hear_voice
 
 PREFIXES = ("Audio only - ", "audio_only_", "audio only ", "audio")
 """What stands before the name, the longest first."""

@@ -35,7 +35,7 @@ from inference.score import (
     unseen,
 )
 from inference.sides import SidePerson, score_sides
-from inference.talk import Span, merge_spans, talk_figures, total_s, usable_turns
+from inference.speech.turns import Span, merge_spans, talk_figures, total_s, usable_turns
 
 
 @dataclass(frozen=True, slots=True)

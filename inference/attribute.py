@@ -30,7 +30,7 @@ from inference.schema.arrays import (
 )
 from inference.shape_match import DrawName
 from inference.sources import label_probabilities, log_weights
-from inference.talk import usable_turns
+from inference.speech.turns import usable_turns
 from inference.units import Unit, find_units
 
 CERTAIN = 0.95

@@ -22,7 +22,7 @@ from inference.attribute import Cast, Person
 from inference.people import KnownPerson, known_people
 from inference.person_ids import Sighting, sighting, track_at
 from inference.schema.arrays import Attendee, Attribution, Observations, SpeakerTurn, TranscriptLine
-from inference.talk import usable_turns
+from inference.speech.turns import usable_turns
 
 SIDES = ("rep", "prospect", "unknown")
 SIGHTINGS = 12

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from inference.schema.arrays import EXPRESSIONS, F64, Moment, Series, TranscriptLine
 from inference.score import mean_over_people, running_sums
-from inference.talk import Span, merge_spans, overlap_s
+from inference.speech.turns import Span, merge_spans, overlap_s
 
 BEFORE_S, AFTER_S = 20.0, 10.0
 """A level is compared with the one just before it. Ten seconds outlast a laugh or a blink of the

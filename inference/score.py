@@ -24,7 +24,7 @@ from inference.schema.arrays import (
     TalkFigures,
     WindowScore,
 )
-from inference.talk import Span, overlap_s
+from inference.speech.turns import Span, overlap_s
 
 ROLLING_S = (30.0, 60.0)
 TIME_EPS_S = 1e-6

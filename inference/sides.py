@@ -20,7 +20,7 @@ from inference.schema.arrays import (
     SideScore,
 )
 from inference.score import Faces, count_labels, mean_expressions, score_call
-from inference.talk import Span, merge_spans, total_s
+from inference.speech.turns import Span, merge_spans, total_s
 
 SIDES = ("rep", "prospect", "unknown")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.audio import hear_voice
 from inference.errors import Cancelled, UnreadableMedia
 from inference.schema.arrays import F32
+from inference.speech.voice_activity import hear_voice
 from tests import media
 
 TALK = [(3.0, 6.0), (10.0, 14.0), (20.0, 20.8)]

@@ -28,7 +28,7 @@ from inference.score import (
     select_faces,
     time_in_call,
 )
-from inference.talk import NO_TALK, usable_turns
+from inference.speech.turns import NO_TALK, usable_turns
 
 SALES = PROFILES["sales"]
 quick = settings(max_examples=25, deadline=None)

@@ -19,7 +19,7 @@ from inference.estimate import estimate_change, estimate_mean, estimate_trend
 from inference.profiles import PROFILES, SCORING_VERSION
 from inference.schema.arrays import Estimate
 from inference.score import rolling_mean
-from inference.talk import merge_spans, talk_figures, total_s
+from inference.speech.turns import merge_spans, talk_figures, total_s
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "scoring_v1.json"
 CASES: dict[str, Any] = json.loads(VECTORS.read_text("utf-8"))

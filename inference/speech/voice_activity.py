@@ -24,7 +24,7 @@ import numpy as np
 
 from inference.errors import Cancelled, UnreadableMedia
 from inference.schema.arrays import F32
-from inference.talk import Span
+from inference.speech.turns import Span
 from inference.video.container import open_media
 
 LEVELS_HZ = 25
