@@ -31,6 +31,7 @@ from inference.follow import SEARCH_EVERY_S, FollowThread
 from inference.label_reader import LabelReader, shared_reader
 from inference.labels import LabelFinder
 from inference.layout import NO_TILES, Layout, LayoutFinder
+from inference.layout.cameras import SeatBook
 from inference.schema.arrays import (
     F32,
     U8,
@@ -45,7 +46,6 @@ from inference.schema.arrays import (
     TranscriptLine,
     View,
 )
-from inference.seats import SeatBook
 from inference.track import Tracker, of_participants
 from inference.watch import SeenSample, Watcher
 

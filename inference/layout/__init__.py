@@ -4,9 +4,9 @@
 edges, `content` what each part shows, and `finder` follows all of it from sample to sample.
 """
 
+from inference.layout.cuts import CUT_DIFFERENCE
 from inference.layout.division import NO_TILES, Division, find_division
 from inference.layout.finder import Layout, LayoutFinder, picture_difference
-from inference.layout.places import CUT_DIFFERENCE
 
 __all__ = [
     "CUT_DIFFERENCE",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inference.boxes import centre, overlap
+from inference.layout.background import Box, Ground
 from inference.layout.grid import (
     SAME_SIZE,
     equal_tiles,
@@ -20,7 +21,6 @@ from inference.layout.grid import (
     slack_px,
     widened,
 )
-from inference.layout.ground import Box, Ground
 from inference.schema.arrays import F32, U8
 
 LARGE_SHARE = 0.2

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from inference.layout.content import Motion, ScreenJudge, VideoJudge, shrink_picture
+from inference.layout.cuts import Places, difference, thumbnail
 from inference.layout.division import (
     NO_TILES,
     Division,
@@ -19,7 +20,6 @@ from inference.layout.division import (
     same_tiles,
 )
 from inference.layout.inset import CornerEdges
-from inference.layout.places import Places, difference, thumbnail
 from inference.schema.arrays import F32, U8, Bools
 
 SAMPLES_TO_BELIEVE = 2

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from inference.boxes import holders
 from inference.layout import LayoutFinder
+from inference.layout.cameras import SeatBook
 from inference.schema.arrays import F32, FaceColumns, Label, View
-from inference.seats import SeatBook
 from inference.track import of_participants
 from tests.layouts import (
     Box,

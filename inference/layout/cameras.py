@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inference.layout import Layout
-from inference.schema.arrays import F32, I32, Bools, Label
-from inference.tile_colours import (
+from inference.layout.background_colours import (
     CELLS,
     MIN_CELLS,
     TileSample,
@@ -26,6 +25,7 @@ from inference.tile_colours import (
     face_left_out,
     person_left_out,
 )
+from inference.schema.arrays import F32, I32, Bools, Label
 
 SHARE_OF_SAMPLES = 0.3
 """A colour counts where the person left it free in this share of the samples."""
