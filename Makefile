@@ -65,10 +65,10 @@ install-wheel: torch
 # MediaPipe's models, taken out of its wheel into the environment; nothing is downloaded while
 # Rapport runs. Quick where they are there already.
 face-models: | $(VENV)/bin/python
-	@$(VENV)/bin/python -m inference.face_model_files >/dev/null || { \
+	@$(VENV)/bin/python -m inference.faces.model_files >/dev/null || { \
 	  echo "Fetching MediaPipe's face models" && folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	  $(PIP) download --quiet --no-cache-dir --dest "$$folder" $(MEDIAPIPE_WHEEL) && \
-	  $(VENV)/bin/python -m inference.face_model_files "$$folder"/*.whl >/dev/null; }
+	  $(VENV)/bin/python -m inference.faces.model_files "$$folder"/*.whl >/dev/null; }
 
 # The second backend, which the tests compare the first with. Without its dependencies: what it
 # really imports is here already, and its numpy 1 is not needed. It ends with Python 3.12 and is

@@ -35,9 +35,9 @@ import numpy as np
 from benchmarks.clip import FOUR, TWENTY_FIVE, Grid, make_clip, repeat_clip
 from inference.analyzer import AnalyzerOptions
 from inference.batching import DeviceQueue
-from inference.detect import DetectOptions, FaceDetector
 from inference.expression.classifier import ExpressionClassifier
-from inference.face_models import Backend
+from inference.faces.detector import DetectOptions, FaceDetector
+from inference.faces.models import Backend
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import Observations
 from inference.video.reader import probe

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.settings import Settings, unknown_settings
-from inference.face_model_files import ModelFileState, list_model_files
+from inference.faces.model_files import ModelFileState, list_model_files
 from integrations.errors import IntegrationError
 from integrations.slack.messenger import Messenger
 from storage.errors import StorageError

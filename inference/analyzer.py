@@ -22,12 +22,13 @@ import numpy as np
 
 from inference.assess import AssessOptions, assess
 from inference.batching import DeviceQueue
-from inference.detect import DetectOptions, Detector, FaceDetector
 from inference.errors import Cancelled
 from inference.expression.crop import face_crop, sharpness
-from inference.face_models import Backend
-from inference.face_rows import FaceRows
-from inference.follow import SEARCH_EVERY_S, FollowThread
+from inference.faces.detector import DetectOptions, Detector, FaceDetector
+from inference.faces.face_table import FaceRows
+from inference.faces.follower import SEARCH_EVERY_S, FollowThread
+from inference.faces.models import Backend
+from inference.faces.tracker import Tracker, of_participants
 from inference.label_reader import LabelReader, shared_reader
 from inference.labels import LabelFinder
 from inference.layout import NO_TILES, Layout, LayoutFinder
@@ -46,7 +47,6 @@ from inference.schema.arrays import (
     TranscriptLine,
     View,
 )
-from inference.track import Tracker, of_participants
 from inference.watch import SeenSample, Watcher
 
 _WATCHED_OUTSTANDING = 1
@@ -60,7 +60,7 @@ class AnalyzerOptions:
     Faces less than `min_face_px` high, or whose crop is less sharp than `min_sharpness`, are kept
     as seen but not classified. `detectors` threads search for faces, each with models of its own.
     Of a gallery's tiles each thread has its own. A tile is searched every `search_every_s` seconds,
-    and its faces are followed in between (inference/follow.py); 0: every picture anew.
+    and its faces are followed in between (inference/faces/follower.py); 0: every picture anew.
     `crop_px` is the side of the pictures that the classifier takes. `read_labels`: read the names
     drawn on tiles. `decode_device`: see `DecodeOptions.device`. `beside_large` and
     `face_backend`: see `DetectOptions`.

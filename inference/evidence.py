@@ -36,7 +36,7 @@ FIT_WEIGHT = 10
 RESTLESS_FLOOR = 0.008
 """A mouth that stands still is as restless as this by the noise of its landmarks alone: two fits to
 one face differ by 0.011 in the median. It is added to what was measured, as noise is, because an
-unchanged face is not fitted anew (inference/follow.py) and has none: beside it, one still mouth
+unchanged face is not fitted anew (inference/faces/follower.py) and has none: beside it, one still mouth
 that was fitted anew would look like talking."""
 LEAST_CONTRAST = float(np.log(2.0))
 """A talking mouth is at least so many times as restless as the same mouth silent."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from inference.analyzer import Analyzer, AnalyzerOptions
 from inference.batching import DeviceQueue
-from inference.detect import Detector
+from inference.faces.detector import Detector
 from inference.schema.arrays import Frame, Observations, Quality
 from inference.video.reader import DecodeOptions, FrameReader, probe
 from inference.watch import Watcher

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gallery.footage import PICTURES_HZ, U8, Cutout, PingPong, Player, cut_out
-from inference.detect import FaceDetector
+from inference.faces.detector import FaceDetector
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm")
 READ_PX = 288

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.face_litert import Network
-from inference.face_model_files import SELFIE
+from inference.faces.litert_models import Network
+from inference.faces.model_files import SELFIE
 
 U8 = NDArray[np.uint8]
 

@@ -10,8 +10,8 @@ import numpy as np
 from bot.annotated.course import Running
 from bot.annotated.people import Who
 from inference.boxes import centres, holders
+from inference.faces.search import SURE
 from inference.schema.arrays import EXPRESSIONS, F32
-from inference.search import SURE
 from inference.watch import SeenSample
 
 LIKELY = 0.5

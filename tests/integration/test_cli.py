@@ -19,7 +19,7 @@ from bot.cli import app
 from bot.demo.slack import SlackStandIn
 from bot.demo.slack_workspace import DEFAULT_CHANNEL
 from bot.demo.zoom import ZoomStandIn
-from inference.face_model_files import FACE_MESH, MODEL_FILES, list_model_files
+from inference.faces.model_files import FACE_MESH, MODEL_FILES, list_model_files
 from inference.schema.arrays import EXPRESSIONS
 from storage.access import keys
 from storage.delivery import inbox

@@ -15,7 +15,7 @@ import pytest
 from bot.demo import scenario, voice
 from bot.demo.meeting import zoom_time
 from bot.demo.recording import DemoRecording, make_recording
-from inference.detect import DetectOptions, FaceDetector
+from inference.faces.detector import DetectOptions, FaceDetector
 
 SECONDS = 12.0
 SIZE = (640, 360)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from inference.detect import DetectOptions, FaceDetector
+from inference.faces.detector import DetectOptions, FaceDetector
 from inference.layout import LayoutFinder
 from inference.schema.arrays import F32
 from tests.portraits import GROUND, Portrait, gallery, read_portraits, webcam
@@ -208,7 +208,7 @@ def test_impossible_options_are_refused(confidence: float) -> None:
 
 ONE_FACE = """
 import numpy as np
-from inference.detect import FaceDetector
+from inference.faces.detector import FaceDetector
 from tests.portraits import read_portraits, webcam
 (face,) = FaceDetector().detect(webcam(read_portraits()[1], 640, 360, 160), None)
 assert face.landmarks is not None
@@ -236,7 +236,7 @@ def test_models_load_without_network_and_leave_home_empty_and_standard_error_cle
 
 
 def test_importing_loads_no_model() -> None:
-    code = "import sys, inference.detect; sys.exit('ai_edge_litert' in sys.modules)"
+    code = "import sys, inference.faces.detector; sys.exit('ai_edge_litert' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

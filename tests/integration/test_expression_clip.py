@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from inference.detect import FaceDetector
 from inference.expression.classifier import ExpressionClassifier
 from inference.expression.crop import face_crop
+from inference.faces.detector import FaceDetector
 from inference.schema.arrays import EXPRESSIONS, U8
 
 

@@ -13,9 +13,9 @@ import av
 import numpy as np
 import pytest
 
-from inference.detect import DetectOptions, FaceDetector
 from inference.expression.classifier import ExpressionClassifier
 from inference.expression.crop import face_crop
+from inference.faces.detector import DetectOptions, FaceDetector
 from inference.schema.arrays import F32, U8, Detection
 from tests.integration.test_detect import CLIPS, SHARED
 from tests.portraits import Portrait, gallery, read_portraits, webcam
@@ -150,7 +150,7 @@ def test_mediapipe_writes_nothing_to_standard_error(tmp_path: Path) -> None:
         "import threading; timer = threading.Timer\n"
         "threading.Timer = lambda delay_s, told: timer(0, told)\n"
         "import numpy as np\n"
-        "from inference.detect import DetectOptions, FaceDetector\n"
+        "from inference.faces.detector import DetectOptions, FaceDetector\n"
         "detector = FaceDetector(DetectOptions(backend='mediapipe'))\n"
         "detector.detect(np.zeros((90, 160, 3), np.uint8), None)\n"
     )
@@ -168,7 +168,7 @@ def test_where_mediapipe_is_not_installed_one_sentence_says_what_to_do() -> None
     code = (
         "import sys; sys.modules['mediapipe'] = None\n"
         "import numpy as np\n"
-        "from inference.detect import DetectOptions, FaceDetector\n"
+        "from inference.faces.detector import DetectOptions, FaceDetector\n"
         "from inference.errors import WeightsInvalid\n"
         "try:\n"
         "    FaceDetector(DetectOptions(backend='mediapipe'))"

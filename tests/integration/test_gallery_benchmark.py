@@ -14,7 +14,7 @@ import pytest
 from benchmarks.gallery import SCENARIOS, build_scenario, make_recording
 from benchmarks.gallery.plan import Plan, plan_recording
 from benchmarks.gallery.talk import SHORTEST_TURN_S
-from inference.detect import FaceDetector
+from inference.faces.detector import FaceDetector
 from integrations.zoom.participants import parse_participant
 from integrations.zoom.timeline import parse_timeline
 from integrations.zoom.transcript import parse_vtt

@@ -30,7 +30,7 @@ from bot.steps.store import store_call
 from inference.assess import AssessOptions
 from inference.attribute import Cast, Person
 from inference.batching import DeviceQueue
-from inference.detect import FaceDetector
+from inference.faces.detector import FaceDetector
 from inference.schema.arrays import (
     EXPRESSIONS,
     U8,

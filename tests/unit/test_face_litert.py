@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.face_litert import (
+from inference.faces.litert_models import (
     FULL_CELLS,
     SHORT_CELLS,
     anchor_places,
@@ -17,7 +17,7 @@ from inference.face_litert import (
     decode_faces,
     merge_weighted,
 )
-from inference.face_models import FULL_PX, SHORT_PX
+from inference.faces.models import FULL_PX, SHORT_PX
 from inference.schema.arrays import F32, U8
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inference.errors import WeightsInvalid
-from inference.face_model_files import (
+from inference.faces.model_files import (
     MODEL_FILES,
     SHORT_RANGE,
     ModelFile,

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from inference.boxes import centre
-from inference.face_patch import FacePatch
-from inference.follow import SEARCH_EVERY_S, FaceFollower
+from inference.faces.follower import SEARCH_EVERY_S, FaceFollower
+from inference.faces.patch_alignment import FacePatch
 from inference.schema.arrays import F32, U8, Detection
 
 FACE_PX = 60

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.boxes import holders
+from inference.faces.tracker import of_participants
 from inference.layout import LayoutFinder
 from inference.layout.cameras import SeatBook
 from inference.schema.arrays import F32, FaceColumns, Label, View
-from inference.track import of_participants
 from tests.layouts import (
     Box,
     Camera,

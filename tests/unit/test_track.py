@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from inference.faces.tracker import Tracker
 from inference.layout import Layout
 from inference.schema.arrays import F32, Detection
-from inference.track import Tracker
 
 NO_TILES: F32 = np.zeros((0, 4), np.float32)
 TILES = np.array(

@@ -20,10 +20,9 @@ import cv2
 import numpy as np
 
 from inference.boxes import centre, clipped, holders, overlap, scaled
-from inference.face_models import MESH_PX, Backend, FaceModels, load_models
-from inference.pose import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, describe_landmarks
-from inference.schema.arrays import F32, U8, Detection
-from inference.search import (
+from inference.faces.landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, describe_landmarks
+from inference.faces.models import MESH_PX, Backend, FaceModels, load_models
+from inference.faces.search import (
     MERGE_IOU,
     SURE,
     FoundFace,
@@ -33,6 +32,7 @@ from inference.search import (
     whole_pixels,
     windows,
 )
+from inference.schema.arrays import F32, U8, Detection
 
 MESH_MARGIN = 1.5
 """The landmark model sees the face's box this much enlarged, as in MediaPipe's own graph."""

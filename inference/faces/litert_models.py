@@ -17,18 +17,11 @@ import cv2
 import numpy as np
 
 from inference.errors import WeightsInvalid
-from inference.face_model_files import FACE_MESH, FULL_RANGE, SHORT_RANGE, ModelFile, read_model
-from inference.face_models import (
-    FULL_PX,
-    FULL_TILES,
-    MESH_PX,
-    MIN_PRESENCE,
-    SHORT_PX,
-    SHORT_TILES,
-)
+from inference.faces.model_files import FACE_MESH, FULL_RANGE, SHORT_RANGE, ModelFile, read_model
+from inference.faces.models import FULL_PX, FULL_TILES, MESH_PX, MIN_PRESENCE, SHORT_PX, SHORT_TILES
+from inference.faces.search import MERGE_IOU, FoundFace
 from inference.native_log import native_log_lines_dropped
 from inference.schema.arrays import F32, U8
-from inference.search import MERGE_IOU, FoundFace
 
 SHORT_CELLS = ((8, 2), (16, 6))
 FULL_CELLS = ((4, 1),)

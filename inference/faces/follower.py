@@ -18,10 +18,10 @@ from typing import TypeAlias
 import numpy as np
 
 from inference.boxes import centre, clipped, has_centre_in, holders, overlap
-from inference.detect import Detector
-from inference.face_patch import FacePatch, Place
+from inference.faces.detector import Detector
+from inference.faces.patch_alignment import FacePatch, Place
+from inference.faces.search import MERGE_IOU
 from inference.schema.arrays import F32, U8, Bools, Detection
-from inference.search import MERGE_IOU
 
 SEARCH_EVERY_S = 4.0
 """Every tile is searched anew after so long, whoever is followed in it. Where fewer are found than

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from inference.faces.search import FaceModel
 from inference.schema.arrays import F32, U8
-from inference.search import FaceModel
 
 Backend = Literal["litert", "mediapipe"]
 """What runs the models."""
@@ -64,9 +64,9 @@ def load_models(backend: Backend, min_confidence: float) -> FaceModels:
         WeightsInvalid: a model is missing or damaged, or the library that should run it is.
     """
     if backend == "mediapipe":
-        from inference.face_mediapipe import load_mediapipe
+        from inference.faces.mediapipe_models import load_mediapipe
 
         return load_mediapipe(min_confidence)
-    from inference.face_litert import LiteRTFaceModels
+    from inference.faces.litert_models import LiteRTFaceModels
 
     return LiteRTFaceModels(min_confidence)

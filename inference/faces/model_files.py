@@ -1,7 +1,7 @@
 """The files of MediaPipe's models: where they lie, whether they are whole, and how they get there.
 
-    python -m inference.face_model_files                 # say what is there; exit code 1: not all
-    python -m inference.face_model_files MEDIAPIPE.whl   # take the models out of MediaPipe's wheel
+    python -m inference.faces.model_files                 # say what is there; exit code 1: not all
+    python -m inference.faces.model_files MEDIAPIPE.whl   # take the models out of MediaPipe's wheel
 
 `make install` does both. The files stand inside the Python environment, so that they go when it
 goes, and nothing is ever downloaded while Rapport runs. This module imports nothing but the
