@@ -29,10 +29,10 @@ from inference.faces.face_table import FaceRows
 from inference.faces.follower import SEARCH_EVERY_S, FollowThread
 from inference.faces.models import Backend
 from inference.faces.tracker import Tracker, of_participants
-from inference.label_reader import LabelReader, shared_reader
-from inference.labels import LabelFinder
 from inference.layout import NO_TILES, Layout, LayoutFinder
 from inference.layout.cameras import SeatBook
+from inference.name_labels.finder import LabelFinder
+from inference.name_labels.ocr import LabelReader, shared_reader
 from inference.schema.arrays import (
     F32,
     U8,

@@ -18,6 +18,7 @@ import numpy as np
 
 from inference.assign import assign
 from inference.evidence import speech_table
+from inference.name_labels.glyph_match import DrawName
 from inference.people import KnownPerson, known_people
 from inference.schema.arrays import (
     F32,
@@ -28,7 +29,6 @@ from inference.schema.arrays import (
     SpeakerTurn,
     TranscriptLine,
 )
-from inference.shape_match import DrawName
 from inference.sources import label_probabilities, log_weights
 from inference.speech.turns import usable_turns
 from inference.units import Unit, find_units

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from inference.names import folded
+from inference.name_labels.text_match import folded
 from inference.schema.arrays import Attendee, SpeakerTurn
 
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")

@@ -15,10 +15,10 @@ from functools import cache, partial
 import numpy as np
 
 from inference.evidence import MIN_SAMPLES, Evidence, mouth_evidence, mouth_talks, view_evidence
-from inference.names import folded, match_names
+from inference.name_labels.glyph_match import DrawName, match_shape
+from inference.name_labels.text_match import folded, match_names
 from inference.people import KnownPerson
 from inference.schema.arrays import F32, F64, Label, Observations
-from inference.shape_match import DrawName, match_shape
 from inference.units import Place, Unit, may_follow
 
 UNKNOWN_PRIOR = 0.5

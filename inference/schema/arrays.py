@@ -157,7 +157,7 @@ class Label:
     confidence: float
     """Of the reader, 0–1."""
     shape: str = ""
-    """How the written name looks (inference/name_shape.py): a small picture of its letters, never
+    """How the written name looks (inference/name_labels/glyphs.py): a small picture of its letters, never
     of a person. "" where it did not stand still."""
 
 

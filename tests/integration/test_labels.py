@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.label_reader import shared_reader
-from inference.labels import LabelFinder
 from inference.layout import Layout
-from inference.names import match_names
+from inference.name_labels.finder import LabelFinder
+from inference.name_labels.ocr import shared_reader
+from inference.name_labels.text_match import match_names
 from inference.schema.arrays import F32, U8, Label
 from tests.lettering import INTER_MEDIUM, text_width, write
 from tests.media import write_clip
@@ -284,7 +284,7 @@ def test_a_strip_without_letters_reads_as_nothing() -> None:
 
 READ_ONE_STRIP = """
 import numpy as np
-from inference.label_reader import shared_reader
+from inference.name_labels.ocr import shared_reader
 shared_reader().read([np.full((48, 200, 3), 20, np.uint8)])
 """
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from bot.text.draw_name import draw_name
 from bot.text.draw_text import Typeface
+from inference.name_labels.glyph_match import match_shape
 from inference.schema.arrays import F32, U8, FaceColumns, Observations, Quality, View
-from inference.shape_match import match_shape
 from inference.sources import label_probabilities
 from inference.units import Unit
 from tests.integration.test_labels import follow, gallery_clip, tiles_of

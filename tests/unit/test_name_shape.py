@@ -8,10 +8,10 @@ import pytest
 
 from bot.text.draw_name import draw_name
 from bot.text.draw_text import Typeface
-from inference.label_strip import find_strips, places_of, whiteness
-from inference.name_shape import is_same_shape, levels_of, shape_of
+from inference.name_labels.glyph_match import match_shape
+from inference.name_labels.glyphs import is_same_shape, levels_of, shape_of
+from inference.name_labels.text_strip import find_strips, places_of, whiteness
 from inference.schema.arrays import U8
-from inference.shape_match import match_shape
 from tests.lettering import ARABIC_BOLD, OTHER_FONT, write
 
 CYRILLIC = [

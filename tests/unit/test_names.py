@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.names import match_names
+from inference.name_labels.text_match import match_names
 
 ROSTER = (
     "Anna Berg", "Anna Bergmann", "Alexandra Richardson", "Łukasz Żółć", "José Núñez",

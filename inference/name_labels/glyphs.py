@@ -15,7 +15,7 @@ import zlib
 import cv2
 import numpy as np
 
-from inference.label_strip import Place, Strip, stroke_levels
+from inference.name_labels.text_strip import Place, Strip, stroke_levels
 from inference.schema.arrays import F32, U8
 
 LETTER_ROWS, ROWS, MAX_COLUMNS = 10, 20, 320

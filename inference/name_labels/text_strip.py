@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.label_reader import STRIP_HEIGHT_PX
+from inference.name_labels.ocr import STRIP_HEIGHT_PX
 from inference.schema.arrays import F32, U8
 
 MIN_LETTER_SHARE, MAX_LETTER_SHARE = 0.008, 0.05

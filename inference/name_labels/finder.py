@@ -15,8 +15,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inference.label_reader import LabelReader
-from inference.label_strip import (
+from inference.layout import Layout
+from inference.name_labels.glyphs import is_same_shape, shape_of
+from inference.name_labels.ocr import LabelReader
+from inference.name_labels.text_match import folded
+from inference.name_labels.text_strip import (
     GONE_LIKENESS,
     SAME_LIKENESS,
     Strip,
@@ -28,9 +31,6 @@ from inference.label_strip import (
     strokes_of,
     whiteness,
 )
-from inference.layout import Layout
-from inference.name_shape import is_same_shape, shape_of
-from inference.names import folded
 from inference.schema.arrays import F32, U8, Label
 
 STEADY_SAMPLES = 3

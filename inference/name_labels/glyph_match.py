@@ -15,13 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from inference.name_shape import (
-    LETTER_ROWS,
-    ROWS,
-    drawn_at,
-    levels_of,
-    trimmed,
-)
+from inference.name_labels.glyphs import LETTER_ROWS, ROWS, drawn_at, levels_of, trimmed
 from inference.schema.arrays import F32, F64, U8
 
 DrawName = Callable[[str], Sequence[U8]]
