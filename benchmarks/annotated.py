@@ -26,7 +26,7 @@ from bot.annotated.recorder import Recorder
 from bot.evidence import Evidence
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
-from inference.batching import DeviceQueue
+from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
 from inference.recording import Segment, observe_recording
 from inference.video.reader import probe

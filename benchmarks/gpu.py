@@ -27,7 +27,7 @@ from torch import Tensor
 
 from benchmarks.clip import FPS, make_clip
 from inference.analyzer import AnalyzerOptions
-from inference.batching import DeviceQueue
+from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier, read_weights
 from inference.expression.model import INPUT_PX, READINGS, place
 from inference.recording import Segment, observe_recording

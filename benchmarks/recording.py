@@ -34,7 +34,7 @@ import numpy as np
 
 from benchmarks.clip import FOUR, TWENTY_FIVE, Grid, make_clip, repeat_clip
 from inference.analyzer import AnalyzerOptions
-from inference.batching import DeviceQueue
+from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
 from inference.faces.detector import DetectOptions, FaceDetector
 from inference.faces.models import Backend

@@ -34,8 +34,8 @@ from bot.report.table import print_analysis
 from bot.settings import Profile, Settings
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
-from inference.batching import DeviceQueue
 from inference.errors import InferenceError
+from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
 from inference.native_log import native_stdout_to_stderr
 from inference.recording import Segment, observe_recording

@@ -50,8 +50,8 @@ def train_expression_command(
     """Train the expression network. A run that was stopped goes on where it was."""
     from bot.networks import train
     from inference.errors import InferenceError
-    from inference.expression.augment import AugmentOptions
-    from inference.expression.recipe import TrainOptions
+    from inference.expression.training.augment import AugmentOptions
+    from inference.expression.training.recipe import TrainOptions
 
     try:
         options = TrainOptions(

@@ -13,13 +13,13 @@ from rich.text import Text
 
 from inference.errors import UnreadableMedia
 from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier
-from inference.expression.dataset import SPLITS, load_training_data
-from inference.expression.evaluate import ROWS, Evaluation, measure_split
+from inference.expression.training.dataset import SPLITS, load_training_data
+from inference.expression.training.evaluate import ROWS, Evaluation, measure_split
 
 if TYPE_CHECKING:
-    from inference.expression.card import WeightsFile
-    from inference.expression.curves import CurvePoint
-    from inference.expression.recipe import TrainOptions
+    from inference.expression.training.curves import CurvePoint
+    from inference.expression.training.model_card import WeightsFile
+    from inference.expression.training.recipe import TrainOptions
 
 
 def train(options: TrainOptions, console: Console) -> Path:
@@ -28,7 +28,7 @@ def train(options: TrainOptions, console: Console) -> Path:
     Raises:
         InferenceError: see `train_expression`.
     """
-    from inference.expression.train import train_expression
+    from inference.expression.training.train import train_expression
 
     with Progress(console=console) as bar:
         task = bar.add_task("Training", total=1.0)
@@ -43,7 +43,7 @@ def evaluate_crops(images: Path, labels: Path, weights: Path | None) -> Evaluati
     Raises:
         InferenceError: weights, labels or a picture cannot be read.
     """
-    from inference.expression.evaluate import evaluate_expression
+    from inference.expression.training.evaluate import evaluate_expression
 
     return evaluate_expression(images, labels, ExpressionClassifier.load(weights))
 
@@ -62,8 +62,8 @@ def evaluate_split(
     Raises:
         InferenceError: weights or data cannot be read, or the data have no such split.
     """
-    from inference.expression.curves import quality_curve, size_curve
-    from inference.expression.pictures import confusion_svg, curve_svg, write_picture
+    from inference.expression.training.charts import confusion_svg, curve_svg, write_picture
+    from inference.expression.training.curves import quality_curve, size_curve
 
     classifier = ExpressionClassifier.load(weights)
     given = load_training_data(data)
@@ -172,7 +172,7 @@ def list_weights(own: Path | None) -> list[WeightsFile]:
     Raises:
         InferenceError: a file is missing or damaged.
     """
-    from inference.expression.card import describe_weights
+    from inference.expression.training.model_card import describe_weights
 
     return [describe_weights(path) for path in (SHIPPED_WEIGHTS, own) if path is not None]
 

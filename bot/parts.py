@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from bot.settings import Settings
-from inference.batching import DeviceQueue
+from inference.expression.batch_queue import DeviceQueue
 from integrations.slack.messenger import Messenger
 from integrations.zoom.client import ZoomClient
 from integrations.zoom.downloads import Downloader

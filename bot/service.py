@@ -30,8 +30,8 @@ from bot.parts import Parts
 from bot.pipeline import QUEUE, WORKFLOW_VERSION, CallPipeline
 from bot.schedule import Housekeeping, start_schedules
 from bot.settings import Settings
-from inference.batching import DeviceQueue
 from inference.errors import InferenceError
+from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
 from integrations.slack.client import SlackMessenger
 from integrations.slack.messenger import Messenger

@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 
 from inference.assess import AssessOptions, assess
-from inference.batching import DeviceQueue
 from inference.errors import Cancelled
+from inference.expression.batch_queue import DeviceQueue
 from inference.expression.crop import face_crop, sharpness
 from inference.faces.detector import DetectOptions, Detector, FaceDetector
 from inference.faces.face_table import FaceRows

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inference.analyzer import Analyzer, AnalyzerOptions
-from inference.batching import DeviceQueue
+from inference.expression.batch_queue import DeviceQueue
 from inference.faces.detector import Detector
 from inference.schema.arrays import Frame, Observations, Quality
 from inference.video.reader import DecodeOptions, FrameReader, probe

@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks.clip import make_clip
 from inference.analyzer import Analyzer, AnalyzerOptions
-from inference.batching import DeviceQueue
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
+from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import F32, U8, Detection, Frame, Observations, SpeakerTurn

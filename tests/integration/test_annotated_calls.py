@@ -29,8 +29,8 @@ from bot.steps.store import store_call
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.attribute import Cast
-from inference.batching import DeviceQueue
 from inference.errors import Cancelled
+from inference.expression.batch_queue import DeviceQueue
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import Observations
 from integrations.zoom.downloads import Downloader

@@ -15,7 +15,7 @@ from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder
 from bot.evidence import Evidence
 from inference.analyzer import AnalyzerOptions
-from inference.batching import DeviceQueue
+from inference.expression.batch_queue import DeviceQueue
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import F32, U8, Detection
 from tests import media

@@ -21,9 +21,9 @@ from inference.expression.classifier import (
     ExpressionClassifier,
     read_weights,
 )
-from inference.expression.dataset import load_grid, load_training_data
-from inference.expression.evaluate import measure_splits
 from inference.expression.model import ExpressionNet
+from inference.expression.training.dataset import load_grid, load_training_data
+from inference.expression.training.evaluate import measure_splits
 from inference.schema.arrays import EXPRESSIONS
 
 HEADER = {

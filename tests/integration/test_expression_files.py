@@ -15,14 +15,14 @@ from safetensors.torch import save_file
 
 from inference.errors import UnreadableMedia, WeightsInvalid
 from inference.expression.architectures import ARCHITECTURES, build_network, start_from
-from inference.expression.augment import AugmentOptions
-from inference.expression.calibrate import predict_logits
-from inference.expression.card import describe_weights
 from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier, read_weights
-from inference.expression.dataset import FaceSet, load_training_data
-from inference.expression.evaluate import evaluate_expression
-from inference.expression.recipe import TrainOptions
-from inference.expression.train import CHECKPOINT_NAME, Trainer, fit, train_expression
+from inference.expression.training.augment import AugmentOptions
+from inference.expression.training.calibrate import predict_logits
+from inference.expression.training.dataset import FaceSet, load_training_data
+from inference.expression.training.evaluate import evaluate_expression
+from inference.expression.training.model_card import describe_weights
+from inference.expression.training.recipe import TrainOptions
+from inference.expression.training.train import CHECKPOINT_NAME, Trainer, fit, train_expression
 from inference.schema.arrays import EXPRESSIONS, U8
 
 GENTLE = AugmentOptions(rotate_deg=3, scale=0.02, shift=0.02, erase=0.0, degrade=0.0, mix=0.0)

@@ -29,7 +29,7 @@ from bot.steps.report import report_call
 from bot.steps.store import store_call
 from inference.assess import AssessOptions
 from inference.attribute import Cast, Person
-from inference.batching import DeviceQueue
+from inference.expression.batch_queue import DeviceQueue
 from inference.faces.detector import FaceDetector
 from inference.schema.arrays import (
     EXPRESSIONS,

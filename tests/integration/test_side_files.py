@@ -29,8 +29,8 @@ from bot.settings import CallSettings, Settings, ZoomSettings
 from bot.steps.analyse import analyse_call
 from bot.steps.fetch import fetch_call
 from bot.steps.store import store_call
-from inference.batching import DeviceQueue
 from inference.errors import Cancelled
+from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
 from integrations.zoom.downloads import Downloader
 from storage import calls

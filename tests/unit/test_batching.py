@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.batching import DeviceQueue
 from inference.errors import Cancelled, DeviceOutOfMemory, InferenceError
+from inference.expression.batch_queue import DeviceQueue
 from inference.schema.arrays import F32, U8
 
 SIDE = 2

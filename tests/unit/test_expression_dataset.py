@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inference.errors import UnreadableMedia
-from inference.expression.dataset import load_grid, load_training_data, read_grey
+from inference.expression.training.dataset import load_grid, load_training_data, read_grey
 from inference.schema.arrays import EXPRESSIONS, U8
 
 GRID_HEADER = (

@@ -7,9 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from inference.expression.curves import CurvePoint
-from inference.expression.evaluate import calibration_error, measure, measure_with_intervals
-from inference.expression.pictures import confusion_svg, curve_svg
+from inference.expression.training.charts import confusion_svg, curve_svg
+from inference.expression.training.curves import CurvePoint
+from inference.expression.training.evaluate import (
+    calibration_error,
+    measure,
+    measure_with_intervals,
+)
 from inference.schema.arrays import EXPRESSIONS, F32
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from inference.expression.augment import AugmentOptions, augment, mix, quantise_blocks
-from inference.expression.calibrate import fit_temperature
-from inference.expression.dataset import FaceSet
-from inference.expression.recipe import TrainOptions, learning_rate_at, soft_targets
+from inference.expression.training.augment import AugmentOptions, augment, mix, quantise_blocks
+from inference.expression.training.calibrate import fit_temperature
+from inference.expression.training.dataset import FaceSet
+from inference.expression.training.recipe import TrainOptions, learning_rate_at, soft_targets
 
 HERE = Path()
 

@@ -22,18 +22,18 @@ from torch import Tensor
 
 from inference.errors import InferenceError, WeightsInvalid
 from inference.expression.architectures import build_network, start_from
-from inference.expression.augment import augment, mix
-from inference.expression.calibrate import fit_temperatures, predict_logits
-from inference.expression.card import MODEL_NAME, write_card, write_weights
 from inference.expression.classifier import (
     ExpressionClassifier,
     read_weights,
     resolve_device,
 )
-from inference.expression.dataset import FaceSet, TrainingData, load_training_data
-from inference.expression.evaluate import measure_splits
 from inference.expression.model import place
-from inference.expression.recipe import (
+from inference.expression.training.augment import augment, mix
+from inference.expression.training.calibrate import fit_temperatures, predict_logits
+from inference.expression.training.dataset import FaceSet, TrainingData, load_training_data
+from inference.expression.training.evaluate import measure_splits
+from inference.expression.training.model_card import MODEL_NAME, write_card, write_weights
+from inference.expression.training.recipe import (
     TrainOptions,
     course_settings,
     learning_rate_at,

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inference.expression.architectures import DEFAULT_ARCHITECTURE
-from inference.expression.augment import AugmentOptions
-from inference.expression.dataset import FaceSet
+from inference.expression.training.augment import AugmentOptions
+from inference.expression.training.dataset import FaceSet
 from inference.schema.arrays import EXPRESSIONS
 
 

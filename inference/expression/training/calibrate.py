@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inference.expression.dataset import FaceSet
 from inference.expression.model import READINGS
+from inference.expression.training.dataset import FaceSet
 from inference.schema.arrays import EXPRESSIONS
 
 TEMPERATURES = (0.3, 5.0)

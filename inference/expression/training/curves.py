@@ -11,8 +11,8 @@ import numpy as np
 
 from inference.expression.classifier import ExpressionClassifier
 from inference.expression.crop import sharpness
-from inference.expression.dataset import FaceSet, resize_grey
-from inference.expression.evaluate import read_faces
+from inference.expression.training.dataset import FaceSet, resize_grey
+from inference.expression.training.evaluate import read_faces
 from inference.schema.arrays import U8
 
 SIZES_PX = (16, 24, 32, 48, 96)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.expression.classifier import ExpressionClassifier
-from inference.expression.dataset import (
+from inference.expression.training.dataset import (
     FaceSet,
     TrainingData,
     read_grey,

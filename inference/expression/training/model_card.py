@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save
 
 from inference.expression.classifier import WeightsCard, read_weights
-from inference.expression.evaluate import ROWS, Evaluation
 from inference.expression.model import INPUT_PX, FaceNet
-from inference.expression.pictures import confusion_svg, write_picture
+from inference.expression.training.charts import confusion_svg, write_picture
+from inference.expression.training.evaluate import ROWS, Evaluation
 from inference.schema.arrays import EXPRESSIONS
 
 MODEL_NAME = "expression"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from inference.expression.curves import CurvePoint
-from inference.expression.evaluate import Evaluation
+from inference.expression.training.curves import CurvePoint
+from inference.expression.training.evaluate import Evaluation
 
 CELL_PX = 62
 MARGIN_PX = 96
