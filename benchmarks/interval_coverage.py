@@ -15,9 +15,9 @@ import argparse
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.estimate import estimate_change, estimate_mean, estimate_trend
-from inference.profiles import ENGAGEMENT_SCALE
 from inference.schema.arrays import Estimate
+from inference.scoring.intervals import estimate_change, estimate_mean, estimate_trend
+from inference.scoring.profiles import ENGAGEMENT_SCALE
 
 INTERVAL_S = 0.5
 LEVEL, SPREAD = 0.5, 0.25

@@ -13,9 +13,9 @@ import argparse
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.moments import Scene, find_moments
 from inference.schema.arrays import EXPRESSIONS
-from inference.score import build_series
+from inference.scoring.moments import Scene, find_moments
+from inference.scoring.score import build_series
 
 INTERVAL_S = 0.5
 SAMPLES = 7200

@@ -12,10 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from inference.attribute import Cast, attribute
-from inference.moments import Scene, find_moments
 from inference.people import known_people
 from inference.person_ids import person_ids
-from inference.profiles import PROFILES, SCORING_VERSION
 from inference.schema.arrays import (
     Attendee,
     CallAnalysis,
@@ -25,7 +23,9 @@ from inference.schema.arrays import (
     TranscriptLine,
     WindowScore,
 )
-from inference.score import (
+from inference.scoring.moments import Scene, find_moments
+from inference.scoring.profiles import PROFILES, SCORING_VERSION
+from inference.scoring.score import (
     person_span,
     score_call,
     score_person,
@@ -34,7 +34,7 @@ from inference.score import (
     time_in_call,
     unseen,
 )
-from inference.sides import SidePerson, score_sides
+from inference.scoring.sides import SidePerson, score_sides
 from inference.speech.turns import Span, merge_spans, talk_figures, total_s, usable_turns
 
 

@@ -19,8 +19,8 @@ import numpy as np
 from inference.boxes import centre, centres, clipped, holders, overlap, scaled
 from inference.faces.follower import SEARCH_EVERY_S
 from inference.faces.search import MERGE_IOU
-from inference.moments import FOLLOW_S, LEAD_IN_S
 from inference.schema.arrays import EXPRESSIONS, F32, F64, CallAnalysis, Moment, View
+from inference.scoring.moments import FOLLOW_S, LEAD_IN_S
 
 WIDTH_PX, HEIGHT_PX, GAP_PX = 640, 360, 4
 """Of a finished picture, and between the people in it."""

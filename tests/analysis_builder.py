@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 import numpy as np
 
 from bot.report.content import CallInfo
-from inference.profiles import PROFILES
 from inference.schema.arrays import (
     EXPRESSIONS,
     F32,
@@ -34,8 +33,9 @@ from inference.schema.arrays import (
     TranscriptLine,
     WindowScore,
 )
-from inference.score import Faces
-from inference.sides import SidePerson, score_sides
+from inference.scoring.profiles import PROFILES
+from inference.scoring.score import Faces
+from inference.scoring.sides import SidePerson, score_sides
 
 WEIGHTS = np.array([0.0, 0.0, 1 / 9, 1.0, 2 / 9, 7 / 9, 4 / 9], np.float32)
 """Engagement per expression on 0–1, in EXPRESSIONS order."""

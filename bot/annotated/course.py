@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bot.annotated.people import Who
-from inference.profiles import Profile
 from inference.schema.arrays import F32, F64
-from inference.score import ROLLING_S, mean_over_people, rolling_mean
+from inference.scoring.profiles import Profile
+from inference.scoring.score import ROLLING_S, mean_over_people, rolling_mean
 from inference.watch import SeenSample
 
 MEAN_S = ROLLING_S[0]

@@ -28,8 +28,8 @@ from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.boxes import overlap
 from inference.person_ids import Sighting
-from inference.profiles import PROFILES
 from inference.schema.arrays import F32, Observations
+from inference.scoring.profiles import PROFILES
 from inference.video.reader import probe
 from inference.watch import SeenSample, WatchedPicture
 

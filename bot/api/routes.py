@@ -23,7 +23,7 @@ from bot.api.views import call_figures, call_view, line_view, moment_view
 from bot.api.workflows import Gone, WorkflowControl
 from bot.call_view import load_analysis
 from bot.settings import Settings
-from inference.timeline import series_at
+from inference.scoring.timeline import series_at
 from integrations.errors import IntegrationError
 from storage import calls
 from storage.engine import reading, transaction

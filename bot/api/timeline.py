@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from bot.api.models import PersonStep, TimelineStep
-from inference.timeline import TimelinePoint
+from inference.scoring.timeline import TimelinePoint
 from storage.schema.tables import SpeakerTurn, Window
 
 WINDOW_S = 10

@@ -8,8 +8,8 @@ import numpy as np
 
 from bot.report import words
 from inference.people import known_people
-from inference.profiles import PROFILES
 from inference.schema.arrays import EXPRESSIONS, F32, F64, Attendee, CallAnalysis, Participant
+from inference.scoring.profiles import PROFILES
 
 MAX_LANES = 8
 """More lanes than this are read by nobody; whoever spoke least shares the last one."""

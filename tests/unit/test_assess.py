@@ -13,7 +13,6 @@ import pytest
 
 from inference.assess import AssessOptions, assess, assess_cast
 from inference.attribute import Cast, Person
-from inference.profiles import PROFILES, SCORING_VERSION
 from inference.schema.arrays import (
     EXPRESSIONS,
     Attendee,
@@ -25,7 +24,8 @@ from inference.schema.arrays import (
     SpeakerTurn,
     TranscriptLine,
 )
-from inference.timeline import series_at
+from inference.scoring.profiles import PROFILES, SCORING_VERSION
+from inference.scoring.timeline import series_at
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "scoring_v1.json"
 CALL: dict[str, Any] = json.loads(VECTORS.read_text("utf-8"))["call"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference.moments import MAX_MOMENTS, MAX_SILENCES, Scene, find_moments
-from inference.profiles import PROFILES
 from inference.schema.arrays import EXPRESSIONS, F32, Moment, Series, TranscriptLine
-from inference.score import build_series
+from inference.scoring.moments import MAX_MOMENTS, MAX_SILENCES, Scene, find_moments
+from inference.scoring.profiles import PROFILES
+from inference.scoring.score import build_series
 
 INTERVAL_S = 0.5
 

@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.estimate import T_975, cosines_for, estimate_mean, estimate_trend
-from inference.profiles import PROFILES, SALES_WEIGHTS
 from inference.schema.arrays import (
     EXPRESSIONS,
     F32,
@@ -18,7 +16,9 @@ from inference.schema.arrays import (
     SpeakerTurn,
     TranscriptLine,
 )
-from inference.score import (
+from inference.scoring.intervals import T_975, cosines_for, estimate_mean, estimate_trend
+from inference.scoring.profiles import PROFILES, SALES_WEIGHTS
+from inference.scoring.score import (
     Faces,
     build_series,
     person_span,

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.attention import attention
-from inference.estimate import estimate_change, estimate_mean, estimate_trend
-from inference.profiles import PROFILES, SCORING_VERSION
 from inference.schema.arrays import Estimate
-from inference.score import rolling_mean
+from inference.scoring.attention import attention
+from inference.scoring.intervals import estimate_change, estimate_mean, estimate_trend
+from inference.scoring.profiles import PROFILES, SCORING_VERSION
+from inference.scoring.score import rolling_mean
 from inference.speech.turns import merge_spans, talk_figures, total_s
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "scoring_v1.json"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from inference.assess import AssessOptions, assess_cast
-from inference.estimate import estimate_mean
-from inference.profiles import ENGAGEMENT_SCALE
 from inference.schema.arrays import CallAnalysis, Reaction, SideScore, SpeakerTurn
+from inference.scoring.intervals import estimate_mean
+from inference.scoring.profiles import ENGAGEMENT_SCALE
 from tests.unit.test_assess import cast, named, observed
 
 ANA, BEN, CAT = named("Ana", "rep"), named("Ben"), named("Cat")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.schema.arrays import EXPRESSIONS, F64, CallAnalysis, Series
-from inference.score import TIME_EPS_S, bin_means
+from inference.scoring.score import TIME_EPS_S, bin_means
 
 MIN_RESOLUTION_S = 0.1
 MAX_POINTS = 100_000

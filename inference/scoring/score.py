@@ -9,9 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.attention import attention
-from inference.estimate import estimate_change, estimate_mean, estimate_trend
-from inference.profiles import ENGAGEMENT_SCALE, SCORE_SCALE, Profile
 from inference.schema.arrays import (
     EXPRESSIONS,
     F32,
@@ -24,6 +21,9 @@ from inference.schema.arrays import (
     TalkFigures,
     WindowScore,
 )
+from inference.scoring.attention import attention
+from inference.scoring.intervals import estimate_change, estimate_mean, estimate_trend
+from inference.scoring.profiles import ENGAGEMENT_SCALE, SCORE_SCALE, Profile
 from inference.speech.turns import Span, overlap_s
 
 ROLLING_S = (30.0, 60.0)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.estimate import estimate_mean
-from inference.profiles import ENGAGEMENT_SCALE, Profile
 from inference.schema.arrays import (
     EXPRESSIONS,
     F64,
@@ -19,7 +17,9 @@ from inference.schema.arrays import (
     Series,
     SideScore,
 )
-from inference.score import Faces, count_labels, mean_expressions, score_call
+from inference.scoring.intervals import estimate_mean
+from inference.scoring.profiles import ENGAGEMENT_SCALE, Profile
+from inference.scoring.score import Faces, count_labels, mean_expressions, score_call
 from inference.speech.turns import Span, merge_spans, total_s
 
 SIDES = ("rep", "prospect", "unknown")

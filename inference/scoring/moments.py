@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.schema.arrays import EXPRESSIONS, F64, Moment, Series, TranscriptLine
-from inference.score import mean_over_people, running_sums
+from inference.scoring.score import mean_over_people, running_sums
 from inference.speech.turns import Span, merge_spans, overlap_s
 
 BEFORE_S, AFTER_S = 20.0, 10.0
