@@ -23,8 +23,8 @@ from bot.report.words import clock
 from bot.settings import Settings
 from inference.errors import Cancelled, InferenceError
 from inference.schema.arrays import U8, CallAnalysis
-from inference.shot_picture import draw_shot
-from inference.shots import Shot, plan_shots
+from inference.snapshots.plan import Shot, plan_shots
+from inference.snapshots.render import draw_shot
 from inference.video.stills import Stills
 from storage.errors import Missing
 from storage.files import MediaFiles

@@ -40,7 +40,7 @@ from inference.schema.arrays import (
     Quality,
     View,
 )
-from inference.shot_picture import blurred
+from inference.snapshots.render import blurred
 from integrations.zoom.downloads import Downloader
 from storage import calls
 from storage.engine import open_engine, transaction

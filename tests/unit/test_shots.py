@@ -17,8 +17,8 @@ from inference.schema.arrays import (
     Quality,
     View,
 )
-from inference.shot_picture import draw_shot
-from inference.shots import HEIGHT_PX, WIDTH_PX, Area, CutOut, Shot, plan_shots
+from inference.snapshots.plan import HEIGHT_PX, WIDTH_PX, Area, CutOut, Shot, plan_shots
+from inference.snapshots.render import draw_shot
 from tests.analysis_builder import PersonSpec, make_call
 
 LEFT, RIGHT = (8.0, 100.0, 316.0, 273.0), (324.0, 100.0, 632.0, 273.0)

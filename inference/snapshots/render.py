@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from inference.schema.arrays import U8, Bools
-from inference.shots import GAP_PX, HEIGHT_PX, WIDTH_PX, CutOut, Shot
+from inference.snapshots.plan import GAP_PX, HEIGHT_PX, WIDTH_PX, CutOut, Shot
 
 BLUR_CELLS = 8
 """What is blurred is made of so many dots along its longer side: a face that fills it has eight by
