@@ -9,7 +9,7 @@ Recordings are made once and kept in DIR, and so is what was seen in each, until
 at pictures changes; naming is done anew each time, by the code of `rapport analyze`. A row is named
 SCENARIO-SIZE-labels-on|off, and then "-timeline-off" where neither TIMELINE nor transcript is given
 (the participants list is, always), or "-sounds" where everybody's own sound is. What is counted how
-stands in `inference/evaluate_attribution.py`.
+stands in `inference/attribution/evaluation/metrics.py`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from bot.call_view import analyzer_options
 from bot.evidence import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.settings import Settings
 from inference.assess import AssessOptions
-from inference.evaluate_attribution import AttributionEvaluation, evaluate_attribution
+from inference.attribution.evaluation.metrics import AttributionEvaluation, evaluate_attribution
 from inference.schema.arrays import Observations
 
 SIZES = {"180p": (320, 180), "360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080)}

@@ -8,8 +8,14 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Engine
 
 from bot.evidence import read_evidence, story_of
-from inference.corrections import Correction, Refused, Story, apply_corrections, correction_for
-from inference.person_ids import person_ids
+from inference.attribution.corrections import (
+    Correction,
+    Refused,
+    Story,
+    apply_corrections,
+    correction_for,
+)
+from inference.attribution.person_ids import person_ids
 from storage import calls
 from storage.calls import corrections
 from storage.engine import reading, transaction

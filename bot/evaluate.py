@@ -10,8 +10,12 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from inference.attribution_truth import WrongFile
-from inference.evaluate_attribution import AttributionEvaluation, Naming, evaluate_attribution
+from inference.attribution.evaluation.metrics import (
+    AttributionEvaluation,
+    Naming,
+    evaluate_attribution,
+)
+from inference.attribution.evaluation.truth import WrongFile
 
 
 def evaluate_files(truth: Path, result: Path) -> AttributionEvaluation:

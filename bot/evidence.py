@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from bot.text.draw_name import draw_name
 from inference.assess import AssessOptions, assess_cast
-from inference.attribute import Cast, Person, attribute
+from inference.attribution.attribute import Cast, Person, attribute
+from inference.attribution.corrections import Correction, Story, apply_corrections
 from inference.columns import observations_from_columns, observations_to_columns
-from inference.corrections import Correction, Story, apply_corrections
 from inference.errors import InferenceError
 from inference.schema.arrays import (
     Attendee,

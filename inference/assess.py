@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from inference.attribute import Cast, attribute
-from inference.people import known_people
-from inference.person_ids import person_ids
+from inference.attribution.attribute import Cast, attribute
+from inference.attribution.person_ids import person_ids
+from inference.attribution.roster import known_people
 from inference.schema.arrays import (
     Attendee,
     CallAnalysis,

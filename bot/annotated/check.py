@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inference.person_ids import Sighting, track_at
+from inference.attribution.person_ids import Sighting, track_at
 from inference.schema.arrays import CallAnalysis
 
 

@@ -26,8 +26,8 @@ from bot.report import words
 from bot.settings import Settings
 from bot.side_files import with_side_files
 from inference.assess import AssessOptions
+from inference.attribution.person_ids import Sighting
 from inference.errors import InferenceError
-from inference.person_ids import Sighting
 from inference.schema.arrays import CallAnalysis, Observations
 from inference.watch import SeenSample, WatchedPicture
 from storage.calls import corrections

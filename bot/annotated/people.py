@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.assess import AssessOptions, may_be_scored
-from inference.attribute import Cast, Person
-from inference.person_ids import person_ids
+from inference.attribution.attribute import Cast, Person
+from inference.attribution.person_ids import person_ids
 from inference.schema.arrays import Observations
 from inference.watch import SeenSample
 

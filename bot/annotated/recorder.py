@@ -26,8 +26,8 @@ from bot.annotated.painter import Painter
 from bot.annotated.people import NameFaces, RunningNames, Who
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
+from inference.attribution.person_ids import Sighting
 from inference.boxes import overlap
-from inference.person_ids import Sighting
 from inference.schema.arrays import F32, Observations
 from inference.scoring.profiles import PROFILES
 from inference.video.reader import probe

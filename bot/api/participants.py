@@ -14,7 +14,7 @@ from bot.api.problems import Problem, problem
 from bot.api.views import correction_view
 from bot.api.workflows import WorkflowControl
 from bot.corrections import correct_participant
-from inference.corrections import Refused
+from inference.attribution.corrections import Refused
 from storage import calls
 from storage.calls import corrections
 from storage.engine import reading

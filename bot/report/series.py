@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.report import words
-from inference.people import known_people
+from inference.attribution.roster import known_people
 from inference.schema.arrays import EXPRESSIONS, F32, F64, Attendee, CallAnalysis, Participant
 from inference.scoring.profiles import PROFILES
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.attribution import Bench, Cell
-from inference.evaluate_attribution import AttributionEvaluation
+from inference.attribution.evaluation.metrics import AttributionEvaluation
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from bot.annotated.recorder import Recorder, watched_options
 from bot.evidence import Evidence, name_people, score_evidence
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
-from inference.attribute import Cast
+from inference.attribution.attribute import Cast
 from inference.expression.batch_queue import DeviceQueue
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import F32, U8, Detection, Observations

@@ -28,7 +28,7 @@ from bot.steps.clean_up import finish_call
 from bot.steps.store import store_call
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
-from inference.attribute import Cast
+from inference.attribution.attribute import Cast
 from inference.errors import Cancelled
 from inference.expression.batch_queue import DeviceQueue
 from inference.recording import Segment, observe_recording

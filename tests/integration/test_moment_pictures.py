@@ -28,7 +28,7 @@ from bot.settings import CallSettings, Settings
 from bot.steps.report import report_call
 from bot.steps.store import store_call
 from inference.assess import AssessOptions
-from inference.attribute import Cast, Person
+from inference.attribution.attribute import Cast, Person
 from inference.expression.batch_queue import DeviceQueue
 from inference.faces.detector import FaceDetector
 from inference.schema.arrays import (

@@ -10,10 +10,10 @@ import numpy as np
 
 from bot.text.draw_name import draw_name
 from bot.text.draw_text import Typeface
+from inference.attribution.likelihoods import label_probabilities
+from inference.attribution.tracklet_groups import Unit
 from inference.name_labels.glyph_match import match_shape
 from inference.schema.arrays import F32, U8, FaceColumns, Observations, Quality, View
-from inference.sources import label_probabilities
-from inference.units import Unit
 from tests.integration.test_labels import follow, gallery_clip, tiles_of
 from tests.lettering import ARABIC_BOLD, INTER_MEDIUM, OTHER_FONT, text_width, write
 

@@ -17,7 +17,7 @@ from bot.annotated.people import RunningNames, Who
 from bot.annotated.recorder import Recorder
 from bot.text.draw_text import BOLD, draw_text, fit_text
 from inference.assess import AssessOptions
-from inference.attribute import Cast, Person
+from inference.attribution.attribute import Cast, Person
 from inference.layout import Layout
 from inference.schema.arrays import F32, Attribution, FaceColumns, Observations, Quality
 from inference.scoring.profiles import PROFILES

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from inference.assess import AssessOptions, assess, assess_cast
-from inference.attribute import Cast, Person
+from inference.attribution.attribute import Cast, Person
 from inference.schema.arrays import (
     EXPRESSIONS,
     Attendee,

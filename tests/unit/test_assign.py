@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from inference.assign import assign, sets_seen_together
+from inference.attribution.belief_propagation import assign, sets_seen_together
 from inference.schema.arrays import F64, Bools
 
 

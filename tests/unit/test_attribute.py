@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.attribute import Cast, attribute
-from inference.people import known_people
+from inference.attribution.attribute import Cast, attribute
+from inference.attribution.roster import known_people
 from inference.schema.arrays import (
     F32,
     F64,

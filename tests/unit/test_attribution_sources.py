@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.attribute import Cast, attribute
+from inference.attribution.attribute import Cast, attribute
 from inference.schema.arrays import Attendee, Label, Observations, SpeakerTurn, TranscriptLine, View
 from tests.unit.test_attribute import (
     NAMES,

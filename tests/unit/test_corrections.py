@@ -9,9 +9,15 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from inference.attribute import Cast, Person
-from inference.corrections import Correction, Refused, Story, apply_corrections, correction_for
-from inference.person_ids import person_ids
+from inference.attribution.attribute import Cast, Person
+from inference.attribution.corrections import (
+    Correction,
+    Refused,
+    Story,
+    apply_corrections,
+    correction_for,
+)
+from inference.attribution.person_ids import person_ids
 from inference.schema.arrays import (
     Attendee,
     Attribution,

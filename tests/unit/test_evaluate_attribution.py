@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from bot.evaluate import print_evaluation
-from inference.attribution_truth import WrongFile
-from inference.evaluate_attribution import AttributionEvaluation, evaluate_attribution
+from inference.attribution.evaluation.metrics import AttributionEvaluation, evaluate_attribution
+from inference.attribution.evaluation.truth import WrongFile
 
 LEFT = [0, 0, 100, 100]
 RIGHT = [100, 0, 200, 100]

@@ -13,8 +13,8 @@ from bot.evidence import Evidence, name_people, read_evidence, score_evidence, w
 from bot.media import MANIFEST, Manifest, SegmentFiles, read_manifest
 from bot.side_files import with_side_files
 from inference.assess import AssessOptions
-from inference.corrections import Correction
-from inference.person_ids import Sighting
+from inference.attribution.corrections import Correction
+from inference.attribution.person_ids import Sighting
 from inference.schema.arrays import (
     EXPRESSIONS,
     Attendee,

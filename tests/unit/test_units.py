@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from inference.attribution.tracklet_groups import find_units
 from inference.schema.arrays import FaceColumns, Observations, View
-from inference.units import find_units
 from tests.unit.test_attribute import observe
 
 LEFT, RIGHT = (0, 0, 190, 700), (200, 0, 390, 700)

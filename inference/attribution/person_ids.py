@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.attribute import Cast
+from inference.attribution.attribute import Cast
 from inference.schema.arrays import Observations
 
 NEAR_S = 1.0

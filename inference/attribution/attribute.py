@@ -16,10 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.assign import assign
-from inference.evidence import speech_table
+from inference.attribution.belief_propagation import assign
+from inference.attribution.likelihoods import label_probabilities, log_weights
+from inference.attribution.roster import KnownPerson, known_people
+from inference.attribution.speech_alignment import speech_table
+from inference.attribution.tracklet_groups import Unit, find_units
 from inference.name_labels.glyph_match import DrawName
-from inference.people import KnownPerson, known_people
 from inference.schema.arrays import (
     F32,
     Attendee,
@@ -29,9 +31,7 @@ from inference.schema.arrays import (
     SpeakerTurn,
     TranscriptLine,
 )
-from inference.sources import label_probabilities, log_weights
 from inference.speech.turns import usable_turns
-from inference.units import Unit, find_units
 
 CERTAIN = 0.95
 """From this probability up a face gets a name."""

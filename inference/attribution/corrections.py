@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from inference.attribute import Cast, Person
-from inference.people import KnownPerson, known_people
-from inference.person_ids import Sighting, sighting, track_at
+from inference.attribution.attribute import Cast, Person
+from inference.attribution.person_ids import Sighting, sighting, track_at
+from inference.attribution.roster import KnownPerson, known_people
 from inference.schema.arrays import Attendee, Attribution, Observations, SpeakerTurn, TranscriptLine
 from inference.speech.turns import usable_turns
 

@@ -14,12 +14,18 @@ from functools import cache, partial
 
 import numpy as np
 
-from inference.evidence import MIN_SAMPLES, Evidence, mouth_evidence, mouth_talks, view_evidence
+from inference.attribution.roster import KnownPerson
+from inference.attribution.speech_alignment import (
+    MIN_SAMPLES,
+    Evidence,
+    mouth_evidence,
+    mouth_talks,
+    view_evidence,
+)
+from inference.attribution.tracklet_groups import Place, Unit, may_follow
 from inference.name_labels.glyph_match import DrawName, match_shape
 from inference.name_labels.text_match import folded, match_names
-from inference.people import KnownPerson
 from inference.schema.arrays import F32, F64, Label, Observations
-from inference.units import Place, Unit, may_follow
 
 UNKNOWN_PRIOR = 0.5
 """Before looking, the chance that a face is of nobody who is known by name; the known share the

@@ -43,7 +43,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from inference.attribution_truth import (
+from inference.attribution.evaluation.truth import (
     Box,
     Row,
     Truth,
