@@ -38,9 +38,9 @@ from inference.errors import InferenceError
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
 from inference.native_log import native_stdout_to_stderr
+from inference.observer import Watcher
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import CallAnalysis, Observations
-from inference.watch import Watcher
 from integrations.errors import IntegrationError
 from storage.errors import StorageError
 from storage.files import write_atomically

@@ -18,7 +18,6 @@ from bot.text.draw_name import draw_name
 from inference.assess import AssessOptions, assess_cast
 from inference.attribution.attribute import Cast, Person, attribute
 from inference.attribution.corrections import Correction, Story, apply_corrections
-from inference.columns import observations_from_columns, observations_to_columns
 from inference.errors import InferenceError
 from inference.schema.arrays import (
     Attendee,
@@ -28,6 +27,7 @@ from inference.schema.arrays import (
     SpeakerTurn,
     TranscriptLine,
 )
+from inference.serialize import observations_from_columns, observations_to_columns
 from storage.calls.series import DAMAGED, read_columns, write_columns
 from storage.errors import StorageError
 

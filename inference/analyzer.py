@@ -33,6 +33,7 @@ from inference.layout import NO_TILES, Layout, LayoutFinder
 from inference.layout.cameras import SeatBook
 from inference.name_labels.finder import LabelFinder
 from inference.name_labels.ocr import LabelReader, shared_reader
+from inference.observer import SeenSample, Watcher
 from inference.schema.arrays import (
     F32,
     U8,
@@ -47,7 +48,6 @@ from inference.schema.arrays import (
     TranscriptLine,
     View,
 )
-from inference.watch import SeenSample, Watcher
 
 _WATCHED_OUTSTANDING = 1
 """Samples whose probabilities may be outstanding while a watcher holds the pictures for them."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from inference.analyzer import Analyzer, AnalyzerOptions
 from inference.expression.batch_queue import DeviceQueue
 from inference.faces.detector import Detector
+from inference.observer import Watcher
 from inference.schema.arrays import Frame, Observations, Quality
 from inference.video.reader import DecodeOptions, FrameReader, probe
-from inference.watch import Watcher
 
 Progress = Callable[[float, str], None]
 _PROGRESS_EVERY = 20

@@ -17,8 +17,8 @@ from bot.annotated.marks import Mark, Told
 from bot.annotated.people import Who
 from inference.boxes import centres, holders, overlap, scaled
 from inference.layout import CUT_DIFFERENCE, picture_difference
+from inference.observer import SeenSample
 from inference.schema.arrays import F32
-from inference.watch import SeenSample
 
 DOUBT_S = 1.5
 """After the picture changed as a whole, its layout is not trusted for so long: a new one counts

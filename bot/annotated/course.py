@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bot.annotated.people import Who
+from inference.observer import SeenSample
 from inference.schema.arrays import F32, F64
 from inference.scoring.profiles import Profile
 from inference.scoring.score import ROLLING_S, mean_over_people, rolling_mean
-from inference.watch import SeenSample
 
 MEAN_S = ROLLING_S[0]
 POINTS = 600

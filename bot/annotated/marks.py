@@ -11,8 +11,8 @@ from bot.annotated.course import Running
 from bot.annotated.people import Who
 from inference.boxes import centres, holders
 from inference.faces.search import SURE
+from inference.observer import SeenSample
 from inference.schema.arrays import EXPRESSIONS, F32
-from inference.watch import SeenSample
 
 LIKELY = 0.5
 """An expression less likely than this is shown paler: the others together are likelier."""

@@ -28,8 +28,8 @@ from bot.side_files import with_side_files
 from inference.assess import AssessOptions
 from inference.attribution.person_ids import Sighting
 from inference.errors import InferenceError
+from inference.observer import SeenSample, WatchedPicture
 from inference.schema.arrays import CallAnalysis, Observations
-from inference.watch import SeenSample, WatchedPicture
 from storage.calls import corrections
 from storage.engine import reading
 from storage.files import MediaFiles, write_atomically

@@ -28,10 +28,10 @@ from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.attribution.person_ids import Sighting
 from inference.boxes import overlap
+from inference.observer import SeenSample, WatchedPicture
 from inference.schema.arrays import F32, Observations
 from inference.scoring.profiles import PROFILES
 from inference.video.reader import probe
-from inference.watch import SeenSample, WatchedPicture
 
 HELD_BYTES = 256_000_000
 """Decoded pictures that wait: five samples of 1080p at 30 pictures a second. Two samples' worth are

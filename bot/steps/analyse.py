@@ -18,10 +18,10 @@ from bot.progress import Progress
 from bot.side_files import segment_spans, with_side_files
 from bot.voices import SoundFile, known_names, with_voices
 from inference.errors import NoVideoStream
+from inference.observer import Watcher
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import Observations
 from inference.video.reader import probe
-from inference.watch import Watcher
 
 LOOKING = 0.9
 """Share of the step's progress that the pictures take, where there is sound to hear as well."""

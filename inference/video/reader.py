@@ -17,9 +17,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
+from inference.observer import WatchedPicture
 from inference.schema.arrays import Frame, Quality
 from inference.video.container import Media
-from inference.watch import WatchedPicture
 
 _WAIT_S = 0.1
 """How often a blocked thread looks at the stop flag."""

@@ -22,9 +22,9 @@ from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.attribution.attribute import Cast
 from inference.expression.batch_queue import DeviceQueue
+from inference.observer import SeenSample
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import F32, U8, Detection, Observations
-from inference.watch import SeenSample
 from tests import media
 
 BOX = 64

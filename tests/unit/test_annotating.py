@@ -19,9 +19,9 @@ from bot.text.draw_text import BOLD, draw_text, fit_text
 from inference.assess import AssessOptions
 from inference.attribution.attribute import Cast, Person
 from inference.layout import Layout
+from inference.observer import SeenSample
 from inference.schema.arrays import F32, Attribution, FaceColumns, Observations, Quality
 from inference.scoring.profiles import PROFILES
-from inference.watch import SeenSample
 
 BT709 = Palette(0.2126, 0.0722, is_full_range=False)
 

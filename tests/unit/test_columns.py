@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.columns import observations_from_columns, observations_to_columns
 from inference.errors import InferenceError
 from inference.schema.arrays import F32, FaceColumns, Label, Observations, Quality, View
+from inference.serialize import observations_from_columns, observations_to_columns
 
 LOSS = 1e-3
 
