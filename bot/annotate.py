@@ -27,8 +27,8 @@ from bot.by_hand import (
 )
 from bot.call_view import analyzer_options
 from bot.evidence import Evidence, name_people, score_evidence
-from bot.report import words
 from bot.settings import Settings
+from bot.text import words
 from inference.assess import AssessOptions
 from inference.errors import Cancelled, InferenceError
 from inference.native_log import native_stdout_to_stderr

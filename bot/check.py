@@ -217,7 +217,7 @@ def face_model_findings(states: Sequence[ModelFileState]) -> Iterator[Finding]:
 
 
 def _fonts(settings: Settings) -> Iterator[Finding]:
-    from bot.report.fonts import check_fonts
+    from bot.text.fonts import check_fonts
 
     problems = check_fonts()
     for problem in problems:

@@ -19,8 +19,8 @@ import cv2
 from bot.media import read_manifest
 from bot.report.content import MAX_MOMENTS
 from bot.report.moments import MomentPicture, strongest_moments
-from bot.report.words import clock
 from bot.settings import Settings
+from bot.text.words import clock
 from inference.errors import Cancelled, InferenceError
 from inference.schema.arrays import U8, CallAnalysis
 from inference.snapshots.plan import Shot, plan_shots

@@ -22,9 +22,9 @@ from bot.corrections import as_correction
 from bot.evidence import Evidence
 from bot.media import Manifest
 from bot.parts import Parts
-from bot.report import words
 from bot.settings import Settings
 from bot.side_files import with_side_files
+from bot.text import words
 from inference.assess import AssessOptions
 from inference.attribution.person_ids import Sighting
 from inference.errors import InferenceError

@@ -11,7 +11,7 @@ from bot.annotated.canvas import Canvas, Palette, Patch
 from bot.annotated.consent import Hiding, hide
 from bot.annotated.marks import Mark, Told
 from bot.annotated.panel import Panel, colour_of, strip_height
-from bot.report import words
+from bot.text import words
 from bot.text.draw_text import BOLD, Colour, fit_text
 from inference.schema.arrays import U8
 

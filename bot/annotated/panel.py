@@ -10,8 +10,8 @@ import numpy as np
 
 from bot.annotated.course import POINTS, Lines, Running
 from bot.annotated.people import Who
-from bot.report import words
 from bot.report.charts import tick_step_s
+from bot.text import words
 from bot.text.draw_text import BOLD, Colour, draw_text, fit_text
 from inference.schema.arrays import F32, U8
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from bot.report import words
+from bot.text import words
 
 PERSON_EXAMPLE: dict[str, Any] = {
     "id": "p5e1f0c2a97", "index": 1, "name": "Jonas Brandt", "side": "prospect", "is_host": False,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.api import models
-from bot.report import words
 from bot.report.people import BLANKED, name_certainty
+from bot.text import words
 from storage.schema import tables
 
 

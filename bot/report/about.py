@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.report import words
 from bot.report.series import neutral_level
+from bot.text import words
 from inference.schema.arrays import CallAnalysis, Quality
 
 

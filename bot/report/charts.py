@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from bot.report import words
 from bot.report.series import Backdrop, Course, PersonChart, Timeline
+from bot.text import words
 from inference.native_log import font_list_line_dropped
 
 INK, GREY, RULE, PALE = "#16263a", "#6d7783", "#d9dee4", "#eef1f4"

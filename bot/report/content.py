@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.report import words
 from bot.report.about import Section, about_sections
 from bot.report.figures import NAME_LENGTH, Figure, key_figures
 from bot.report.moments import (
@@ -31,6 +30,7 @@ from bot.report.people import (
 )
 from bot.report.series import PersonChart, Timeline, backdrop, lanes, neutral_level, person_chart
 from bot.report.sides import SideRow, side_rows
+from bot.text import words
 from inference.schema.arrays import CallAnalysis
 
 MAX_PAGES_FOR_PEOPLE = 12

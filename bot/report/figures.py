@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.report import words
+from bot.text import words
 from inference.schema.arrays import CallAnalysis, Estimate, Participant
 
 NAME_LENGTH = 40

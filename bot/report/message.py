@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.report import words
 from bot.report.content import CallInfo, title
 from bot.report.figures import Figure, key_figures
 from bot.report.moments import MomentItem, headline, moment_items
 from bot.report.people import PersonRow, person_row, prominence
 from bot.report.sides import side_sentence
+from bot.text import words
 from inference.schema.arrays import CallAnalysis
 
 Block = dict[str, Any]

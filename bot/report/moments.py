@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.report import words
 from bot.report.figures import NAME_LENGTH
 from bot.report.series import Mark
 from bot.report.sides import LABELS, with_sides
+from bot.text import words
 from inference.schema.arrays import CallAnalysis, Moment, TranscriptLine
 
 MAX_QUOTES = 3

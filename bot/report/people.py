@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bot.report import words
 from bot.report.figures import Figure, name_of, person_figures, talk_figures
 from bot.report.moments import MomentItem
 from bot.report.series import Backdrop, PersonChart, person_chart
+from bot.text import words
 from inference.schema.arrays import CallAnalysis, Participant
 
 OWN_PAGE_S = 60.0

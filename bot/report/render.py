@@ -15,12 +15,12 @@ from typing import Any
 
 import typst
 
-from bot.report import words
 from bot.report.about import Section
 from bot.report.charts import LANE_MM, TOP_MM, person_svg, spark_svg, timeline_svg
 from bot.report.content import CallInfo, ReportContent, report_content
-from bot.report.fonts import FAMILIES, FONTS, missing_glyphs
 from bot.report.moments import MomentPicture, picture_name
+from bot.text import words
+from bot.text.fonts import FAMILIES, FONTS, missing_glyphs
 from inference.schema.arrays import CallAnalysis
 
 TEMPLATE = Path(__file__).parent / "template.typ"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bot.report import words
+from bot.text import words
 from inference.attribution.roster import known_people
 from inference.schema.arrays import EXPRESSIONS, F32, F64, Attendee, CallAnalysis, Participant
 from inference.scoring.profiles import PROFILES

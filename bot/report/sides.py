@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.report import words
+from bot.text import words
 from inference.schema.arrays import Estimate, Reaction, SideScore
 
 Labels = Mapping[str, str]

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot.report import words
 from bot.report.about import losses
 from bot.report.people import name_certainty
+from bot.text import words
 from inference.schema.arrays import CallAnalysis, CallScore, Participant, PersonScore
 
 MAX_MOMENTS = 5

@@ -7,8 +7,8 @@ import unicodedata
 
 import numpy as np
 
-from bot.report.fonts import families_with
 from bot.text.draw_text import Typeface, draw_line
+from bot.text.fonts import families_with
 from inference.schema.arrays import U8
 
 LETTERS_PX = 48

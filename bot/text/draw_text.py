@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import typst
 
-from bot.report import words
-from bot.report.fonts import FAMILIES, FONTS, missing_glyphs
+from bot.text import words
+from bot.text.fonts import FAMILIES, FONTS, missing_glyphs
 from inference.schema.arrays import U8
 
 Colour = tuple[int, int, int]

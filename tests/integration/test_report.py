@@ -17,9 +17,9 @@ from pypdf import PdfReader
 from pypdf.generic import NullObject
 
 from bot.report.content import CallInfo
-from bot.report.fonts import check_fonts, missing_glyphs
 from bot.report.moments import MomentPicture
 from bot.report.render import model_accuracy, render_report
+from bot.text.fonts import check_fonts, missing_glyphs
 from inference.schema.arrays import CallAnalysis, Estimate, Quality
 from tests.analysis_builder import PersonSpec, make_call, make_info
 

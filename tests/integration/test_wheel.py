@@ -43,7 +43,7 @@ def test_the_wheel_carries_all_that_runs(wheel: zipfile.ZipFile) -> None:
     needed |= below("inference/weights", suffix=".md")
     needed |= below("bot", "integrations", "inference", "storage", suffix=".py")
     for suffix in (".ttf", ".otf", ".txt"):  # fonts and their licences
-        needed |= below("bot/report/fonts", suffix=suffix)
+        needed |= below("bot/text/fonts", suffix=suffix)
     assert needed - names == set()
     assert any(name.endswith((".ttf", ".otf")) for name in names)
 
