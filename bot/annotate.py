@@ -25,8 +25,8 @@ from bot.by_hand import (
     with_files_by_hand,
     with_sounds_by_hand,
 )
-from bot.call_view import analyzer_options
-from bot.evidence import Evidence, name_people, score_evidence
+from bot.calls.record import Evidence, name_people, score_evidence
+from bot.calls.stored import analyzer_options
 from bot.settings import Settings
 from bot.text import words
 from inference.assess import AssessOptions

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.attendees import Roster, roster
-from bot.evidence import Evidence
-from bot.media import Manifest, SegmentFiles
-from bot.selection import own_domains
+from bot.calls.manifest import Manifest, SegmentFiles
+from bot.calls.record import Evidence
+from bot.calls.roster import Roster, roster
+from bot.calls.selection import own_domains
+from bot.calls.side_files import with_side_files
+from bot.calls.voices import SOUND_SUFFIXES, SoundFile, known_names, name_in, with_voices
 from bot.settings import Settings
-from bot.side_files import with_side_files
-from bot.voices import SOUND_SUFFIXES, SoundFile, known_names, name_in, with_voices
 from inference.video.reader import probe
 from integrations.errors import UnexpectedResponse
 from integrations.zoom.participants import parse_participants

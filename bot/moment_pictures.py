@@ -16,7 +16,7 @@ from pathlib import Path
 
 import cv2
 
-from bot.media import read_manifest
+from bot.calls.manifest import read_manifest
 from bot.report.content import MAX_MOMENTS
 from bot.report.moments import MomentPicture, strongest_moments
 from bot.settings import Settings

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from bot.annotated.people import NameFaces
-from bot.evidence import Evidence, name_people, story_of
+from bot.calls.record import Evidence, name_people, story_of
 from inference.attribution.attribute import Cast
 from inference.attribution.corrections import apply_corrections
 from inference.schema.arrays import FaceColumns, Observations, Quality

@@ -13,7 +13,7 @@ from bot.api.auth import Credentials
 from bot.api.problems import Problem, problem
 from bot.api.views import correction_view
 from bot.api.workflows import WorkflowControl
-from bot.corrections import correct_participant
+from bot.calls.corrections import correct_participant
 from inference.attribution.corrections import Refused
 from storage import calls
 from storage.calls import corrections

@@ -21,7 +21,7 @@ from bot.api.problems import Problem, problem
 from bot.api.timeline import WINDOW_S, coarse_timeline, fine_timeline
 from bot.api.views import call_figures, call_view, line_view, moment_view
 from bot.api.workflows import Gone, WorkflowControl
-from bot.call_view import load_analysis
+from bot.calls.stored import load_analysis
 from bot.settings import Settings
 from inference.scoring.timeline import series_at
 from integrations.errors import IntegrationError

@@ -10,13 +10,13 @@ from pathlib import Path
 from bot.annotated.naming import nothing_seen
 from bot.annotated.of_call import NAME, annotating, forget_unsettled, is_wanted
 from bot.annotated.recorder import watched_options
-from bot.call_view import analyzer_options
-from bot.evidence import Evidence, write_evidence
-from bot.media import Manifest, read_manifest
+from bot.calls.manifest import Manifest, read_manifest
+from bot.calls.record import Evidence, write_evidence
+from bot.calls.side_files import segment_spans, with_side_files
+from bot.calls.stored import analyzer_options
+from bot.calls.voices import SoundFile, known_names, with_voices
 from bot.parts import Parts
 from bot.progress import Progress
-from bot.side_files import segment_spans, with_side_files
-from bot.voices import SoundFile, known_names, with_voices
 from inference.errors import NoVideoStream
 from inference.observer import Watcher
 from inference.recording import Segment, observe_recording

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from bot.api.links import page_link, report_link
-from bot.call_view import call_info, load_analysis
+from bot.calls.stored import call_info, load_analysis
+from bot.links import page_link, report_link
 from bot.parts import Parts
 from bot.report.message import Message, compose_failure, compose_message
 from bot.settings import Settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.call_view import call_info, load_analysis
+from bot.calls.stored import call_info, load_analysis
 from bot.moment_pictures import call_pictures
 from bot.parts import Parts
 from bot.report.render import render_report

@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from bot.annotated.of_call import settle
-from bot.call_view import assess_options
-from bot.corrections import as_correction
-from bot.evidence import name_people, read_evidence, score_evidence, write_evidence
-from bot.media import Manifest, read_manifest
+from bot.calls.corrections import as_correction
+from bot.calls.manifest import Manifest, read_manifest
+from bot.calls.record import name_people, read_evidence, score_evidence, write_evidence
+from bot.calls.side_files import with_side_files
+from bot.calls.stored import assess_options
 from bot.parts import Parts
-from bot.side_files import with_side_files
 from inference.schema.arrays import (
     CallAnalysis,
     Estimate,

@@ -17,7 +17,7 @@ from bot.annotated.check import wrongly_shown
 from bot.annotated.movie import AnnotateFailed
 from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder, watched_options
-from bot.evidence import Evidence, name_people, score_evidence
+from bot.calls.record import Evidence, name_people, score_evidence
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.attribution.attribute import Cast

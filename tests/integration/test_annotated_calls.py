@@ -17,9 +17,9 @@ from sqlalchemy import Engine
 
 from bot.annotated.of_call import NAME, PART, SHOWN, WAITING, OnTheSide, find, settle
 from bot.annotated.recorder import Recorder
-from bot.call_view import assess_options, load_analysis
-from bot.evidence import read_evidence
-from bot.media import Manifest, SegmentFiles, write_manifest
+from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
+from bot.calls.record import read_evidence
+from bot.calls.stored import assess_options, load_analysis
 from bot.parts import Parts
 from bot.service import messenger
 from bot.settings import AnalysisSettings, CallSettings, Settings, ZoomSettings

@@ -13,7 +13,7 @@ import pytest
 
 from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder
-from bot.evidence import Evidence
+from bot.calls.record import Evidence
 from inference.analyzer import AnalyzerOptions
 from inference.expression.batch_queue import DeviceQueue
 from inference.recording import Segment, observe_recording

@@ -18,9 +18,9 @@ from pypdf import PdfReader
 from skimage.data import astronaut
 from sqlalchemy import Engine
 
-from bot.corrections import correct_participant
-from bot.evidence import Evidence, score_evidence, write_evidence
-from bot.media import Manifest, SegmentFiles, write_manifest
+from bot.calls.corrections import correct_participant
+from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
+from bot.calls.record import Evidence, score_evidence, write_evidence
 from bot.moment_pictures import MadePictures, call_pictures, file_pictures
 from bot.parts import Parts
 from bot.service import messenger

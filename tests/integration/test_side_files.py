@@ -17,12 +17,12 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from bot.by_hand import START_NOT_KNOWN
+from bot.calls.manifest import read_manifest
+from bot.calls.record import Evidence, read_evidence
 from bot.cli import app
 from bot.demo.meeting import FileFixture, MeetingFixture, ParticipantFixture, participant_entry
 from bot.demo.recording import DemoRecording, make_recording
 from bot.demo.zoom import ZoomStandIn
-from bot.evidence import Evidence, read_evidence
-from bot.media import read_manifest
 from bot.parts import Parts
 from bot.service import messenger, zoom_client
 from bot.settings import CallSettings, Settings, ZoomSettings

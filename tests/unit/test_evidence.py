@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bot.by_hand import SideFiles, with_sounds_by_hand
-from bot.evidence import Evidence, name_people, read_evidence, score_evidence, write_evidence
-from bot.media import MANIFEST, Manifest, SegmentFiles, read_manifest
-from bot.side_files import with_side_files
+from bot.calls.manifest import MANIFEST, Manifest, SegmentFiles, read_manifest
+from bot.calls.record import Evidence, name_people, read_evidence, score_evidence, write_evidence
+from bot.calls.side_files import with_side_files
 from inference.assess import AssessOptions
 from inference.attribution.corrections import Correction
 from inference.attribution.person_ids import Sighting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.selection import is_internal_only, own_domains, reason_to_skip, side_of
+from bot.calls.selection import is_internal_only, own_domains, reason_to_skip, side_of
 from bot.settings import CallSettings
 
 OPEN = CallSettings(exclude_topics=[], min_duration_s=0)

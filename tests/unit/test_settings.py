@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from bot.call_view import analyzer_options
+from bot.calls.stored import analyzer_options
 from bot.settings import AnalysisSettings, Settings
 
 README = Path(__file__).resolve().parents[2] / "README.md"

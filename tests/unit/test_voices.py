@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from bot.voices import name_in, owner_of
+from bot.calls.voices import name_in, owner_of
 
 ADA, BEN, JOSE, LI = ("Ada Example", "1"), ("Ben", "2"), ("José Peña 🎧", "3"), ("李小龙", "4")
 EVERYBODY = [ADA, BEN, JOSE, LI]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from bot.annotated.of_call import NAME, SHOWN
-from bot.api.links import sign_link
+from bot.links import sign_link
 from tests.integration.api.conftest import SECRET, Service, add_call
 
 FILM = bytes(range(256)) * 20

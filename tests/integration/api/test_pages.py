@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.api.links import page_link, report_link, sign_link
+from bot.links import page_link, report_link, sign_link
 from bot.settings import Settings
 from storage import calls
 from storage.calls.results import ResultRows

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.evidence import Evidence, name_people, read_evidence, score_evidence, write_evidence
+from bot.calls.record import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.steps.store import result_rows
 from inference.assess import AssessOptions
 from inference.schema.arrays import Attendee, FaceColumns, Observations, Quality, SpeakerTurn

@@ -12,11 +12,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from bot.api.links import sign_link
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
 from bot.api.workflows import Gone, WorkflowStatus
-from bot.evidence import Evidence, write_evidence
+from bot.calls.record import Evidence, write_evidence
+from bot.links import sign_link
 from bot.settings import Settings
 from inference.schema.arrays import FaceColumns, Observations, Quality, SpeakerTurn
 from integrations.errors import Unavailable

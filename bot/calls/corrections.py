@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Engine
 
-from bot.evidence import read_evidence, story_of
+from bot.calls.record import read_evidence, story_of
 from inference.attribution.corrections import (
     Correction,
     Refused,

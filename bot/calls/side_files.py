@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from bot.attendees import RecordedSpan, with_stays
-from bot.evidence import Evidence
-from bot.media import Manifest, SegmentFiles
+from bot.calls.manifest import Manifest, SegmentFiles
+from bot.calls.record import Evidence
+from bot.calls.roster import RecordedSpan, with_stays
 from inference.schema.arrays import Attendee, SpeakerTurn, TranscriptLine
 from inference.speech.turns import Span
 from integrations.zoom.chat import parse_chat

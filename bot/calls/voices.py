@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.evidence import Evidence
+from bot.calls.record import Evidence
 from inference.errors import UnreadableMedia
 from inference.schema.arrays import SpeakerTurn
 from inference.speech.turns import Span, merge_spans

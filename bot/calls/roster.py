@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.selection import side_of
+from bot.calls.selection import side_of
 from inference.schema.arrays import Attendee
 from inference.speech.turns import merge_spans
 from integrations.zoom.participants import PastParticipant

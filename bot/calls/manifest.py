@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bot.attendees import Stay
+from bot.calls.roster import Stay
 from inference.schema.arrays import Attendee
 from storage.errors import Missing, StorageError
 from storage.files import MediaFiles, write_atomically

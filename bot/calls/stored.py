@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.evidence import read_evidence, score_evidence
+from bot.calls.record import read_evidence, score_evidence
 from bot.report.content import CallInfo
 from bot.settings import Settings
 from inference.analyzer import AnalyzerOptions
