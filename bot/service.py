@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from sqlalchemy import Engine
 
-from bot.app import create_app
+from bot.api.app import create_app
 from bot.executors import Executor, NameTaken
 from bot.intake import Intake
 from bot.parts import Parts

@@ -15,7 +15,6 @@ from bot.annotated.of_call import find, why_missing
 from bot.api import models
 from bot.api.auth import require_key
 from bot.api.health import create_health
-from bot.api.pages import create_pages
 from bot.api.participants import add_corrections
 from bot.api.problems import Problem, problem
 from bot.api.timeline import WINDOW_S, coarse_timeline, fine_timeline
@@ -23,6 +22,7 @@ from bot.api.views import call_figures, call_view, line_view, moment_view
 from bot.api.workflows import Gone, WorkflowControl
 from bot.calls.stored import load_analysis
 from bot.settings import Settings
+from bot.web.routes import create_pages
 from inference.scoring.timeline import series_at
 from integrations.errors import IntegrationError
 from storage import calls

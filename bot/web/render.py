@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
 
-from bot.api.chart import course_svg, lane_svg
 from bot.api.timeline import WINDOW_S, coarse_timeline
 from bot.report.people import BLANKED, name_certainty
 from bot.report.sides import SideRow, side_rows, sides_from_rows, with_sides
 from bot.text import words
+from bot.web.charts import course_svg, lane_svg
 from storage.schema.tables import Call, Moment, Participant, SpeakerTurn, Window
 
 MOST_STEPS = 360

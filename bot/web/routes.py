@@ -7,9 +7,9 @@ from fastapi.responses import FileResponse, HTMLResponse
 from sqlalchemy import Engine
 
 from bot.annotated.of_call import find
-from bot.api.page import STYLE_DIGEST, CallPage, message_page, render_page
 from bot.links import LinkExpired, LinkInvalid, read_link
 from bot.settings import Settings
+from bot.web.render import STYLE_DIGEST, CallPage, message_page, render_page
 from storage import calls
 from storage.engine import reading
 from storage.errors import DatabaseDown, Missing

@@ -6,13 +6,13 @@ from collections import Counter
 
 from fastapi import FastAPI
 
+from bot.api.control import PipelineControl
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
-from bot.control import PipelineControl
+from bot.api.webhook import create_webhook
 from bot.intake import Intake
 from bot.parts import Parts
 from bot.pipeline import CallPipeline
-from bot.webhook import create_webhook
 
 
 def create_app(parts: Parts, pipeline: CallPipeline, intake: Intake) -> FastAPI:
