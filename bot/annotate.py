@@ -15,7 +15,7 @@ from rich.text import Text
 
 from bot.analyze import file_problem, observe_file, refuse
 from bot.annotated.check import wrongly_shown
-from bot.annotated.movie import AnnotateFailed, refusal
+from bot.annotated.encoder import AnnotateFailed, refusal
 from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder, watched_options
 from bot.by_hand import (

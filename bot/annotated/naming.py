@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bot.annotated.people import NameFaces
+from bot.annotated.running_names import NameFaces
 from bot.calls.record import Evidence, name_people, story_of
 from inference.attribution.attribute import Cast
 from inference.attribution.corrections import apply_corrections

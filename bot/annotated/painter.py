@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from bot.annotated.canvas import Canvas, Palette, Patch
-from bot.annotated.consent import Hiding, hide
-from bot.annotated.marks import Mark, Told
+from bot.annotated.overlays import Mark, Told
 from bot.annotated.panel import Panel, colour_of, strip_height
+from bot.annotated.redaction import Hiding, hide
 from bot.text import words
 from bot.text.draw_text import BOLD, Colour, fit_text
 from inference.schema.arrays import U8

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from bot.annotated.course import POINTS, Lines, Running
-from bot.annotated.people import Who
+from bot.annotated.running_engagement import POINTS, Lines, Running
+from bot.annotated.running_names import Who
 from bot.report.charts import tick_step_s
 from bot.text import words
 from bot.text.draw_text import BOLD, Colour, draw_text, fit_text

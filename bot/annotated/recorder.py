@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from bot.annotated.canvas import Palette, shown_size
-from bot.annotated.consent import Hidden, Screen
-from bot.annotated.course import GUESSED_S, RunningEngagement
-from bot.annotated.marks import Told, marks_at
-from bot.annotated.movie import AnnotateFailed, Movie
+from bot.annotated.encoder import AnnotateFailed, Movie
+from bot.annotated.overlays import Told, marks_at
 from bot.annotated.painter import Painter
-from bot.annotated.people import NameFaces, RunningNames, Who
+from bot.annotated.redaction import Hidden, Screen
+from bot.annotated.running_engagement import GUESSED_S, RunningEngagement
+from bot.annotated.running_names import NameFaces, RunningNames, Who
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.attribution.person_ids import Sighting

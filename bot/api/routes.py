@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 from pydantic import AfterValidator
 from sqlalchemy import Engine
 
-from bot.annotated.of_call import find, why_missing
+from bot.annotated.lifecycle import find, why_missing
 from bot.api import models
 from bot.api.auth import require_key
 from bot.api.health import create_health

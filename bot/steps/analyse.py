@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from bot.annotated.lifecycle import NAME, annotating, forget_unsettled, is_wanted
 from bot.annotated.naming import nothing_seen
-from bot.annotated.of_call import NAME, annotating, forget_unsettled, is_wanted
 from bot.annotated.recorder import watched_options
 from bot.calls.manifest import Manifest, read_manifest
 from bot.calls.record import Evidence, write_evidence

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, replace
 from typing import Any
 
-from bot.annotated.of_call import settle
+from bot.annotated.lifecycle import settle
 from bot.calls.corrections import as_correction
 from bot.calls.manifest import Manifest, read_manifest
 from bot.calls.record import name_people, read_evidence, score_evidence, write_evidence

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from sqlalchemy import Engine
 
-from bot.annotated.of_call import find
+from bot.annotated.lifecycle import find
 from bot.links import LinkExpired, LinkInvalid, read_link
 from bot.settings import Settings
 from bot.web.render import STYLE_DIGEST, CallPage, message_page, render_page

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bot.annotated.check import wrongly_shown
-from bot.annotated.movie import AnnotateFailed
+from bot.annotated.encoder import AnnotateFailed
 from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder, watched_options
 from bot.calls.record import Evidence, name_people, score_evidence

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from bot.annotated.of_call import NAME, PART, SHOWN, WAITING, OnTheSide, find, settle
+from bot.annotated.lifecycle import NAME, PART, SHOWN, WAITING, OnTheSide, find, settle
 from bot.annotated.recorder import Recorder
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
 from bot.calls.record import read_evidence

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from bot.annotated.canvas import Canvas, Palette, Patch
-from bot.annotated.course import POINTS, Lines, Running, RunningEngagement
-from bot.annotated.marks import Told, marks_at
+from bot.annotated.overlays import Told, marks_at
 from bot.annotated.panel import COLOURS, Panel
-from bot.annotated.people import RunningNames, Who
 from bot.annotated.recorder import Recorder
+from bot.annotated.running_engagement import POINTS, Lines, Running, RunningEngagement
+from bot.annotated.running_names import RunningNames, Who
 from bot.text.draw_text import BOLD, draw_text, fit_text
 from inference.assess import AssessOptions
 from inference.attribution.attribute import Cast, Person

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bot.annotated.of_call import NAME, SHOWN
+from bot.annotated.lifecycle import NAME, SHOWN
 from bot.links import sign_link
 from tests.integration.api.conftest import SECRET, Service, add_call
 

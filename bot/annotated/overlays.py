@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bot.annotated.course import Running
-from bot.annotated.people import Who
+from bot.annotated.running_engagement import Running
+from bot.annotated.running_names import Who
 from inference.boxes import centres, holders
 from inference.faces.search import SURE
 from inference.observer import SeenSample

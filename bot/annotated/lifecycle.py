@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from bot.annotated.check import wrongly_shown
-from bot.annotated.movie import AnnotateFailed
+from bot.annotated.encoder import AnnotateFailed
 from bot.annotated.naming import naming_with
 from bot.annotated.recorder import Recorder
 from bot.calls.corrections import as_correction

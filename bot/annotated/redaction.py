@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.annotated.canvas import Canvas, Rect
-from bot.annotated.marks import Mark, Told
-from bot.annotated.people import Who
+from bot.annotated.overlays import Mark, Told
+from bot.annotated.running_names import Who
 from inference.boxes import centres, holders, overlap, scaled
 from inference.layout import CUT_DIFFERENCE, picture_difference
 from inference.observer import SeenSample

@@ -12,8 +12,8 @@ from pathlib import Path
 import av
 import av.error
 
+from bot.annotated.audio_copy import Sound
 from bot.annotated.canvas import colour_matrix, shown_size
-from bot.annotated.sound import Sound
 
 CRF, PRESET = "23", "veryfast"
 """libx264's usual quality; `veryfast` takes half of what `medium` does for a tenth more bytes."""

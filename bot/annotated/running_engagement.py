@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bot.annotated.people import Who
+from bot.annotated.running_names import Who
 from inference.observer import SeenSample
 from inference.schema.arrays import F32, F64
 from inference.scoring.profiles import Profile
