@@ -27,8 +27,8 @@ from bot.by_hand import (
 )
 from bot.calls.record import Evidence, name_people, score_evidence
 from bot.calls.stored import analyzer_options
-from bot.moment_pictures import MadePictures, file_pictures
 from bot.report.content import CallInfo
+from bot.report.pictures import MadePictures, file_pictures
 from bot.report.render import ReportFailed, render_report
 from bot.report.table import print_analysis
 from bot.settings import Profile, Settings

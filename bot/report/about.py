@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.report.series import neutral_level
+from bot.report.chart_data import neutral_level
 from bot.text import words
 from inference.schema.arrays import CallAnalysis, Quality
 

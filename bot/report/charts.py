@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bot.report.series import Backdrop, Course, PersonChart, Timeline
+from bot.report.chart_data import Backdrop, Course, PersonChart, Timeline
 from bot.text import words
 from inference.native_log import font_list_line_dropped
 

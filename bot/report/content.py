@@ -11,6 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.report.about import Section, about_sections
+from bot.report.chart_data import (
+    PersonChart,
+    Timeline,
+    backdrop,
+    lanes,
+    neutral_level,
+    person_chart,
+)
 from bot.report.figures import NAME_LENGTH, Figure, key_figures
 from bot.report.moments import (
     MomentItem,
@@ -28,7 +36,6 @@ from bot.report.people import (
     person_row,
     prominence,
 )
-from bot.report.series import PersonChart, Timeline, backdrop, lanes, neutral_level, person_chart
 from bot.report.sides import SideRow, side_rows
 from bot.text import words
 from inference.schema.arrays import CallAnalysis

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.report.chart_data import Mark
 from bot.report.figures import NAME_LENGTH
-from bot.report.series import Mark
 from bot.report.sides import LABELS, with_sides
 from bot.text import words
 from inference.schema.arrays import CallAnalysis, Moment, TranscriptLine

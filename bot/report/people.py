@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bot.report.chart_data import Backdrop, PersonChart, person_chart
 from bot.report.figures import Figure, name_of, person_figures, talk_figures
 from bot.report.moments import MomentItem
-from bot.report.series import Backdrop, PersonChart, person_chart
 from bot.text import words
 from inference.schema.arrays import CallAnalysis, Participant
 

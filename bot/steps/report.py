@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.calls.stored import call_info, load_analysis
-from bot.moment_pictures import call_pictures
 from bot.parts import Parts
+from bot.report.pictures import call_pictures
 from bot.report.render import render_report
 from storage import calls
 from storage.engine import reading, transaction

@@ -21,8 +21,8 @@ from sqlalchemy import Engine
 from bot.calls.corrections import correct_participant
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
 from bot.calls.record import Evidence, score_evidence, write_evidence
-from bot.moment_pictures import MadePictures, call_pictures, file_pictures
 from bot.parts import Parts
+from bot.report.pictures import MadePictures, call_pictures, file_pictures
 from bot.service import messenger
 from bot.settings import CallSettings, Settings
 from bot.steps.report import report_call
@@ -193,7 +193,7 @@ def test_a_damaged_place_gives_no_picture_and_a_line_in_the_log(
     caplog.set_level(logging.INFO)
     put(files, "c1", damage(clip, tmp_path / "damaged.mp4", SMILES_S - 5, SMILES_S + 19))
     assert made(files, evidence()) == {}
-    (line,) = [r.message for r in caplog.records if r.name == "bot.moment_pictures"]
+    (line,) = [r.message for r in caplog.records if r.name == "bot.report.pictures"]
     assert "pictures of 0 of 1 moments" in line
     assert "no whole picture at" in line
 

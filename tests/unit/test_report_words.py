@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from bot.report.chart_data import backdrop, course, lanes, step_for
 from bot.report.charts import tick_step_s
 from bot.report.moments import headline
-from bot.report.series import backdrop, course, lanes, step_for
 from bot.text import words
 from bot.text.fonts import missing_glyphs
 from inference.schema.arrays import Estimate, SpeakerTurn
