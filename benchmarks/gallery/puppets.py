@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from benchmarks.gallery.footage import PICTURES_HZ, Cutout, PingPong, Player, cut_out
-from bot.demo.faces import PORTRAITS, tile_picture, to_tile
-from bot.demo.puppet import Pose, Puppet
+from bot.demo.recording.faces import PORTRAITS, tile_picture, to_tile
+from bot.demo.recording.puppet import Pose, Puppet
 
 MOUTHS = 5
 """Steps from a shut mouth to a wide open one."""

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 
 import bot
-from bot.demo.slack import SlackStandIn
-from bot.demo.slack_workspace import DEFAULT_CHANNEL
-from bot.demo.zoom import ZoomStandIn
+from bot.demo.stand_ins.slack import SlackStandIn
+from bot.demo.stand_ins.slack_workspace import DEFAULT_CHANNEL
+from bot.demo.stand_ins.zoom import ZoomStandIn
 
 READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 8.0

@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from bot.demo.meeting import FileFixture, MeetingFixture
 from bot.demo.process import DemoFailed, RapportProcess
-from bot.demo.recording import make_recording
-from bot.demo.slack import SlackStandIn
-from bot.demo.steps import StepBoard
-from bot.demo.zoom import ZoomStandIn
+from bot.demo.recording.make import make_recording
+from bot.demo.stand_ins.slack import SlackStandIn
+from bot.demo.stand_ins.zoom import ZoomStandIn
+from bot.demo.stand_ins.zoom_meeting import FileFixture, MeetingFixture
+from bot.demo.step_board import StepBoard
 from bot.report.message import Message, as_text
 from inference.errors import InferenceError
 from inference.video.reader import probe

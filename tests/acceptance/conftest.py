@@ -21,11 +21,11 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.demo.meeting import MeetingFixture
-from bot.demo.recording import DemoRecording, make_recording
-from bot.demo.slack import SlackStandIn
-from bot.demo.slack_workspace import DEFAULT_CHANNEL
-from bot.demo.zoom import ZoomStandIn
+from bot.demo.recording.make import DemoRecording, make_recording
+from bot.demo.stand_ins.slack import SlackStandIn
+from bot.demo.stand_ins.slack_workspace import DEFAULT_CHANNEL
+from bot.demo.stand_ins.zoom import ZoomStandIn
+from bot.demo.stand_ins.zoom_meeting import MeetingFixture
 from tests.processes import with_default_signals
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from bot.demo.slack import SlackStandIn
+from bot.demo.stand_ins.slack import SlackStandIn
 from tests.acceptance.conftest import Rapport, wait_until
 from tests.acceptance.test_whole_way import assert_told_once
 

@@ -13,9 +13,9 @@ import httpx
 import psycopg
 import pytest
 
-from bot.demo.meeting import FileFixture, MeetingFixture
-from bot.demo.slack import SlackStandIn
-from bot.demo.zoom import ZoomStandIn
+from bot.demo.stand_ins.slack import SlackStandIn
+from bot.demo.stand_ins.zoom import ZoomStandIn
+from bot.demo.stand_ins.zoom_meeting import FileFixture, MeetingFixture
 from tests.acceptance.conftest import REPOSITORY, UUID, Rapport, running, wait_until
 from tests.acceptance.test_whole_way import assert_told_once
 

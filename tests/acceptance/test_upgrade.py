@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.recording import DemoRecording
-from bot.demo.slack import SlackStandIn
-from bot.demo.zoom import ZoomStandIn
+from bot.demo.recording.make import DemoRecording
+from bot.demo.stand_ins.slack import SlackStandIn
+from bot.demo.stand_ins.zoom import ZoomStandIn
 from tests.acceptance.conftest import Rapport, running, wait_until
 from tests.acceptance.write_data_folder import CORRECTED_NAME, DONE, REPORT_AGAIN, STOPPED
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from bot.demo.meeting import FileFixture, MeetingFixture
-from bot.demo.slack import SlackStandIn
-from bot.demo.zoom import ZoomStandIn
+from bot.demo.stand_ins.slack import SlackStandIn
+from bot.demo.stand_ins.zoom import ZoomStandIn
+from bot.demo.stand_ins.zoom_meeting import FileFixture, MeetingFixture
 from tests.acceptance.conftest import CLIP_S, UUID, Rapport, running, wait_until
 
 STEPS = ("fetch", "analyse", "store", "report", "notify", "clean up")

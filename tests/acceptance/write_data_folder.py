@@ -15,10 +15,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from bot.demo.meeting import MeetingFixture
-from bot.demo.recording import make_recording
-from bot.demo.slack import SlackStandIn
-from bot.demo.zoom import ZoomStandIn
+from bot.demo.recording.make import make_recording
+from bot.demo.stand_ins.slack import SlackStandIn
+from bot.demo.stand_ins.zoom import ZoomStandIn
+from bot.demo.stand_ins.zoom_meeting import MeetingFixture
 from tests.acceptance.conftest import Rapport, running, wait_until
 
 DONE, STOPPED, REPORT_AGAIN = "/old/Done+1==", "/old/Stopped+1==", "/old/Report+1=="

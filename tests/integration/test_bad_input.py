@@ -23,7 +23,7 @@ from pypdf import PdfReader
 
 from bot.analyze import analyze_file
 from bot.by_hand import SideFiles
-from bot.demo.recording import DemoRecording, make_recording
+from bot.demo.recording.make import DemoRecording, make_recording
 from bot.settings import AnalysisSettings, Settings
 from inference.schema.arrays import U8
 from tests import media

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from bot.check import face_model_findings
 from bot.cli import app
-from bot.demo.slack import SlackStandIn
-from bot.demo.slack_workspace import DEFAULT_CHANNEL
-from bot.demo.zoom import ZoomStandIn
+from bot.demo.stand_ins.slack import SlackStandIn
+from bot.demo.stand_ins.slack_workspace import DEFAULT_CHANNEL
+from bot.demo.stand_ins.zoom import ZoomStandIn
 from inference.faces.model_files import FACE_MESH, MODEL_FILES, list_model_files
 from inference.schema.arrays import EXPRESSIONS
 from storage.access import keys

@@ -12,9 +12,9 @@ import av
 import numpy as np
 import pytest
 
-from bot.demo import scenario, voice
-from bot.demo.meeting import zoom_time
-from bot.demo.recording import DemoRecording, make_recording
+from bot.demo.recording import scenario, voice
+from bot.demo.recording.make import DemoRecording, make_recording
+from bot.demo.stand_ins.zoom_meeting import zoom_time
 from inference.faces.detector import DetectOptions, FaceDetector
 
 SECONDS = 12.0

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bot.demo.recording import make_recording
+from bot.demo.recording.make import make_recording
 from bot.demo.run import run_demo, serve_command
-from bot.demo.steps import StepBoard
+from bot.demo.step_board import StepBoard
 
 
 def demo(console: Console, data_dir: Path, **more: Path) -> int:

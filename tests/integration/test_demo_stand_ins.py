@@ -21,11 +21,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bot.demo.meeting import DEMO_UUID, FileFixture, MeetingFixture, ParticipantFixture
-from bot.demo.server import LocalServer
-from bot.demo.slack import SlackStandIn
-from bot.demo.slack_workspace import DEFAULT_CHANNEL
-from bot.demo.zoom import ZoomStandIn
+from bot.demo.stand_ins.server import LocalServer
+from bot.demo.stand_ins.slack import SlackStandIn
+from bot.demo.stand_ins.slack_workspace import DEFAULT_CHANNEL
+from bot.demo.stand_ins.zoom import ZoomStandIn
+from bot.demo.stand_ins.zoom_meeting import (
+    DEMO_UUID,
+    FileFixture,
+    MeetingFixture,
+    ParticipantFixture,
+)
 
 STARTED_AT = datetime(2026, 9, 10, 8, 0, 5, tzinfo=UTC)
 MOVIE = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 400

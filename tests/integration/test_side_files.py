@@ -20,9 +20,14 @@ from bot.by_hand import START_NOT_KNOWN
 from bot.calls.manifest import read_manifest
 from bot.calls.record import Evidence, read_evidence
 from bot.cli import app
-from bot.demo.meeting import FileFixture, MeetingFixture, ParticipantFixture, participant_entry
-from bot.demo.recording import DemoRecording, make_recording
-from bot.demo.zoom import ZoomStandIn
+from bot.demo.recording.make import DemoRecording, make_recording
+from bot.demo.stand_ins.zoom import ZoomStandIn
+from bot.demo.stand_ins.zoom_meeting import (
+    FileFixture,
+    MeetingFixture,
+    ParticipantFixture,
+    participant_entry,
+)
 from bot.parts import Parts
 from bot.service import messenger, zoom_client
 from bot.settings import CallSettings, Settings, ZoomSettings

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.slack import DEFAULT_CHANNEL, SlackStandIn
+from bot.demo.stand_ins.slack import DEFAULT_CHANNEL, SlackStandIn
 from integrations.errors import (
     AuthFailed,
     IntegrationError,

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.demo.meeting import DEMO_UUID, FileFixture, MeetingFixture
-from bot.demo.zoom import ZoomStandIn
+from bot.demo.stand_ins.zoom import ZoomStandIn
+from bot.demo.stand_ins.zoom_meeting import DEMO_UUID, FileFixture, MeetingFixture
 from integrations.errors import (
     AuthFailed,
     NoSpace,

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.demo.faces import Picture, Points, Portrait, tile_picture, to_tile
+from bot.demo.recording.faces import Picture, Points, Portrait, tile_picture, to_tile
 
 Field = NDArray[np.float64]
 

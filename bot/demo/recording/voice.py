@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.demo.scenario import ENVELOPE_HZ, PEOPLE, Person, speech_envelope
+from bot.demo.recording.scenario import ENVELOPE_HZ, PEOPLE, Person, speech_envelope
 
 SAMPLE_RATE_HZ = 32_000
 PEAK = 0.35

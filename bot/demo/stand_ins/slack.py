@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bot.demo.faults import Fault
-from bot.demo.server import StandIn
-from bot.demo.slack_workspace import (
+from bot.demo.stand_ins.faults import Fault
+from bot.demo.stand_ins.server import StandIn
+from bot.demo.stand_ins.slack_workspace import (
     DEFAULT_CHANNEL,
     Arguments,
     SlackError,

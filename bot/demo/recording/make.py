@@ -17,11 +17,16 @@ import numpy as np
 from matplotlib import get_data_path
 from numpy.typing import NDArray
 
-from bot.demo import scenario, voice
-from bot.demo.faces import PORTRAITS, Picture
-from bot.demo.meeting import DEMO_UUID, FileFixture, MeetingFixture, ParticipantFixture
-from bot.demo.puppet import Pose, Puppet
-from bot.demo.scenario import Person
+from bot.demo.recording import scenario, voice
+from bot.demo.recording.faces import PORTRAITS, Picture
+from bot.demo.recording.puppet import Pose, Puppet
+from bot.demo.recording.scenario import Person
+from bot.demo.stand_ins.zoom_meeting import (
+    DEMO_UUID,
+    FileFixture,
+    MeetingFixture,
+    ParticipantFixture,
+)
 from bot.text.draw_text import Typeface, draw_text
 
 STARTED_AT = datetime(2026, 9, 10, 13, 0, 5, tzinfo=UTC)

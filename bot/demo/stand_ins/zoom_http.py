@@ -10,7 +10,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
-from bot.demo.meeting import FileFixture
+from bot.demo.stand_ins.zoom_meeting import FileFixture
 
 CHUNK_BYTES = 65_536
 

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bot.demo.faults import Fault, Faults, RequestLog
+from bot.demo.stand_ins.faults import Fault, Faults, RequestLog
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0

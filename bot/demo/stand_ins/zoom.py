@@ -26,8 +26,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from bot.demo.faults import Fault
-from bot.demo.meeting import (
+from bot.demo.stand_ins.faults import Fault
+from bot.demo.stand_ins.server import StandIn
+from bot.demo.stand_ins.zoom_http import bearer_of, error, html_page, page_of, send_file
+from bot.demo.stand_ins.zoom_meeting import (
     ACCOUNT_ID,
     FileFixture,
     MeetingFixture,
@@ -35,8 +37,6 @@ from bot.demo.meeting import (
     recording_object,
     zoom_time,
 )
-from bot.demo.server import StandIn
-from bot.demo.zoom_answers import bearer_of, error, html_page, page_of, send_file
 
 TOKEN_LIFE_S = 3600.0
 DOWNLOAD_TOKEN_LIFE_S = 86_400.0

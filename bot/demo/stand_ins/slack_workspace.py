@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.demo.slack_blocks import block_errors
+from bot.demo.stand_ins.slack_blocks import block_errors
 
 DEFAULT_CHANNEL = "C0RAPPORT"
 TEXT_CHARS = 40_000
