@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from bot.steps.store import plain
+from bot.pipeline.steps.store import plain
 from inference.schema.arrays import CallAnalysis, Estimate
 
 

@@ -13,9 +13,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
 from bot.executors import Executor
-from bot.intake import Intake
-from bot.parts import Parts
-from bot.pipeline import CallPipeline
+from bot.pipeline.intake import Intake
+from bot.pipeline.resources import Parts
+from bot.pipeline.workflow import CallPipeline
 from bot.settings import Settings
 from integrations.errors import IntegrationError
 from storage import calls

@@ -25,9 +25,9 @@ from sqlalchemy import Engine
 
 from bot.api.app import create_app
 from bot.executors import Executor, NameTaken
-from bot.intake import Intake
-from bot.parts import Parts
-from bot.pipeline import QUEUE, WORKFLOW_VERSION, CallPipeline
+from bot.pipeline.intake import Intake
+from bot.pipeline.resources import Parts
+from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
 from bot.schedule import Housekeeping, start_schedules
 from bot.settings import Settings
 from inference.errors import InferenceError

@@ -22,7 +22,7 @@ from bot.calls.manifest import Manifest
 from bot.calls.record import Evidence
 from bot.calls.side_files import with_side_files
 from bot.calls.stored import assess_options
-from bot.parts import Parts
+from bot.pipeline.resources import Parts
 from bot.settings import Settings
 from bot.text import words
 from inference.assess import AssessOptions

@@ -10,9 +10,9 @@ from bot.api.control import PipelineControl
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
 from bot.api.webhook import create_webhook
-from bot.intake import Intake
-from bot.parts import Parts
-from bot.pipeline import CallPipeline
+from bot.pipeline.intake import Intake
+from bot.pipeline.resources import Parts
+from bot.pipeline.workflow import CallPipeline
 
 
 def create_app(parts: Parts, pipeline: CallPipeline, intake: Intake) -> FastAPI:

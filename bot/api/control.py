@@ -5,8 +5,8 @@ from __future__ import annotations
 from dbos import DBOS
 
 from bot.api.workflows import Gone, WorkflowStatus, call_and_run
-from bot.parts import Parts
-from bot.pipeline import CallPipeline
+from bot.pipeline.resources import Parts
+from bot.pipeline.workflow import CallPipeline
 from integrations.errors import NotFound
 from storage import calls
 from storage.calls import progress

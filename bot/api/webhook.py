@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import Engine
 
 from bot.api.problems import Problem
-from bot.intake import Intake
+from bot.pipeline.intake import Intake
 from bot.settings import Settings
 from integrations.errors import UnexpectedResponse
 from integrations.zoom.webhook import (

@@ -20,12 +20,12 @@ from bot.annotated.recorder import Recorder
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
 from bot.calls.record import read_evidence
 from bot.calls.stored import assess_options, load_analysis
-from bot.parts import Parts
+from bot.pipeline.resources import Parts
+from bot.pipeline.steps.analyse import analyse_call
+from bot.pipeline.steps.clean_up import finish_call
+from bot.pipeline.steps.store import store_call
 from bot.service import messenger
 from bot.settings import AnalysisSettings, CallSettings, Settings, ZoomSettings
-from bot.steps.analyse import analyse_call
-from bot.steps.clean_up import finish_call
-from bot.steps.store import store_call
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.attribution.attribute import Cast

@@ -21,12 +21,12 @@ from sqlalchemy import Engine
 from bot.calls.corrections import correct_participant
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
 from bot.calls.record import Evidence, score_evidence, write_evidence
-from bot.parts import Parts
+from bot.pipeline.resources import Parts
+from bot.pipeline.steps.report import report_call
+from bot.pipeline.steps.store import store_call
 from bot.report.pictures import MadePictures, call_pictures, file_pictures
 from bot.service import messenger
 from bot.settings import CallSettings, Settings
-from bot.steps.report import report_call
-from bot.steps.store import store_call
 from inference.assess import AssessOptions
 from inference.attribution.attribute import Cast, Person
 from inference.expression.batch_queue import DeviceQueue

@@ -28,12 +28,12 @@ from bot.demo.stand_ins.zoom_meeting import (
     ParticipantFixture,
     participant_entry,
 )
-from bot.parts import Parts
+from bot.pipeline.resources import Parts
+from bot.pipeline.steps.analyse import analyse_call
+from bot.pipeline.steps.fetch import fetch_call
+from bot.pipeline.steps.store import store_call
 from bot.service import messenger, zoom_client
 from bot.settings import CallSettings, Settings, ZoomSettings
-from bot.steps.analyse import analyse_call
-from bot.steps.fetch import fetch_call
-from bot.steps.store import store_call
 from inference.errors import Cancelled
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier

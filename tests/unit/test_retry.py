@@ -9,7 +9,7 @@ import pytest
 import inference.errors
 import integrations.errors
 import storage.errors
-from bot.retry import LONGEST_WAIT_S, POLICIES, Tries, advice, wait_before_retry
+from bot.pipeline.retry import LONGEST_WAIT_S, POLICIES, Tries, advice, wait_before_retry
 from inference.errors import NoVideoStream, UnreadableMedia
 from integrations.errors import (
     AuthFailed,

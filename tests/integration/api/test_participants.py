@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bot.calls.record import Evidence, name_people, read_evidence, score_evidence, write_evidence
-from bot.steps.store import result_rows
+from bot.pipeline.steps.store import result_rows
 from inference.assess import AssessOptions
 from inference.schema.arrays import Attendee, FaceColumns, Observations, Quality, SpeakerTurn
 from storage import calls

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.calls.stored import call_info, load_analysis
-from bot.parts import Parts
+from bot.pipeline.resources import Parts
 from bot.report.pictures import call_pictures
 from bot.report.render import render_report
 from storage import calls

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from bot.parts import Parts
+from bot.pipeline.resources import Parts
 from storage import calls
 from storage.calls import progress
 from storage.engine import reading, transaction

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.calls.stored import call_info, load_analysis
 from bot.links import page_link, report_link
-from bot.parts import Parts
+from bot.pipeline.resources import Parts
 from bot.report.message import Message, compose_failure, compose_message
 from bot.settings import Settings
 from integrations.errors import AuthFailed, NotFound, RateLimited, Unavailable

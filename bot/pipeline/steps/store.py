@@ -12,7 +12,7 @@ from bot.calls.manifest import Manifest, read_manifest
 from bot.calls.record import name_people, read_evidence, score_evidence, write_evidence
 from bot.calls.side_files import with_side_files
 from bot.calls.stored import assess_options
-from bot.parts import Parts
+from bot.pipeline.resources import Parts
 from inference.schema.arrays import (
     CallAnalysis,
     Estimate,

@@ -11,8 +11,8 @@ from typing import Any
 from bot.calls.manifest import Manifest, PersonAudio, SegmentFiles, read_manifest, write_manifest
 from bot.calls.roster import Roster, roster
 from bot.calls.selection import is_internal_only, own_domains
-from bot.parts import Parts
-from bot.progress import Progress
+from bot.pipeline.progress import Progress
+from bot.pipeline.resources import Parts
 from integrations.errors import AuthFailed, IntegrationError, NotFound, UnexpectedResponse
 from integrations.zoom.downloads import Access, AccessSource
 from integrations.zoom.recordings import (

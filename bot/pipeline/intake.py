@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from bot.calls.selection import reason_to_skip
-from bot.pipeline import CallPipeline
+from bot.pipeline.workflow import CallPipeline
 from bot.settings import Settings
 from integrations.errors import UnexpectedResponse
 from integrations.zoom.recordings import Meeting, choose_files, meeting_from_event

@@ -15,8 +15,8 @@ from bot.calls.record import Evidence, write_evidence
 from bot.calls.side_files import segment_spans, with_side_files
 from bot.calls.stored import analyzer_options
 from bot.calls.voices import SoundFile, known_names, with_voices
-from bot.parts import Parts
-from bot.progress import Progress
+from bot.pipeline.progress import Progress
+from bot.pipeline.resources import Parts
 from inference.errors import NoVideoStream
 from inference.observer import Watcher
 from inference.recording import Segment, observe_recording

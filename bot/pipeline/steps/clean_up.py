@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from bot.parts import Parts
+from bot.pipeline.resources import Parts
 from storage import calls
 from storage.engine import transaction
 from storage.errors import Missing

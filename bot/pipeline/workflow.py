@@ -15,11 +15,11 @@ from typing import Any
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from dbos import error as dbos_error
 
-from bot.parts import Parts
-from bot.progress import note_wait, reporting
+from bot.pipeline.progress import note_wait, reporting
+from bot.pipeline.resources import Parts
+from bot.pipeline.retry import Tries, advice
+from bot.pipeline.steps import analyse, clean_up, fetch, notify, report, store
 from bot.report.render import ReportFailed
-from bot.retry import Tries, advice
-from bot.steps import analyse, clean_up, fetch, notify, report, store
 from inference.errors import InferenceError
 from integrations.errors import IntegrationError
 from storage.errors import StorageError
@@ -171,7 +171,7 @@ class CallPipeline(DBOSConfiguredInstance):
     # How a step is carried through.
 
     def _durably(self, step: Callable[..., Any], call_id: str, run: int, *more: Any) -> Any:
-        """Run a step; on an error that `bot/retry.py` lists, sleep durably and run it again."""
+        """Run a step; on an error that `bot/pipeline/retry.py` lists, sleep durably and run it again."""
         tries = Tries()
         while True:
             try:
