@@ -270,7 +270,7 @@ def _webhook(settings: Settings) -> Iterator[Finding]:
 
 
 def _zoom(settings: Settings) -> Iterator[Finding]:
-    from bot.service import zoom_client
+    from bot.service.run import zoom_client
 
     with httpx.Client() as http:
         client = zoom_client(settings, http)
@@ -296,7 +296,7 @@ def _zoom(settings: Settings) -> Iterator[Finding]:
 
 
 def _slack(settings: Settings) -> Iterator[Finding]:
-    from bot.service import messenger
+    from bot.service.run import messenger
 
     if settings.slack.token is None:
         yield Finding(

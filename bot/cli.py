@@ -44,7 +44,7 @@ app.add_typer(evaluate_app, name="evaluate")
 @contextmanager
 def _database() -> Iterator[Engine]:
     """The database of the settings; what it refuses ends the command with one sentence."""
-    from bot.service import open_database
+    from bot.service.run import open_database
     from storage.errors import StorageError
 
     settings = read_settings()
@@ -65,7 +65,7 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
 ) -> None:
     """Run the API, the webhook, the worker and the schedules in one process."""
-    from bot.service import run_service
+    from bot.service.run import run_service
 
     settings = read_settings()
     changes = {k: v for k, v in {"host": host, "port": port}.items() if v is not None}
@@ -75,7 +75,7 @@ def serve(
 @app.command()
 def worker() -> None:
     """Run a worker alone: it takes calls from the queue, and answers no requests."""
-    from bot.service import run_service
+    from bot.service.run import run_service
 
     raise typer.Exit(run_service(read_settings(), with_api=False))
 

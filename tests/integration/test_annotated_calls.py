@@ -24,7 +24,7 @@ from bot.pipeline.resources import Parts
 from bot.pipeline.steps.analyse import analyse_call
 from bot.pipeline.steps.clean_up import finish_call
 from bot.pipeline.steps.store import store_call
-from bot.service import messenger
+from bot.service.run import messenger
 from bot.settings import AnalysisSettings, CallSettings, Settings, ZoomSettings
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions

@@ -25,7 +25,7 @@ from bot.pipeline.resources import Parts
 from bot.pipeline.steps.report import report_call
 from bot.pipeline.steps.store import store_call
 from bot.report.pictures import MadePictures, call_pictures, file_pictures
-from bot.service import messenger
+from bot.service.run import messenger
 from bot.settings import CallSettings, Settings
 from inference.assess import AssessOptions
 from inference.attribution.attribute import Cast, Person

@@ -32,7 +32,7 @@ from bot.pipeline.resources import Parts
 from bot.pipeline.steps.analyse import analyse_call
 from bot.pipeline.steps.fetch import fetch_call
 from bot.pipeline.steps.store import store_call
-from bot.service import messenger, zoom_client
+from bot.service.run import messenger, zoom_client
 from bot.settings import CallSettings, Settings, ZoomSettings
 from inference.errors import Cancelled
 from inference.expression.batch_queue import DeviceQueue

@@ -24,11 +24,11 @@ from rich.logging import RichHandler
 from sqlalchemy import Engine
 
 from bot.api.app import create_app
-from bot.executors import Executor, NameTaken
 from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Parts
 from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
-from bot.schedule import Housekeeping, start_schedules
+from bot.service.executors import Executor, NameTaken
+from bot.service.schedule import Housekeeping, start_schedules
 from bot.settings import Settings
 from inference.errors import InferenceError
 from inference.expression.batch_queue import DeviceQueue

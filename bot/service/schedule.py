@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
-from bot.executors import Executor
 from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Parts
 from bot.pipeline.workflow import CallPipeline
+from bot.service.executors import Executor
 from bot.settings import Settings
 from integrations.errors import IntegrationError
 from storage import calls
