@@ -30,11 +30,16 @@ from rich.console import Console
 
 from benchmarks.gallery.recording import make_recording
 from benchmarks.gallery.scenarios import SCENARIOS, build_scenario
-from bot.analysis_json import analysis_json, faces_json
-from bot.analyze import observe_file
-from bot.by_hand import SideFiles, listed_people, with_files_by_hand, with_sounds_by_hand
 from bot.calls.record import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.calls.stored import analyzer_options
+from bot.cli.recordings.analyze import observe_file
+from bot.cli.recordings.json_output import analysis_json, faces_json
+from bot.cli.recordings.local_files import (
+    SideFiles,
+    listed_people,
+    with_files_by_hand,
+    with_sounds_by_hand,
+)
 from bot.settings import Settings
 from inference.assess import AssessOptions
 from inference.attribution.evaluation.metrics import AttributionEvaluation, evaluate_attribution

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.annotate import annotate_file
-from bot.by_hand import SideFiles
+from bot.cli.recordings.annotate import annotate_file
+from bot.cli.recordings.local_files import SideFiles
 from bot.settings import CallSettings, Settings
 from tests import media
 from tests.processes import with_default_signals

@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
-from bot.analyze import analyze_file
-from bot.by_hand import SideFiles
+from bot.cli.recordings.analyze import analyze_file
+from bot.cli.recordings.local_files import SideFiles
 from bot.demo.recording.make import DemoRecording, make_recording
 from bot.settings import AnalysisSettings, Settings
 from inference.schema.arrays import U8

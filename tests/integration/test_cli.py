@@ -14,8 +14,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from bot.check import face_model_findings
-from bot.cli import app
+from bot.cli.app import app
+from bot.cli.service.check import face_model_findings
 from bot.demo.stand_ins.slack import SlackStandIn
 from bot.demo.stand_ins.slack_workspace import DEFAULT_CHANNEL
 from bot.demo.stand_ins.zoom import ZoomStandIn

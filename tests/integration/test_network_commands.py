@@ -14,7 +14,7 @@ import torch
 from click.testing import Result
 from typer.testing import CliRunner
 
-from bot.cli import app
+from bot.cli.app import app
 from inference.expression.classifier import SHIPPED_WEIGHTS
 
 Run = Callable[..., Result]

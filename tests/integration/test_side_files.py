@@ -16,10 +16,10 @@ from click.testing import Result
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from bot.by_hand import START_NOT_KNOWN
 from bot.calls.manifest import read_manifest
 from bot.calls.record import Evidence, read_evidence
-from bot.cli import app
+from bot.cli.app import app
+from bot.cli.recordings.local_files import START_NOT_KNOWN
 from bot.demo.recording.make import DemoRecording, make_recording
 from bot.demo.stand_ins.zoom import ZoomStandIn
 from bot.demo.stand_ins.zoom_meeting import (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bot.evaluate import print_evaluation
+from bot.cli.networks.name_evaluation import print_evaluation
 from inference.attribution.evaluation.metrics import AttributionEvaluation, evaluate_attribution
 from inference.attribution.evaluation.truth import WrongFile
 

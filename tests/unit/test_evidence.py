@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.by_hand import SideFiles, with_sounds_by_hand
 from bot.calls.manifest import MANIFEST, Manifest, SegmentFiles, read_manifest
 from bot.calls.record import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.calls.side_files import with_side_files
+from bot.cli.recordings.local_files import SideFiles, with_sounds_by_hand
 from inference.assess import AssessOptions
 from inference.attribution.corrections import Correction
 from inference.attribution.person_ids import Sighting

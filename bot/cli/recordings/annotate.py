@@ -13,20 +13,20 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
-from bot.analyze import file_problem, observe_file, refuse
 from bot.annotated.check import wrongly_shown
 from bot.annotated.encoder import AnnotateFailed, refusal
 from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder, watched_options
-from bot.by_hand import (
+from bot.calls.record import Evidence, name_people, score_evidence
+from bot.calls.stored import analyzer_options
+from bot.cli.recordings.analyze import file_problem, observe_file, refuse
+from bot.cli.recordings.local_files import (
     SideFiles,
     file_name,
     listed_people,
     with_files_by_hand,
     with_sounds_by_hand,
 )
-from bot.calls.record import Evidence, name_people, score_evidence
-from bot.calls.stored import analyzer_options
 from bot.settings import Settings
 from bot.text import words
 from inference.assess import AssessOptions

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bot.terminal import err, fail, out, read_settings
+from bot.cli.terminal import err, fail, out, read_settings
 
 train_app = typer.Typer(help="Train a network on your own data.", no_args_is_help=True)
 evaluate_app = typer.Typer(help="Measure a network or the names.", no_args_is_help=True)
@@ -48,7 +48,7 @@ def train_expression_command(
     ] = "not stated by the trainer",
 ) -> None:
     """Train the expression network. A run that was stopped goes on where it was."""
-    from bot.networks import train
+    from bot.cli.networks.expression import train
     from inference.errors import InferenceError
     from inference.expression.training.augment import AugmentOptions
     from inference.expression.training.recipe import TrainOptions
@@ -89,21 +89,21 @@ def evaluate_expression_command(
     ] = False,
 ) -> None:
     """Accuracy, F1, calibration and confusion of the expression network, with intervals."""
-    from bot import networks
+    from bot.cli.networks import expression
     from inference.errors import InferenceError
 
     try:
         if data is not None:
-            rows, points = networks.evaluate_split(
+            rows, points = expression.evaluate_split(
                 data, split, weights, curves=curves, pictures=pictures
             )
             result, shown = (
-                networks.split_as_json(rows, points),
-                networks.split_tables(rows, points),
+                expression.split_as_json(rows, points),
+                expression.split_tables(rows, points),
             )
         elif images is not None and labels is not None:
-            found = networks.evaluate_crops(images, labels, weights)
-            result, shown = found.to_json(), networks.crops_tables(found)
+            found = expression.evaluate_crops(images, labels, weights)
+            result, shown = found.to_json(), expression.crops_tables(found)
         else:
             raise fail("Give --images and --labels, or --data.")
     except (InferenceError, OSError) as exc:
@@ -123,17 +123,17 @@ def models(
     ] = False,
 ) -> None:
     """List the weights: name, size, terms, accuracy and checksum; the last one is in use."""
-    from bot import networks
+    from bot.cli.networks import expression
     from inference.errors import InferenceError
 
     try:
-        files = networks.list_weights(read_settings().analysis.weights)
+        files = expression.list_weights(read_settings().analysis.weights)
     except InferenceError as exc:
         raise fail(str(exc)) from exc
     if as_json:
-        sys.stdout.write(json.dumps(networks.weights_as_json(files)) + "\n")
+        sys.stdout.write(json.dumps(expression.weights_as_json(files)) + "\n")
     else:
-        out.print(networks.weights_tables(files))
+        out.print(expression.weights_tables(files))
 
 
 @evaluate_app.command("attribution")
@@ -152,7 +152,7 @@ def evaluate_attribution_command(
 
     A face in no tile is no participant: naming one is wrong.
     """
-    from bot.evaluate import evaluate_files, print_evaluation
+    from bot.cli.networks.name_evaluation import evaluate_files, print_evaluation
     from inference.errors import InferenceError
 
     try:

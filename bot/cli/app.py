@@ -16,8 +16,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bot.cli_networks import evaluate_app, models, train_app
-from bot.terminal import fail, out, read_settings
+from bot.cli.networks.commands import evaluate_app, models, train_app
+from bot.cli.terminal import fail, out, read_settings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -161,8 +161,8 @@ def analyze(
     ] = None,
 ) -> None:
     """Analyse one recording without a database: prints a table, writes JSON and PDF."""
-    from bot.analyze import analyze_file
-    from bot.by_hand import SideFiles
+    from bot.cli.recordings.analyze import analyze_file
+    from bot.cli.recordings.local_files import SideFiles
 
     start_at = _start_time(start)
     raise typer.Exit(
@@ -207,8 +207,8 @@ def annotate(
     A paler box is less sure; "not read" stands at faces too small to tell. With
     RAPPORT_CALLS__SCORE_OWN_SIDE=false all are hidden who are not known to be of the other side.
     """
-    from bot.annotate import annotate_file
-    from bot.by_hand import SideFiles
+    from bot.cli.recordings.annotate import annotate_file
+    from bot.cli.recordings.local_files import SideFiles
 
     raise typer.Exit(
         annotate_file(
@@ -227,7 +227,7 @@ def annotate(
 @app.command()
 def check() -> None:
     """Say line by line what is set up and what is missing."""
-    from bot.check import run_checks
+    from bot.cli.service.check import run_checks
 
     raise typer.Exit(run_checks(read_settings(), out))
 

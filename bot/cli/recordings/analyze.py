@@ -17,20 +17,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from bot.analysis_json import analysis_json, faces_json
-from bot.by_hand import (
+from bot.calls.record import Evidence, name_people, score_evidence
+from bot.calls.stored import analyzer_options
+from bot.cli.recordings.json_output import analysis_json, faces_json
+from bot.cli.recordings.local_files import (
     SideFiles,
     file_name,
     listed_people,
     with_files_by_hand,
     with_sounds_by_hand,
 )
-from bot.calls.record import Evidence, name_people, score_evidence
-from bot.calls.stored import analyzer_options
+from bot.cli.recordings.table import print_analysis
 from bot.report.content import CallInfo
 from bot.report.pictures import MadePictures, file_pictures
 from bot.report.render import ReportFailed, render_report
-from bot.report.table import print_analysis
 from bot.settings import Profile, Settings
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
