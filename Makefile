@@ -5,8 +5,12 @@ VENV ?= .venv
 TORCH ?= auto
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
-# Python refuses to start in a folder with a non-ASCII name under LC_ALL=C without it.
+# In a folder with a non-ASCII name Python does not start under LC_ALL=C: UTF-8 mode alone is not
+# enough, because 3.11 and 3.12 read the link to this folder in the locale's encoding.
 export PYTHONUTF8 = 1
+ifneq (,$(filter C POSIX,$(LC_ALL)))
+export LC_ALL = C.UTF-8
+endif
 
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 INSTALL_TORCH = $(VENV)/bin/python packaging/install_torch.py $(shell grep ^torch== constraints.txt) \

@@ -168,7 +168,7 @@ def _newer_version(source: Path, target: Path) -> Path:
         shutil.copytree(
             source / package, target / package, ignore=shutil.ignore_patterns("__pycache__")
         )
-    pipeline = target / "bot" / "pipeline.py"
+    pipeline = target / "bot" / "pipeline" / "workflow.py"
     text = pipeline.read_text()
     before_report = "            self._durably(self.report, call_id, run)\n"
     assert before_report in text
