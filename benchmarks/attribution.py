@@ -43,7 +43,7 @@ from bot.cli.recordings.local_files import (
 from bot.settings import Settings
 from inference.assess import AssessOptions
 from inference.attribution.evaluation.metrics import AttributionEvaluation, evaluate_attribution
-from inference.schema.arrays import Observations
+from inference.schema.observations import Observations
 
 SIZES = {"180p": (320, 180), "360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080)}
 LAYOUTS = (

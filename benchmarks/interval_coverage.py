@@ -15,7 +15,7 @@ import argparse
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.schema.arrays import Estimate
+from inference.schema.analysis import Estimate
 from inference.scoring.intervals import estimate_change, estimate_mean, estimate_trend
 from inference.scoring.profiles import ENGAGEMENT_SCALE
 

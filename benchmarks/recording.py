@@ -39,7 +39,7 @@ from inference.expression.classifier import ExpressionClassifier
 from inference.faces.detector import DetectOptions, FaceDetector
 from inference.faces.models import Backend
 from inference.recording import Segment, observe_recording
-from inference.schema.arrays import Observations
+from inference.schema.observations import Observations
 from inference.video.reader import probe
 
 STAGES = (

@@ -34,20 +34,10 @@ from inference.layout.cameras import SeatBook
 from inference.name_labels.finder import LabelFinder
 from inference.name_labels.ocr import LabelReader, shared_reader
 from inference.observer import SeenSample, Watcher
-from inference.schema.arrays import (
-    F32,
-    U8,
-    Attendee,
-    Bools,
-    CallAnalysis,
-    Detection,
-    Frame,
-    Observations,
-    Quality,
-    SpeakerTurn,
-    TranscriptLine,
-    View,
-)
+from inference.schema.analysis import CallAnalysis
+from inference.schema.arrays import F32, U8, Bools
+from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.observations import Detection, Frame, Observations, Quality, View
 
 _WATCHED_OUTSTANDING = 1
 """Samples whose probabilities may be outstanding while a watcher holds the pictures for them."""

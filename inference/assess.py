@@ -14,15 +14,9 @@ import numpy as np
 from inference.attribution.attribute import Cast, attribute
 from inference.attribution.person_ids import person_ids
 from inference.attribution.roster import known_people
-from inference.schema.arrays import (
-    Attendee,
-    CallAnalysis,
-    Observations,
-    Participant,
-    SpeakerTurn,
-    TranscriptLine,
-    WindowScore,
-)
+from inference.schema.analysis import CallAnalysis, Participant, WindowScore
+from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.observations import Observations
 from inference.scoring.moments import Scene, find_moments
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
 from inference.scoring.score import (

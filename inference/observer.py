@@ -14,7 +14,8 @@ from typing import Protocol
 import av
 
 from inference.layout import Layout
-from inference.schema.arrays import F32, Observations
+from inference.schema.arrays import F32
+from inference.schema.observations import Observations
 
 
 @dataclass(frozen=True, slots=True)

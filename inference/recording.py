@@ -12,7 +12,7 @@ from inference.analyzer import Analyzer, AnalyzerOptions
 from inference.expression.batch_queue import DeviceQueue
 from inference.faces.detector import Detector
 from inference.observer import Watcher
-from inference.schema.arrays import Frame, Observations, Quality
+from inference.schema.observations import Frame, Observations, Quality
 from inference.video.reader import DecodeOptions, FrameReader, probe
 
 Progress = Callable[[float, str], None]

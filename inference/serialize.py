@@ -15,16 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import InferenceError
-from inference.schema.arrays import (
-    EXPRESSIONS,
-    F32,
-    I32,
-    FaceColumns,
-    Label,
-    Observations,
-    Quality,
-    View,
-)
+from inference.schema.arrays import EXPRESSIONS, F32, I32
+from inference.schema.observations import FaceColumns, Label, Observations, Quality, View
 
 COLUMNS_VERSION = 2
 """2 added seats and labels; files of version 1 are read as having none."""

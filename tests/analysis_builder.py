@@ -14,25 +14,21 @@ from datetime import UTC, datetime
 import numpy as np
 
 from bot.report.content import CallInfo
-from inference.schema.arrays import (
-    EXPRESSIONS,
-    F32,
+from inference.schema.analysis import (
     CallAnalysis,
     CallScore,
     Estimate,
-    FaceColumns,
     Moment,
-    Observations,
     Participant,
     PersonScore,
-    Quality,
     Series,
     SideScore,
-    SpeakerTurn,
     TalkFigures,
-    TranscriptLine,
     WindowScore,
 )
+from inference.schema.arrays import EXPRESSIONS, F32
+from inference.schema.meeting import SpeakerTurn, TranscriptLine
+from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.profiles import PROFILES
 from inference.scoring.score import Faces
 from inference.scoring.sides import SidePerson, score_sides

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inference.attribution.person_ids import Sighting, track_at
-from inference.schema.arrays import CallAnalysis
+from inference.schema.analysis import CallAnalysis
 
 
 def wrongly_shown(analysis: CallAnalysis, shown: Sequence[Sighting]) -> Sighting | None:

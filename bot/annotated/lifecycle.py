@@ -29,7 +29,8 @@ from inference.assess import AssessOptions
 from inference.attribution.person_ids import Sighting
 from inference.errors import InferenceError
 from inference.observer import SeenSample, WatchedPicture
-from inference.schema.arrays import CallAnalysis, Observations
+from inference.schema.analysis import CallAnalysis
+from inference.schema.observations import Observations
 from storage.calls import corrections
 from storage.engine import reading
 from storage.files import MediaFiles, write_atomically

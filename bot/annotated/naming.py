@@ -10,7 +10,7 @@ from bot.annotated.running_names import NameFaces
 from bot.calls.record import Evidence, name_people, story_of
 from inference.attribution.attribute import Cast
 from inference.attribution.corrections import apply_corrections
-from inference.schema.arrays import FaceColumns, Observations, Quality
+from inference.schema.observations import FaceColumns, Observations, Quality
 
 
 def naming_with(evidence: Evidence) -> NameFaces:

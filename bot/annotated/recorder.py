@@ -29,7 +29,8 @@ from inference.assess import AssessOptions
 from inference.attribution.person_ids import Sighting
 from inference.boxes import overlap
 from inference.observer import SeenSample, WatchedPicture
-from inference.schema.arrays import F32, Observations
+from inference.schema.arrays import F32
+from inference.schema.observations import Observations
 from inference.scoring.profiles import PROFILES
 from inference.video.reader import probe
 

@@ -16,7 +16,7 @@ from inference.assess import AssessOptions, may_be_scored
 from inference.attribution.attribute import Cast, Person
 from inference.attribution.person_ids import person_ids
 from inference.observer import SeenSample
-from inference.schema.arrays import Observations
+from inference.schema.observations import Observations
 
 NameFaces = Callable[[Observations], tuple[Observations, Cast]]
 """Names the people of what was seen so far; the observations may come back with other tracks."""

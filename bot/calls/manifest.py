@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.calls.roster import Stay
-from inference.schema.arrays import Attendee
+from inference.schema.meeting import Attendee
 from storage.errors import Missing, StorageError
 from storage.files import MediaFiles, write_atomically
 

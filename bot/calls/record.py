@@ -19,14 +19,9 @@ from inference.assess import AssessOptions, assess_cast
 from inference.attribution.attribute import Cast, Person, attribute
 from inference.attribution.corrections import Correction, Story, apply_corrections
 from inference.errors import InferenceError
-from inference.schema.arrays import (
-    Attendee,
-    Attribution,
-    CallAnalysis,
-    Observations,
-    SpeakerTurn,
-    TranscriptLine,
-)
+from inference.schema.analysis import Attribution, CallAnalysis
+from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.observations import Observations
 from inference.serialize import observations_from_columns, observations_to_columns
 from storage.calls.series import DAMAGED, read_columns, write_columns
 from storage.errors import StorageError

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.calls.selection import side_of
-from inference.schema.arrays import Attendee
+from inference.schema.meeting import Attendee
 from inference.speech.turns import merge_spans
 from integrations.zoom.participants import PastParticipant
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.calls.manifest import Manifest, SegmentFiles
 from bot.calls.record import Evidence
 from bot.calls.roster import RecordedSpan, with_stays
-from inference.schema.arrays import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
 from inference.speech.turns import Span
 from integrations.zoom.chat import parse_chat
 from integrations.zoom.timeline import parse_timeline

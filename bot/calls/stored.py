@@ -7,7 +7,7 @@ from bot.report.content import CallInfo
 from bot.settings import Settings
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
-from inference.schema.arrays import CallAnalysis
+from inference.schema.analysis import CallAnalysis
 from storage.errors import Missing
 from storage.files import MediaFiles
 from storage.schema.tables import Call

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bot.calls.record import Evidence
 from inference.errors import UnreadableMedia
-from inference.schema.arrays import SpeakerTurn
+from inference.schema.meeting import SpeakerTurn
 from inference.speech.turns import Span, merge_spans
 from inference.speech.voice_activity import hear_voice
 

@@ -171,7 +171,7 @@ class CallPipeline(DBOSConfiguredInstance):
     # How a step is carried through.
 
     def _durably(self, step: Callable[..., Any], call_id: str, run: int, *more: Any) -> Any:
-        """Run a step; on an error that `bot/pipeline/retry.py` lists, sleep durably and run it again."""
+        """Run a step; after an error that `retry.py` lists, sleep durably and run it again."""
         tries = Tries()
         while True:
             try:

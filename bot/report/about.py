@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from bot.report.chart_data import neutral_level
 from bot.text import words
-from inference.schema.arrays import CallAnalysis, Quality
+from inference.schema.analysis import CallAnalysis
+from inference.schema.observations import Quality
 
 
 @dataclass(frozen=True, slots=True)

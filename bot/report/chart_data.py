@@ -8,7 +8,9 @@ import numpy as np
 
 from bot.text import words
 from inference.attribution.roster import known_people
-from inference.schema.arrays import EXPRESSIONS, F32, F64, Attendee, CallAnalysis, Participant
+from inference.schema.analysis import CallAnalysis, Participant
+from inference.schema.arrays import EXPRESSIONS, F32, F64
+from inference.schema.meeting import Attendee
 from inference.scoring.profiles import PROFILES
 
 MAX_LANES = 8

@@ -38,7 +38,7 @@ from bot.report.people import (
 )
 from bot.report.sides import SideRow, side_rows
 from bot.text import words
-from inference.schema.arrays import CallAnalysis
+from inference.schema.analysis import CallAnalysis
 
 MAX_PAGES_FOR_PEOPLE = 12
 """A reader leafs through a dozen pages; whoever spoke or was seen less stands in the table."""

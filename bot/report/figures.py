@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.text import words
-from inference.schema.arrays import CallAnalysis, Estimate, Participant
+from inference.schema.analysis import CallAnalysis, Estimate, Participant
 
 NAME_LENGTH = 40
 """Longer names are cut, so that no line of a table or a chart overflows."""

@@ -16,7 +16,7 @@ from bot.report.moments import MomentItem, headline, moment_items
 from bot.report.people import PersonRow, person_row, prominence
 from bot.report.sides import side_sentence
 from bot.text import words
-from inference.schema.arrays import CallAnalysis
+from inference.schema.analysis import CallAnalysis
 
 Block = dict[str, Any]
 

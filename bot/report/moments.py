@@ -9,7 +9,8 @@ from bot.report.chart_data import Mark
 from bot.report.figures import NAME_LENGTH
 from bot.report.sides import LABELS, with_sides
 from bot.text import words
-from inference.schema.arrays import CallAnalysis, Moment, TranscriptLine
+from inference.schema.analysis import CallAnalysis, Moment
+from inference.schema.meeting import TranscriptLine
 
 MAX_QUOTES = 3
 QUOTE_LENGTH = 150

@@ -12,7 +12,7 @@ from bot.report.chart_data import Backdrop, PersonChart, person_chart
 from bot.report.figures import Figure, name_of, person_figures, talk_figures
 from bot.report.moments import MomentItem
 from bot.text import words
-from inference.schema.arrays import CallAnalysis, Participant
+from inference.schema.analysis import CallAnalysis, Participant
 
 OWN_PAGE_S = 60.0
 """Talk or face time that earns a page of one's own, or a tenth of the call where that is less."""

@@ -22,7 +22,8 @@ from bot.report.moments import MomentPicture, strongest_moments
 from bot.settings import Settings
 from bot.text.words import clock
 from inference.errors import Cancelled, InferenceError
-from inference.schema.arrays import U8, CallAnalysis
+from inference.schema.analysis import CallAnalysis
+from inference.schema.arrays import U8
 from inference.snapshots.plan import Shot, plan_shots
 from inference.snapshots.render import draw_shot
 from inference.video.stills import Stills

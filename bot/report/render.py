@@ -21,7 +21,7 @@ from bot.report.content import CallInfo, ReportContent, report_content
 from bot.report.moments import MomentPicture, picture_name
 from bot.text import words
 from bot.text.fonts import FAMILIES, FONTS, missing_glyphs
-from inference.schema.arrays import CallAnalysis
+from inference.schema.analysis import CallAnalysis
 
 TEMPLATE = Path(__file__).parent / "template.typ"
 MODEL_CARD = Path(__file__).parents[2] / "inference" / "weights" / "expression.md"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.text import words
-from inference.schema.arrays import Estimate, Reaction, SideScore
+from inference.schema.analysis import Estimate, Reaction, SideScore
 
 Labels = Mapping[str, str]
 """What the sides are called, by "rep" and "prospect"."""

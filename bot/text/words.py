@@ -12,7 +12,7 @@ import unicodedata
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from inference.schema.arrays import Estimate
+from inference.schema.analysis import Estimate
 
 NBSP = "\u00a0"
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"

@@ -22,15 +22,10 @@ from inference.attribution.roster import KnownPerson, known_people
 from inference.attribution.speech_alignment import speech_table
 from inference.attribution.tracklet_groups import Unit, find_units
 from inference.name_labels.glyph_match import DrawName
-from inference.schema.arrays import (
-    F32,
-    Attendee,
-    Attribution,
-    Bools,
-    Observations,
-    SpeakerTurn,
-    TranscriptLine,
-)
+from inference.schema.analysis import Attribution
+from inference.schema.arrays import F32, Bools
+from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.observations import Observations
 from inference.speech.turns import usable_turns
 
 CERTAIN = 0.95

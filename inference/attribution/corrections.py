@@ -21,7 +21,9 @@ import numpy as np
 from inference.attribution.attribute import Cast, Person
 from inference.attribution.person_ids import Sighting, sighting, track_at
 from inference.attribution.roster import KnownPerson, known_people
-from inference.schema.arrays import Attendee, Attribution, Observations, SpeakerTurn, TranscriptLine
+from inference.schema.analysis import Attribution
+from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.observations import Observations
 from inference.speech.turns import usable_turns
 
 SIDES = ("rep", "prospect", "unknown")

@@ -25,7 +25,8 @@ from inference.attribution.speech_alignment import (
 from inference.attribution.tracklet_groups import Place, Unit, may_follow
 from inference.name_labels.glyph_match import DrawName, match_shape
 from inference.name_labels.text_match import folded, match_names
-from inference.schema.arrays import F32, F64, Label, Observations
+from inference.schema.arrays import F32, F64
+from inference.schema.observations import Label, Observations
 
 UNKNOWN_PRIOR = 0.5
 """Before looking, the chance that a face is of nobody who is known by name; the known share the

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.attribution.attribute import Cast
-from inference.schema.arrays import Observations
+from inference.schema.observations import Observations
 
 NEAR_S = 1.0
 """A sighting is looked for in the picture nearest in time, at most this far away."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inference.name_labels.text_match import folded
-from inference.schema.arrays import Attendee, SpeakerTurn
+from inference.schema.meeting import Attendee, SpeakerTurn
 
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 

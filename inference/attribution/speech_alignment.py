@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.schema.arrays import F32, F64, SpeakerTurn
+from inference.schema.arrays import F32, F64
+from inference.schema.meeting import SpeakerTurn
 
 GUARD_S = 8.0
 """Shifts up to this are not chance: turns last about as long."""
@@ -36,7 +37,7 @@ FIT_WEIGHT = 10
 RESTLESS_FLOOR = 0.008
 """A mouth that stands still is as restless as this by the noise of its landmarks alone: two fits to
 one face differ by 0.011 in the median. It is added to what was measured, as noise is, because an
-unchanged face is not fitted anew (inference/faces/follower.py) and has none: beside it, one still mouth
+unchanged face is not fitted anew (faces/follower.py) and has none: beside it, one still mouth
 that was fitted anew would look like talking."""
 LEAST_CONTRAST = float(np.log(2.0))
 """A talking mouth is at least so many times as restless as the same mouth silent."""

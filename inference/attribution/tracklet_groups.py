@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inference.boxes import centre
-from inference.schema.arrays import F32, I32, Bools, Observations
+from inference.schema.arrays import F32, I32, Bools
+from inference.schema.observations import Observations
 
 SEEN_MIN_S = 2.0
 """A face seen for less is nobody's: a passer-by, or a mistake of the detector."""

@@ -13,7 +13,8 @@ import math
 import cv2
 import numpy as np
 
-from inference.schema.arrays import F32, U8, Detection
+from inference.schema.arrays import F32, U8
+from inference.schema.observations import Detection
 
 TILE_PX = 48.0
 

@@ -32,7 +32,8 @@ from inference.faces.search import (
     whole_pixels,
     windows,
 )
-from inference.schema.arrays import F32, U8, Detection
+from inference.schema.arrays import F32, U8
+from inference.schema.observations import Detection
 
 MESH_MARGIN = 1.5
 """The landmark model sees the face's box this much enlarged, as in MediaPipe's own graph."""

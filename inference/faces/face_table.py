@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.schema.arrays import EXPRESSIONS, F32, U8, Detection, FaceColumns
+from inference.schema.arrays import EXPRESSIONS, F32, U8
+from inference.schema.observations import Detection, FaceColumns
 
 I64 = NDArray[np.int64]
 _FACTS = 10

@@ -21,7 +21,8 @@ from inference.boxes import centre, clipped, has_centre_in, holders, overlap
 from inference.faces.detector import Detector
 from inference.faces.patch_alignment import FacePatch, Place
 from inference.faces.search import MERGE_IOU
-from inference.schema.arrays import F32, U8, Bools, Detection
+from inference.schema.arrays import F32, U8, Bools
+from inference.schema.observations import Detection
 
 SEARCH_EVERY_S = 4.0
 """Every tile is searched anew after so long, whoever is followed in it. Where fewer are found than

@@ -14,7 +14,8 @@ import numpy as np
 
 from inference.boxes import centres, holders, overlaps, scaled
 from inference.layout import CUT_DIFFERENCE, Layout, picture_difference
-from inference.schema.arrays import F32, Detection, FaceColumns, View
+from inference.schema.arrays import F32
+from inference.schema.observations import Detection, FaceColumns, View
 
 TILE_GAP_S = 10.0
 """A face lost for so long in a tile or a one-person view that stayed the same is taken up again."""

@@ -25,7 +25,8 @@ from inference.layout.background_colours import (
     face_left_out,
     person_left_out,
 )
-from inference.schema.arrays import F32, I32, Bools, Label
+from inference.schema.arrays import F32, I32, Bools
+from inference.schema.observations import Label
 
 SHARE_OF_SAMPLES = 0.3
 """A colour counts where the person left it free in this share of the samples."""

@@ -31,7 +31,8 @@ from inference.name_labels.text_strip import (
     strokes_of,
     whiteness,
 )
-from inference.schema.arrays import F32, U8, Label
+from inference.schema.arrays import F32, U8
+from inference.schema.observations import Label
 
 STEADY_SAMPLES = 3
 """As many samples of a place are laid over each other for a reading."""

@@ -15,7 +15,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from inference.schema.arrays import F64, Estimate
+from inference.schema.analysis import Estimate
+from inference.schema.arrays import F64
 
 MIN_SAMPLES = 8
 """Below this many samples (4 s at 2 per second) dependence cannot be judged: the whole scale."""

@@ -14,7 +14,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.schema.arrays import EXPRESSIONS, F64, Moment, Series, TranscriptLine
+from inference.schema.analysis import Moment, Series
+from inference.schema.arrays import EXPRESSIONS, F64
+from inference.schema.meeting import TranscriptLine
 from inference.scoring.score import mean_over_people, running_sums
 from inference.speech.turns import Span, merge_spans, overlap_s
 

@@ -9,18 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.schema.arrays import (
-    EXPRESSIONS,
-    F32,
-    F64,
-    CallScore,
-    FaceColumns,
-    Observations,
-    PersonScore,
-    Series,
-    TalkFigures,
-    WindowScore,
-)
+from inference.schema.analysis import CallScore, PersonScore, Series, TalkFigures, WindowScore
+from inference.schema.arrays import EXPRESSIONS, F32, F64
+from inference.schema.observations import FaceColumns, Observations
 from inference.scoring.attention import attention
 from inference.scoring.intervals import estimate_change, estimate_mean, estimate_trend
 from inference.scoring.profiles import ENGAGEMENT_SCALE, SCORE_SCALE, Profile

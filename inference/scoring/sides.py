@@ -7,16 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.schema.arrays import (
-    EXPRESSIONS,
-    F64,
-    Bools,
-    Observations,
-    PersonScore,
-    Reaction,
-    Series,
-    SideScore,
-)
+from inference.schema.analysis import PersonScore, Reaction, Series, SideScore
+from inference.schema.arrays import EXPRESSIONS, F64, Bools
+from inference.schema.observations import Observations
 from inference.scoring.intervals import estimate_mean
 from inference.scoring.profiles import ENGAGEMENT_SCALE, Profile
 from inference.scoring.score import Faces, count_labels, mean_expressions, score_call

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.schema.arrays import EXPRESSIONS, F64, CallAnalysis, Series
+from inference.schema.analysis import CallAnalysis, Series
+from inference.schema.arrays import EXPRESSIONS, F64
 from inference.scoring.score import TIME_EPS_S, bin_means
 
 MIN_RESOLUTION_S = 0.1

@@ -19,7 +19,9 @@ import numpy as np
 from inference.boxes import centre, centres, clipped, holders, overlap, scaled
 from inference.faces.follower import SEARCH_EVERY_S
 from inference.faces.search import MERGE_IOU
-from inference.schema.arrays import EXPRESSIONS, F32, F64, CallAnalysis, Moment, View
+from inference.schema.analysis import CallAnalysis, Moment
+from inference.schema.arrays import EXPRESSIONS, F32, F64
+from inference.schema.observations import View
 from inference.scoring.moments import FOLLOW_S, LEAD_IN_S
 
 WIDTH_PX, HEIGHT_PX, GAP_PX = 640, 360, 4

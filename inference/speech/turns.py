@@ -6,7 +6,8 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from inference.schema.arrays import SpeakerTurn, TalkFigures, TranscriptLine
+from inference.schema.analysis import TalkFigures
+from inference.schema.meeting import SpeakerTurn, TranscriptLine
 
 MERGE_GAP_S = 2.0
 """Turns of one speaker with a pause up to this long are one turn: breath, not a change of floor."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.observer import WatchedPicture
-from inference.schema.arrays import Frame, Quality
+from inference.schema.observations import Frame, Quality
 from inference.video.container import Media
 
 _WAIT_S = 0.1

@@ -17,7 +17,9 @@ from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
 from inference.recording import Segment, observe_recording
-from inference.schema.arrays import F32, U8, Detection, Frame, Observations, SpeakerTurn
+from inference.schema.arrays import F32, U8
+from inference.schema.meeting import SpeakerTurn
+from inference.schema.observations import Detection, Frame, Observations
 from inference.video.reader import FrameReader
 from tests import layouts, media
 

@@ -24,7 +24,8 @@ from inference.attribution.attribute import Cast
 from inference.expression.batch_queue import DeviceQueue
 from inference.observer import SeenSample
 from inference.recording import Segment, observe_recording
-from inference.schema.arrays import F32, U8, Detection, Observations
+from inference.schema.arrays import F32, U8
+from inference.schema.observations import Detection, Observations
 from tests import media
 
 BOX = 64

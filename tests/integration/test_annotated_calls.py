@@ -32,7 +32,7 @@ from inference.attribution.attribute import Cast
 from inference.errors import Cancelled
 from inference.expression.batch_queue import DeviceQueue
 from inference.recording import Segment, observe_recording
-from inference.schema.arrays import Observations
+from inference.schema.observations import Observations
 from integrations.zoom.downloads import Downloader
 from storage import calls
 from storage.engine import reading, transaction

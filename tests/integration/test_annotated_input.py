@@ -17,7 +17,8 @@ from bot.calls.record import Evidence
 from inference.analyzer import AnalyzerOptions
 from inference.expression.batch_queue import DeviceQueue
 from inference.recording import Segment, observe_recording
-from inference.schema.arrays import F32, U8, Detection
+from inference.schema.arrays import F32, U8
+from inference.schema.observations import Detection
 from tests import media
 from tests.integration.test_annotated import (
     LEFT,

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from inference.errors import Cancelled, NoVideoStream, UnreadableMedia
-from inference.schema.arrays import U8, Frame
+from inference.schema.arrays import U8
+from inference.schema.observations import Frame
 from inference.video.reader import DecodeOptions, FrameReader, probe
 from tests import media
 

@@ -16,7 +16,8 @@ import pytest
 from inference.expression.classifier import ExpressionClassifier
 from inference.expression.crop import face_crop
 from inference.faces.detector import DetectOptions, FaceDetector
-from inference.schema.arrays import F32, U8, Detection
+from inference.schema.arrays import F32, U8
+from inference.schema.observations import Detection
 from tests.integration.test_detect import CLIPS, SHARED
 from tests.portraits import Portrait, gallery, read_portraits, webcam
 

@@ -17,7 +17,8 @@ from inference.layout import Layout
 from inference.name_labels.finder import LabelFinder
 from inference.name_labels.ocr import shared_reader
 from inference.name_labels.text_match import match_names
-from inference.schema.arrays import F32, U8, Label
+from inference.schema.arrays import F32, U8
+from inference.schema.observations import Label
 from tests.lettering import INTER_MEDIUM, text_width, write
 from tests.media import write_clip
 

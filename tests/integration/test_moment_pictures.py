@@ -31,15 +31,9 @@ from inference.assess import AssessOptions
 from inference.attribution.attribute import Cast, Person
 from inference.expression.batch_queue import DeviceQueue
 from inference.faces.detector import FaceDetector
-from inference.schema.arrays import (
-    EXPRESSIONS,
-    U8,
-    Attribution,
-    FaceColumns,
-    Observations,
-    Quality,
-    View,
-)
+from inference.schema.analysis import Attribution
+from inference.schema.arrays import EXPRESSIONS, U8
+from inference.schema.observations import FaceColumns, Observations, Quality, View
 from inference.snapshots.render import blurred
 from integrations.zoom.downloads import Downloader
 from storage import calls

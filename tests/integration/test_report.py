@@ -20,7 +20,8 @@ from bot.report.content import CallInfo
 from bot.report.moments import MomentPicture
 from bot.report.render import model_accuracy, render_report
 from bot.text.fonts import check_fonts, missing_glyphs
-from inference.schema.arrays import CallAnalysis, Estimate, Quality
+from inference.schema.analysis import CallAnalysis, Estimate
+from inference.schema.observations import Quality
 from tests.analysis_builder import PersonSpec, make_call, make_info
 
 ROOT = Path(__file__).parents[2]

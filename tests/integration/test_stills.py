@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inference.errors import Cancelled, UnreadableMedia
-from inference.schema.arrays import Frame
+from inference.schema.observations import Frame
 from inference.video.container import Media
 from inference.video.reader import DecodeOptions, FrameReader
 from inference.video.stills import Stills

@@ -20,7 +20,9 @@ from inference.assess import AssessOptions
 from inference.attribution.attribute import Cast, Person
 from inference.layout import Layout
 from inference.observer import SeenSample
-from inference.schema.arrays import F32, Attribution, FaceColumns, Observations, Quality
+from inference.schema.analysis import Attribution
+from inference.schema.arrays import F32
+from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.profiles import PROFILES
 
 BT709 = Palette(0.2126, 0.0722, is_full_range=False)

@@ -13,17 +13,10 @@ import pytest
 
 from inference.assess import AssessOptions, assess, assess_cast
 from inference.attribution.attribute import Cast, Person
-from inference.schema.arrays import (
-    EXPRESSIONS,
-    Attendee,
-    Attribution,
-    CallAnalysis,
-    FaceColumns,
-    Observations,
-    Quality,
-    SpeakerTurn,
-    TranscriptLine,
-)
+from inference.schema.analysis import Attribution, CallAnalysis
+from inference.schema.arrays import EXPRESSIONS
+from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
 from inference.scoring.timeline import series_at
 

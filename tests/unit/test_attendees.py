@@ -10,7 +10,7 @@ import pytest
 
 from bot.calls.manifest import Manifest, PersonAudio, SegmentFiles, read_manifest, write_manifest
 from bot.calls.roster import TIMES_DO_NOT_FIT, RecordedSpan, Roster, roster, with_stays
-from inference.schema.arrays import Attendee
+from inference.schema.meeting import Attendee
 from integrations.errors import UnexpectedResponse
 from integrations.zoom.participants import parse_participants
 from storage.files import MediaFiles

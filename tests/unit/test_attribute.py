@@ -10,17 +10,9 @@ import pytest
 
 from inference.attribution.attribute import Cast, attribute
 from inference.attribution.roster import known_people
-from inference.schema.arrays import (
-    F32,
-    F64,
-    Attendee,
-    FaceColumns,
-    Observations,
-    Quality,
-    SpeakerTurn,
-    TranscriptLine,
-    View,
-)
+from inference.schema.arrays import F32, F64
+from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.observations import FaceColumns, Observations, Quality, View
 
 NAMES = ["Ann", "Bob", "Cy", "Di", "Ed", "Flo"]
 HZ = 2.0

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from inference.attribution.attribute import Cast, attribute
-from inference.schema.arrays import Attendee, Label, Observations, SpeakerTurn, TranscriptLine, View
+from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.observations import Label, Observations, View
 from tests.unit.test_attribute import (
     NAMES,
     converse,

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from inference.errors import InferenceError
-from inference.schema.arrays import F32, FaceColumns, Label, Observations, Quality, View
+from inference.schema.arrays import F32
+from inference.schema.observations import FaceColumns, Label, Observations, Quality, View
 from inference.serialize import observations_from_columns, observations_to_columns
 
 LOSS = 1e-3

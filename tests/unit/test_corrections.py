@@ -18,15 +18,9 @@ from inference.attribution.corrections import (
     correction_for,
 )
 from inference.attribution.person_ids import person_ids
-from inference.schema.arrays import (
-    Attendee,
-    Attribution,
-    FaceColumns,
-    Observations,
-    Quality,
-    SpeakerTurn,
-    TranscriptLine,
-)
+from inference.schema.analysis import Attribution
+from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.observations import FaceColumns, Observations, Quality
 
 LEFT, RIGHT = (100.0, 100.0, 200.0, 200.0), (400.0, 100.0, 500.0, 200.0)
 

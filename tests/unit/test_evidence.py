@@ -15,14 +15,9 @@ from bot.cli.recordings.local_files import SideFiles, with_sounds_by_hand
 from inference.assess import AssessOptions
 from inference.attribution.corrections import Correction
 from inference.attribution.person_ids import Sighting
-from inference.schema.arrays import (
-    EXPRESSIONS,
-    Attendee,
-    FaceColumns,
-    Observations,
-    Quality,
-    SpeakerTurn,
-)
+from inference.schema.arrays import EXPRESSIONS
+from inference.schema.meeting import Attendee, SpeakerTurn
+from inference.schema.observations import FaceColumns, Observations, Quality
 from storage.calls.series import read_columns, write_columns
 from storage.errors import StorageError
 from storage.files import MediaFiles

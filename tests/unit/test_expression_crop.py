@@ -7,7 +7,8 @@ import pytest
 
 from inference.expression.crop import ANCHORS, LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, face_crop
 from inference.expression.crop import sharpness as crop_sharpness
-from inference.schema.arrays import F32, U8, Detection
+from inference.schema.arrays import F32, U8
+from inference.schema.observations import Detection
 
 
 def landmarks_at(anchors: F32) -> F32:

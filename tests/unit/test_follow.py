@@ -12,7 +12,8 @@ import pytest
 from inference.boxes import centre
 from inference.faces.follower import SEARCH_EVERY_S, FaceFollower
 from inference.faces.patch_alignment import FacePatch
-from inference.schema.arrays import F32, U8, Detection
+from inference.schema.arrays import F32, U8
+from inference.schema.observations import Detection
 
 FACE_PX = 60
 WIDTH, HEIGHT = 400, 240

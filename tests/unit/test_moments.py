@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference.schema.arrays import EXPRESSIONS, F32, Moment, Series, TranscriptLine
+from inference.schema.analysis import Moment, Series
+from inference.schema.arrays import EXPRESSIONS, F32
+from inference.schema.meeting import TranscriptLine
 from inference.scoring.moments import MAX_MOMENTS, MAX_SILENCES, Scene, find_moments
 from inference.scoring.profiles import PROFILES
 from inference.scoring.score import build_series

@@ -13,7 +13,8 @@ from bot.report.charts import tick_step_s
 from bot.report.moments import headline
 from bot.text import words
 from bot.text.fonts import missing_glyphs
-from inference.schema.arrays import Estimate, SpeakerTurn
+from inference.schema.analysis import Estimate
+from inference.schema.meeting import SpeakerTurn
 from tests.analysis_builder import PersonSpec, make_call
 
 START = datetime(2026, 11, 19, 23, 30, tzinfo=UTC)

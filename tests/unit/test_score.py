@@ -7,15 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.schema.arrays import (
-    EXPRESSIONS,
-    F32,
-    FaceColumns,
-    Observations,
-    Quality,
-    SpeakerTurn,
-    TranscriptLine,
-)
+from inference.schema.arrays import EXPRESSIONS, F32
+from inference.schema.meeting import SpeakerTurn, TranscriptLine
+from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.intervals import T_975, cosines_for, estimate_mean, estimate_trend
 from inference.scoring.profiles import PROFILES, SALES_WEIGHTS
 from inference.scoring.score import (

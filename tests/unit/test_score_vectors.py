@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.schema.arrays import Estimate
+from inference.schema.analysis import Estimate
 from inference.scoring.attention import attention
 from inference.scoring.intervals import estimate_change, estimate_mean, estimate_trend
 from inference.scoring.profiles import PROFILES, SCORING_VERSION

@@ -12,7 +12,8 @@ from inference.boxes import holders
 from inference.faces.tracker import of_participants
 from inference.layout import LayoutFinder
 from inference.layout.cameras import SeatBook
-from inference.schema.arrays import F32, FaceColumns, Label, View
+from inference.schema.arrays import F32
+from inference.schema.observations import FaceColumns, Label, View
 from tests.layouts import (
     Box,
     Camera,

@@ -8,15 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from inference.schema.arrays import (
-    Attribution,
-    CallAnalysis,
-    FaceColumns,
-    Moment,
-    Observations,
-    Quality,
-    View,
-)
+from inference.schema.analysis import Attribution, CallAnalysis, Moment
+from inference.schema.observations import FaceColumns, Observations, Quality, View
 from inference.snapshots.plan import HEIGHT_PX, WIDTH_PX, Area, CutOut, Shot, plan_shots
 from inference.snapshots.render import draw_shot
 from tests.analysis_builder import PersonSpec, make_call

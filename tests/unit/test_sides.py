@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from inference.assess import AssessOptions, assess_cast
-from inference.schema.arrays import CallAnalysis, Reaction, SideScore, SpeakerTurn
+from inference.schema.analysis import CallAnalysis, Reaction, SideScore
+from inference.schema.meeting import SpeakerTurn
 from inference.scoring.intervals import estimate_mean
 from inference.scoring.profiles import ENGAGEMENT_SCALE
 from tests.unit.test_assess import cast, named, observed

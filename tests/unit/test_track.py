@@ -9,7 +9,8 @@ import pytest
 
 from inference.faces.tracker import Tracker
 from inference.layout import Layout
-from inference.schema.arrays import F32, Detection
+from inference.schema.arrays import F32
+from inference.schema.observations import Detection
 
 NO_TILES: F32 = np.zeros((0, 4), np.float32)
 TILES = np.array(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from inference.attribution.tracklet_groups import find_units
-from inference.schema.arrays import FaceColumns, Observations, View
+from inference.schema.observations import FaceColumns, Observations, View
 from tests.unit.test_attribute import observe
 
 LEFT, RIGHT = (0, 0, 190, 700), (200, 0, 390, 700)

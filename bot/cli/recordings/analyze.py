@@ -40,7 +40,8 @@ from inference.expression.classifier import ExpressionClassifier
 from inference.native_log import native_stdout_to_stderr
 from inference.observer import Watcher
 from inference.recording import Segment, observe_recording
-from inference.schema.arrays import CallAnalysis, Observations
+from inference.schema.analysis import CallAnalysis
+from inference.schema.observations import Observations
 from integrations.errors import IntegrationError
 from storage.errors import StorageError
 from storage.files import write_atomically

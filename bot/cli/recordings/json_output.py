@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bot.pipeline.steps.store import plain
-from inference.schema.arrays import CallAnalysis, Estimate
+from inference.schema.analysis import CallAnalysis, Estimate
 
 
 def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.text import Text
 from bot.report.about import losses
 from bot.report.people import name_certainty
 from bot.text import words
-from inference.schema.arrays import CallAnalysis, CallScore, Participant, PersonScore
+from inference.schema.analysis import CallAnalysis, CallScore, Participant, PersonScore
 
 MAX_MOMENTS = 5
 

@@ -20,7 +20,7 @@ from bot.pipeline.resources import Parts
 from inference.errors import NoVideoStream
 from inference.observer import Watcher
 from inference.recording import Segment, observe_recording
-from inference.schema.arrays import Observations
+from inference.schema.observations import Observations
 from inference.video.reader import probe
 
 LOOKING = 0.9

@@ -13,15 +13,8 @@ from bot.calls.record import name_people, read_evidence, score_evidence, write_e
 from bot.calls.side_files import with_side_files
 from bot.calls.stored import assess_options
 from bot.pipeline.resources import Parts
-from inference.schema.arrays import (
-    CallAnalysis,
-    Estimate,
-    Moment,
-    Participant,
-    SpeakerTurn,
-    TranscriptLine,
-    WindowScore,
-)
+from inference.schema.analysis import CallAnalysis, Estimate, Moment, Participant, WindowScore
+from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from storage import calls
 from storage.calls import corrections
 from storage.calls.results import ResultRows, Row

@@ -11,7 +11,8 @@ import pytest
 from bot.calls.record import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.pipeline.steps.store import result_rows
 from inference.assess import AssessOptions
-from inference.schema.arrays import Attendee, FaceColumns, Observations, Quality, SpeakerTurn
+from inference.schema.meeting import Attendee, SpeakerTurn
+from inference.schema.observations import FaceColumns, Observations, Quality
 from storage import calls
 from storage.access import keys
 from storage.engine import transaction

@@ -18,7 +18,8 @@ from bot.api.workflows import Gone, WorkflowStatus
 from bot.calls.record import Evidence, write_evidence
 from bot.links import sign_link
 from bot.settings import Settings
-from inference.schema.arrays import FaceColumns, Observations, Quality, SpeakerTurn
+from inference.schema.meeting import SpeakerTurn
+from inference.schema.observations import FaceColumns, Observations, Quality
 from integrations.errors import Unavailable
 from storage import calls
 from storage.access import keys

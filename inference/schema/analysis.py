@@ -1,0 +1,204 @@
+"""The scored call: everything that is reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inference.schema.arrays import F32
+from inference.schema.meeting import SpeakerTurn, TranscriptLine
+from inference.schema.observations import Observations, Quality
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """One face track tied to a participant, or to nobody, with the confidence of that."""
+
+    track: int
+    participant: int
+    """Index into CallAnalysis.participants."""
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with its 95 % interval and the number of independent samples it is worth."""
+
+    value: float
+    low: float
+    high: float
+    n_effective: float
+
+
+@dataclass(frozen=True, slots=True)
+class TalkFigures:
+    """Talk of one person, from the speaker turns. Shares are of all talk in the call."""
+
+    talk_s: float
+    share: float
+    turns: int
+    longest_monologue_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PersonScore:
+    """The figures of one participant (docs/scoring.md). None where nothing was observed."""
+
+    engagement: Estimate | None  # 0–1
+    attention: Estimate | None  # 0–1
+    score: Estimate | None  # the profile's own scale (1–5 profiles), else None
+    coverage: float  # 0–1
+    face_s: float
+    trend_per_min: Estimate | None  # engagement per minute
+    stability: float | None  # 0–1
+    baseline_change: Estimate | None  # against the person's own first minutes
+    expression_s: dict[str, float]  # seconds per expression; sums to face_s
+    expressions: dict[str, float]  # mean probability per expression; sums to 1 or is empty
+    talk: TalkFigures
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One person's course over Observations.t_s; NaN where the face was not seen. All (T,)."""
+
+    engagement: F32
+    attention: F32
+    rolling_30s: F32
+    rolling_60s: F32
+    cumulative: F32
+    probs: F32  # (T, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A person of the call: named, or "Person 1" where nothing certain names the face."""
+
+    index: int
+    name: str
+    key: str
+    is_named: bool
+    side: str  # "rep", "prospect", "unknown"
+    is_host: bool
+    is_scored: bool
+    """False when a setting leaves this person's expressions unscored."""
+    name_confidence: float  # 0–1; 0 for "Person 1"
+    first_seen_s: float
+    last_seen_s: float
+    score: PersonScore
+    series: Series
+    id: str = ""
+    """Stays the same while the call is told anew (inference/attribution/corrections.py)."""
+    former_ids: tuple[str, ...] = ()
+    """Further ids that find this person: of faces that were joined into one."""
+    is_confirmed: bool = False
+    """A person said whose face this is, or what the name is."""
+    is_blanked: bool = False
+    """What the face showed was not kept when a setting left the person unscored; the person would
+    be scored now, but only another look at the recording could tell anything."""
+    camera_off_s: float | None = None
+    """Seconds in which the person was there without video; None where not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A span of 5–30 s worth watching, with the reason and the numbers behind it."""
+
+    start_s: float
+    end_s: float
+    kind: str  # "rise", "fall", "to_happy", "to_angry", "silence"
+    participants: tuple[int, ...]
+    reason: str  # one plain sentence
+    before: float | None  # engagement 0–1 before and after, where the kind has them
+    after: float | None
+    strength: float  # sorts moments, larger is more
+    lines: tuple[TranscriptLine, ...] = ()
+    side: str = ""
+    """Of all its people: "rep", "prospect" or "unknown"; "" where they are of several sides."""
+    speakers: tuple[int, ...] = ()
+    """Who spoke in it, most first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What one side showed while one side alone spoke (docs/scoring.md, 10)."""
+
+    speaking: str  # "rep", "prospect", "unknown"
+    spoken_s: float  # seconds in which that side alone spoke
+    seen_s: float  # of them, seconds in which a scored face of the showing side was seen
+    engagement: Estimate | None  # 0–1
+    attention: Estimate | None  # 0–1
+    expressions: dict[str, float]  # mean probability per expression; sums to 1 or is empty
+    shares: dict[str, float]
+    """Share of the faces seen in which each expression was the most likely; sums to 1 or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideScore:
+    """The figures of everybody of one side, and what they showed while each side spoke."""
+
+    side: str  # "rep", "prospect", "unknown"
+    people: tuple[int, ...]  # indexes into CallAnalysis.participants
+    scored: int  # how many of them are scored
+    engagement: Estimate | None  # 0–1
+    attention: Estimate | None  # 0–1
+    coverage: float  # 0–1
+    face_s: float
+    talk_s: float  # seconds in which somebody of this side spoke
+    expressions: dict[str, float]
+    reactions: tuple[Reaction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallScore:
+    """The figures of the whole call: the mean over the scored people present at each sample."""
+
+    engagement: Estimate | None
+    attention: Estimate | None
+    score: Estimate | None
+    coverage: float
+    trend_per_min: Estimate | None
+    stability: float | None
+    talk_s: float
+    silence_s: float
+    expressions: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowScore:
+    """One person's mean over one window (10 s unless told). Expressions are mean probabilities."""
+
+    participant: int
+    start_s: float
+    end_s: float
+    engagement: float | None
+    attention: float | None
+    coverage: float
+    samples: int
+    talk_s: float
+    expressions: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnalysis:
+    """Everything that is reported about a call."""
+
+    observations: Observations
+    profile: str
+    scoring_version: int
+    participants: tuple[Participant, ...]
+    attributions: tuple[Attribution, ...]
+    turns: tuple[SpeakerTurn, ...]
+    transcript: tuple[TranscriptLine, ...]
+    call: CallScore
+    call_series: Series
+    windows: tuple[WindowScore, ...]
+    moments: tuple[Moment, ...]
+    sides: tuple[SideScore, ...] = ()
+    """In the order "rep", "prospect", "unknown"; sides without people are left out."""
+
+    @property
+    def duration_s(self) -> float:
+        return self.observations.duration_s
+
+    @property
+    def quality(self) -> Quality:
+        return self.observations.quality
