@@ -21,8 +21,8 @@ from pathlib import Path
 
 from benchmarks.clip import make_clip, repeat_clip
 from benchmarks.recording import Cost, analyse, load_models, measure, typical
-from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder
+from bot.annotated.running_names import naming_with, nothing_seen
 from bot.calls.record import Evidence
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions

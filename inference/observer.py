@@ -8,32 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Protocol
-
-import av
 
 from inference.layout import Layout
 from inference.schema.arrays import F32
 from inference.schema.observations import Observations
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedPicture:
-    """A picture as it came out of the decoder, which may still refer to it: never write into it."""
-
-    frame: av.VideoFrame
-    at: int
-    """When it is shown, in ticks from the start of its segment."""
-    tick: Fraction
-    """Seconds per tick."""
-    offset_s: float
-    """Start of its segment on the call's time line."""
-
-    @property
-    def t_s(self) -> float:
-        """Seconds from the start of the call's recording."""
-        return self.offset_s + float(self.at * self.tick)
+from inference.video.container import WatchedPicture
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from bot.report.content import CallInfo
+from bot.calls.info import CallInfo
 from inference.schema.analysis import (
     CallAnalysis,
     CallScore,

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from bot.annotated.check import wrongly_shown
 from bot.annotated.encoder import AnnotateFailed
-from bot.annotated.naming import naming_with
 from bot.annotated.recorder import Recorder
+from bot.annotated.redaction import wrongly_shown
+from bot.annotated.running_names import naming_with
 from bot.calls.corrections import as_correction
 from bot.calls.manifest import Manifest
 from bot.calls.record import Evidence
@@ -28,9 +28,10 @@ from bot.text import words
 from inference.assess import AssessOptions
 from inference.attribution.person_ids import Sighting
 from inference.errors import InferenceError
-from inference.observer import SeenSample, WatchedPicture
+from inference.observer import SeenSample
 from inference.schema.analysis import CallAnalysis
 from inference.schema.observations import Observations
+from inference.video.container import WatchedPicture
 from storage.calls import corrections
 from storage.engine import reading
 from storage.files import MediaFiles, write_atomically

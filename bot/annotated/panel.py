@@ -10,8 +10,8 @@ import numpy as np
 
 from bot.annotated.running_engagement import POINTS, Lines, Running
 from bot.annotated.running_names import Who
-from bot.report.charts import tick_step_s
 from bot.text import words
+from bot.text.axis import tick_step_s
 from bot.text.draw_text import BOLD, Colour, draw_text, fit_text
 from inference.schema.arrays import F32, U8
 

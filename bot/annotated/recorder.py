@@ -28,10 +28,11 @@ from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.attribution.person_ids import Sighting
 from inference.boxes import overlap
-from inference.observer import SeenSample, WatchedPicture
+from inference.observer import SeenSample
 from inference.schema.arrays import F32
 from inference.schema.observations import Observations
 from inference.scoring.profiles import PROFILES
+from inference.video.container import WatchedPicture
 from inference.video.reader import probe
 
 HELD_BYTES = 256_000_000

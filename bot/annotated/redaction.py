@@ -15,9 +15,11 @@ import numpy as np
 from bot.annotated.canvas import Canvas, Rect
 from bot.annotated.overlays import Mark, Told
 from bot.annotated.running_names import Who
+from inference.attribution.person_ids import Sighting, track_at
 from inference.boxes import centres, holders, overlap, scaled
 from inference.layout import CUT_DIFFERENCE, picture_difference
 from inference.observer import SeenSample
+from inference.schema.analysis import CallAnalysis
 from inference.schema.arrays import F32
 
 DOUBT_S = 1.5
@@ -187,3 +189,18 @@ def _rect(box: F32) -> Rect:
     x0, y0 = (int(np.floor(edge)) for edge in box[:2])
     x1, y1 = (int(np.ceil(edge)) for edge in box[2:])
     return x0, y0, x1, y1
+
+
+def wrongly_shown(analysis: CallAnalysis, shown: Sequence[Sighting]) -> Sighting | None:
+    """Give the first face that was shown and may not be by what is known now, None where all may.
+
+    Args:
+        analysis: of the whole call.
+        shown: faces that were not hidden (`Recorder.sightings`).
+    """
+    person = {tie.track: tie.participant for tie in analysis.attributions}
+    for at in shown:
+        index = person.get(track_at(analysis.observations, at), -1)
+        if index < 0 or not analysis.participants[index].is_scored:
+            return at
+    return None

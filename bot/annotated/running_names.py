@@ -8,15 +8,17 @@ without a certain name is "Person 1". Nobody is guessed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bot.calls.record import Evidence, name_people, story_of
 from inference.assess import AssessOptions, may_be_scored
 from inference.attribution.attribute import Cast, Person
+from inference.attribution.corrections import apply_corrections
 from inference.attribution.person_ids import person_ids
 from inference.observer import SeenSample
-from inference.schema.observations import Observations
+from inference.schema.observations import FaceColumns, Observations, Quality
 
 NameFaces = Callable[[Observations], tuple[Observations, Cast]]
 """Names the people of what was seen so far; the observations may come back with other tracks."""
@@ -146,3 +148,29 @@ def _track_of(seen: Observations, sample: int, box: bytes) -> int:
         if faces.box[row].tobytes() == box:
             return int(faces.track[row])
     return -1
+
+
+def naming_with(evidence: Evidence) -> NameFaces:
+    """Name people by all that an evidence holds beside its observations, corrections included."""
+
+    def name(seen: Observations) -> tuple[Observations, Cast]:
+        named = name_people(replace(evidence, observations=seen))
+        story = apply_corrections(story_of(named), evidence.corrections)
+        return story.observations, story.cast
+
+    return name
+
+
+def nothing_seen(duration_s: float | None) -> Observations:
+    """The observations of a recording before its first picture: what side files are laid over."""
+    return Observations(
+        t_s=np.zeros(0),
+        sample_interval_s=1.0,
+        duration_s=duration_s or 0.0,
+        width_px=0,
+        height_px=0,
+        faces=FaceColumns.empty(),
+        views=(),
+        quality=Quality(),
+        model="",
+    )

@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 
 from bot.api import models
 from bot.api.auth import Credentials
+from bot.api.control import WorkflowControl
 from bot.api.problems import Problem, problem
 from bot.api.views import correction_view
-from bot.api.workflows import WorkflowControl
 from bot.calls.corrections import correct_participant
 from inference.attribution.corrections import Refused
 from storage import calls

@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 from bot.annotated.lifecycle import find, why_missing
 from bot.api import models
 from bot.api.auth import require_key
+from bot.api.control import Gone, WorkflowControl
 from bot.api.health import create_health
 from bot.api.participants import add_corrections
 from bot.api.problems import Problem, problem
 from bot.api.timeline import WINDOW_S, coarse_timeline, fine_timeline
 from bot.api.views import call_figures, call_view, line_view, moment_view
-from bot.api.workflows import Gone, WorkflowControl
 from bot.calls.stored import load_analysis
 from bot.settings import Settings
 from bot.web.routes import create_pages

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bot.calls.info import CallInfo
 from bot.calls.record import read_evidence, score_evidence
-from bot.report.content import CallInfo
 from bot.settings import Settings
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions

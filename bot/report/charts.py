@@ -21,6 +21,7 @@ import numpy as np
 
 from bot.report.chart_data import Backdrop, Course, PersonChart, Timeline
 from bot.text import words
+from bot.text.axis import tick_step_s
 from inference.native_log import font_list_line_dropped
 
 INK, GREY, RULE, PALE = "#16263a", "#6d7783", "#d9dee4", "#eef1f4"
@@ -224,14 +225,6 @@ class _Canvas:
         out = io.BytesIO()
         self._canvas.print_svg(out, metadata={"Date": None, "Creator": None})
         return out.getvalue()
-
-
-def tick_step_s(duration_s: float) -> float:
-    """Give the distance of clock ticks: a round one that leaves at most nine of them."""
-    for step in (5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0):
-        if duration_s / step <= 8.5:
-            return step
-    return 3600.0 * max(1, round(duration_s / 3600 / 6))
 
 
 def load_matplotlib() -> Any:

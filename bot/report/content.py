@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.calls.info import CallInfo
 from bot.report.about import Section, about_sections
 from bot.report.chart_data import (
     PersonChart,
@@ -53,19 +54,6 @@ PICTURES_NOTE = (
 )
 
 _MINUTE = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class CallInfo:
-    """What is known about a call besides its analysis. `started_at` is aware."""
-
-    call_id: str
-    topic: str
-    started_at: datetime
-    timezone: str | None = None
-    host_name: str | None = None
-    has_transcript: bool = False
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

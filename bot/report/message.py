@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.report.content import CallInfo, title
+from bot.calls.info import CallInfo
+from bot.report.content import title
 from bot.report.figures import Figure, key_figures
 from bot.report.moments import MomentItem, headline, moment_items
 from bot.report.people import PersonRow, person_row, prominence

@@ -15,9 +15,10 @@ from typing import Any
 
 import typst
 
+from bot.calls.info import CallInfo
 from bot.report.about import Section
 from bot.report.charts import LANE_MM, TOP_MM, person_svg, spark_svg, timeline_svg
-from bot.report.content import CallInfo, ReportContent, report_content
+from bot.report.content import ReportContent, report_content
 from bot.report.moments import MomentPicture, picture_name
 from bot.text import words
 from bot.text.fonts import FAMILIES, FONTS, missing_glyphs

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inference.boxes import centre
+from inference.boxes import centre, centres, holders
 from inference.schema.arrays import F32, I32, Bools
 from inference.schema.observations import Observations
 
@@ -69,27 +69,18 @@ def find_units(observations: Observations) -> list[Unit]:
 
 
 def tiles_of(observations: Observations, views: I32) -> I32:
-    """Give the index of the tile that shows each face; -1 where there is none.
+    """Return the index of the tile that shows each face; -1 where there is none.
 
     In an undivided picture it is 0. Where tiles lie over one another, the smallest counts.
 
     Args:
         views: index of the view of each face, -1 where there is none.
     """
-    boxes = observations.faces.box
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    tiles = np.full(len(boxes), -1, np.int32)
+    middles = centres(observations.faces.box)
+    tiles = np.full(len(middles), -1, np.int32)
     for k in np.unique(views[views >= 0]).tolist():
         view, rows = observations.views[k], np.flatnonzero(views == k)
-        if view.kind == "single":
-            tiles[rows] = 0
-        elif len(view.tiles):
-            points = middles[rows, None]
-            inside = (points >= view.tiles[:, :2]) & (points <= view.tiles[:, 2:])
-            is_in = inside.all(axis=2)
-            area = (view.tiles[:, 2:] - view.tiles[:, :2]).prod(axis=1)
-            smallest = np.where(is_in, area, np.inf).argmin(axis=1)
-            tiles[rows] = np.where(is_in.any(axis=1), smallest, -1)
+        tiles[rows] = 0 if view.kind == "single" else holders(middles[rows], view.tiles)
     return tiles
 
 

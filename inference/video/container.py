@@ -377,3 +377,21 @@ def open_media(
             f"{path.name}: is no recording that can be read, or its index is cut off ({reason}); "
             "fetch it again"
         ) from exc
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedPicture:
+    """A picture as it came out of the decoder, which may still refer to it: never write into it."""
+
+    frame: av.VideoFrame
+    at: int
+    """When it is shown, in ticks from the start of its segment."""
+    tick: Fraction
+    """Seconds per tick."""
+    offset_s: float
+    """Start of its segment on the call's time line."""
+
+    @property
+    def t_s(self) -> float:
+        """Seconds from the start of the call's recording."""
+        return self.offset_s + float(self.at * self.tick)

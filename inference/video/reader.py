@@ -17,9 +17,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
-from inference.observer import WatchedPicture
 from inference.schema.observations import Frame, Quality
-from inference.video.container import Media
+from inference.video.container import Media, WatchedPicture
 
 _WAIT_S = 0.1
 """How often a blocked thread looks at the stop flag."""

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from bot.annotated.check import wrongly_shown
 from bot.annotated.encoder import AnnotateFailed
-from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder, watched_options
+from bot.annotated.redaction import wrongly_shown
+from bot.annotated.running_names import naming_with, nothing_seen
 from bot.calls.record import Evidence, name_people, score_evidence
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions

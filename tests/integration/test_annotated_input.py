@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder
+from bot.annotated.running_names import naming_with, nothing_seen
 from bot.calls.record import Evidence
 from inference.analyzer import AnalyzerOptions
 from inference.expression.batch_queue import DeviceQueue

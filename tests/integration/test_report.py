@@ -16,7 +16,7 @@ import pytest
 from pypdf import PdfReader
 from pypdf.generic import NullObject
 
-from bot.report.content import CallInfo
+from bot.calls.info import CallInfo
 from bot.report.moments import MomentPicture
 from bot.report.render import model_accuracy, render_report
 from bot.text.fonts import check_fonts, missing_glyphs

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bot.report.chart_data import backdrop, course, lanes, step_for
-from bot.report.charts import tick_step_s
 from bot.report.moments import headline
 from bot.text import words
+from bot.text.axis import tick_step_s
 from bot.text.fonts import missing_glyphs
 from inference.schema.analysis import Estimate
 from inference.schema.meeting import SpeakerTurn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.api.workflows import call_and_run
+from bot.api.control import call_and_run
 
 
 def test_a_run_is_named_by_its_call_and_number() -> None:

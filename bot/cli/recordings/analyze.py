@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from bot.calls.info import CallInfo
 from bot.calls.record import Evidence, name_people, score_evidence
 from bot.calls.stored import analyzer_options
 from bot.cli.recordings.json_output import analysis_json, faces_json
@@ -28,7 +29,6 @@ from bot.cli.recordings.local_files import (
     with_sounds_by_hand,
 )
 from bot.cli.recordings.table import print_analysis
-from bot.report.content import CallInfo
 from bot.report.pictures import MadePictures, file_pictures
 from bot.report.render import ReportFailed, render_report
 from bot.settings import Profile, Settings

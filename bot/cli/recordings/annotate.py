@@ -13,10 +13,10 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
-from bot.annotated.check import wrongly_shown
 from bot.annotated.encoder import AnnotateFailed, refusal
-from bot.annotated.naming import naming_with, nothing_seen
 from bot.annotated.recorder import Recorder, watched_options
+from bot.annotated.redaction import wrongly_shown
+from bot.annotated.running_names import naming_with, nothing_seen
 from bot.calls.record import Evidence, name_people, score_evidence
 from bot.calls.stored import analyzer_options
 from bot.cli.recordings.analyze import file_problem, observe_file, refuse

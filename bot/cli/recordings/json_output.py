@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from bot.pipeline.steps.store import plain
+from bot.calls.result_rows import plain
 from inference.schema.analysis import CallAnalysis, Estimate
 
 

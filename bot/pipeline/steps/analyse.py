@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.annotated.lifecycle import NAME, annotating, forget_unsettled, is_wanted
-from bot.annotated.naming import nothing_seen
 from bot.annotated.recorder import watched_options
+from bot.annotated.running_names import nothing_seen
 from bot.calls.manifest import Manifest, read_manifest
 from bot.calls.record import Evidence, write_evidence
 from bot.calls.side_files import segment_spans, with_side_files

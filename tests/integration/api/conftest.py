@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from bot.api.control import WorkflowStatus
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
-from bot.api.workflows import WorkflowStatus
 from bot.settings import Settings
 from storage import calls
 from storage.access import keys

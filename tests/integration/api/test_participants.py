@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bot.calls.record import Evidence, name_people, read_evidence, score_evidence, write_evidence
-from bot.pipeline.steps.store import result_rows
+from bot.calls.result_rows import result_rows
 from inference.assess import AssessOptions
 from inference.schema.meeting import Attendee, SpeakerTurn
 from inference.schema.observations import FaceColumns, Observations, Quality

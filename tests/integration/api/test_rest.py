@@ -12,9 +12,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from bot.api.control import Gone, WorkflowStatus
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
-from bot.api.workflows import Gone, WorkflowStatus
 from bot.calls.record import Evidence, write_evidence
 from bot.links import sign_link
 from bot.settings import Settings

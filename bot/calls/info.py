@@ -1,0 +1,19 @@
+"""What texts say about the meeting itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """What is known about a call besides its analysis. `started_at` is aware."""
+
+    call_id: str
+    topic: str
+    started_at: datetime
+    timezone: str | None = None
+    host_name: str | None = None
+    has_transcript: bool = False
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,104 @@
+"""A scored call as rows of the database."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from inference.schema.analysis import CallAnalysis, Estimate, Moment, Participant, WindowScore
+from inference.schema.meeting import SpeakerTurn, TranscriptLine
+from storage.calls.results import ResultRows, Row
+
+
+def result_rows(analysis: CallAnalysis, *, series_path: str) -> ResultRows:
+    """The analysis as rows: milliseconds, plain numbers, None where nothing was seen."""
+    return ResultRows(
+        call={
+            "duration_ms": _ms(analysis.duration_s),
+            "profile": analysis.profile,
+            "scoring_version": analysis.scoring_version,
+            "model": analysis.observations.model,
+            **_interval(analysis.call.engagement),
+            "coverage": analysis.call.coverage,
+            "has_transcript": any(not line.is_chat for line in analysis.transcript),
+            "quality": plain(asdict(analysis.quality)),
+            "score": plain(asdict(analysis.call)),
+            "series_path": series_path,
+            "sides": plain([asdict(side) for side in analysis.sides]),
+        },
+        participants=[_participant(person) for person in analysis.participants],
+        windows=[_window(window) for window in analysis.windows],
+        moments=[_moment(moment) for moment in analysis.moments],
+        turns=[_spoken(turn) for turn in analysis.turns],
+        transcript=[_spoken(line) for line in analysis.transcript],
+    )
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: NaN and infinities become None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def _participant(person: Participant) -> Row:
+    score = person.score
+    return {
+        "position": person.index,
+        "pid": person.id,
+        "former_pids": person.former_ids,
+        "name": person.name,
+        "key": person.key,
+        "is_named": person.is_named,
+        "side": person.side,
+        "is_host": person.is_host,
+        "is_scored": person.is_scored,
+        "name_confidence": person.name_confidence,
+        "is_confirmed": person.is_confirmed,
+        "is_blanked": person.is_blanked,
+        "camera_off_ms": None if person.camera_off_s is None else _ms(person.camera_off_s),
+        "first_seen_ms": _ms(person.first_seen_s),
+        "last_seen_ms": _ms(person.last_seen_s),
+        **_interval(score.engagement),
+        "attention": score.attention.value if score.attention else None,
+        "coverage": score.coverage,
+        "face_ms": _ms(score.face_s),
+        "talk_ms": _ms(score.talk.talk_s),
+        "talk_share": score.talk.share,
+        "score": plain(asdict(score)),
+    }
+
+
+def _interval(engagement: Estimate | None) -> Row:
+    return {
+        "engagement": engagement.value if engagement else None,
+        "engagement_low": engagement.low if engagement else None,
+        "engagement_high": engagement.high if engagement else None,
+    }
+
+
+def _window(window: WindowScore) -> Row:
+    return _in_ms(asdict(window), "start", "end", "talk")
+
+
+def _moment(moment: Moment) -> Row:
+    row = _in_ms(asdict(moment), "start", "end")
+    return row | {"lines": [_spoken(line) for line in moment.lines]}
+
+
+def _spoken(line: SpeakerTurn | TranscriptLine) -> Row:
+    return _in_ms(asdict(line), "start", "end")
+
+
+def _in_ms(row: dict[str, Any], *times: str) -> dict[str, Any]:
+    """The row with these times, named `…_s`, as whole milliseconds, named `…_ms`."""
+    return row | {f"{name}_ms": _ms(row.pop(f"{name}_s")) for name in times}
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000) if math.isfinite(seconds) else 0
