@@ -41,7 +41,7 @@ def observations_to_columns(observations: Observations) -> tuple[Columns, dict[s
         "track": faces.track.astype(np.int32),
         "box": _to_grid(faces.box),
         "confidence": faces.confidence.astype(np.float16),
-        "probs": _pack_probs(faces.probs),
+        "probs": pack_probs(faces.probs),
         "yaw_deg": _to_grid(faces.yaw_deg),
         "pitch_deg": _to_grid(faces.pitch_deg),
         "roll_deg": _to_grid(faces.roll_deg),
@@ -104,7 +104,7 @@ def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Observ
         track=arrays["track"].astype(np.int32),
         box=floats("box"),
         confidence=floats("confidence"),
-        probs=_unpack_probs(arrays["probs"]),
+        probs=unpack_probs(arrays["probs"]),
         yaw_deg=floats("yaw_deg"),
         pitch_deg=floats("pitch_deg"),
         roll_deg=floats("roll_deg"),
@@ -154,14 +154,16 @@ def _to_grid(values: F32) -> F32:
     return rounded
 
 
-def _pack_probs(probs: F32) -> NDArray[np.uint16]:
+def pack_probs(probs: F32) -> NDArray[np.uint16]:
+    """Return probabilities in steps of 1/PROB_STEPS, of the same shape; NaN becomes PROB_NAN."""
     steps = np.round(np.clip(probs.astype(np.float64), 0.0, 1.0) * PROB_STEPS)
     packed: NDArray[np.uint16] = np.where(np.isnan(steps), PROB_NAN, steps).astype(np.uint16)
     return packed
 
 
-def _unpack_probs(packed: NDArray[np.uint16]) -> F32:
+def unpack_probs(packed: NDArray[np.uint16]) -> F32:
+    """Return what `pack_probs` packed; the last axis sums to 1 again."""
     probs = np.where(packed == PROB_NAN, np.nan, packed / PROB_STEPS)
-    total = probs.sum(axis=1, keepdims=True)
+    total = probs.sum(axis=-1, keepdims=True)
     rows: F32 = (probs / np.where(total > 0, total, np.nan)).astype(np.float32)
     return rows

@@ -118,9 +118,12 @@ def build_series(t_s: F64, engagement: F64, attentive: F64, probs: F32) -> Serie
     A rolling mean is taken over the samples seen in the last 30 or 60 s, the present one included,
     and is NaN where there were none. The cumulative mean is NaN before the first sample seen.
     """
+    # From the rounded values, which are what is kept: whoever reads them gets the same means.
+    kept = engagement.astype(np.float32)
+    engagement = kept.astype(np.float64)
     rolling_30s, rolling_60s = (rolling_mean(t_s, engagement, span_s) for span_s in ROLLING_S)
     return Series(
-        engagement=engagement.astype(np.float32),
+        engagement=kept,
         attention=attentive.astype(np.float32),
         rolling_30s=rolling_30s,
         rolling_60s=rolling_60s,

@@ -1,0 +1,158 @@
+"""A scored call as compact columns, for one compressed file per call.
+
+Everything that texts, charts and answers say is in it, so that a call is scored once and every
+reader gives the same figures. The faces themselves stay in the observations' own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from inference.errors import InferenceError
+from inference.schema.analysis import (
+    Attribution,
+    CallAnalysis,
+    CallScore,
+    Moment,
+    Participant,
+    PersonScore,
+    Series,
+    SideScore,
+    WindowScore,
+)
+from inference.schema.meeting import SpeakerTurn, TranscriptLine
+from inference.schema.observations import FaceColumns, Observations, Quality
+from inference.scoring.score import build_series
+from inference.serialize import Columns, pack_probs, unpack_probs
+
+ANALYSIS_VERSION = 1
+
+
+class OtherVersion(InferenceError):
+    """The columns were written by another version: score the call again."""
+
+
+def analysis_to_columns(analysis: CallAnalysis) -> tuple[Columns, dict[str, object]]:
+    """Return the arrays of an analysis, and what else is needed to read it, ready for JSON.
+
+    Engagement, attention and probabilities have a row per participant and a last one for the call.
+    Rolling and cumulative means follow from them and are computed again when they are read.
+    """
+    courses = [*(person.series for person in analysis.participants), analysis.call_series]
+    seen = analysis.observations
+    arrays: Columns = {
+        "t_s": seen.t_s.astype(np.float64),
+        "engagement": np.stack([series.engagement for series in courses]).astype(np.float32),
+        "attention": np.stack([series.attention for series in courses]).astype(np.float32),
+        "probs": pack_probs(np.stack([series.probs for series in courses])),
+    }
+    meta: dict[str, object] = {
+        "version": ANALYSIS_VERSION,
+        "observations": {
+            "sample_interval_s": seen.sample_interval_s,
+            "duration_s": seen.duration_s,
+            "width_px": seen.width_px,
+            "height_px": seen.height_px,
+            "model": seen.model,
+            "quality": asdict(seen.quality),
+        },
+        "profile": analysis.profile,
+        "scoring_version": analysis.scoring_version,
+        "participants": [_without_series(person) for person in analysis.participants],
+        "attributions": [asdict(tie) for tie in analysis.attributions],
+        "turns": [asdict(turn) for turn in analysis.turns],
+        "transcript": [asdict(line) for line in analysis.transcript],
+        "call": asdict(analysis.call),
+        "windows": [asdict(window) for window in analysis.windows],
+        "moments": [asdict(moment) for moment in analysis.moments],
+        "sides": [asdict(side) for side in analysis.sides],
+    }
+    return arrays, meta
+
+
+def analysis_from_columns(
+    arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]
+) -> CallAnalysis:
+    """Read what `analysis_to_columns` returned; its observations hold no faces, views or labels.
+
+    Raises:
+        OtherVersion: another version of this file or of the scoring wrote the columns.
+        InferenceError: a column or field is missing or damaged.
+    """
+    if meta.get("version") != ANALYSIS_VERSION:
+        raise OtherVersion(f"The analysis was written as version {meta.get('version')}.")
+    try:
+        return _read(arrays, meta)
+    except (KeyError, ValueError, TypeError, IndexError, ValidationError) as exc:
+        raise InferenceError(f"The analysis is damaged ({type(exc).__name__}).") from exc
+
+
+def _without_series(person: Participant) -> dict[str, object]:
+    plain = {
+        field.name: getattr(person, field.name)
+        for field in fields(person)
+        if field.name not in ("score", "series")
+    }
+    return plain | {"score": asdict(person.score)}
+
+
+def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> CallAnalysis:
+    t_s = arrays["t_s"].astype(np.float64)
+    courses = [
+        build_series(t_s, engagement.astype(np.float64), attention.astype(np.float64), probs)
+        for engagement, attention, probs in zip(
+            arrays["engagement"], arrays["attention"], unpack_probs(arrays["probs"]), strict=True
+        )
+    ]
+    *series, call_series = courses
+    seen = dict(meta["observations"])
+    return CallAnalysis(
+        observations=Observations(
+            t_s=t_s,
+            faces=FaceColumns.empty(),
+            views=(),
+            **seen | {"quality": _QUALITY.validate_python(seen["quality"])},
+        ),
+        profile=str(meta["profile"]),
+        scoring_version=int(meta["scoring_version"]),
+        participants=tuple(
+            _participant(person, course)
+            for person, course in zip(meta["participants"], series, strict=True)
+        ),
+        attributions=_ATTRIBUTIONS.validate_python(meta["attributions"]),
+        turns=_TURNS.validate_python(meta["turns"]),
+        transcript=_LINES.validate_python(meta["transcript"]),
+        call=_CALL.validate_python(meta["call"]),
+        call_series=call_series,
+        windows=_WINDOWS.validate_python(meta["windows"]),
+        moments=_MOMENTS.validate_python(meta["moments"]),
+        sides=_SIDES.validate_python(meta["sides"]),
+    )
+
+
+def _participant(fields: Mapping[str, Any], series: Series) -> Participant:
+    return Participant(
+        **{
+            **fields,
+            "score": _PERSON.validate_python(fields["score"]),
+            "former_ids": tuple(fields["former_ids"]),
+        },
+        series=series,
+    )
+
+
+_QUALITY = TypeAdapter(Quality)
+_PERSON = TypeAdapter(PersonScore)
+_CALL = TypeAdapter(CallScore)
+_ATTRIBUTIONS = TypeAdapter(tuple[Attribution, ...])
+_TURNS = TypeAdapter(tuple[SpeakerTurn, ...])
+_LINES = TypeAdapter(tuple[TranscriptLine, ...])
+_WINDOWS = TypeAdapter(tuple[WindowScore, ...])
+_MOMENTS = TypeAdapter(tuple[Moment, ...])
+_SIDES = TypeAdapter(tuple[SideScore, ...])
