@@ -21,25 +21,34 @@ MEDIAPIPE = mediapipe==0.10.21
 MEDIAPIPE_WHEEL = --no-deps --only-binary=:all: --implementation cp --python-version 3.12 \
 	--platform manylinux_2_28_x86_64 $(MEDIAPIPE)
 
-.PHONY: demo test test-bare check install install-test install-wheel install-mediapipe face-models torch clean
+PYTEST = $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-demo: install
+.PHONY: help demo test quick test-bare check install install-test install-wheel install-mediapipe
+.PHONY: face-models torch clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+demo: install ## Make a call and put it through the whole way
 	$(VENV)/bin/rapport demo
 
-test: install-test check
-	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+test: install-test check ## Run every check: format, lint, types, import rules, tests
+	$(PYTEST) --cov --cov-report=
+	@$(VENV)/bin/coverage report --format=total | sed 's/.*/Lines that the tests run: & %/'
 
-check:
+quick: install-test check ## Run format, lint, types, import rules and unit tests (under a minute)
+	$(PYTEST) tests/unit
+
+check: ## Run format, lint, types and import rules
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# For maintainers, as root on Debian or Ubuntu with debootstrap: both commands in a bare Debian.
-test-bare:
+test-bare: ## Try demo and test in a bare Debian (maintainers; root, debootstrap)
 	packaging/test_bare.sh
 
-install: $(VENV)/.installed
+install: $(VENV)/.installed ## Install into .venv
 install-test: $(VENV)/.installed-test
 
 $(VENV)/bin/python:
@@ -61,8 +70,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	  $(MAKE) --no-print-directory install-mediapipe || true
 	touch $@
 
-# What the Dockerfile uses: the package itself instead of a link to this folder.
-install-wheel: torch
+install-wheel: torch ## Install the package itself instead of a link to this folder (Dockerfile)
 	$(PIP) install --quiet --no-cache-dir -c constraints.txt .
 	@$(MAKE) --no-print-directory face-models
 
@@ -77,9 +85,9 @@ face-models: | $(VENV)/bin/python
 # The second backend, which the tests compare the first with. Without its dependencies: what it
 # really imports is here already, and its numpy 1 is not needed. It ends with Python 3.12 and is
 # not on every machine; where it cannot be, the tests that need it are skipped with the reason.
-install-mediapipe: | $(VENV)/bin/python
+install-mediapipe: | $(VENV)/bin/python ## Add MediaPipe itself, the second face backend
 	@$(PIP) install --quiet --no-deps --only-binary=:all: -c constraints.txt $(MEDIAPIPE) attrs 2>/dev/null || \
 	  { echo "$(MEDIAPIPE) has no wheel for this Python or machine; Rapport does not need it"; exit 1; }
 
-clean:
+clean: ## Remove the environment and what builds left
 	rm -rf $(VENV) build dist *.egg-info
