@@ -24,7 +24,7 @@ MEDIAPIPE_WHEEL = --no-deps --only-binary=:all: --implementation cp --python-ver
 PYTEST = $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help demo test quick test-bare check install install-test install-wheel install-mediapipe
-.PHONY: face-models torch clean
+.PHONY: face-models torch lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -71,7 +71,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	touch $@
 
 install-wheel: torch ## Install the package itself instead of a link to this folder (Dockerfile)
-	$(PIP) install --quiet --no-cache-dir -c constraints.txt .
+	$(PIP) install --quiet --no-cache-dir --no-deps --require-hashes -r packaging/requirements.lock
+	$(PIP) install --quiet --no-cache-dir --no-deps --no-build-isolation .
 	@$(MAKE) --no-print-directory face-models
 
 # MediaPipe's models, taken out of its wheel into the environment; nothing is downloaded while
@@ -88,6 +89,9 @@ face-models: | $(VENV)/bin/python
 install-mediapipe: | $(VENV)/bin/python ## Add MediaPipe itself, the second face backend
 	@$(PIP) install --quiet --no-deps --only-binary=:all: -c constraints.txt $(MEDIAPIPE) attrs 2>/dev/null || \
 	  { echo "$(MEDIAPIPE) has no wheel for this Python or machine; Rapport does not need it"; exit 1; }
+
+lock: ## Write packaging/requirements.lock anew (maintainers, after a change of dependencies)
+	@$(VENV)/bin/python packaging/lock.py
 
 clean: ## Remove the environment and what builds left
 	rm -rf $(VENV) build dist *.egg-info
