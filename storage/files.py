@@ -55,6 +55,10 @@ class MediaFiles:
         """Give where the call's series file is."""
         return self.call_folder(call_id) / "series.npz"
 
+    def analysis_path(self, call_id: str) -> Path:
+        """Return where the call's scored analysis is."""
+        return self.call_folder(call_id) / "analysis.npz"
+
     def report_path(self, call_id: str) -> Path:
         """Give where the call's PDF is."""
         return self.call_folder(call_id) / "report.pdf"

@@ -10,19 +10,15 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from bot.annotated.encoder import AnnotateFailed
 from bot.annotated.recorder import Recorder
 from bot.annotated.redaction import wrongly_shown
 from bot.annotated.running_names import naming_with
-from bot.calls.corrections import as_correction
-from bot.calls.manifest import Manifest
 from bot.calls.record import Evidence
-from bot.calls.side_files import with_side_files
 from bot.calls.stored import assess_options
-from bot.pipeline.resources import Parts
 from bot.settings import Settings
 from bot.text import words
 from inference.assess import AssessOptions
@@ -32,8 +28,6 @@ from inference.observer import SeenSample
 from inference.schema.analysis import CallAnalysis
 from inference.schema.observations import Observations
 from inference.video.container import WatchedPicture
-from storage.calls import corrections
-from storage.engine import reading
 from storage.files import MediaFiles, write_atomically
 
 log = logging.getLogger(__name__)
@@ -101,22 +95,21 @@ def forget_unsettled(files: MediaFiles, call_id: str) -> None:
 
 @contextmanager
 def annotating(
-    parts: Parts, call_id: str, paths: Sequence[Path], evidence: Evidence, manifest: Manifest
+    files: MediaFiles,
+    settings: Settings,
+    call_id: str,
+    paths: Sequence[Path],
+    evidence: Evidence,
 ) -> Iterator[OnTheSide]:
-    """Give the watcher for a call's analysis; on leaving well, the recording waits for the scores.
+    """Yield the watcher for a call's analysis; on leaving well, the recording waits for the scores.
 
     Args:
-        parts: of the process.
+        files: where the call's files are.
+        settings: how recordings are looked at, and who may be shown.
         call_id: the call.
         paths: its video files.
-        evidence: what is known before its pictures are seen; `voices` may be in it.
-        manifest: names the side files.
+        evidence: what is known before its pictures are seen: side files, voices, corrections.
     """
-    files, settings = parts.files, parts.settings
-    evidence = with_side_files(evidence, manifest, files)
-    with reading(parts.engine) as session:
-        said = corrections.of_call(session, call_id)
-    evidence = replace(evidence, corrections=tuple(map(as_correction, said)))
     options = assess_options(settings)
     part = files.media_path(call_id, PART)
     recorder = Recorder(

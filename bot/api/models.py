@@ -178,11 +178,11 @@ class PersonStep(BaseModel):
     engagement: float | None
     attention: float | None
     expression: str | None = Field(description="The likeliest expression.")
-    coverage: float | None = Field(None, description="Only at 10 s and coarser.")
-    talk_s: float | None = Field(None, description="Only at 10 s and coarser.")
-    rolling_30s: float | None = Field(None, description="Only finer than 10 s.")
-    rolling_60s: float | None = Field(None, description="Only finer than 10 s.")
-    cumulative: float | None = Field(None, description="Only finer than 10 s.")
+    coverage: float = Field(description="Share of the step in which the face was seen and read.")
+    talk_s: float = Field(description="Seconds of the step in which the person spoke.")
+    rolling_30s: float | None = Field(None, description="Engagement over the last 30 s.")
+    rolling_60s: float | None = Field(None, description="Engagement over the last minute.")
+    cumulative: float | None = Field(None, description="Engagement from the start on.")
 
 
 class TimelineStep(BaseModel):
@@ -194,9 +194,9 @@ class TimelineStep(BaseModel):
     attention: float | None
     speakers: list[str]
     people: list[PersonStep]
-    rolling_30s: float | None = Field(None, description="Only finer than 10 s.")
-    rolling_60s: float | None = Field(None, description="Only finer than 10 s.")
-    cumulative: float | None = Field(None, description="Only finer than 10 s.")
+    rolling_30s: float | None = Field(None, description="Engagement over the last 30 s.")
+    rolling_60s: float | None = Field(None, description="Engagement over the last minute.")
+    cumulative: float | None = Field(None, description="Engagement from the start on.")
 
 
 class Timeline(BaseModel):

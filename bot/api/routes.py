@@ -18,12 +18,12 @@ from bot.api.control import Gone, WorkflowControl
 from bot.api.health import create_health
 from bot.api.participants import add_corrections
 from bot.api.problems import Problem, problem
-from bot.api.timeline import WINDOW_S, coarse_timeline, fine_timeline
+from bot.api.timeline import DEFAULT_STEP_S, timeline_steps
 from bot.api.views import call_figures, call_view, line_view, moment_view
 from bot.calls.stored import load_analysis
 from bot.settings import Settings
 from bot.web.routes import create_pages
-from inference.scoring.timeline import series_at
+from inference.timeline import series_at
 from integrations.errors import IntegrationError
 from storage import calls
 from storage.engine import reading, transaction
@@ -155,33 +155,25 @@ def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaF
         "/calls/{call_id}/timeline",
         tags=["calls"],
         summary="The course of a call",
-        description="From 10 s on, steps are multiples of 10 s; finer ones are computed from the "
-        "full-resolution series.",
+        description="Means over steps of that many seconds, from the analysis as it was scored; "
+        "the same span has the same figures at every resolution, in the report and on the page.",
         responses=NO_CALL,
     )
     def get_timeline(
         call_id: str,
         resolution: Annotated[
             float, Query(ge=0.5, le=3600, description="Seconds per step.")
-        ] = WINDOW_S,
+        ] = DEFAULT_STEP_S,
     ) -> models.Timeline:
         with reading(engine) as session:
             call = calls.get_call(session, call_id)
-            if resolution >= WINDOW_S:
-                resolution = int(resolution // WINDOW_S) * WINDOW_S
-                items = coarse_timeline(
-                    calls.get_windows(session, call_id),
-                    calls.get_turns(session, call_id),
-                    int(resolution),
-                )
-                return models.Timeline(call_id=call_id, resolution_s=resolution, items=items)
             people = len(calls.get_participants(session, call_id))
         if call.duration_ms / 1000 / resolution * max(people, 1) > MOST_STEPS:
             raise Problem(422, "That is too much for one answer: ask for a coarser resolution.")
         return models.Timeline(
             call_id=call_id,
             resolution_s=resolution,
-            items=_fine(files, settings, call, resolution),
+            items=_steps(files, settings, call, resolution),
         )
 
     @api.get(
@@ -311,11 +303,11 @@ def _add_workflows(
         files.delete_call(call_id)  # what a step that was just ending wrote meanwhile
 
 
-def _fine(
+def _steps(
     files: MediaFiles, settings: Settings, call: Call, resolution_s: float
 ) -> list[models.TimelineStep]:
     try:
-        return fine_timeline(series_at(load_analysis(files, settings, call), resolution_s))
+        return timeline_steps(series_at(load_analysis(files, settings, call), resolution_s))
     except (Missing, DatabaseDown):
         raise
     except StorageError as exc:

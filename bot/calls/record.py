@@ -46,6 +46,8 @@ class Evidence:
     voices: tuple[SpeakerTurn, ...] = ()
     cast: Cast | None = None
     corrections: tuple[Correction, ...] = ()
+    has_side_files: bool = False
+    """Turns, transcript, chat and attendees were read from the side files."""
 
     def with_notes(self, notes: Sequence[str]) -> Evidence:
         """The same evidence, with more plain sentences about its quality (repeats are dropped)."""
@@ -107,6 +109,7 @@ def write_evidence(path: Path, evidence: Evidence) -> None:
             "voices": [asdict(turn) for turn in evidence.voices],
             "cast": None if evidence.cast is None else asdict(evidence.cast),
             "corrections": [asdict(correction) for correction in evidence.corrections],
+            "has_side_files": evidence.has_side_files,
         },
     )
 
@@ -137,6 +140,7 @@ def _from_columns(arrays: Mapping[str, NDArray[Any]], fields: dict[str, Any]) ->
         voices=tuple(SpeakerTurn(**turn) for turn in fields.get("voices", ())),
         cast=None if fields["cast"] is None else _cast(fields["cast"]),
         corrections=tuple(Correction.from_plain(row) for row in fields.get("corrections", ())),
+        has_side_files=bool(fields.get("has_side_files", False)),
     )
 
 

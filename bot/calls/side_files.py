@@ -45,7 +45,8 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
     lines = lines or [line for line in evidence.transcript if not line.is_chat]
     chat = chat or [line for line in evidence.transcript if line.is_chat]
     words = sorted(lines + chat, key=lambda line: line.start_s)
-    return replace(evidence, transcript=tuple(words)).with_notes(notes)
+    evidence = replace(evidence, transcript=tuple(words), has_side_files=True)
+    return evidence.with_notes(notes)
 
 
 def segment_spans(evidence: Evidence, manifest: Manifest) -> list[Span]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.calls.analysis_file import read_analysis
 from bot.calls.info import CallInfo
 from bot.calls.record import read_evidence, score_evidence
 from bot.settings import Settings
@@ -46,13 +47,19 @@ def call_info(call: Call) -> CallInfo:
 
 
 def load_analysis(files: MediaFiles, settings: Settings, call: Call) -> CallAnalysis:
-    """Compute a call's analysis from its evidence file.
+    """Return a call's analysis as it was scored and kept; its observations hold no faces.
+
+    A call that has none kept (an earlier version stored it, or the own side must not be scored any
+    more) is scored again from its series.
 
     Raises:
         Missing: the call was not analysed yet.
-        StorageError: the file is damaged.
+        StorageError: a file is damaged.
     """
     if call.series_path is None:
         raise Missing(f"The call {call.id} has not been analysed yet.")
-    evidence = read_evidence(files.resolve(call.series_path))
-    return score_evidence(evidence, assess_options(settings))
+    options = assess_options(settings)
+    try:
+        return read_analysis(files.analysis_path(call.id), options)
+    except Missing:
+        return score_evidence(read_evidence(files.resolve(call.series_path)), options)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.text import words
-from inference.attribution.roster import known_people
 from inference.schema.analysis import CallAnalysis, Participant
 from inference.schema.arrays import EXPRESSIONS, F32, F64
-from inference.schema.meeting import Attendee
 from inference.scoring.profiles import PROFILES
+from inference.timeline import talk_spans
 
 MAX_LANES = 8
 """More lanes than this are read by nobody; whoever spoke least shares the last one."""
@@ -176,19 +175,6 @@ def lanes(analysis: CallAnalysis, shared: Backdrop, name_length: int) -> tuple[L
         together = [span for p in rest for span in shared.talk[p.index]]
         result.append(Lane(f"{len(rest)} others", "unknown", _joined(together, shared.duration_s)))
     return tuple(result)
-
-
-def talk_spans(analysis: CallAnalysis) -> list[list[tuple[float, float]]]:
-    """Give when each participant spoke, by the same rule as their talk figures; in no order."""
-    index = {p.key or p.name: p.index for p in analysis.participants}
-    attendees = [Attendee(p.name, p.key) for p in analysis.participants]
-    known, owners = known_people(analysis.turns, attendees)
-    talk: list[list[tuple[float, float]]] = [[] for _ in analysis.participants]
-    for turn, owner in zip(analysis.turns, owners, strict=True):
-        person = index.get(known[owner].key)
-        if person is not None:
-            talk[person].append((turn.start_s, turn.end_s))
-    return talk
 
 
 def _joined(spans: list[tuple[float, float]], duration_s: float) -> Spans:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
 
-from bot.api.timeline import WINDOW_S, coarse_timeline
 from bot.report.people import BLANKED, name_certainty
 from bot.report.sides import SideRow, side_rows, sides_from_rows, with_sides
 from bot.text import words
 from bot.web.charts import course_svg, lane_svg
-from storage.schema.tables import Call, Moment, Participant, SpeakerTurn, Window
+from inference.timeline import TimelinePoint
+from storage.schema.tables import Call, Moment, Participant, SpeakerTurn
 
+STEP_S = 10
 MOST_STEPS = 360
 """Points of the drawn course; a wide screen shows no more."""
 MOST_MOMENTS = 8
@@ -84,11 +85,17 @@ class CallPage:
     call: Call
     people: Sequence[Participant]
     moments: Sequence[Moment]
-    windows: Sequence[Window]
+    course: Sequence[TimelinePoint]
+    """Steps of `course_step_s`; none where the call has no analysis."""
     turns: Sequence[SpeakerTurn]
     report_url: str
     video_url: str = ""
     """Of the annotated recording; "" where there is none."""
+
+
+def course_step_s(duration_s: float) -> float:
+    """Return the length of a step of the drawn course: a multiple of 10 s, MOST_STEPS at most."""
+    return STEP_S * max(1, -(-int(duration_s) // (STEP_S * MOST_STEPS)))
 
 
 def render_page(page: CallPage) -> str:
@@ -182,9 +189,7 @@ def _interval(row: Call | Participant) -> tuple[float, float] | None:
 
 def _course(page: CallPage) -> str:
     duration_s = max(page.call.duration_ms / 1000, 1.0)
-    resolution_s = WINDOW_S * max(1, -(-int(duration_s) // (WINDOW_S * MOST_STEPS)))
-    steps = coarse_timeline(page.windows, page.turns, resolution_s)
-    points = [((step.start_s + step.end_s) / 2, step.engagement) for step in steps]
+    points = [((step.start_s + step.end_s) / 2, step.engagement) for step in page.course]
     seen = [value for _, value in points if value is not None]
     if seen:
         told = (
@@ -192,7 +197,7 @@ def _course(page: CallPage) -> str:
             f"{words.points(max(seen))} of 100."
         )
         spans = [(m.start_ms / 1000, m.end_ms / 1000) for m in page.moments[:MOST_MOMENTS]]
-        drawn = course_svg(points, spans, duration_s, resolution_s, told)
+        drawn = course_svg(points, spans, duration_s, course_step_s(duration_s), told)
         chart = (
             '<p class="small soft">Engagement, 0 to 100 from bottom to top; shaded: moments.</p>'
             + drawn

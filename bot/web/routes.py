@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from sqlalchemy import Engine
 
 from bot.annotated.lifecycle import find
+from bot.calls.stored import load_analysis
 from bot.links import LinkExpired, LinkInvalid, read_link
 from bot.settings import Settings
-from bot.web.render import STYLE_DIGEST, CallPage, message_page, render_page
+from bot.web.render import (
+    STYLE_DIGEST,
+    CallPage,
+    course_step_s,
+    message_page,
+    render_page,
+)
+from inference.timeline import TimelinePoint, series_at
 from storage import calls
 from storage.engine import reading
-from storage.errors import DatabaseDown, Missing
+from storage.errors import DatabaseDown, Missing, StorageError
 from storage.files import MediaFiles
+from storage.schema.tables import Call
+
+log = logging.getLogger(__name__)
 
 HEADERS = {
     "Cache-Control": "private, no-store",
@@ -38,11 +51,12 @@ def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: 
         try:
             call_id = read_link(token, secret)
             with reading(engine) as session:
+                call = calls.get_call(session, call_id)
                 content = CallPage(
-                    call=calls.get_call(session, call_id),
+                    call=call,
                     people=calls.get_participants(session, call_id),
                     moments=calls.get_moments(session, call_id),
-                    windows=calls.get_windows(session, call_id),
+                    course=_course(files, settings, call),
                     turns=calls.get_turns(session, call_id),
                     report_url=f"{token}/report.pdf",
                     video_url=f"{token}/annotated.mp4" if find(files, settings, call_id) else "",
@@ -90,6 +104,17 @@ def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: 
         )
 
     return router
+
+
+def _course(files: MediaFiles, settings: Settings, call: Call) -> list[TimelinePoint]:
+    """Return the course that the page draws; a page without one is better than none."""
+    try:
+        analysis = load_analysis(files, settings, call)
+    except StorageError as exc:
+        if call.series_path is not None:
+            log.warning("call %s: its page has no course: %s", call.id, exc)
+        return []
+    return series_at(analysis, course_step_s(max(analysis.duration_s, 1.0)))
 
 
 def _refusal(error: LinkInvalid | Missing | DatabaseDown) -> HTMLResponse:

@@ -18,7 +18,7 @@ from inference.schema.arrays import EXPRESSIONS
 from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
-from inference.scoring.timeline import series_at
+from inference.timeline import series_at
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "scoring_v1.json"
 CALL: dict[str, Any] = json.loads(VECTORS.read_text("utf-8"))["call"]
@@ -317,7 +317,7 @@ def test_the_timeline_is_the_series_at_a_coarser_resolution() -> None:
         np.nanmean(analysis.call_series.engagement[:50]), abs=1e-6
     )
     away = series_at(analysis, 5.0)[5]
-    assert [person.participant for person in away.people] == [0]
+    assert [(p.participant, p.engagement is None) for p in away.people] == [(0, False), (1, True)]
     for resolution_s in (0.0, math.inf, math.nan):
         with pytest.raises(ValueError, match="resolution"):
             series_at(analysis, resolution_s)

@@ -1,4 +1,7 @@
-"""Step 2: look at every picture, listen to each person's own sound; leaves the evidence file."""
+"""Step 2: look at every picture, read the side files, listen to each person's own sound.
+
+Leaves the series file, which holds all of it: the steps after this one need no media.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from bot.annotated.lifecycle import NAME, annotating, forget_unsettled, is_wanted
 from bot.annotated.recorder import watched_options
 from bot.annotated.running_names import nothing_seen
+from bot.calls.corrections import as_correction
 from bot.calls.manifest import Manifest, read_manifest
 from bot.calls.record import Evidence, write_evidence
 from bot.calls.side_files import segment_spans, with_side_files
@@ -17,11 +21,14 @@ from bot.calls.stored import analyzer_options
 from bot.calls.voices import SoundFile, known_names, with_voices
 from bot.pipeline.progress import Progress
 from bot.pipeline.resources import Parts
+from inference.attribution.corrections import Correction
 from inference.errors import NoVideoStream
 from inference.observer import Watcher
 from inference.recording import Segment, observe_recording
 from inference.schema.observations import Observations
 from inference.video.reader import probe
+from storage.calls import corrections
+from storage.engine import reading
 
 LOOKING = 0.9
 """Share of the step's progress that the pictures take, where there is sound to hear as well."""
@@ -60,27 +67,36 @@ def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
             watcher=watcher,
         )
 
-    def listened(evidence: Evidence, progress: Progress) -> Evidence:
+    def complete(observations: Observations, progress: Progress) -> Evidence:
+        """Add the side files, and when each person is heard in their own sound."""
+        seen = Evidence(observations, segment_starts_s=tuple(starts))
+        evidence = with_side_files(seen, manifest, parts.files)
         return _with_voices(parts, evidence, manifest, progress)
 
     with _place(parts, progress):
         forget_unsettled(parts.files, call_id)
         if is_wanted(parts.settings):
             # Who is heard when helps to name the faces that go by: here it comes first.
-            known = Evidence(nothing_seen(total_s), segment_starts_s=tuple(starts))
-            known = listened(known, lambda share, text: progress(0.0, text))
-            with annotating(parts, call_id, paths, known, manifest) as watcher:
+            known = complete(nothing_seen(total_s), lambda share, text: progress(0.0, text))
+            known = replace(known, corrections=_corrections(parts, call_id))
+            with annotating(parts.files, parts.settings, call_id, paths, known) as watcher:
                 observations = observe(watcher)
             notes = known.observations.quality.notes
             if watcher.failure:
                 notes = (*notes, _not_annotated(parts, call_id, watcher.failure))
-            evidence = replace(known, observations=observations).with_notes(notes)
+            evidence = replace(known, observations=observations)
+            # How long the recording is, which the side files are laid over, is known only now.
+            evidence = with_side_files(evidence, manifest, parts.files).with_notes(notes)
         else:
-            evidence = listened(
-                Evidence(observe(), segment_starts_s=tuple(starts)),
-                lambda share, text: progress(looking + (1 - looking) * share, text),
+            evidence = complete(
+                observe(), lambda share, text: progress(looking + (1 - looking) * share, text)
             )
     write_evidence(parts.files.series_path(call_id), evidence)
+
+
+def _corrections(parts: Parts, call_id: str) -> tuple[Correction, ...]:
+    with reading(parts.engine) as session:
+        return tuple(map(as_correction, corrections.of_call(session, call_id)))
 
 
 def _not_annotated(parts: Parts, call_id: str, failure: str) -> str:
@@ -92,7 +108,7 @@ def _not_annotated(parts: Parts, call_id: str, failure: str) -> str:
 def _with_voices(
     parts: Parts, evidence: Evidence, manifest: Manifest, progress: Progress
 ) -> Evidence:
-    """Listen to each person's own sound; the side files say who there is to be heard."""
+    """Listen to each person's own sound; the side files said who there is to be heard."""
     sounds = [
         SoundFile(
             parts.files.resolve(sound.path),
@@ -108,8 +124,7 @@ def _with_voices(
     ]
     if not sounds:
         return evidence
-    owners = known_names(with_side_files(evidence, manifest, parts.files))
-    return with_voices(evidence, sounds, owners, stop=parts.stop, progress=progress)
+    return with_voices(evidence, sounds, known_names(evidence), stop=parts.stop, progress=progress)
 
 
 @contextmanager

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.calls.manifest import Manifest, PersonAudio, SegmentFiles, read_manifest, write_manifest
+from bot.calls.record import read_evidence, write_evidence
 from bot.calls.roster import Roster, roster
 from bot.calls.selection import is_internal_only, own_domains
+from bot.calls.side_files import with_side_files
 from bot.pipeline.progress import Progress
 from bot.pipeline.resources import Parts
 from integrations.errors import AuthFailed, IntegrationError, NotFound, UnexpectedResponse
@@ -142,7 +144,7 @@ def _mark_unused(parts: Parts, call_id: str, file_ids: set[str]) -> None:
 
 
 def fetch_transcript(parts: Parts, call_id: str, progress: Progress) -> None:
-    """Fetch the transcripts that were announced after the recording; the rest stays as it is."""
+    """Fetch the transcripts that were announced after the recording, and add their words."""
     with reading(parts.engine) as session:
         call = calls.get_call(session, call_id)
     meeting = known_meeting(parts, call)
@@ -169,7 +171,10 @@ def fetch_transcript(parts: Parts, call_id: str, progress: Progress) -> None:
             continue
         fetched[index] = replace(fetched[index], transcript=parts.files.relative(path))
         _mark_fetched(parts, call_id, segment.transcript, path)
-    write_manifest(parts.files, call_id, replace(manifest, segments=tuple(fetched), notes=notes))
+    manifest = replace(manifest, segments=tuple(fetched), notes=notes)
+    write_manifest(parts.files, call_id, manifest)
+    path = parts.files.series_path(call_id)
+    write_evidence(path, with_side_files(read_evidence(path), manifest, parts.files))
 
 
 def transcript_wait_s(parts: Parts, call_id: str) -> float:

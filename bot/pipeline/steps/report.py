@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from bot.calls.record import read_evidence
 from bot.calls.stored import call_info, load_analysis
 from bot.pipeline.resources import Parts
 from bot.report.pictures import call_pictures
@@ -17,7 +20,10 @@ def report_call(parts: Parts, call_id: str) -> None:
     path = parts.files.report_path(call_id)
     analysis = load_analysis(parts.files, parts.settings, call)
     if parts.settings.report_pictures:
-        pictures = call_pictures(parts.files, call_id, analysis, parts.settings, parts.stop)
+        # The kept analysis has no faces; the series, written with it, has them.
+        seen = read_evidence(parts.files.series_path(call_id)).observations
+        with_faces = replace(analysis, observations=seen)
+        pictures = call_pictures(parts.files, call_id, with_faces, parts.settings, parts.stop)
     else:
         pictures = {}
         parts.files.keep_pictures(call_id, {})  # of a time when the setting was on

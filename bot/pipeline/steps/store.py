@@ -1,12 +1,14 @@
-"""Step 3: name, score and store what was observed."""
+"""Step 3: name, score and store what was observed. A call is scored here and nowhere else."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 from bot.annotated.lifecycle import settle
+from bot.calls.analysis_file import write_analysis
 from bot.calls.corrections import as_correction
-from bot.calls.manifest import Manifest, read_manifest
+from bot.calls.manifest import read_manifest
 from bot.calls.record import name_people, read_evidence, score_evidence, write_evidence
 from bot.calls.result_rows import result_rows
 from bot.calls.side_files import with_side_files
@@ -19,14 +21,12 @@ from storage.errors import Missing
 
 
 def store_call(parts: Parts, call_id: str) -> None:
-    """Add words and turns to the evidence, score it, and replace what an earlier run stored."""
+    """Score the evidence with what people corrected, and replace what an earlier run stored."""
     path = parts.files.series_path(call_id)
     evidence = read_evidence(path)
-    try:
-        manifest = read_manifest(parts.files, call_id)
-    except Missing:  # A repeat after the media was deleted: the evidence holds all that it gave.
-        manifest = Manifest(())
-    evidence = with_side_files(evidence, manifest, parts.files)
+    if not evidence.has_side_files:  # `analyse` of an earlier version left them to this step
+        with contextlib.suppress(Missing):
+            evidence = with_side_files(evidence, read_manifest(parts.files, call_id), parts.files)
     with reading(parts.engine) as session:
         said = corrections.of_call(session, call_id)
     evidence = replace(evidence, corrections=tuple(map(as_correction, said)))
@@ -34,10 +34,12 @@ def store_call(parts: Parts, call_id: str) -> None:
     if evidence.cast is None or score_own_side:
         # Once the own side's faces are blanked, nothing is left to name them by: names stay.
         evidence = name_people(evidence)
-    analysis = score_evidence(evidence, assess_options(parts.settings))
-    settle(parts.files, call_id, analysis, assess_options(parts.settings))
+    options = assess_options(parts.settings)
+    analysis = score_evidence(evidence, options)
+    settle(parts.files, call_id, analysis, options)
     # Where the own side is not to be scored, nothing of their faces is kept.
     write_evidence(path, replace(evidence, observations=analysis.observations))
+    write_analysis(parts.files.analysis_path(call_id), analysis, options)
     with transaction(parts.engine) as session:
         calls.save_result(
             session, call_id, result_rows(analysis, series_path=parts.files.relative(path))

@@ -7,28 +7,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from bot.api.control import Gone, WorkflowStatus
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
-from bot.calls.record import Evidence, write_evidence
 from bot.links import sign_link
 from bot.settings import Settings
-from inference.schema.meeting import SpeakerTurn
-from inference.schema.observations import FaceColumns, Observations, Quality
 from integrations.errors import Unavailable
-from storage import calls
 from storage.access import keys
 from storage.delivery import inbox
 from storage.engine import open_engine, transaction
 from storage.files import MediaFiles
 from tests.integration.api.conftest import (
     CALL,
-    RESULT,
     SECRET,
     STARTED_AT,
     Service,
@@ -147,63 +140,6 @@ def test_a_database_that_is_down_is_a_problem_too(tmp_path: Path) -> None:
         page = client.get(f"/c/{sign_link('x', SECRET, 1)}")
         assert (page.status_code, "try again" in page.text) == (503, True)
     engine.dispose()
-
-
-def test_the_timeline_adds_windows_up_by_their_samples(service: Service) -> None:
-    call_id = add_call(service)
-    timeline = service.get(f"/calls/{call_id}/timeline")
-    assert timeline["resolution_s"] == 10
-    first, second, third, fourth = timeline["items"]
-    assert (first["start_s"], first["end_s"], first["engagement"]) == (0, 10, 0.4)
-    assert first["people"][0]["expression"] == "happy"
-    assert first["people"][1]["engagement"] is None
-    assert second["engagement"] == pytest.approx((0.8 * 10 + 0.2 * 20) / 30)
-    assert (second["speakers"], third["speakers"], third["people"]) == (["يوسف"], ["يوسف"], [])
-    assert (fourth["start_s"], fourth["speakers"]) == (30, [])
-    coarse = service.get(f"/calls/{call_id}/timeline", resolution=25)
-    assert coarse["resolution_s"] == 20
-    dana = coarse["items"][0]["people"][0]
-    assert dana["engagement"] == pytest.approx((0.4 * 20 + 0.8 * 10) / 30)
-    assert (dana["coverage"], dana["talk_s"]) == (0.75, 4.0)
-    assert coarse["items"][0]["speakers"] == ["Dana <i>Weiß</i>", "يوسف"]
-
-
-def test_a_finer_timeline_comes_from_the_series(service: Service) -> None:
-    call_id = add_call(service)
-    service.problem(404, f"/api/v1/calls/{call_id}/timeline", resolution=1)
-    observations = Observations(
-        t_s=np.arange(80) / 2,
-        sample_interval_s=0.5,
-        duration_s=40.0,
-        width_px=640,
-        height_px=360,
-        faces=FaceColumns.empty(),
-        views=(),
-        quality=Quality(frames_sampled=80),
-        model="expression-1",
-    )
-    path = service.files.series_path(call_id)
-    write_evidence(path, Evidence(observations, turns=(SpeakerTurn(0.0, 3.5, "Dana"),)))
-    stored = service.files.relative(path)
-    with transaction(service.engine) as session:
-        kept = {**RESULT.call, "series_path": stored}
-        calls.save_result(session, call_id, replace(RESULT, call=kept))
-    timeline = service.get(f"/calls/{call_id}/timeline", resolution=2)
-    assert len(timeline["items"]) == 20
-    assert timeline["items"][1] == {
-        "start_s": 2.0,
-        "end_s": 4.0,
-        "engagement": None,
-        "attention": None,
-        "rolling_30s": None,
-        "rolling_60s": None,
-        "cumulative": None,
-        "speakers": ["Dana"],
-        "people": [],
-    }
-    path.write_bytes(b"damaged")
-    body = service.problem(500, f"/api/v1/calls/{call_id}/timeline", resolution=2)
-    assert "analyse the call again" in body["detail"]
 
 
 def test_moments_transcript_and_report_are_told(service: Service) -> None:

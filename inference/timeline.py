@@ -1,4 +1,4 @@
-"""A scored call at a coarser resolution, for charts and the REST timeline."""
+"""A scored call in steps of any length, for the pages and the REST timeline: one way for all."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.schema.analysis import CallAnalysis, Series
+from inference.attribution.roster import known_people
+from inference.schema.analysis import CallAnalysis, Participant, Series
 from inference.schema.arrays import EXPRESSIONS, F64
+from inference.schema.meeting import Attendee
 from inference.scoring.score import TIME_EPS_S, bin_means
+from inference.speech.turns import Span, merge_spans, overlap_s
 
 MIN_RESOLUTION_S = 0.1
 MAX_POINTS = 100_000
@@ -22,6 +25,10 @@ class PersonPoint:
     """One person's means over one step; None where the face was not seen."""
 
     participant: int
+    coverage: float
+    """Share of the step in which the face was seen and read, 0–1."""
+    talk_s: float
+    """Seconds of the step in which the person spoke."""
     engagement: float | None
     attention: float | None
     expression: str | None
@@ -34,7 +41,10 @@ class PersonPoint:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePoint:
-    """The call's means over one step, with who spoke in it. People not seen are left out."""
+    """The call's means over one step, with who spoke in it.
+
+    `people` are those whose time in the call, from first to last seen or heard, touches the step.
+    """
 
     start_s: float
     end_s: float
@@ -48,7 +58,7 @@ class TimelinePoint:
 
 
 def series_at(analysis: CallAnalysis, resolution_s: float) -> list[TimelinePoint]:
-    """Give the course of a call in steps of resolution_s from 0 to its end, the last one shorter.
+    """Return the course of a call in steps of resolution_s from 0 to its end, the last one shorter.
 
     Raises:
         ValueError: the resolution is not a number of at least 0.1 s, or gives over 100 000 steps.
@@ -62,8 +72,11 @@ def series_at(analysis: CallAnalysis, resolution_s: float) -> list[TimelinePoint
     edges = np.arange(steps + 1) * resolution_s
     cuts = np.searchsorted(analysis.observations.t_s, edges - TIME_EPS_S)
     cuts[-1:] = len(analysis.observations.t_s)
+    spans_s = [(float(edges[i]), min(float(edges[i + 1]), duration_s)) for i in range(steps)]
+    cell_s = analysis.observations.sample_interval_s
     call = _Binned.of(analysis.call_series, cuts)
     people = [_Binned.of(participant.series, cuts) for participant in analysis.participants]
+    talk = [merge_spans(spans) for spans in talk_spans(analysis)]
     speakers: list[list[str]] = [[] for _ in range(steps)]
     for turn in analysis.turns:
         first = min(int(turn.start_s / resolution_s + TIME_EPS_S), steps)
@@ -73,18 +86,36 @@ def series_at(analysis: CallAnalysis, resolution_s: float) -> list[TimelinePoint
                 speakers[i].append(turn.speaker)
     return [
         TimelinePoint(
-            start_s=float(edges[i]),
-            end_s=min(float(edges[i + 1]), duration_s),
+            start_s=start_s,
+            end_s=end_s,
             engagement=_number(call.engagement[i]),
             attention=_number(call.attention[i]),
             rolling_30s=_number(call.rolling_30s[i]),
             rolling_60s=_number(call.rolling_60s[i]),
             cumulative=_number(call.cumulative[i]),
             speakers=tuple(speakers[i]),
-            people=_people(people, i),
+            people=tuple(
+                _person(person, people[person.index], talk[person.index], i, start_s, end_s, cell_s)
+                for person in analysis.participants
+                if person.last_seen_s > start_s + TIME_EPS_S
+                and person.first_seen_s < end_s - TIME_EPS_S
+            ),
         )
-        for i in range(steps)
+        for i, (start_s, end_s) in enumerate(spans_s)
     ]
+
+
+def talk_spans(analysis: CallAnalysis) -> list[list[Span]]:
+    """Return when each participant spoke, by the same rule as their talk figures; in no order."""
+    index = {p.key or p.name: p.index for p in analysis.participants}
+    listed = [Attendee(p.name, p.key) for p in analysis.participants]
+    known, owners = known_people(analysis.turns, listed)
+    talk: list[list[Span]] = [[] for _ in analysis.participants]
+    for turn, owner in zip(analysis.turns, owners, strict=True):
+        person = index.get(known[owner].key)
+        if person is not None:
+            talk[person].append((turn.start_s, turn.end_s))
+    return talk
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +125,8 @@ class _Binned:
     rolling_30s: F64
     rolling_60s: F64
     cumulative: F64
+    samples: Sequence[int]
+    """Samples in which the face was seen and read."""
     label: Sequence[int]
     """Index of the likeliest expression, -1 where the face was not classified."""
 
@@ -102,29 +135,32 @@ class _Binned:
         probs = bin_means(series.probs, cuts)[0]
         seen = ~np.isnan(probs).any(axis=1)
         label = np.where(seen, np.argmax(np.nan_to_num(probs), axis=1), -1)
+        engagement, samples = bin_means(series.engagement, cuts)
         return _Binned(
-            bin_means(series.engagement, cuts)[0],
+            engagement,
             bin_means(series.attention, cuts)[0],
             bin_means(series.rolling_30s, cuts)[0],
             bin_means(series.rolling_60s, cuts)[0],
             bin_means(series.cumulative, cuts)[0],
+            samples.tolist(),
             label.tolist(),
         )
 
 
-def _people(people: Sequence[_Binned], i: int) -> tuple[PersonPoint, ...]:
-    return tuple(
-        PersonPoint(
-            participant,
-            _number(binned.engagement[i]),
-            _number(binned.attention[i]),
-            EXPRESSIONS[binned.label[i]] if binned.label[i] >= 0 else None,
-            _number(binned.rolling_30s[i]),
-            _number(binned.rolling_60s[i]),
-            _number(binned.cumulative[i]),
-        )
-        for participant, binned in enumerate(people)
-        if binned.label[i] >= 0 or not math.isnan(binned.attention[i])
+def _person(
+    person: Participant, binned: _Binned, talk: Sequence[Span], i: int,
+    start_s: float, end_s: float, cell_s: float,
+) -> PersonPoint:  # fmt: skip
+    return PersonPoint(
+        participant=person.index,
+        coverage=min(1.0, binned.samples[i] * cell_s / (end_s - start_s)),
+        talk_s=overlap_s(talk, start_s, end_s),
+        engagement=_number(binned.engagement[i]),
+        attention=_number(binned.attention[i]),
+        expression=EXPRESSIONS[binned.label[i]] if binned.label[i] >= 0 else None,
+        rolling_30s=_number(binned.rolling_30s[i]),
+        rolling_60s=_number(binned.rolling_60s[i]),
+        cumulative=_number(binned.cumulative[i]),
     )
 
 
