@@ -36,7 +36,7 @@ from bot.cli.recordings.analyze import observe_file
 from bot.cli.recordings.json_output import analysis_json, faces_json
 from bot.cli.recordings.local_files import (
     SideFiles,
-    listed_people,
+    read_roster,
     with_files_by_hand,
     with_sounds_by_hand,
 )
@@ -271,8 +271,8 @@ class Bench:
             participants=folder / "participants.json",
             participant_audio=folder / "audio" if told == "sounds" else None,
         )
-        people = listed_people(video, sides, self._settings)
-        evidence = with_files_by_hand(Evidence(observations), sides, people)
+        roster = read_roster(video, sides, self._settings)
+        evidence = with_files_by_hand(Evidence(observations), sides, roster)
         return name_people(with_sounds_by_hand(evidence, sides))
 
 

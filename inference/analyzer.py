@@ -36,7 +36,7 @@ from inference.name_labels.ocr import LabelReader, shared_reader
 from inference.observer import SeenSample, Watcher
 from inference.schema.analysis import CallAnalysis
 from inference.schema.arrays import F32, U8, Bools
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Detection, Frame, Observations, Quality, View
 
 _WATCHED_OUTSTANDING = 1
@@ -235,11 +235,11 @@ class Analyzer:
         duration_s: float | None = None,
         *,
         transcript: Sequence[TranscriptLine] = (),
-        attendees: Sequence[Attendee] = (),
+        roster: Sequence[RosterEntry] = (),
     ) -> CallAnalysis:
         """Score all that was pushed."""
         seen = self.observations(quality, duration_s)
-        return assess(seen, self._turns, transcript, attendees, self._options.assess)
+        return assess(seen, self._turns, transcript, roster, self._options.assess)
 
     def _begin(self, frame: Frame) -> None:
         starts_segment = self._offset_s is not None and frame.offset_s != self._offset_s

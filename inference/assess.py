@@ -15,7 +15,7 @@ from inference.attribution.attribute import Cast, attribute
 from inference.attribution.person_ids import person_ids
 from inference.attribution.roster import known_people
 from inference.schema.analysis import CallAnalysis, Participant, WindowScore
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
 from inference.scoring.moments import Scene, find_moments
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
@@ -63,15 +63,15 @@ def assess(
     observations: Observations,
     turns: Sequence[SpeakerTurn],
     transcript: Sequence[TranscriptLine],
-    attendees: Sequence[Attendee],
+    roster: Sequence[RosterEntry],
     options: AssessOptions,
 ) -> CallAnalysis:
     """Score a call: people, their figures and windows, the call's figures, and its moments.
 
     Without turns the transcript's lines tell who spoke. All of them may be empty.
     """
-    cast = attribute(observations, turns, transcript, attendees)
-    return assess_cast(observations, cast, turns, transcript, attendees, options)
+    cast = attribute(observations, turns, transcript, roster)
+    return assess_cast(observations, cast, turns, transcript, roster, options)
 
 
 def assess_cast(
@@ -79,12 +79,12 @@ def assess_cast(
     cast: Cast,
     turns: Sequence[SpeakerTurn],
     transcript: Sequence[TranscriptLine],
-    attendees: Sequence[Attendee],
+    roster: Sequence[RosterEntry],
     options: AssessOptions,
 ) -> CallAnalysis:
     """Score a call whose faces have been attributed already."""
     turns = usable_turns(turns, transcript, observations.duration_s)
-    talk = _talk_by_person(cast, turns, attendees)
+    talk = _talk_by_person(cast, turns, roster)
     track_person = {a.track: a.participant for a in cast.attributions}
     faces = select_faces(observations, track_person, len(cast.people))
 
@@ -212,13 +212,13 @@ def _blanked(observations: Observations, track_person: dict[int, int]) -> set[in
 
 
 def _talk_by_person(
-    cast: Cast, turns: Sequence[SpeakerTurn], attendees: Sequence[Attendee]
+    cast: Cast, turns: Sequence[SpeakerTurn], roster: Sequence[RosterEntry]
 ) -> list[list[Span]]:
     """Give the spans in which each person of the cast spoke."""
     index = {person.key: i for i, person in enumerate(cast.people) if person.is_named}
     index.pop("", None)  # somebody whom a person named and Zoom does not know
     talk: list[list[Span]] = [[] for _ in cast.people]
-    known, owners = known_people(turns, attendees)
+    known, owners = known_people(turns, roster)
     for turn, owner in zip(turns, owners, strict=True):
         person = index.get(known[owner].key)
         if person is not None:

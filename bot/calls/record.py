@@ -1,7 +1,7 @@
 """Everything that was observed in a call, in one file; every figure is computed from it.
 
 The file is what the analysis leaves behind when the media is deleted: the faces' columns, who spoke
-when, the transcript and the attendees. A late transcript or a corrected name changes this file, and
+when, the transcript and the roster. A late transcript or a corrected name changes this file, and
 scores, report and message follow from it again without a second look at the pictures.
 """
 
@@ -20,7 +20,7 @@ from inference.attribution.attribute import Cast, Person, attribute
 from inference.attribution.corrections import Correction, Story, apply_corrections
 from inference.errors import InferenceError
 from inference.schema.analysis import Attribution, CallAnalysis
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
 from inference.serialize import observations_from_columns, observations_to_columns
 from storage.calls.series import DAMAGED, read_columns, write_columns
@@ -42,7 +42,7 @@ class Evidence:
     segment_starts_s: tuple[float, ...] = (0.0,)
     turns: tuple[SpeakerTurn, ...] = ()
     transcript: tuple[TranscriptLine, ...] = ()
-    attendees: tuple[Attendee, ...] = ()
+    roster: tuple[RosterEntry, ...] = ()
     voices: tuple[SpeakerTurn, ...] = ()
     cast: Cast | None = None
     corrections: tuple[Correction, ...] = ()
@@ -63,7 +63,7 @@ def name_people(evidence: Evidence) -> Evidence:
             evidence.observations,
             evidence.turns,
             evidence.transcript,
-            evidence.attendees,
+            evidence.roster,
             evidence.voices,
             draw_name,
         ),
@@ -80,7 +80,7 @@ def story_of(evidence: Evidence) -> Story:
         evidence.cast,
         evidence.turns,
         evidence.transcript,
-        evidence.attendees,
+        evidence.roster,
     )
 
 
@@ -88,7 +88,7 @@ def score_evidence(evidence: Evidence, options: AssessOptions) -> CallAnalysis:
     """Score what was observed of the people named. Cheap: numbers only, no pictures."""
     story = apply_corrections(story_of(evidence), evidence.corrections)
     return assess_cast(
-        story.observations, story.cast, story.turns, story.transcript, story.attendees, options
+        story.observations, story.cast, story.turns, story.transcript, story.roster, options
     )
 
 
@@ -103,7 +103,7 @@ def write_evidence(path: Path, evidence: Evidence) -> None:
             "segment_starts_s": list(evidence.segment_starts_s),
             "turns": [asdict(turn) for turn in evidence.turns],
             "transcript": [asdict(line) for line in evidence.transcript],
-            "attendees": [asdict(attendee) for attendee in evidence.attendees],
+            "attendees": [asdict(entry) for entry in evidence.roster],
             "voices": [asdict(turn) for turn in evidence.voices],
             "cast": None if evidence.cast is None else asdict(evidence.cast),
             "corrections": [asdict(correction) for correction in evidence.corrections],
@@ -132,7 +132,7 @@ def _from_columns(arrays: Mapping[str, NDArray[Any]], fields: dict[str, Any]) ->
         segment_starts_s=tuple(fields["segment_starts_s"]),
         turns=tuple(SpeakerTurn(**turn) for turn in fields["turns"]),
         transcript=tuple(TranscriptLine(**line) for line in fields["transcript"]),
-        attendees=tuple(Attendee.from_plain(row) for row in fields["attendees"]),
+        roster=tuple(RosterEntry.from_plain(row) for row in fields["attendees"]),
         # Files of earlier versions have no voices.
         voices=tuple(SpeakerTurn(**turn) for turn in fields.get("voices", ())),
         cast=None if fields["cast"] is None else _cast(fields["cast"]),

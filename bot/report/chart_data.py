@@ -10,7 +10,7 @@ from bot.text import words
 from inference.attribution.roster import known_people
 from inference.schema.analysis import CallAnalysis, Participant
 from inference.schema.arrays import EXPRESSIONS, F32, F64
-from inference.schema.meeting import Attendee
+from inference.schema.meeting import RosterEntry
 from inference.scoring.profiles import PROFILES
 
 MAX_LANES = 8
@@ -181,8 +181,8 @@ def lanes(analysis: CallAnalysis, shared: Backdrop, name_length: int) -> tuple[L
 def talk_spans(analysis: CallAnalysis) -> list[list[tuple[float, float]]]:
     """Give when each participant spoke, by the same rule as their talk figures; in no order."""
     index = {p.key or p.name: p.index for p in analysis.participants}
-    attendees = [Attendee(p.name, p.key) for p in analysis.participants]
-    known, owners = known_people(analysis.turns, attendees)
+    roster = [RosterEntry(p.name, p.key) for p in analysis.participants]
+    known, owners = known_people(analysis.turns, roster)
     talk: list[list[tuple[float, float]]] = [[] for _ in analysis.participants]
     for turn, owner in zip(analysis.turns, owners, strict=True):
         person = index.get(known[owner].key)

@@ -24,7 +24,7 @@ from inference.attribution.tracklet_groups import Unit, find_units
 from inference.name_labels.glyph_match import DrawName
 from inference.schema.analysis import Attribution
 from inference.schema.arrays import F32, Bools
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
 from inference.speech.turns import usable_turns
 
@@ -75,7 +75,7 @@ def attribute(
     observations: Observations,
     turns: Sequence[SpeakerTurn],
     transcript: Sequence[TranscriptLine],
-    attendees: Sequence[Attendee],
+    roster: Sequence[RosterEntry],
     voices: Sequence[SpeakerTurn] = (),
     draw_name: DrawName | None = None,
 ) -> Cast:
@@ -83,7 +83,7 @@ def attribute(
 
     Args:
         turns: who spoke when; without any, the lines of the transcript take their place.
-        attendees: who is known to have been there; may be empty. Those who neither spoke nor were
+        roster: who is known to have been there; may be empty. Those who neither spoke nor were
             seen, nor whose name stood on a tile without video, are left out.
         voices: when each person's own sound file has a voice; for whom there are any, they take
             the place of the turns in naming faces. May be empty.
@@ -97,7 +97,7 @@ def attribute(
         for line in transcript
         if line.speaker is not None and not line.is_chat
     ]
-    known, owners = known_people([*spoken, *heard, *named], attendees)
+    known, owners = known_people([*spoken, *heard, *named], roster)
     owners = owners[: len(spoken) + len(heard)]
     for turn, owner in zip(spoken, owners, strict=False):
         known[owner].first_s = min(known[owner].first_s, turn.start_s)
@@ -113,7 +113,7 @@ def attribute(
         [speakers.index(owner) for _, owner in said], len(speakers),
     )  # fmt: skip
     units = find_units(observations)
-    names = _names(observations, units, known, len(attendees), speakers, speech, draw_name)
+    names = _names(observations, units, known, bool(roster), speakers, speech, draw_name)
     return _cast(observations, known, units, names)
 
 
@@ -127,7 +127,7 @@ def _names(
     observations: Observations,
     units: Sequence[Unit],
     known: Sequence[KnownPerson],
-    attendees: int,
+    has_roster: bool,
     speakers: Sequence[int],
     speech: F32,
     draw_name: DrawName | None,
@@ -135,7 +135,7 @@ def _names(
     """Give each unit's owner where certain."""
     if not units or not known:
         return [None] * len(units)
-    only = _only_person(observations, units, known, attendees, speakers, speech, draw_name)
+    only = _only_person(observations, units, known, has_roster, speakers, speech, draw_name)
     if only is not None:
         return [only if unit.tracks else None for unit in units]
     shown = np.stack([unit.shown for unit in units])
@@ -168,15 +168,15 @@ def _only_person(
     observations: Observations,
     units: Sequence[Unit],
     known: Sequence[KnownPerson],
-    attendees: int,
+    has_roster: bool,
     speakers: Sequence[int],
     speech: F32,
     draw_name: DrawName | None,
 ) -> _Name:
     """Give the one who must be every face of the call, where there is nobody else.
 
-    One camera is all there is, and never more than one face is seen at a time; and either the list
-    of attendees has one person alone, or one alone ever speaks and the mouth moves. A list may have
+    One camera is all there is, and never more than one face is seen at a time; and either the
+    roster has one person alone, or one alone ever speaks and the mouth moves. A roster may have
     lost its other pages: several cameras are several people. No label may speak against it.
     """
     faces_at = np.zeros(len(observations.t_s), np.int32)
@@ -187,7 +187,7 @@ def _only_person(
     seen = [unit for unit in units if unit.tracks]
     if faces_at.max(initial=0) > 1 or len(seen) != 1:
         return None
-    if len(known) == 1 and attendees:
+    if len(known) == 1 and has_roster:
         name = (0, ONLY_PERSON_CONFIDENCE)
     elif len(speakers) == 1 and units[0].is_alone and _talks(observations, units, speech[0]):
         name = (speakers[0], ONLY_SPEAKER_CONFIDENCE)

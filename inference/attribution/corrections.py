@@ -22,7 +22,7 @@ from inference.attribution.attribute import Cast, Person
 from inference.attribution.person_ids import Sighting, sighting, track_at
 from inference.attribution.roster import KnownPerson, known_people
 from inference.schema.analysis import Attribution
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
 from inference.speech.turns import usable_turns
 
@@ -69,14 +69,14 @@ class Story:
     cast: Cast
     turns: tuple[SpeakerTurn, ...]
     transcript: tuple[TranscriptLine, ...]
-    attendees: tuple[Attendee, ...]
+    roster: tuple[RosterEntry, ...]
 
 
 def apply_corrections(story: Story, corrections: Sequence[Correction]) -> Story:
     """Give the story as people corrected it; without corrections it comes back as it is.
 
-    Speakers of turns and lines, and attendees, carry the corrected names too. A correction whose
-    person or face is not found is left out.
+    Speakers of turns and lines, and roster entries, carry the corrected names too. A correction
+    whose person or face is not found is left out.
     """
     if not corrections:
         return story
@@ -132,7 +132,7 @@ class _People:
             for line in story.transcript
             if line.speaker is not None and not line.is_chat
         ]
-        self._known, owners = known_people([*self._spoken, *lines], story.attendees)
+        self._known, owners = known_people([*self._spoken, *lines], story.roster)
         self._owners = owners[: len(self._spoken)]
         self._first_names = {known.key: known.name for known in self._known} | {
             person.key: person.name for person in story.cast.people
@@ -410,12 +410,10 @@ class _People:
                 replace(line, speaker=names.get(line.speaker or "", line.speaker))
                 for line in self._story.transcript
             ),
-            attendees=tuple(
-                replace(
-                    attendee, name=people[key].name if key in people else attendee.name, key=key
-                )
-                for attendee in self._story.attendees
-                if (key := attendee.key or attendee.name) not in self._joined
+            roster=tuple(
+                replace(entry, name=people[key].name if key in people else entry.name, key=key)
+                for entry in self._story.roster
+                if (key := entry.key or entry.name) not in self._joined
             ),
         )
 

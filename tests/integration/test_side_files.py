@@ -258,7 +258,7 @@ def test_the_service_hears_each_person_and_knows_when_they_were_there(
     assert [(v.start_s, v.end_s) for v in evidence.voices] == [
         (pytest.approx(start, abs=0.25), pytest.approx(end, abs=0.25)) for start, end in MAYA_SPEAKS
     ]
-    stays = {person.name: person.stays for person in evidence.attendees}
+    stays = {person.name: person.stays for person in evidence.roster}
     assert stays["Late Guest"] == ((4.0, 7.0),)
     notes = evidence.observations.quality.notes
     assert any(f"'Audio only - {other.name}' was not used: " in note for note in notes)

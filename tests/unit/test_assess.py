@@ -15,7 +15,7 @@ from inference.assess import AssessOptions, assess, assess_cast
 from inference.attribution.attribute import Cast, Person
 from inference.schema.analysis import Attribution, CallAnalysis
 from inference.schema.arrays import EXPRESSIONS
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
 from inference.scoring.timeline import series_at
@@ -87,7 +87,7 @@ def pair(options: AssessOptions | None = None) -> CallAnalysis:
         cast([named("Ana", "rep"), named("Ben")], {4: 0, 5: 1}),
         [SpeakerTurn(0, 20, "Ana", "Ana"), SpeakerTurn(31, 60, "ben ", "")],
         [TranscriptLine(28, 33, "Ben", "Half the price?")],
-        [Attendee("Ana", "Ana", "rep"), Attendee("Ben", "Ben")],
+        [RosterEntry("Ana", "Ana", "rep"), RosterEntry("Ben", "Ben")],
         options or AssessOptions(),
     )
 
@@ -231,7 +231,7 @@ def test_scoring_again_from_what_was_kept_gives_the_same() -> None:
     people = [named("Ana", "rep"), named("Ben")]
     again = assess_cast(
         first.observations, cast(people, {4: 0, 5: 1}), first.turns, first.transcript,
-        [Attendee("Ana", "Ana", "rep"), Attendee("Ben", "Ben")], AssessOptions(),
+        [RosterEntry("Ana", "Ana", "rep"), RosterEntry("Ben", "Ben")], AssessOptions(),
     )  # fmt: skip
     assert again.call == first.call
     assert again.moments == first.moments
@@ -243,7 +243,7 @@ def test_whoever_was_seen_for_two_seconds_or_spoke_is_a_participant() -> None:
         observed({1: "n" * 20, 2: "...nnn" + "." * 14, 3: "xxxx" + "." * 16}),
         [SpeakerTurn(2, 4, "Heard")],
         [],
-        [Attendee("Absent")],
+        [RosterEntry("Absent")],
         AssessOptions(),
     )
     assert [p.name for p in analysis.participants] == ["Person 1", "Person 2", "Heard"]

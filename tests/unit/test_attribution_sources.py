@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inference.attribution.attribute import Cast, attribute
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Label, Observations, View
 from tests.unit.test_attribute import (
     NAMES,
@@ -22,7 +22,7 @@ from tests.unit.test_attribute import (
 )
 
 FULL_NAMES = ["Ann Lee", "Bob Stone", "Cy Young", "Di Prima", "Ed Wood", "Flo Hyman"]
-ROSTER = [Attendee(name) for name in FULL_NAMES]
+ROSTER = [RosterEntry(name) for name in FULL_NAMES]
 
 
 def labelled(
@@ -99,7 +99,7 @@ class TestEachSourceAlone:
     def test_neither_labels_nor_turns_name_nobody(self) -> None:
         turns = converse(np.random.default_rng(0), 240, NAMES[:3])
         call = gallery_call(0, 240, NAMES[:3], turns)
-        cast = attribute(call, [], [], [Attendee(name) for name in NAMES])
+        cast = attribute(call, [], [], [RosterEntry(name) for name in NAMES])
         assert {person.is_named for person in cast.people} == {False}
 
     def test_nobody_is_named_after_a_person_who_was_not_in_the_call_yet(self) -> None:
@@ -140,7 +140,7 @@ class TestContradictions:
         assert names_by_track(attribute(call, [], [], ROSTER)) == {}
 
     def test_two_people_of_one_name_stay_unnamed_where_only_labels_tell(self) -> None:
-        both = [Attendee("Ann Lee", "k1"), Attendee("Ann Lee", "k2")]
+        both = [RosterEntry("Ann Lee", "k1"), RosterEntry("Ann Lee", "k2")]
         call = labelled(silent_gallery(2), ["Ann Lee", "Ann Lee"])
         assert names_by_track(attribute(call, [], [], both)) == {}
 
@@ -155,7 +155,7 @@ class TestProperties:
         assert after.attributions == before.attributions
         assert [new.get(p.name, p.name) for p in before.people] == [p.name for p in after.people]
 
-    def test_the_order_of_turns_and_attendees_does_not_matter(self) -> None:
+    def test_the_order_of_turns_and_roster_does_not_matter(self) -> None:
         turns = converse(np.random.default_rng(5), 240, FULL_NAMES[:3])
         call = labelled(gallery_call(5, 240, FULL_NAMES[:3], turns), ["", "Bob Stone", ""])
         forth = attribute(call, turns, [], ROSTER)
@@ -176,7 +176,7 @@ class TestProperties:
 
 class TestRooms:
     def test_faces_of_a_room_have_no_name_but_tell_the_room(self) -> None:
-        known = [Attendee("Conference Room"), Attendee("Ann Lee")]
+        known = [RosterEntry("Conference Room"), RosterEntry("Ann Lee")]
         call = labelled(room_of_two(), ["Conference Room", "Ann Lee"])
         cast = attribute(call, [], [], known)
         assert names_by_track(cast) == {2: "Ann Lee"}
@@ -230,7 +230,9 @@ class TestBadInput:
         call = labelled(silent_gallery(3), ["Quentin Vos", "iPad von Ute", "Anneliese Kahn"])
         assert names_by_track(attribute(call, [], [], ROSTER)) == {}
 
-    def test_a_label_of_somebody_else_keeps_the_only_attendee_from_the_only_face(self) -> None:
+    def test_a_label_of_somebody_else_keeps_the_only_one_on_the_roster_from_the_only_face(
+        self,
+    ) -> None:
         call = labelled(plain_call([(0, 0, 40)]), ["Quentin Vos"])
         assert names_by_track(attribute(call, [], [], ROSTER[:1])) == {}
 
@@ -332,6 +334,6 @@ def test_people_without_video_are_there_over_many_layouts() -> None:
             Label(6 * k, 6 * k + 6, k, tile, names[seat], 0.9) for tile, seat in enumerate(seats)
         ]
     call = replace(plain_call([], 240), views=tuple(views), labels=tuple(labels))
-    cast = attribute(call, [], [], [Attendee(name) for name in names])
+    cast = attribute(call, [], [], [RosterEntry(name) for name in names])
     assert sorted(person.name for person in cast.people) == names
     assert all(person.camera_off_s for person in cast.people)

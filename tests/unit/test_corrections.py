@@ -19,7 +19,7 @@ from inference.attribution.corrections import (
 )
 from inference.attribution.person_ids import person_ids
 from inference.schema.analysis import Attribution
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
 
 LEFT, RIGHT = (100.0, 100.0, 200.0, 200.0), (400.0, 100.0, 500.0, 200.0)
@@ -65,10 +65,10 @@ def tell(
     tracks: dict[int, int],
     observations: Observations = BOTH,
     turns: tuple[SpeakerTurn, ...] = TURNS,
-    attendees: tuple[Attendee, ...] = (Attendee("Ana", "z1", "rep"), Attendee("Ben", "z2")),
+    roster: tuple[RosterEntry, ...] = (RosterEntry("Ana", "z1", "rep"), RosterEntry("Ben", "z2")),
 ) -> Story:
     ties = tuple(Attribution(track, person, 0.97) for track, person in tracks.items())
-    return Story(observations, Cast(tuple(people), ties), turns, (), attendees)
+    return Story(observations, Cast(tuple(people), ties), turns, (), roster)
 
 
 ANA_AND_A_STRANGER = tell([ANA, stranger(1), BEN], {1: 0, 2: 1})
@@ -144,7 +144,7 @@ def test_a_name_of_zooms_without_a_face_cannot_be_taken_away() -> None:
 def test_a_device_gets_its_owners_name_in_every_line_and_its_own_back() -> None:
     story = replace(
         tell([replace(BEN, name="iPhone")], {}, turns=(SpeakerTurn(1, 9, "iPhone", "z2"),),
-             attendees=(Attendee("iPhone", "z2"),)),
+             roster=(RosterEntry("iPhone", "z2"),)),
         transcript=(TranscriptLine(1, 9, "iPhone", "Hello"), TranscriptLine(9, 9, None, "?")),
     )  # fmt: skip
     made = say(story, ("iPhone", "name", "Lee Wu"))
@@ -152,7 +152,7 @@ def test_a_device_gets_its_owners_name_in_every_line_and_its_own_back() -> None:
     assert [p.name for p in new.cast.people] == ["Lee Wu"]
     assert [turn.speaker for turn in new.turns] == ["Lee Wu"]
     assert [line.speaker for line in new.transcript] == ["Lee Wu", None]
-    assert [attendee.name for attendee in new.attendees] == ["Lee Wu"]
+    assert [entry.name for entry in new.roster] == ["Lee Wu"]
     back = say(story, ("iPhone", "name", "Lee Wu"), ("Lee Wu", "name", ""))
     assert [p.name for p in apply_corrections(story, back).cast.people] == ["iPhone"]
 
@@ -173,7 +173,7 @@ def test_a_phone_that_is_somebody_in_the_call_is_one_person_with_them() -> None:
     phone = replace(BEN, name="+1 555", key="z3")
     story = tell(
         [ANA, phone], {1: 0}, turns=(*TURNS[:1], SpeakerTurn(20, 30, "+1 555", "z3")),
-        attendees=(Attendee("Ana", "z1"), Attendee("+1 555", "z3")),
+        roster=(RosterEntry("Ana", "z1"), RosterEntry("+1 555", "z3")),
     )  # fmt: skip
     made = say(story, ("+1 555", "name", "Ana"))
     new = apply_corrections(story, made)
@@ -194,7 +194,7 @@ def test_saying_what_is_so_already_is_no_correction_but_confirms_a_face() -> Non
 def test_names_that_say_nothing_certain_are_refused() -> None:
     twins = tell(
         [stranger(1), BEN], {1: 0},
-        attendees=(Attendee("Ben", "z2"), Attendee("Ben", "z9")),
+        roster=(RosterEntry("Ben", "z2"), RosterEntry("Ben", "z9")),
     )  # fmt: skip
     with pytest.raises(Refused, match="2 people of this call are called Ben"):
         say(twins, ("Person 1", "name", "Ben"))

@@ -16,7 +16,7 @@ from inference.assess import AssessOptions
 from inference.attribution.corrections import Correction
 from inference.attribution.person_ids import Sighting
 from inference.schema.arrays import EXPRESSIONS
-from inference.schema.meeting import Attendee, SpeakerTurn
+from inference.schema.meeting import RosterEntry, SpeakerTurn
 from inference.schema.observations import FaceColumns, Observations, Quality
 from storage.calls.series import read_columns, write_columns
 from storage.errors import StorageError
@@ -89,7 +89,7 @@ def test_writing_in_the_chat_is_not_talk(files: MediaFiles) -> None:
 def test_evidence_survives_the_file(tmp_path: Path, files: MediaFiles) -> None:
     evidence = name_people(
         replace(
-            Evidence(observed(), attendees=(Attendee("Dana", "1", "rep", is_host=True),)),
+            Evidence(observed(), roster=(RosterEntry("Dana", "1", "rep", is_host=True),)),
             turns=(SpeakerTurn(1.0, 2.0, "Dana", "1"),),
         )
     )
@@ -99,7 +99,7 @@ def test_evidence_survives_the_file(tmp_path: Path, files: MediaFiles) -> None:
     back = read_evidence(path)
 
     assert back.cast == evidence.cast
-    assert (back.turns, back.attendees) == (evidence.turns, evidence.attendees)
+    assert (back.turns, back.roster) == (evidence.turns, evidence.roster)
     np.testing.assert_allclose(
         back.observations.faces.probs, evidence.observations.faces.probs, atol=1e-3
     )
@@ -108,7 +108,7 @@ def test_evidence_survives_the_file(tmp_path: Path, files: MediaFiles) -> None:
 def test_nothing_of_an_unscored_face_is_kept_and_the_name_stays() -> None:
     evidence = name_people(
         replace(
-            Evidence(observed(), attendees=(Attendee("Dana", "1", "rep"),)),
+            Evidence(observed(), roster=(RosterEntry("Dana", "1", "rep"),)),
             turns=(SpeakerTurn(1.0, 20.0, "Dana", "1"),),
         )
     )
@@ -127,7 +127,7 @@ def test_nothing_of_an_unscored_face_is_kept_and_the_name_stays() -> None:
 def test_who_was_blanked_and_is_corrected_to_the_other_side_has_a_note_and_no_figure() -> None:
     evidence = name_people(
         replace(
-            Evidence(observed(), attendees=(Attendee("Dana", "1", "rep"),)),
+            Evidence(observed(), roster=(RosterEntry("Dana", "1", "rep"),)),
             turns=(SpeakerTurn(1.0, 20.0, "Dana", "1"),),
         )
     )

@@ -24,7 +24,7 @@ from bot.cli.recordings.json_output import analysis_json, faces_json
 from bot.cli.recordings.local_files import (
     SideFiles,
     file_name,
-    listed_people,
+    read_roster,
     with_files_by_hand,
     with_sounds_by_hand,
 )
@@ -75,12 +75,12 @@ def analyze_file(
     stem = file_name(file.with_suffix(""))
     report = folder / f"{file.stem}.rapport.pdf"
     try:
-        people = listed_people(file, sides, settings)
+        roster = read_roster(file, sides, settings)
         folder.mkdir(parents=True, exist_ok=True)
         watch = _Watch()
         with native_stdout_to_stderr():
             evidence = Evidence(observe_file(file, analyzer_options(settings), settings, terminal))
-            evidence = with_files_by_hand(evidence, sides, people)
+            evidence = with_files_by_hand(evidence, sides, roster)
             with watch.naming():
                 evidence = name_people(with_sounds_by_hand(evidence, sides))
             analysis = score_evidence(evidence, options)

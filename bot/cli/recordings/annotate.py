@@ -23,7 +23,7 @@ from bot.cli.recordings.analyze import file_problem, observe_file, refuse
 from bot.cli.recordings.local_files import (
     SideFiles,
     file_name,
-    listed_people,
+    read_roster,
     with_files_by_hand,
     with_sounds_by_hand,
 )
@@ -94,8 +94,8 @@ def _annotate(
     settings: Settings,
     terminal: Console,
 ) -> str:
-    people = listed_people(file, sides, settings)
-    told = with_files_by_hand(Evidence(nothing_seen(probe(file).duration_s)), sides, people)
+    roster = read_roster(file, sides, settings)
+    told = with_files_by_hand(Evidence(nothing_seen(probe(file).duration_s)), sides, roster)
     told = with_sounds_by_hand(told, sides)
     recorder = Recorder([file], part, naming_with(told), options, settings.analysis.samples_per_s)
     try:

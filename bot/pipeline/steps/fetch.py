@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.calls.manifest import Manifest, PersonAudio, SegmentFiles, read_manifest, write_manifest
-from bot.calls.roster import Roster, roster
+from bot.calls.roster import Roster, make_roster
 from bot.calls.selection import is_internal_only, own_domains
 from bot.pipeline.progress import Progress
 from bot.pipeline.resources import Parts
@@ -48,18 +48,18 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
         call = calls.get_call(session, call_id)
         announced = [file.zoom_file_id for file in calls.get_files(session, call_id)]
     meeting = known_meeting(parts, call)
-    people, notes = _roster(parts, call)
+    roster, notes = _read_roster(parts, call)
     if (
         not by_hand
         and not parts.settings.calls.include_internal
-        and is_internal_only([attendee.side for attendee in people.attendees])
+        and is_internal_only([entry.side for entry in roster.entries])
     ):
         with transaction(parts.engine) as session:
             calls.set_status(
                 session, call_id, "skipped", skipped_reason="Only your own side took part."
             )
         return False
-    host = next((person.name for person in people.attendees if person.is_host), "")
+    host = next((entry.name for entry in roster.entries if entry.is_host), "")
     if host:
         with transaction(parts.engine) as session:
             calls.set_host_name(session, call_id, host)
@@ -104,7 +104,7 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
         stored = parts.files.relative(path)
         fetched[index] = _with_file(fetched[index], segments[index], kind, file, stored)
         _mark_fetched(parts, call_id, file, path)
-    manifest = Manifest(tuple(fetched), people.attendees, people.presence, people.aliases, notes)
+    manifest = Manifest(tuple(fetched), roster.entries, roster.presence, roster.aliases, notes)
     write_manifest(parts.files, call_id, manifest)
     _mark_unused(parts, call_id, set(announced) - given)
     return True
@@ -243,8 +243,8 @@ def _target(parts: Parts, call_id: str, index: int, kind: str, file: RecordingFi
     return parts.files.media_path(call_id, f"{name.replace(' ', '-')}.{extension}")
 
 
-def _roster(parts: Parts, call: Call) -> tuple[Roster, tuple[str, ...]]:
-    """Who took part, each person once; and what could not be found out."""
+def _read_roster(parts: Parts, call: Call) -> tuple[Roster, tuple[str, ...]]:
+    """Return who took part, each person once, and notes on what could not be found out."""
     if parts.zoom is None:
         return Roster(), ()
     try:
@@ -252,4 +252,4 @@ def _roster(parts: Parts, call: Call) -> tuple[Roster, tuple[str, ...]]:
     except (NotFound, AuthFailed) as exc:
         return Roster(), (f"Zoom did not tell who took part: {exc}",)
     own = own_domains(call.host_email, parts.settings.calls)
-    return roster(rows, call.host_email, own), ()
+    return make_roster(rows, call.host_email, own), ()

@@ -11,7 +11,7 @@ import pytest
 from bot.calls.record import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.calls.result_rows import result_rows
 from inference.assess import AssessOptions
-from inference.schema.meeting import Attendee, SpeakerTurn
+from inference.schema.meeting import RosterEntry, SpeakerTurn
 from inference.schema.observations import FaceColumns, Observations, Quality
 from storage import calls
 from storage.access import keys
@@ -45,7 +45,7 @@ def add_analysed(service: Service) -> str:
         Evidence(
             observations,
             turns=(SpeakerTurn(1, 9, "Dana", "z1"), SpeakerTurn(12, 20, "Sam", "z2")),
-            attendees=(Attendee("Dana", "z1", "rep", is_host=True), Attendee("Sam", "z2")),
+            roster=(RosterEntry("Dana", "z1", "rep", is_host=True), RosterEntry("Sam", "z2")),
         )
     )
     call_id = add_call(service)
