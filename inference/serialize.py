@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from inference.errors import InferenceError
 from inference.schema.arrays import EXPRESSIONS, F32, I32
-from inference.schema.observations import FaceColumns, Label, Observations, Quality, View
+from inference.schema.observations import FaceColumns, NameLabel, Observations, Quality, View
 
 COLUMNS_VERSION = 2
 """2 added seats and labels; files of version 1 are read as having none."""
@@ -139,7 +139,7 @@ def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Observ
         views=views,
         quality=Quality(**quality | {"notes": tuple(quality["notes"])}),
         model=str(meta["model"]),
-        labels=() if first_version else tuple(Label(**label) for label in meta["labels"]),
+        labels=() if first_version else tuple(NameLabel(**label) for label in meta["labels"]),
     )
 
 

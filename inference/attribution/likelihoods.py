@@ -26,7 +26,7 @@ from inference.attribution.tracklet_groups import Place, Unit, may_follow
 from inference.name_labels.glyph_match import DrawName, match_shape
 from inference.name_labels.text_match import folded, match_names
 from inference.schema.arrays import F32, F64
-from inference.schema.observations import Label, Observations
+from inference.schema.observations import NameLabel, Observations
 
 UNKNOWN_PRIOR = 0.5
 """Before looking, the chance that a face is of nobody who is known by name; the known share the
@@ -176,7 +176,7 @@ def _match(
     return drawn, max(confidence, SHAPE_CONFIDENCE)
 
 
-def _is_scrap(label: Label, found: F64) -> bool:
+def _is_scrap(label: NameLabel, found: F64) -> bool:
     """Whether a reading is too little to be a name, and like nobody's."""
     # One sign of a script with many is worth two letters.
     letters = sum(2 if sign > "\u2e80" else 1 for sign in folded(label.text))
@@ -186,7 +186,7 @@ def _is_scrap(label: Label, found: F64) -> bool:
 
 def _exchanged(
     observations: Observations,
-    labels: Mapping[Place, Sequence[Label]],
+    labels: Mapping[Place, Sequence[NameLabel]],
     names: Sequence[str],
     match: Match,
 ) -> set[int]:

@@ -26,7 +26,7 @@ from inference.layout.background_colours import (
     person_left_out,
 )
 from inference.schema.arrays import F32, I32, Bools
-from inference.schema.observations import Label
+from inference.schema.observations import NameLabel
 
 SHARE_OF_SAMPLES = 0.3
 """A colour counts where the person left it free in this share of the samples."""
@@ -120,7 +120,7 @@ class SeatBook:
         self._take_colours(now)
         self._last = now
 
-    def seats(self, views: int, labels: Iterable[Label] = ()) -> list[I32]:
+    def seats(self, views: int, labels: Iterable[NameLabel] = ()) -> list[I32]:
         """Give for each of so many views the seats of its places; empty where none is known."""
         groups = self._joined(_texts(self._views, labels))
         numbers: dict[int, int] = {}
@@ -346,7 +346,7 @@ def _colours_of(showing: _Showing) -> tuple[F32, F32, float] | None:
     return colours.astype(np.float32), valid, contrast
 
 
-def _texts(views: dict[int, list[int]], labels: Iterable[Label]) -> dict[int, set[str]]:
+def _texts(views: dict[int, list[int]], labels: Iterable[NameLabel]) -> dict[int, set[str]]:
     """The names read on each showing."""
     texts: dict[int, set[str]] = {}
     for label in labels:

@@ -127,7 +127,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class NameLabel:
     """The name drawn on one tile, as read from the picture, over a span of one view."""
 
     start_sample: int
@@ -159,4 +159,4 @@ class Observations:
     quality: Quality
     model: str
     """Name and version of the expression weights, such as "expression-1"."""
-    labels: tuple[Label, ...] = ()
+    labels: tuple[NameLabel, ...] = ()

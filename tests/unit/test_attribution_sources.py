@@ -10,7 +10,7 @@ import pytest
 
 from inference.attribution.attribute import Cast, attribute
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
-from inference.schema.observations import Label, Observations, View
+from inference.schema.observations import NameLabel, Observations, View
 from tests.unit.test_attribute import (
     NAMES,
     converse,
@@ -30,7 +30,7 @@ def labelled(
 ) -> Observations:
     """The call with a name drawn on each tile of its first view."""
     end = len(call.t_s) if end is None else end
-    labels = [Label(first, end, 0, tile, text, 0.9) for tile, text in enumerate(texts) if text]
+    labels = [NameLabel(first, end, 0, tile, text, 0.9) for tile, text in enumerate(texts) if text]
     return replace(call, labels=call.labels + tuple(labels))
 
 
@@ -113,7 +113,7 @@ class TestEachSourceAlone:
         box = call.faces.box.copy()
         box[:, 0], box[:, 2] = 40, 130
         views = (View(0, 50, "gallery", tile), View(50, 120, "gallery", tile))
-        labels = (Label(0, 50, 0, 0, "Ann Lee", 0.9), Label(50, 120, 1, 0, "Ann Lee", 0.9))
+        labels = (NameLabel(0, 50, 0, 0, "Ann Lee", 0.9), NameLabel(50, 120, 1, 0, "Ann Lee", 0.9))
         call = replace(call, views=views, labels=labels, faces=replace(call.faces, box=box))
         cast = attribute(call, [], [], ROSTER)
         assert [person.name for person in cast.people] == ["Ann Lee"]
@@ -269,7 +269,7 @@ class TestBadInput:
     ) -> None:
         turns = converse(np.random.default_rng(0), 240, FULL_NAMES[:3])
         call = gallery_call(0, 240, FULL_NAMES[:3], turns)
-        stray = Label(0, 80, 0, 0, "bo", 0.74)
+        stray = NameLabel(0, 80, 0, 0, "bo", 0.74)
         cast = attribute(replace(call, labels=(stray,)), turns, [], ROSTER)
         assert names_by_track(cast) == dict(enumerate(FULL_NAMES[:3]))
 
@@ -295,7 +295,7 @@ class TestBadInput:
         )
         strangers = ["Quentin Vos", "Ute Brahms"]
         labels = tuple(
-            Label(view.start_sample, view.end_sample, k, 0, strangers[seat], 0.9)
+            NameLabel(view.start_sample, view.end_sample, k, 0, strangers[seat], 0.9)
             for k, (view, seat) in enumerate(zip(views, seats, strict=True))
         )
         call = replace(call, views=views, labels=labels)
@@ -331,7 +331,8 @@ def test_people_without_video_are_there_over_many_layouts() -> None:
         seats = np.sort(rng.choice(25, 20, replace=False)).astype(np.int32)
         views.append(View(6 * k, 6 * k + 6, "gallery", tiles, seats, off))
         labels += [
-            Label(6 * k, 6 * k + 6, k, tile, names[seat], 0.9) for tile, seat in enumerate(seats)
+            NameLabel(6 * k, 6 * k + 6, k, tile, names[seat], 0.9)
+            for tile, seat in enumerate(seats)
         ]
     call = replace(plain_call([], 240), views=tuple(views), labels=tuple(labels))
     cast = attribute(call, [], [], [RosterEntry(name) for name in names])

@@ -13,7 +13,7 @@ from inference.faces.tracker import of_participants
 from inference.layout import LayoutFinder
 from inference.layout.cameras import SeatBook
 from inference.schema.arrays import F32
-from inference.schema.observations import FaceColumns, Label, View
+from inference.schema.observations import FaceColumns, NameLabel, View
 from tests.layouts import (
     Box,
     Camera,
@@ -33,7 +33,7 @@ def grid(*cameras: Camera) -> Scene:
 
 
 def seats_of(
-    scenes: Sequence[Scene], labels: Sequence[Label] = (), each: int = 6
+    scenes: Sequence[Scene], labels: Sequence[NameLabel] = (), each: int = 6
 ) -> list[dict[int, int]]:
     """Play scenes one after the other; gives, per scene, seat by the number of who is in it."""
     finder, book, view, kind, sample = LayoutFinder(), SeatBook(), -1, "", 0
@@ -157,8 +157,8 @@ class TestOtherCamera:
         ann, ben = people(2, 100)
         other = Camera(ann.room, 5)
         labels = [
-            Label(0, 6, 0, 0, "Ann Lee", 0.95),
-            Label(12, 18, 2, 0, "Oscar Brandt", 0.95),
+            NameLabel(0, 6, 0, 0, "Ann Lee", 0.95),
+            NameLabel(12, 18, 2, 0, "Oscar Brandt", 0.95),
         ]
         first, _, third = seats_of([(WHOLE, [ann]), (WHOLE, [ben]), (WHOLE, [other])], labels)
         assert first[0] != third[5]
