@@ -1,4 +1,4 @@
-"""From pictures to observations: layout → faces → tracks → seats → expressions, fed by `push`.
+"""From pictures to observations: layout → faces → tracks → cameras → expressions, fed by `push`.
 
 A recording feeds it from files (inference/recording.py), a live meeting from packets; both give the
 same numbers (a test holds it). What overlaps: decoding in its thread, detection in threads of the
@@ -30,7 +30,7 @@ from inference.faces.follower import SEARCH_EVERY_S, FollowThread
 from inference.faces.models import Backend
 from inference.faces.tracker import Tracker, of_participants
 from inference.layout import NO_TILES, Layout, LayoutFinder
-from inference.layout.cameras import SeatBook
+from inference.layout.cameras import CameraMatcher
 from inference.name_labels.finder import LabelFinder
 from inference.name_labels.ocr import LabelReader, shared_reader
 from inference.observer import SeenSample, Watcher
@@ -142,7 +142,7 @@ class Analyzer:
             self._rows = FaceRows(queue.submit, self._tell, _WATCHED_OUTSTANDING)
         self._times = array("d")
         self._views: list[View] = []
-        self._seats = SeatBook()
+        self._cameras = CameraMatcher()
         self._labels = LabelFinder(reader_factory()) if options.read_labels else None
         self._turns: list[SpeakerTurn] = []
         self._offset_s: float | None = None
@@ -201,10 +201,10 @@ class Analyzer:
         """
         self.flush()
         labels = self._labels.labels() if self._labels is not None else ()
-        seats = self._seats.seats(len(self._views), labels)
+        cameras = self._cameras.cameras(len(self._views), labels)
         views = tuple(
-            replace(view, seats=at, has_video=view.has_video[: len(at)])
-            for view, at in zip(self._views, seats, strict=True)
+            replace(view, cameras=at, has_video=view.has_video[: len(at)])
+            for view, at in zip(self._views, cameras, strict=True)
         )
         faces = of_participants(self._rows.columns(), views)
         times = np.array(self._times, np.float64)
@@ -325,9 +325,9 @@ class Analyzer:
         if pending.starts_segment:
             self._tracker = self._new_tracker()
             self._first_track = self._next_track
-            self._seats.start_segment()
+            self._cameras.start_segment()
         boxes = [face.box for face in detections]
-        self._seats.add(pending.sample, pending.view, pending.layout, boxes)
+        self._cameras.add(pending.sample, pending.view, pending.layout, boxes)
         found = self._tracker.update(pending.sample, detections, pending.layout)
         tracks = [self._first_track + track for track in found]
         self._next_track = max([self._next_track, *(track + 1 for track in tracks)])

@@ -226,7 +226,7 @@ class Recorder:
             if track not in who or not who[track].is_scored:
                 continue
             last_s, place = self._shown_at.get(track, (float("-inf"), box))
-            # The analysis may divide a track later, where its seat or the layout changed.
+            # The analysis may divide a track later, where its camera or the layout changed.
             is_elsewhere = seen.layout.changed or not overlap(box, place)
             if is_elsewhere or seen.t_s - last_s >= SIGHTING_S:
                 self._shown_at[track] = seen.t_s, box

@@ -1,11 +1,12 @@
-"""Which camera each tile shows: one seat number wherever it is certainly the same camera.
+"""Which camera each tile shows: one number wherever it is certainly the same camera.
 
-A tile keeps its seat as long as it stays in its place of an unchanged grid, also while its camera
-is off, and where it alone is cut: cameras jump. From one grid to the next a seat goes on where the
-picture around the face does. From grid to grid, and from one shot of a speaker view to a later one,
-seats are joined by what stands behind the person: a few colours, taken where nobody is. A
-background that two cameras share (a company's virtual one) joins nothing. In doubt it is a new
-seat: two seats of one person are a loss, one seat of two persons is a lie.
+A camera is one participant's video through changes of layout. A tile keeps its camera as long as it
+stays in its place of an unchanged grid, also while its video is off, and where it alone is cut:
+videos jump. From one grid to the next a camera goes on where the picture around the face does. From
+grid to grid, and from one showing of a speaker view to a later one, cameras are joined by what
+stands behind the person: a few colours, taken where nobody is. A background that two cameras share
+(a company's virtual one) joins nothing. In doubt it is a new camera: two cameras of one person are
+a loss, one camera of two persons is a lie.
 """
 
 from __future__ import annotations
@@ -95,8 +96,8 @@ class _Grid:
         return self.kind == layout.kind and np.array_equal(self.tiles, layout.tiles)
 
 
-class SeatBook:
-    """Collects what tells seats, sample by sample, in order; numbers only, some KB per showing."""
+class CameraMatcher:
+    """Matches tiles to cameras, sample by sample, in order; numbers only, some KB per showing."""
 
     def __init__(self) -> None:
         self._showings: list[_Showing] = []
@@ -120,16 +121,16 @@ class SeatBook:
         self._take_colours(now)
         self._last = now
 
-    def seats(self, views: int, labels: Iterable[NameLabel] = ()) -> list[I32]:
-        """Give for each of so many views the seats of its places; empty where none is known."""
+    def cameras(self, views: int, labels: Iterable[NameLabel] = ()) -> list[I32]:
+        """Return for each of so many views the cameras of its places; empty where none is known."""
         groups = self._joined(_texts(self._views, labels))
         numbers: dict[int, int] = {}
-        told = []
+        by_view = []
         for view in range(views):
             showings = self._views.get(view, [])
-            seats = [numbers.setdefault(groups[k], len(numbers)) for k in showings]
-            told.append(np.array(seats, np.int32))
-        return told
+            cameras = [numbers.setdefault(groups[k], len(numbers)) for k in showings]
+            by_view.append(np.array(cameras, np.int32))
+        return by_view
 
     # Showings ------------------------------------------------------------------------------------
 
@@ -190,7 +191,7 @@ class SeatBook:
     # Joining -------------------------------------------------------------------------------------
 
     def _joined(self, texts: dict[int, set[str]]) -> list[int]:
-        """The group of every showing: equal numbers are one seat."""
+        """The group of every showing: equal numbers are one camera."""
         count = len(self._showings)
         together = self._together()
         links = [

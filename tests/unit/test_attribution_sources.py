@@ -41,9 +41,11 @@ def silent_gallery(faces: int, samples: int = 240) -> Observations:
     return replace(call, views=(replace(call.views[0], tiles=tiles),))
 
 
-def with_seats(call: Observations, seats: Sequence[int], has_video: Sequence[bool]) -> Observations:
+def with_cameras(
+    call: Observations, cameras: Sequence[int], has_video: Sequence[bool]
+) -> Observations:
     view = replace(
-        call.views[0], seats=np.array(seats, np.int32), has_video=np.array(has_video, np.bool_)
+        call.views[0], cameras=np.array(cameras, np.int32), has_video=np.array(has_video, np.bool_)
     )
     return replace(call, views=(view, *call.views[1:]))
 
@@ -83,14 +85,14 @@ class TestEachSourceAlone:
         cast = attribute(call, foreign, [], [], voices)
         assert names_by_track(cast) == dict(enumerate(NAMES[:3]))
 
-    def test_a_picture_that_follows_the_speaker_names_seats_without_a_mouth(self) -> None:
+    def test_a_picture_that_follows_the_speaker_names_cameras_without_a_mouth(self) -> None:
         turns = converse(np.random.default_rng(0), 400, NAMES[:3], mean_s=12)
         call, owners = following_call(0, 400, turns)
         call.faces.mouth_opening[:] = np.nan
-        seats = [NAMES.index(owners[track]) for track in range(len(call.views))]
+        cameras = [NAMES.index(owners[track]) for track in range(len(call.views))]
         views = [
-            replace(view, seats=np.array([seat], np.int32))
-            for view, seat in zip(call.views, seats, strict=True)
+            replace(view, cameras=np.array([camera], np.int32))
+            for view, camera in zip(call.views, cameras, strict=True)
         ]
         found = names_by_track(attribute(replace(call, views=tuple(views)), turns, [], []))
         assert set(found.items()) <= set(owners.items())
@@ -107,7 +109,7 @@ class TestEachSourceAlone:
         cast = attribute(labelled(silent_gallery(2), ["Ann Lee", "Bob Stone"]), [], [], late)
         assert names_by_track(cast) == {1: "Bob Stone"}
 
-    def test_who_comes_back_is_one_person_with_two_seats(self) -> None:
+    def test_who_comes_back_is_one_person_with_two_cameras(self) -> None:
         call = plain_call([(0, 0, 40), (1, 60, 120)], 120)
         tile = call.views[0].tiles[:1]
         box = call.faces.box.copy()
@@ -196,7 +198,7 @@ class TestRooms:
 
 class TestWithoutVideo:
     def test_a_name_on_a_tile_without_video_is_a_person_who_is_there(self) -> None:
-        call = with_seats(silent_gallery(1), [0], [True])
+        call = with_cameras(silent_gallery(1), [0], [True])
         tiles = np.array([[0, 0, 190, 700], [200, 0, 390, 700]], np.float32)
         view = View(
             0, 240, "gallery", tiles, np.array([0, 1], np.int32), np.array([True, False], np.bool_)
@@ -288,15 +290,15 @@ class TestBadInput:
     def test_nor_where_the_picture_follows_them(self) -> None:
         turns = converse(np.random.default_rng(0), 400, FULL_NAMES[:2], mean_s=12)
         call, owners = following_call(0, 400, turns)
-        seats = [FULL_NAMES.index(owners[track]) for track in range(len(call.views))]
+        cameras = [FULL_NAMES.index(owners[track]) for track in range(len(call.views))]
         views = tuple(
-            replace(view, seats=np.array([seat], np.int32))
-            for view, seat in zip(call.views, seats, strict=True)
+            replace(view, cameras=np.array([camera], np.int32))
+            for view, camera in zip(call.views, cameras, strict=True)
         )
         strangers = ["Quentin Vos", "Ute Brahms"]
         labels = tuple(
-            NameLabel(view.start_sample, view.end_sample, k, 0, strangers[seat], 0.9)
-            for k, (view, seat) in enumerate(zip(views, seats, strict=True))
+            NameLabel(view.start_sample, view.end_sample, k, 0, strangers[camera], 0.9)
+            for k, (view, camera) in enumerate(zip(views, cameras, strict=True))
         )
         call = replace(call, views=views, labels=labels)
         assert names_by_track(attribute(call, turns, [], ROSTER)) == {}
@@ -328,11 +330,11 @@ def test_people_without_video_are_there_over_many_layouts() -> None:
     off = np.zeros(20, np.bool_)
     views, labels = [], []
     for k in range(40):
-        seats = np.sort(rng.choice(25, 20, replace=False)).astype(np.int32)
-        views.append(View(6 * k, 6 * k + 6, "gallery", tiles, seats, off))
+        cameras = np.sort(rng.choice(25, 20, replace=False)).astype(np.int32)
+        views.append(View(6 * k, 6 * k + 6, "gallery", tiles, cameras, off))
         labels += [
-            NameLabel(6 * k, 6 * k + 6, k, tile, names[seat], 0.9)
-            for tile, seat in enumerate(seats)
+            NameLabel(6 * k, 6 * k + 6, k, tile, names[camera], 0.9)
+            for tile, camera in enumerate(cameras)
         ]
     call = replace(plain_call([], 240), views=tuple(views), labels=tuple(labels))
     cast = attribute(call, [], [], [RosterEntry(name) for name in names])
