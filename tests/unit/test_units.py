@@ -67,8 +67,8 @@ def test_somebody_who_walks_through_the_picture_makes_no_room() -> None:
 
 
 def test_faces_of_a_leading_picture_without_a_camera_stand_for_themselves() -> None:
-    shots = view((0, 80), [], [-1], "single")
-    units = find_units(seen([(0, 0, 40, 40), (1, 40, 80, 40)], [shots]))
+    undivided = view((0, 80), [], [-1], "single")
+    units = find_units(seen([(0, 0, 40, 40), (1, 40, 80, 40)], [undivided]))
     assert [unit.leads for unit in units] == [[(0, 40)], [(40, 80)]]
 
 
