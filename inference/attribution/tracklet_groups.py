@@ -1,8 +1,8 @@
 """Which faces are one person, by place alone: cameras, tiles, tracks; and rooms of several people.
 
-A unit is what shows one person: all tracks of one camera, else of one tile of one view, else one
-track. Faces are never compared with each other. Where two lasting faces stand before one camera at
-the same time it is a room: its name is the room's, and its faces are several people.
+A tracklet group is what shows one person: all tracks of one camera, else of one tile of one view,
+else one track. Faces are never compared with each other. Where two lasting faces stand before one
+camera at the same time it is a room: its name is the room's, and its faces are several people.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ Span = tuple[int, int]
 
 
 @dataclass(slots=True)
-class Unit:
-    """Something that shows one person, or one room.
+class TrackletGroup:
+    """The tracks of one person, or of one room.
 
     Without `tracks` it is a tile in which no face was seen for long enough.
     """
@@ -49,7 +49,7 @@ class Unit:
     leads: list[Span] = field(default_factory=list)
     """When it fills the place that may follow the speaker."""
     people: list[list[int]] = field(default_factory=list)
-    """The tracks of each person in a room; empty where the unit is one person."""
+    """The tracks of each person in a room; empty where the group is one person."""
     is_alone: bool = False
     """Seen in one-person views only."""
     is_passing: bool = False
@@ -61,11 +61,13 @@ class Unit:
         return bool(self.people)
 
 
-def find_units(observations: Observations) -> list[Unit]:
-    """Give the units in order of first sight, then of place and track."""
+def find_tracklet_groups(observations: Observations) -> list[TrackletGroup]:
+    """Return the groups in order of first sight, then of place and track."""
     cameras = _Cameras(observations)
-    units = [unit for camera in cameras.all() for unit in _units_of(camera, observations, cameras)]
-    return sorted(units, key=lambda u: (int(u.shown.argmax()), u.places[:1], u.tracks[:1]))
+    groups = [
+        group for camera in cameras.all() for group in _groups_of(camera, observations, cameras)
+    ]
+    return sorted(groups, key=lambda g: (int(g.shown.argmax()), g.places[:1], g.tracks[:1]))
 
 
 def tiles_of(observations: Observations, views: I32) -> I32:
@@ -180,8 +182,10 @@ def may_follow(kind: str, tile: int, tiles: int) -> bool:
     return tile == 0 and (kind == "speaker" or (kind == "share" and tiles == 1))
 
 
-def _units_of(camera: _Camera, observations: Observations, cameras: _Cameras) -> Iterator[Unit]:
-    """Make one unit of a camera; more where a second face passes, or tracks stand alone."""
+def _groups_of(
+    camera: _Camera, observations: Observations, cameras: _Cameras
+) -> Iterator[TrackletGroup]:
+    """Make one group of a camera; more where a second face passes, or tracks stand alone."""
     interval_s, size = observations.sample_interval_s, len(observations.t_s)
     faces = observations.faces
     samples = {track: faces.sample[cameras.rows[track]] for track in camera.tracks}
@@ -204,11 +208,11 @@ def _units_of(camera: _Camera, observations: Observations, cameras: _Cameras) ->
     nothing = np.zeros(0, np.int32)
     if places and crowded_s >= max(ROOM_MIN_S, ROOM_MIN_SHARE * seen_s):
         people = _people_of_room([cameras.rows[t] for t in lasting], lasting, observations)
-        yield Unit(sorted(lasting), nothing, stands, places, leads, people)
+        yield TrackletGroup(sorted(lasting), nothing, stands, places, leads, people)
         return
     if camera.is_cut:
         for track in lasting:
-            yield _unit_of_track(track, places, leads, observations, cameras)
+            yield _group_of_track(track, places, leads, observations, cameras)
         return
     taken = np.zeros(size, np.bool_)
     own: list[int] = []
@@ -217,7 +221,7 @@ def _units_of(camera: _Camera, observations: Observations, cameras: _Cameras) ->
             own.append(track)
             taken[samples[track]] = True
         elif track in lasting:
-            yield _unit_of_track(track, [], [], observations, cameras, is_passing=True)
+            yield _group_of_track(track, [], [], observations, cameras, is_passing=True)
     rows = np.concatenate([cameras.rows[t] for t in own]) if own else nothing
     rows = rows[np.unique(faces.sample[rows], return_index=True)[1]]
     if len(rows) * interval_s < SEEN_MIN_S - 1e-6:
@@ -225,17 +229,19 @@ def _units_of(camera: _Camera, observations: Observations, cameras: _Cameras) ->
     if own or places:
         stands[faces.sample[rows]] = True
         alone = all(observations.views[k].kind == "single" for k, _ in places)
-        yield Unit(sorted(own), rows, stands, places, leads, is_alone=bool(places) and alone)
+        yield TrackletGroup(
+            sorted(own), rows, stands, places, leads, is_alone=bool(places) and alone
+        )
 
 
-def _unit_of_track(
+def _group_of_track(
     track: int,
     places: list[Place],
     leads: Sequence[Span],
     observations: Observations,
     cameras: _Cameras,
     is_passing: bool = False,
-) -> Unit:
+) -> TrackletGroup:
     rows = cameras.rows[track]
     samples = observations.faces.sample[rows]
     shown = np.zeros(len(observations.t_s), np.bool_)
@@ -243,7 +249,7 @@ def _unit_of_track(
     first, end = int(samples[0]), int(samples[-1]) + 1
     spans = [(max(first, start), min(end, last)) for start, last in leads]
     alone = all(observations.views[k].kind == "single" for k, _ in places)
-    return Unit(
+    return TrackletGroup(
         [track], rows, shown, places, [span for span in spans if span[0] < span[1]],
         is_alone=bool(places) and alone, is_passing=is_passing,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inference.attribution.tracklet_groups import find_units
+from inference.attribution.tracklet_groups import find_tracklet_groups
 from inference.schema.observations import FaceColumns, Observations, View
 from tests.unit.test_attribute import observe
 
@@ -33,7 +33,7 @@ def seen(tracks: Sequence[tuple[int, int, int, float]], views: Sequence[View]) -
 
 
 def grouped(observations: Observations) -> list[list[int]]:
-    return [unit.tracks for unit in find_units(observations) if unit.tracks]
+    return [group.tracks for group in find_tracklet_groups(observations) if group.tracks]
 
 
 def test_tracks_of_one_camera_are_one_person_wherever_its_tile_stands() -> None:
@@ -55,30 +55,30 @@ def test_a_track_that_goes_on_ties_tiles_of_two_layouts() -> None:
 
 def test_two_lasting_faces_in_one_tile_are_people_of_a_room() -> None:
     views = [view((0, 80), [LEFT], [0])]
-    (unit,) = find_units(seen([(0, 0, 80, 10), (1, 0, 40, 95), (2, 44, 80, 95)], views))
-    assert unit.is_room
-    assert unit.people == [[0], [1, 2]]
+    (group,) = find_tracklet_groups(seen([(0, 0, 80, 10), (1, 0, 40, 95), (2, 44, 80, 95)], views))
+    assert group.is_room
+    assert group.people == [[0], [1, 2]]
 
 
 def test_somebody_who_walks_through_the_picture_makes_no_room() -> None:
     views = [view((0, 200), [LEFT], [0])]
-    units = find_units(seen([(0, 0, 200, 10), (1, 50, 56, 95)], views))
-    assert [(unit.tracks, unit.is_passing) for unit in units] == [([0], False), ([1], True)]
+    groups = find_tracklet_groups(seen([(0, 0, 200, 10), (1, 50, 56, 95)], views))
+    assert [(group.tracks, group.is_passing) for group in groups] == [([0], False), ([1], True)]
 
 
 def test_faces_of_a_leading_picture_without_a_camera_stand_for_themselves() -> None:
     undivided = view((0, 80), [], [-1], "single")
-    units = find_units(seen([(0, 0, 40, 40), (1, 40, 80, 40)], [undivided]))
-    assert [unit.leads for unit in units] == [[(0, 40)], [(40, 80)]]
+    groups = find_tracklet_groups(seen([(0, 0, 40, 40), (1, 40, 80, 40)], [undivided]))
+    assert [group.leads for group in groups] == [[(0, 40)], [(40, 80)]]
 
 
-def test_a_tile_without_a_face_is_a_unit_without_tracks() -> None:
-    units = find_units(seen([(0, 0, 40, 40)], [view((0, 40), [LEFT, RIGHT], [0, 1])]))
-    assert [unit.tracks for unit in units] == [[0], []]
+def test_a_tile_without_a_face_is_a_group_without_tracks() -> None:
+    groups = find_tracklet_groups(seen([(0, 0, 40, 40)], [view((0, 40), [LEFT, RIGHT], [0, 1])]))
+    assert [group.tracks for group in groups] == [[0], []]
 
 
-def test_nothing_seen_is_no_unit() -> None:
+def test_nothing_seen_is_no_group() -> None:
     nothing = Observations(
         np.zeros(0), 0.5, 0.0, 0, 0, FaceColumns.empty(), (), observe([], 1, []).quality, ""
     )
-    assert find_units(nothing) == []
+    assert find_tracklet_groups(nothing) == []
