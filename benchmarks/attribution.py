@@ -50,11 +50,8 @@ LAYOUTS = (
     "gallery", "gallery_changes", "speaker", "speaker_strip", "speaker_pip", "share_gallery",
     "share_speaker", "mixed",
 )  # fmt: skip
-NAMING = (
-    "attribute", "assign", "evidence", "people", "units", "talk", "audio", "corrections",
-    "attribution_truth", "evaluate_attribution", "sides", "moments", "score",
-)  # fmt: skip
-"""Modules of `inference` that look at no picture: what was seen stays good when they change."""
+NAMING = ("attribution", "scoring", "speech", "training")
+"""Folders of `inference` that look at no picture: what was seen stays good when they change."""
 
 
 COLUMNS = (
@@ -287,9 +284,8 @@ def looking_version() -> str:
 def _looking_files() -> Iterator[Path]:
     folder = Path(__file__).parents[1] / "inference"
     for path in folder.rglob("*.py"):
-        if path.parent.name == "expression" or (path.parent == folder and path.stem in NAMING):
-            continue
-        yield path
+        if not set(NAMING) & set(path.relative_to(folder).parts):
+            yield path
 
 
 def _percent(value: float | None) -> str:

@@ -2,8 +2,8 @@
 
 Off unless a setting or an option asks for them. The pictures are kept beside the report, each under
 the key of what it was planned to show, so that a call that is reported again after its recording
-was deleted still has them. Where a correction changes who may be seen, or who a moment is about, the
-plan changes, no kept picture has its key, and the old one is deleted.
+was deleted still has them. Where a correction changes who may be seen, or who a moment is about,
+the plan changes, no kept picture has its key, and the old one is deleted.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.attribution.belief_propagation import assign
+from inference.attribution.belief_propagation import propagate_beliefs
 from inference.attribution.likelihoods import label_probabilities, log_weights
 from inference.attribution.roster import KnownPerson, known_people
 from inference.attribution.speech_alignment import speech_table
@@ -140,7 +140,7 @@ def _names(
         return [only if group.tracks else None for group in groups]
     shown = np.stack([group.shown for group in groups])
     weights = log_weights(observations, groups, known, speakers, speech, draw_name)
-    posterior = assign(weights, shown)
+    posterior = propagate_beliefs(weights, shown)
     best = posterior[:, :-1].argmax(axis=1)
     names: list[_Name] = [
         (int(person), float(row[person])) if row[person] >= CERTAIN else None

@@ -1,4 +1,4 @@
-"""Who is who, over the whole call at once: a posterior per group under what cannot be.
+"""Belief propagation over a whole call: the posterior of who each tracklet group is.
 
 Two groups that are seen at the same time are two persons. Each group is one of the known people or
 somebody else; somebody else may be any number of groups. Given independent weights, the joint
@@ -21,8 +21,8 @@ DAMPING = 0.5
 SETTLED = 1e-5
 
 
-def assign(log_weight: F64, shown: Bools) -> F64:
-    """Give every group's posterior over people, (groups, people + 1), the last for somebody else.
+def propagate_beliefs(log_weight: F64, shown: Bools) -> F64:
+    """Return every group's posterior over people, (groups, people + 1), the last for somebody else.
 
     Rows sum to 1. The order of groups and of people does not matter.
 
@@ -70,7 +70,7 @@ def _normalised(odds: F64) -> F64:
 
 
 def sets_seen_together(shown: Bools) -> list[list[int]]:
-    """Give sets of groups, (groups, T) in, so that every two seen at once share exactly one set.
+    """Return sets of groups, (groups, T) in, so that every two seen at once share exactly one set.
 
     Large sets come first; a pair that counted twice would be held apart twice.
     """

@@ -1,9 +1,9 @@
-"""What each source says about who a group is, and how much a single source is believed.
+"""The likelihood of each known person for a tracklet group, from each kind of evidence.
 
-Every source gives each group a likelihood per known person and for somebody else. No source is
-believed without end: with a small probability it is wrong about a group altogether, and then it
-tells nothing. So one source may name a face, but two that are sure of different people leave it
-without a name. (docs/attribution.md)
+Name labels, speech, and joins and leaves each give a group a likelihood per known person and for
+somebody else. None is believed without limit: with a small probability it is wrong about a group
+altogether, and then carries no information. So one kind may name a face, but two that are sure of
+different people leave it without a name. (docs/attribution.md)
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from inference.schema.observations import NameLabel, Observations
 UNKNOWN_PRIOR = 0.5
 """Before looking, the chance that a face is of nobody who is known by name; the known share the
 rest."""
-SOURCE_WRONG = 0.002
-"""How often a source as a whole is wrong about a group."""
+EVIDENCE_WRONG = 0.002
+"""How often one kind of evidence as a whole is wrong about a group."""
 LABEL_SAYS, LABEL_DENIES, TURNS_SAY = 0.5, 0.2, 3.0
 """A group is nobody's where its labels say somebody with the first probability, and with less than
 the second the person whom the turns say with this log likelihood ratio."""
@@ -73,7 +73,7 @@ def log_weights(
     speech: F32,
     draw_name: DrawName | None = None,
 ) -> F64:
-    """Give each group's log weight per known person and for somebody else, (groups, known + 1).
+    """Return each group's log weight per known person and for somebody else, (groups, known + 1).
 
     Args:
         speakers: the known person of each row of `speech`.
@@ -118,7 +118,7 @@ def label_probabilities(
     prior: F64,
     draw_name: DrawName | None = None,
 ) -> F64:
-    """Give each group's probability per name and for nobody listed, from its labels alone.
+    """Return each group's probability per name and for nobody listed, from its labels alone.
 
     What is read at different times is averaged by the time it stands there. Where one tile shows
     two listed names one after the other, somebody has exchanged names: labels with either tell
@@ -210,7 +210,7 @@ def _exchanged(
 
 
 def _believed(log_ratio: F64, prior: F64) -> F64:
-    """Limit what a source says: with probability `SOURCE_WRONG` it tells nothing about the group.
+    """Limit one likelihood: with probability `EVIDENCE_WRONG` it carries no information.
 
     Args:
         log_ratio: (groups, known + 1) up to a constant per group.
@@ -218,7 +218,7 @@ def _believed(log_ratio: F64, prior: F64) -> F64:
     most = log_ratio.max(axis=1, keepdims=True)
     likelihood = np.exp(log_ratio - most)
     usual = (likelihood * prior).sum(axis=1, keepdims=True)
-    believed: F64 = np.log((1 - SOURCE_WRONG) * likelihood + SOURCE_WRONG * usual)
+    believed: F64 = np.log((1 - EVIDENCE_WRONG) * likelihood + EVIDENCE_WRONG * usual)
     return believed
 
 

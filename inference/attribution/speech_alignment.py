@@ -69,12 +69,12 @@ shifts, and this many standard deviations over their mean. In simulated calls of
 of 2,250 with turns of another meeting or shifted ones comes so far; of a call's own turns six of
 ten do at 1 min, nine of ten at 90 s and all from 3 min."""
 ALSO_ALIGNED_MARGIN, ALSO_ALIGNED_SPREADS = 2.0, 2.5
-"""The same for a source where another has shown already that the turns are this call's."""
+"""The same for one kind of evidence where another has shown that the turns are this call's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one source says about who is who.
+    """What mouths, or views, say about who is who.
 
     `log_ratio`: (groups, speakers) log likelihood of "this group is this speaker" over "somebody
     else", 0 where it says nothing; it means something only where the turns fit the pictures.
@@ -90,12 +90,12 @@ class Evidence:
 
     @property
     def is_aligned(self) -> bool:
-        """Whether this source alone shows that the turns belong to the pictures as they stand."""
+        """Whether this evidence alone shows that the turns belong to the pictures as they stand."""
         return self.margin >= ALIGNED_MARGIN and self.spreads >= ALIGNED_SPREADS
 
     @property
     def may_be_aligned(self) -> bool:
-        """Whether it goes with turns that another source has shown to belong to the pictures."""
+        """Whether it goes with turns that other evidence has shown to belong to the pictures."""
         return self.margin >= ALSO_ALIGNED_MARGIN and self.spreads >= ALSO_ALIGNED_SPREADS
 
 

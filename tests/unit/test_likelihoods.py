@@ -1,4 +1,4 @@
-"""Each source alone names right, contradictions name nobody, and bad input misleads nobody."""
+"""Each kind of evidence names rightly alone; contradictions and bad input name nobody."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def confidences(cast: Cast) -> dict[int, float]:
     return {a.track: a.confidence for a in cast.attributions}
 
 
-class TestEachSourceAlone:
+class TestEachKindAlone:
     def test_labels_name_faces_that_never_speak(self) -> None:
         texts = ["Ann Lee", "Bob Stone (Guest)", "Cy You…"]
         cast = attribute(labelled(silent_gallery(3), texts), [], [], ROSTER)
