@@ -213,9 +213,9 @@ class CameraMatcher:
         first, second = _colours_of(self._showings[a]), _colours_of(self._showings[b])
         if first is None or second is None:
             return False
-        book = _Backgrounds(1)
-        book.open(a, *first)
-        distance = float(book.distances(*second)[0])
+        backgrounds = _Backgrounds(1)
+        backgrounds.open(a, *first)
+        distance = float(backgrounds.distances(*second)[0])
         return OTHER_BACKGROUND <= distance < np.inf
 
     def _together(self) -> list[set[int]]:
@@ -230,22 +230,22 @@ class CameraMatcher:
 
     def _clusters(self, together: list[set[int]]) -> list[list[int]]:
         """Showings with one background that nothing else has, each list of two or more."""
-        book = _Backgrounds(len(self._showings))
+        backgrounds = _Backgrounds(len(self._showings))
         for k, showing in enumerate(self._showings):
             colours = _colours_of(showing)
             if colours is None:
                 continue
-            distances = book.distances(*colours)
+            distances = backgrounds.distances(*colours)
             order = np.argsort(distances, kind="stable")[:2].tolist()
             best = order[0] if order and distances[order[0]] < OTHER_BACKGROUND else -1
             if best < 0:
-                book.open(k, *colours)
+                backgrounds.open(k, *colours)
                 continue
             limit = min(SAME_BACKGROUND, SAME_PER_CONTRAST * colours[2])
             is_same = bool(distances[best] <= limit)
             second = distances[order[1]] if len(order) > 1 else np.inf
             has_rival = second < max(OTHER_BACKGROUND, 2 * distances[best])
-            members = book.members[best]
+            members = backgrounds.members[best]
             is_shared = not together[k].isdisjoint(members) or (
                 # Somebody else appeared, and the background stayed.
                 showing.is_active_place and showing.cut_from in members
@@ -254,14 +254,14 @@ class CameraMatcher:
                 near = np.flatnonzero(distances < OTHER_BACKGROUND).tolist()
                 if is_shared or is_same:
                     for other in near:
-                        book.is_doubtful[other] = True
-                book.open(k, *colours)
-                book.is_doubtful[-1] = is_shared or is_same
+                        backgrounds.is_doubtful[other] = True
+                backgrounds.open(k, *colours)
+                backgrounds.is_doubtful[-1] = is_shared or is_same
             else:
-                book.join(best, k)
+                backgrounds.join(best, k)
         return [
             members
-            for members, doubtful in zip(book.members, book.is_doubtful, strict=True)
+            for members, doubtful in zip(backgrounds.members, backgrounds.is_doubtful, strict=True)
             if len(members) > 1 and not doubtful
         ]
 
