@@ -33,14 +33,14 @@ from inference.layout import NO_TILES, Layout, LayoutFinder
 from inference.layout.cameras import CameraMatcher
 from inference.name_labels.finder import LabelFinder
 from inference.name_labels.ocr import LabelReader, shared_reader
-from inference.observer import SeenSample, Watcher
+from inference.observer import Observer, SeenSample
 from inference.schema.analysis import CallAnalysis
 from inference.schema.arrays import F32, U8, Bools
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Detection, Frame, Observations, Quality, View
 
-_WATCHED_OUTSTANDING = 1
-"""Samples whose probabilities may be outstanding while a watcher holds the pictures for them."""
+_OBSERVED_OUTSTANDING = 1
+"""Samples whose probabilities may be outstanding while an observer holds the pictures for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Analyzer:
         layout_factory: Callable[[], LayoutFinder] = LayoutFinder,
         tracker_factory: Callable[[], Tracker] | None = None,
         reader_factory: Callable[[], LabelReader] = shared_reader,
-        watcher: Watcher | None = None,
+        observer: Observer | None = None,
     ) -> None:
         if cv2.getNumThreads() != 1:
             # The stages run side by side already; OpenCV's own threads would only fight them.
@@ -134,12 +134,12 @@ class Analyzer:
             FollowThread(detector_factory, options.search_every_s) for _ in range(options.detectors)
         ]
         self._searching: deque[_Pending] = deque()
-        self._watcher = watcher
-        self._untold: deque[SeenSample] = deque()
-        if watcher is None:
+        self._observer = observer
+        self._not_shown: deque[SeenSample] = deque()
+        if observer is None:
             self._rows = FaceRows(queue.submit)
         else:
-            self._rows = FaceRows(queue.submit, self._tell, _WATCHED_OUTSTANDING)
+            self._rows = FaceRows(queue.submit, self._show_sample, _OBSERVED_OUTSTANDING)
         self._times = array("d")
         self._views: list[View] = []
         self._cameras = CameraMatcher()
@@ -331,8 +331,8 @@ class Analyzer:
         found = self._tracker.update(pending.sample, detections, pending.layout)
         tracks = [self._first_track + track for track in found]
         self._next_track = max([self._next_track, *(track + 1 for track in tracks)])
-        if self._watcher is not None:
-            self._untold.append(self._seen(pending, tracks, detections))
+        if self._observer is not None:
+            self._not_shown.append(self._seen(pending, tracks, detections))
         self._rows.add(pending.sample, tracks, detections, [face.crop for face in seen])
 
     def _seen(
@@ -350,8 +350,8 @@ class Analyzer:
             probs=np.zeros((0, 0), np.float32),
         )
 
-    def _tell(self, sample: int, probs: F32) -> None:
-        seen = self._untold.popleft()
+    def _show_sample(self, sample: int, probs: F32) -> None:
+        seen = self._not_shown.popleft()
         assert seen.sample == sample, "samples come in order"
-        assert self._watcher is not None
-        self._watcher.sample(replace(seen, probs=probs))
+        assert self._observer is not None
+        self._observer.sample(replace(seen, probs=probs))

@@ -32,7 +32,7 @@ from inference.observer import SeenSample
 from inference.schema.arrays import F32
 from inference.schema.observations import Observations
 from inference.scoring.profiles import PROFILES
-from inference.video.container import WatchedPicture
+from inference.video.container import ObservedPicture
 from inference.video.reader import probe
 
 HELD_BYTES = 256_000_000
@@ -48,8 +48,8 @@ DISK_LOOKED_AT_S = 10.0
 """Seconds of recording between two looks at the free disk."""
 
 
-def watched_options(options: AnalyzerOptions) -> AnalyzerOptions:
-    """How the analysis is to look at the pictures for a recorder.
+def observer_options(options: AnalyzerOptions) -> AnalyzerOptions:
+    """Return how the analysis is to look at the pictures for a recorder.
 
     Where faces are hidden, every sample is searched anew, and all of it: whoever sits down beside
     somebody who may be shown, or appears small in a corner over a large face, must be noticed at
@@ -69,7 +69,7 @@ class _Sample:
 
 
 class Recorder:
-    """A `Watcher` that writes the annotated recording to `part`; `finish` completes it.
+    """An `Observer` that writes the annotated recording to `part`; `finish` completes it.
 
     With `options.score_own_side` False all faces but those of known people of the other side are
     hidden; `sightings` then tells which were not.
@@ -105,7 +105,7 @@ class Recorder:
         self._has_room, self._held_bytes = has_room, held_bytes
         self._shown: list[tuple[float, float, float]] = []  # time and middle of a face in pixels
         self._shown_at: dict[int, tuple[float, F32]] = {}
-        self._pictures: deque[WatchedPicture] = deque()
+        self._pictures: deque[ObservedPicture] = deque()
         self._most_held = LEAST_HELD
         self._samples: deque[_Sample] = deque()
         self._release = 0
@@ -123,7 +123,7 @@ class Recorder:
 
     # What the analysis calls.
 
-    def picture(self, picture: WatchedPicture, is_over: Callable[[], bool]) -> None:
+    def picture(self, picture: ObservedPicture, is_over: Callable[[], bool]) -> None:
         """Take a picture; blocks while too many are held."""
         with self._changed:
             if not self._pictures:
@@ -248,7 +248,7 @@ class Recorder:
                 self._pictures.clear()
                 self._changed.notify_all()
 
-    def _next_picture(self) -> WatchedPicture | None:
+    def _next_picture(self) -> ObservedPicture | None:
         with self._changed:
             while True:
                 if self._is_dropped:
@@ -263,11 +263,11 @@ class Recorder:
                     return None
                 self._changed.wait(_WAIT_S)
 
-    def _is_ready(self, picture: WatchedPicture) -> bool:
+    def _is_ready(self, picture: ObservedPicture) -> bool:
         """Whether a sample after the picture was told of."""
         return bool(self._samples) and self._samples[-1].told.seen.t_s > picture.t_s
 
-    def _around(self, picture: WatchedPicture) -> tuple[_Sample | None, _Sample | None]:
+    def _around(self, picture: ObservedPicture) -> tuple[_Sample | None, _Sample | None]:
         """The samples before and after a picture in its segment; earlier ones are let go."""
         with self._changed:
             while len(self._samples) > 1 and self._samples[1].told.seen.t_s <= picture.t_s:
@@ -283,7 +283,7 @@ class Recorder:
 
         return of_segment(first), of_segment(second)
 
-    def _paint(self, picture: WatchedPicture) -> None:
+    def _paint(self, picture: ObservedPicture) -> None:
         movie, painter = self._begun(picture)
         before, after = self._around(picture)
         told = None if before is None else before.told
@@ -303,7 +303,7 @@ class Recorder:
         offset = Fraction(picture.offset_s)
         movie.add(canvas.frame(), offset + picture.at * picture.tick)
 
-    def _is_covered(self, picture: WatchedPicture, before: SeenSample) -> bool:
+    def _is_covered(self, picture: ObservedPicture, before: SeenSample) -> bool:
         """Whether the sample before tells of the picture: the first whole one in its cell is.
 
         Farther from it, the picture is damaged; nobody looked at it, and anything may be there.
@@ -317,7 +317,7 @@ class Recorder:
         if not self._has_room():
             raise AnnotateFailed("The disk has no room left for the annotated recording.")
 
-    def _begun(self, picture: WatchedPicture) -> tuple[Movie, Painter]:
+    def _begun(self, picture: ObservedPicture) -> tuple[Movie, Painter]:
         """The file and its painter, begun with the first picture."""
         frame = picture.frame
         if self._movie is None or self._painter is None:

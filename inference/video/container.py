@@ -380,7 +380,7 @@ def open_media(
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedPicture:
+class ObservedPicture:
     """A picture as it came out of the decoder, which may still refer to it: never write into it."""
 
     frame: av.VideoFrame

@@ -18,14 +18,14 @@ from pathlib import Path
 
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.schema.observations import Frame, Quality
-from inference.video.container import Media, WatchedPicture
+from inference.video.container import Media, ObservedPicture
 
 _WAIT_S = 0.1
 """How often a blocked thread looks at the stop flag."""
 _Ready = queue.Queue[Frame | InferenceError | None]
 """Frames on their way to the reader; last the worker's error, or None at the end of the file."""
-Tap = Callable[[WatchedPicture, Callable[[], bool]], None]
-"""As `Watcher.picture`."""
+Tap = Callable[[ObservedPicture, Callable[[], bool]], None]
+"""As `Observer.picture`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class FrameReader:
                 if is_over():
                     return
                 if self._tap is not None and sampler.is_plausible(picture.at):
-                    shown = WatchedPicture(picture.frame, picture.at, media.tick, self._offset_s)
+                    shown = ObservedPicture(picture.frame, picture.at, media.tick, self._offset_s)
                     self._tap(shown, is_over)
                 if sampler.take(picture.at, picture.is_damaged):
                     if picture.frame.format.name == "cuda":

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from bot.annotated.lifecycle import NAME, PART, SHOWN, WAITING, OnTheSide, find, settle
+from bot.annotated.lifecycle import NAME, PART, SHOWN, WAITING, IsolatedObserver, find, settle
 from bot.annotated.recorder import Recorder
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
 from bot.calls.record import read_evidence
@@ -169,13 +169,13 @@ def test_a_mistake_in_naming_costs_the_annotated_recording_and_not_the_call(
         raise ValueError("no such name")
 
     out = video.with_name(PART)
-    watcher = OnTheSide(Recorder([video], out, name, AssessOptions(), 2.0))
+    observer = IsolatedObserver(Recorder([video], out, name, AssessOptions(), 2.0))
     options = AnalyzerOptions(read_labels=False)
-    seen = observe_recording([Segment(video)], options, parts.queue, model="t", watcher=watcher)
-    watcher.finish()
+    seen = observe_recording([Segment(video)], options, parts.queue, model="t", observer=observer)
+    observer.finish()
     assert len(seen.t_s) == 16
-    assert "log has the cause" in watcher.failure  # the sentence stands in the manager's report
-    assert "no such name" not in watcher.failure
+    assert "log has the cause" in observer.failure  # the sentence stands in the manager's report
+    assert "no such name" not in observer.failure
     assert not out.exists()
     assert [record.getMessage() for record in logged_errors] == ["the annotated recording failed"]
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.annotated.encoder import AnnotateFailed, refusal
-from bot.annotated.recorder import Recorder, watched_options
+from bot.annotated.recorder import Recorder, observer_options
 from bot.annotated.redaction import wrongly_shown
 from bot.annotated.running_names import naming_with, nothing_seen
 from bot.calls.record import Evidence, name_people, score_evidence
@@ -101,10 +101,10 @@ def _annotate(
     try:
         seen = observe_file(
             file,
-            watched_options(analyzer_options(settings)),
+            observer_options(analyzer_options(settings)),
             settings,
             terminal,
-            watcher=recorder,
+            observer=recorder,
         )
         recorder.finish()
         analysis = score_evidence(name_people(replace(told, observations=seen)), options)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.annotated.lifecycle import NAME, annotating, forget_unsettled, is_wanted
-from bot.annotated.recorder import watched_options
+from bot.annotated.recorder import observer_options
 from bot.annotated.running_names import nothing_seen
 from bot.calls.manifest import Manifest, read_manifest
 from bot.calls.record import Evidence, write_evidence
@@ -18,7 +18,7 @@ from bot.calls.voices import SoundFile, known_names, with_voices
 from bot.pipeline.progress import Progress
 from bot.pipeline.resources import Parts
 from inference.errors import NoVideoStream
-from inference.observer import Watcher
+from inference.observer import Observer
 from inference.recording import Segment, observe_recording
 from inference.schema.observations import Observations
 from inference.video.reader import probe
@@ -49,15 +49,15 @@ def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
     options = analyzer_options(parts.settings)
     looking = LOOKING if any(files.participant_audio for files in manifest.segments) else 1.0
 
-    def observe(watcher: Watcher | None = None) -> Observations:
+    def observe(observer: Observer | None = None) -> Observations:
         return observe_recording(
             [Segment(path) for path in paths],
-            options if watcher is None else watched_options(options),
+            options if observer is None else observer_options(options),
             parts.queue,
             model=parts.model,
             progress=lambda share, text: progress(looking * share, text),
             stop=parts.stop,
-            watcher=watcher,
+            observer=observer,
         )
 
     def listened(evidence: Evidence, progress: Progress) -> Evidence:
@@ -69,11 +69,11 @@ def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
             # Who is heard when helps to name the faces that go by: here it comes first.
             known = Evidence(nothing_seen(total_s), segment_starts_s=tuple(starts))
             known = listened(known, lambda share, text: progress(0.0, text))
-            with annotating(parts, call_id, paths, known, manifest) as watcher:
-                observations = observe(watcher)
+            with annotating(parts, call_id, paths, known, manifest) as observer:
+                observations = observe(observer)
             notes = known.observations.quality.notes
-            if watcher.failure:
-                notes = (*notes, _not_annotated(parts, call_id, watcher.failure))
+            if observer.failure:
+                notes = (*notes, _not_annotated(parts, call_id, observer.failure))
             evidence = replace(known, observations=observations).with_notes(notes)
         else:
             evidence = listened(
