@@ -22,7 +22,7 @@ from bot.calls.manifest import Manifest
 from bot.calls.record import Evidence
 from bot.calls.side_files import with_side_files
 from bot.calls.stored import assess_options
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from bot.settings import Settings
 from bot.text import words
 from inference.assess import AssessOptions
@@ -101,20 +101,24 @@ def forget_unsettled(files: MediaFiles, call_id: str) -> None:
 
 @contextmanager
 def annotating(
-    parts: Parts, call_id: str, paths: Sequence[Path], evidence: Evidence, manifest: Manifest
+    resources: Resources,
+    call_id: str,
+    paths: Sequence[Path],
+    evidence: Evidence,
+    manifest: Manifest,
 ) -> Iterator[IsolatedObserver]:
     """Yield the observer for a call's analysis; after it, the recording waits for the scores.
 
     Args:
-        parts: of the process.
+        resources: of the process.
         call_id: the call.
         paths: its video files.
         evidence: what is known before its pictures are seen; `voices` may be in it.
         manifest: names the side files.
     """
-    files, settings = parts.files, parts.settings
+    files, settings = resources.files, resources.settings
     evidence = with_side_files(evidence, manifest, files)
-    with reading(parts.engine) as session:
+    with reading(resources.engine) as session:
         said = corrections.of_call(session, call_id)
     evidence = replace(evidence, corrections=tuple(map(as_correction, said)))
     options = assess_options(settings)

@@ -16,7 +16,7 @@ from bot.calls.side_files import segment_spans, with_side_files
 from bot.calls.stored import analyzer_options
 from bot.calls.voices import SoundFile, known_names, with_voices
 from bot.pipeline.progress import Progress
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from inference.errors import NoVideoStream
 from inference.observer import Observer
 from inference.recording import Segment, observe_recording
@@ -27,75 +27,75 @@ LOOKING = 0.9
 """Share of the step's progress that the pictures take, where there is sound to hear as well."""
 
 
-def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
+def analyse_call(resources: Resources, call_id: str, progress: Progress) -> None:
     """Observe the recording's pictures and sounds, one call per free place of the process.
 
     Raises:
         UnreadableMedia, NoVideoStream: the recording cannot be analysed.
     """
-    manifest = read_manifest(parts.files, call_id)
+    manifest = read_manifest(resources.files, call_id)
     paths: list[Path] = []
     starts: list[float] = []
     total_s = 0.0
     for files in manifest.segments:
         starts.append(total_s)
         if files.video is not None:
-            paths.append(parts.files.resolve(files.video))
+            paths.append(resources.files.resolve(files.video))
             total_s += probe(paths[-1]).duration_s or 0.0
     if not paths:
         raise NoVideoStream(
             "The recording has no video file. Switch on gallery view in Zoom's recording settings."
         )
-    options = analyzer_options(parts.settings)
+    options = analyzer_options(resources.settings)
     looking = LOOKING if any(files.participant_audio for files in manifest.segments) else 1.0
 
     def observe(observer: Observer | None = None) -> Observations:
         return observe_recording(
             [Segment(path) for path in paths],
             options if observer is None else observer_options(options),
-            parts.queue,
-            model=parts.model,
+            resources.queue,
+            model=resources.model,
             progress=lambda share, text: progress(looking * share, text),
-            stop=parts.stop,
+            stop=resources.stop,
             observer=observer,
         )
 
     def listened(evidence: Evidence, progress: Progress) -> Evidence:
-        return _with_voices(parts, evidence, manifest, progress)
+        return _with_voices(resources, evidence, manifest, progress)
 
-    with _place(parts, progress):
-        forget_unsettled(parts.files, call_id)
-        if is_wanted(parts.settings):
+    with _place(resources, progress):
+        forget_unsettled(resources.files, call_id)
+        if is_wanted(resources.settings):
             # Who is heard when helps to name the faces that go by: here it comes first.
             known = Evidence(nothing_seen(total_s), segment_starts_s=tuple(starts))
             known = listened(known, lambda share, text: progress(0.0, text))
-            with annotating(parts, call_id, paths, known, manifest) as observer:
+            with annotating(resources, call_id, paths, known, manifest) as observer:
                 observations = observe(observer)
             notes = known.observations.quality.notes
             if observer.failure:
-                notes = (*notes, _not_annotated(parts, call_id, observer.failure))
+                notes = (*notes, _not_annotated(resources, call_id, observer.failure))
             evidence = replace(known, observations=observations).with_notes(notes)
         else:
             evidence = listened(
                 Evidence(observe(), segment_starts_s=tuple(starts)),
                 lambda share, text: progress(looking + (1 - looking) * share, text),
             )
-    write_evidence(parts.files.series_path(call_id), evidence)
+    write_evidence(resources.files.series_path(call_id), evidence)
 
 
-def _not_annotated(parts: Parts, call_id: str, failure: str) -> str:
-    if (parts.files.media_folder(call_id) / NAME).is_file():
+def _not_annotated(resources: Resources, call_id: str, failure: str) -> str:
+    if (resources.files.media_folder(call_id) / NAME).is_file():
         return f"The annotated recording is that of an earlier analysis; no new one: {failure}"
     return f"There is no annotated recording: {failure}"
 
 
 def _with_voices(
-    parts: Parts, evidence: Evidence, manifest: Manifest, progress: Progress
+    resources: Resources, evidence: Evidence, manifest: Manifest, progress: Progress
 ) -> Evidence:
     """Listen to each person's own sound; the side files say who there is to be heard."""
     sounds = [
         SoundFile(
-            parts.files.resolve(sound.path),
+            resources.files.resolve(sound.path),
             sound.file_name,
             start_s + sound.starts_after_s,
             start_s,
@@ -108,15 +108,15 @@ def _with_voices(
     ]
     if not sounds:
         return evidence
-    owners = known_names(with_side_files(evidence, manifest, parts.files))
-    return with_voices(evidence, sounds, owners, stop=parts.stop, progress=progress)
+    owners = known_names(with_side_files(evidence, manifest, resources.files))
+    return with_voices(evidence, sounds, owners, stop=resources.stop, progress=progress)
 
 
 @contextmanager
-def _place(parts: Parts, progress: Progress) -> Iterator[None]:
-    while not parts.analysing.acquire(timeout=0.5):
+def _place(resources: Resources, progress: Progress) -> Iterator[None]:
+    while not resources.analysing.acquire(timeout=0.5):
         progress(0.0, "waiting for another call to be analysed")
     try:
         yield
     finally:
-        parts.analysing.release()
+        resources.analysing.release()
