@@ -37,8 +37,8 @@ from bot.cli.recordings.json_output import analysis_json, faces_json
 from bot.cli.recordings.local_files import (
     SideFiles,
     read_roster,
-    with_files_by_hand,
-    with_sounds_by_hand,
+    with_local_files,
+    with_local_sounds,
 )
 from bot.settings import Settings
 from inference.assess import AssessOptions
@@ -269,8 +269,8 @@ class Bench:
             participant_audio=folder / "audio" if told == "sounds" else None,
         )
         roster = read_roster(video, sides, self._settings)
-        evidence = with_files_by_hand(Evidence(observations), sides, roster)
-        return name_people(with_sounds_by_hand(evidence, sides))
+        evidence = with_local_files(Evidence(observations), sides, roster)
+        return name_people(with_local_sounds(evidence, sides))
 
 
 def looking_version() -> str:

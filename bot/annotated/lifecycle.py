@@ -119,7 +119,7 @@ def annotating(
     files, settings = resources.files, resources.settings
     evidence = with_side_files(evidence, manifest, files)
     with reading(resources.engine) as session:
-        said = corrections.of_call(session, call_id)
+        said = corrections.list_for_call(session, call_id)
     evidence = replace(evidence, corrections=tuple(map(as_correction, said)))
     options = assess_options(settings)
     part = files.media_path(call_id, PART)

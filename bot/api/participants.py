@@ -88,5 +88,5 @@ def add_corrections(
     def get_corrections(call_id: str) -> models.Corrections:
         with reading(engine) as session:
             calls.get_call(session, call_id)
-            rows = corrections.of_call(session, call_id)
+            rows = corrections.list_for_call(session, call_id)
         return models.Corrections(call_id=call_id, items=[correction_view(row) for row in rows])

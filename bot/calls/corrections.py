@@ -71,7 +71,7 @@ def correct_participant(
         with reading(engine) as session:
             call = calls.get_call(session, call_id)
             people = calls.get_participants(session, call_id)
-            made = [as_correction(row) for row in corrections.of_call(session, call_id)]
+            made = [as_correction(row) for row in corrections.list_for_call(session, call_id)]
         known = len(made)
         story = _story(files, call)
         told = apply_corrections(story, made)

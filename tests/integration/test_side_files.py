@@ -1,4 +1,4 @@
-"""What lies beside a recording, by hand and through the service: who was there, who was heard."""
+"""Side files of a recording, local and through the service: who was there, who was heard."""
 
 from __future__ import annotations
 

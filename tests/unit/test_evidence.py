@@ -11,7 +11,7 @@ import pytest
 from bot.calls.manifest import MANIFEST, Manifest, SegmentFiles, read_manifest
 from bot.calls.record import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.calls.side_files import with_side_files
-from bot.cli.recordings.local_files import SideFiles, with_sounds_by_hand
+from bot.cli.recordings.local_files import SideFiles, with_local_sounds
 from inference.assess import AssessOptions
 from inference.attribution.corrections import Correction
 from inference.attribution.person_ids import Sighting
@@ -185,7 +185,7 @@ def test_a_damaged_list_of_files_says_to_analyse_again(tmp_path: Path, text: str
 
 def test_a_folder_without_any_sound_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no sound")
-    heard = with_sounds_by_hand(Evidence(observed()), SideFiles(participant_audio=tmp_path))
+    heard = with_local_sounds(Evidence(observed()), SideFiles(participant_audio=tmp_path))
     assert heard.voices == ()
     assert heard.observations.quality.notes == (
         f"The folder {tmp_path.name!r} holds no sound file.",

@@ -25,8 +25,8 @@ from bot.cli.recordings.local_files import (
     SideFiles,
     file_name,
     read_roster,
-    with_files_by_hand,
-    with_sounds_by_hand,
+    with_local_files,
+    with_local_sounds,
 )
 from bot.cli.recordings.table import print_analysis
 from bot.report.pictures import MadePictures, file_pictures
@@ -80,9 +80,9 @@ def analyze_file(
         stopwatch = _Stopwatch()
         with native_stdout_to_stderr():
             evidence = Evidence(observe_file(file, analyzer_options(settings), settings, terminal))
-            evidence = with_files_by_hand(evidence, sides, roster)
+            evidence = with_local_files(evidence, sides, roster)
             with stopwatch.naming():
-                evidence = name_people(with_sounds_by_hand(evidence, sides))
+                evidence = name_people(with_local_sounds(evidence, sides))
             analysis = score_evidence(evidence, options)
             elapsed_s = stopwatch.read()
             made = MadePictures({})

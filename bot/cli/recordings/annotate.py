@@ -24,8 +24,8 @@ from bot.cli.recordings.local_files import (
     SideFiles,
     file_name,
     read_roster,
-    with_files_by_hand,
-    with_sounds_by_hand,
+    with_local_files,
+    with_local_sounds,
 )
 from bot.settings import Settings
 from bot.text import words
@@ -95,9 +95,9 @@ def _annotate(
     terminal: Console,
 ) -> str:
     roster = read_roster(file, sides, settings)
-    told = with_files_by_hand(Evidence(nothing_seen(probe(file).duration_s)), sides, roster)
-    told = with_sounds_by_hand(told, sides)
-    recorder = Recorder([file], part, naming_with(told), options, settings.analysis.samples_per_s)
+    known = with_local_files(Evidence(nothing_seen(probe(file).duration_s)), sides, roster)
+    known = with_local_sounds(known, sides)
+    recorder = Recorder([file], part, naming_with(known), options, settings.analysis.samples_per_s)
     try:
         seen = observe_file(
             file,
@@ -107,7 +107,7 @@ def _annotate(
             observer=recorder,
         )
         recorder.finish()
-        analysis = score_evidence(name_people(replace(told, observations=seen)), options)
+        analysis = score_evidence(name_people(replace(known, observations=seen)), options)
         wrong = wrongly_shown(analysis, recorder.sightings())
         if wrong is not None:
             raise AnnotateFailed(

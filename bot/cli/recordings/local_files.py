@@ -89,8 +89,8 @@ def read_roster(file: Path, sides: SideFiles, settings: Settings) -> LocalRoster
     return LocalRoster(roster, start_at, notes if start_at else (START_NOT_KNOWN,))
 
 
-def with_files_by_hand(evidence: Evidence, sides: SideFiles, listed: LocalRoster) -> Evidence:
-    """The evidence with the side files, read as a recording's own would be."""
+def with_local_files(evidence: Evidence, sides: SideFiles, listed: LocalRoster) -> Evidence:
+    """Return the evidence with the local side files, read as a recording's own would be."""
     with tempfile.TemporaryDirectory() as folder:
         for kind, path in sides.files.items():
             (Path(folder) / kind).write_bytes(path.read_bytes())
@@ -107,8 +107,8 @@ def with_files_by_hand(evidence: Evidence, sides: SideFiles, listed: LocalRoster
         return with_side_files(evidence, manifest, MediaFiles(Path(folder)))
 
 
-def with_sounds_by_hand(evidence: Evidence, sides: SideFiles) -> Evidence:
-    """The evidence with when each person is heard in the folder's sound files."""
+def with_local_sounds(evidence: Evidence, sides: SideFiles) -> Evidence:
+    """Return the evidence with when each person is heard in the folder's sound files."""
     if sides.participant_audio is None:
         return evidence
     end_s = evidence.observations.duration_s

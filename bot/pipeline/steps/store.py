@@ -28,7 +28,7 @@ def store_call(resources: Resources, call_id: str) -> None:
         manifest = Manifest(())
     evidence = with_side_files(evidence, manifest, resources.files)
     with reading(resources.engine) as session:
-        said = corrections.of_call(session, call_id)
+        said = corrections.list_for_call(session, call_id)
     evidence = replace(evidence, corrections=tuple(map(as_correction, said)))
     score_own_side = resources.settings.calls.score_own_side
     if evidence.cast is None or score_own_side:
