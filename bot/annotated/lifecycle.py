@@ -196,7 +196,7 @@ def why_missing(settings: Settings) -> str:
 def _shown(path: Path) -> tuple[bool, list[Sighting]]:
     """Whether all faces are shown, and those noted; what cannot be read shows all."""
     try:
-        told = json.loads(path.read_bytes())
-        return bool(told["shows_all"]), [Sighting(**row) for row in told["shown"]]
+        stored = json.loads(path.read_bytes())
+        return bool(stored["shows_all"]), [Sighting(**row) for row in stored["shown"]]
     except (OSError, ValueError, KeyError, TypeError):
         return True, []

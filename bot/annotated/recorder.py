@@ -1,9 +1,9 @@
 """Makes the annotated recording while the analysis looks at the same pictures, decoded once.
 
 The decoder's thread hands every picture over and waits where too many are held; the analysis's
-thread tells what each sample showed; a thread of our own paints a picture as soon as the samples on
-both sides of it are told of, and encodes it. Where the decoder waits and the analysis has nothing
-left to tell, the oldest pictures are painted with what is known: so none waits for the other.
+thread reports what each sample showed; a thread of our own paints a picture as soon as the samples
+on both sides of it are known, and encodes it. Where the decoder waits and the analysis has nothing
+left to report, the oldest pictures are painted with what is known: so none waits for the other.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 
 from bot.annotated.canvas import Palette, shown_size
 from bot.annotated.encoder import AnnotateFailed, Movie
-from bot.annotated.overlays import Told, marks_at
+from bot.annotated.overlays import NamedSample, marks_at
 from bot.annotated.painter import Painter
-from bot.annotated.redaction import Hidden, Screen
+from bot.annotated.redaction import Redaction, Redactor
 from bot.annotated.running_engagement import GUESSED_S, RunningEngagement
 from bot.annotated.running_names import NameFaces, RunningNames, Who
 from inference.analyzer import AnalyzerOptions
@@ -51,7 +51,7 @@ DISK_LOOKED_AT_S = 10.0
 def observer_options(options: AnalyzerOptions) -> AnalyzerOptions:
     """Return how the analysis is to look at the pictures for a recorder.
 
-    Where faces are hidden, every sample is searched anew, and all of it: whoever sits down beside
+    Where faces are hidden, every sample is searched again, and all of it: whoever sits down beside
     somebody who may be shown, or appears small in a corner over a large face, must be noticed at
     once. A small picture's own edges are believed three samples late.
     """
@@ -64,8 +64,8 @@ def observer_options(options: AnalyzerOptions) -> AnalyzerOptions:
 class _Sample:
     """A sample as the painter needs it."""
 
-    told: Told
-    hidden: Hidden | None
+    named: NamedSample
+    hidden: Redaction | None
 
 
 class Recorder:
@@ -100,7 +100,7 @@ class Recorder:
         self._paths, self._part = list(paths), part
         self._names = RunningNames(name_faces, options)
         self._engagement = RunningEngagement(PROFILES[options.profile])
-        self._screen = None if options.score_own_side else Screen()
+        self._redactor = None if options.score_own_side else Redactor()
         self._interval_s = 1 / samples_per_s
         self._has_room, self._held_bytes = has_room, held_bytes
         self._shown: list[tuple[float, float, float]] = []  # time and middle of a face in pixels
@@ -144,17 +144,17 @@ class Recorder:
     def sample(self, seen: SeenSample) -> None:
         """Take what a sample showed."""
         who = dict(self._names.note(seen))
-        if self._screen is not None:
+        if self._redactor is not None:
             self._note_shown(seen, who)
         seen = self._fitted(seen)
-        told = Told(seen, who, self._names.people, self._engagement.add(seen, who))
-        hidden = self._screen.update(seen, who) if self._screen is not None else None
+        named = NamedSample(seen, who, self._names.people, self._engagement.add(seen, who))
+        hidden = self._redactor.update(seen, who) if self._redactor is not None else None
         with self._changed:
-            self._samples.append(_Sample(told, hidden))
+            self._samples.append(_Sample(named, hidden))
             self._changed.notify_all()
 
     def between(self, look: Callable[[], Observations]) -> None:
-        """Name people anew where that is due.
+        """Name people again where that is due.
 
         Raises:
             AnnotateFailed: the file cannot be written.
@@ -264,21 +264,21 @@ class Recorder:
                 self._changed.wait(_WAIT_S)
 
     def _is_ready(self, picture: ObservedPicture) -> bool:
-        """Whether a sample after the picture was told of."""
-        return bool(self._samples) and self._samples[-1].told.seen.t_s > picture.t_s
+        """Whether a sample after the picture is known."""
+        return bool(self._samples) and self._samples[-1].named.seen.t_s > picture.t_s
 
     def _around(self, picture: ObservedPicture) -> tuple[_Sample | None, _Sample | None]:
         """The samples before and after a picture in its segment; earlier ones are let go."""
         with self._changed:
-            while len(self._samples) > 1 and self._samples[1].told.seen.t_s <= picture.t_s:
+            while len(self._samples) > 1 and self._samples[1].named.seen.t_s <= picture.t_s:
                 self._samples.popleft()
             first = self._samples[0] if self._samples else None
             second = self._samples[1] if len(self._samples) > 1 else None
-        if first is not None and first.told.seen.t_s > picture.t_s:
+        if first is not None and first.named.seen.t_s > picture.t_s:
             first, second = None, first
 
         def of_segment(one: _Sample | None) -> _Sample | None:
-            same = one is not None and one.told.seen.offset_s == picture.offset_s
+            same = one is not None and one.named.seen.offset_s == picture.offset_s
             return one if same else None
 
         return of_segment(first), of_segment(second)
@@ -286,19 +286,21 @@ class Recorder:
     def _paint(self, picture: ObservedPicture) -> None:
         movie, painter = self._begun(picture)
         before, after = self._around(picture)
-        told = None if before is None else before.told
-        marks = marks_at(picture.t_s, told, None if after is None else after.told, self._interval_s)
+        named = None if before is None else before.named
+        marks = marks_at(
+            picture.t_s, named, None if after is None else after.named, self._interval_s
+        )
         hidden = None
-        if self._screen is not None:
+        if self._redactor is not None:
             hidden = (
                 None if before is None else before.hidden,
                 None if after is None else after.hidden,
             )
-            if before is not None and not self._is_covered(picture, before.told.seen):
+            if before is not None and not self._is_covered(picture, before.named.seen):
                 hidden = (None, None)
         canvas = painter.canvas()
         canvas.put_frame(picture.frame, self._size)
-        painter.paint(canvas, marks, told, hidden)
+        painter.paint(canvas, marks, named, hidden)
         self._look_at_disk(picture.t_s)
         offset = Fraction(picture.offset_s)
         movie.add(canvas.frame(), offset + picture.at * picture.tick)
@@ -321,8 +323,8 @@ class Recorder:
         """The file and its painter, begun with the first picture."""
         frame = picture.frame
         if self._movie is None or self._painter is None:
-            told = [probe(path) for path in self._paths]
-            durations = [one.duration_s for one in told]
+            files = [probe(path) for path in self._paths]
+            durations = [one.duration_s for one in files]
             known = all(durations)
             width, height = self._size
             is_same = frame.format.name == "yuv420p"
@@ -330,8 +332,8 @@ class Recorder:
             total_s = sum(d or 0.0 for d in durations) if known else GUESSED_S
             self._painter = Painter(width, height, palette, total_s, is_guessed=not known)
             size = (self._painter.width, self._painter.height + self._painter.strip_px)
-            rate = Fraction(told[0].fps).limit_denominator(1001) if told[0].fps else None
-            aspect = told[0].pixel_aspect
+            rate = Fraction(files[0].fps).limit_denominator(1001) if files[0].fps else None
+            aspect = files[0].pixel_aspect
             if aspect and round(frame.rotation / 90) % 2 == 1:
                 aspect = 1 / aspect
             self._movie = Movie(self._part, size, picture.tick, rate, frame, aspect, self._paths)

@@ -2,7 +2,7 @@
 
 Who somebody is, is certain at the end of a call at the earliest, and the pictures go by once. So
 people are named from all that was seen up to now, again and again at growing intervals; a face
-without a certain name is "Person 1". Nobody is guessed.
+without a certain name is "Person 1"; names are never guessed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NameFaces = Callable[[Observations], tuple[Observations, Cast]]
 """Names the people of what was seen so far; the observations may come back with other tracks."""
 
 FIRST_AT_S = 1.0
-"""The analysis is a second or two ahead of what it has told: by then, somebody was seen for 2 s."""
+"""The analysis is a second or two ahead of its reports: by then, somebody was seen for 2 s."""
 LEAST_PAUSE_S, PAUSE_SHARE = 4.0, 0.1
 """Between two namings: this long, or this share of what was seen, whichever is longer. Naming
 costs in proportion to what was seen: all namings together cost some eleven times the last."""
@@ -55,7 +55,7 @@ class _Track:
     sample: int
     box: bytes
     is_known: bool = False
-    """Told whose it is, or not to be told: it was there for long and is nobody's."""
+    """Its owner is known, or given up: it was there for long and is nobody's."""
 
 
 class RunningNames:
@@ -100,7 +100,7 @@ class RunningNames:
         )
 
     def learn(self, seen: Observations) -> None:
-        """Name everybody anew from all that was seen so far."""
+        """Name everybody again from all that was seen so far."""
         self._last_s = self._now_s
         self._tracks = {
             track: known
