@@ -14,13 +14,13 @@ import numpy as np
 
 from bot.calls.record import Evidence, name_people, story_of
 from inference.assess import AssessOptions, may_be_scored
-from inference.attribution.attribute import Cast, Person
+from inference.attribution.attribute import Identities, Person
 from inference.attribution.corrections import apply_corrections
 from inference.attribution.person_ids import person_ids
 from inference.observer import SeenSample
 from inference.schema.observations import FaceColumns, Observations, Quality
 
-NameFaces = Callable[[Observations], tuple[Observations, Cast]]
+NameFaces = Callable[[Observations], tuple[Observations, Identities]]
 """Names the people of what was seen so far; the observations may come back with other tracks."""
 
 FIRST_AT_S = 1.0
@@ -107,10 +107,10 @@ class RunningNames:
             for track, known in self._tracks.items()
             if self._now_s - known.last_s <= KEPT_S
         }
-        seen, cast = self._name_faces(seen)
-        people = self._as_shown(seen, cast)
+        seen, identities = self._name_faces(seen)
+        people = self._as_shown(seen, identities)
         self.people = {one.number: one for one in people}
-        owner = {tie.track: tie.participant for tie in cast.attributions}
+        owner = {tie.track: tie.participant for tie in identities.attributions}
         self._who = {}
         for track, known in self._tracks.items():
             person = owner.get(_track_of(seen, known.sample, known.box), -1)
@@ -118,11 +118,11 @@ class RunningNames:
                 self._who[track] = people[person]
             known.is_known = person >= 0 or known.last_s - known.first_s >= GIVEN_UP_S
 
-    def _as_shown(self, seen: Observations, cast: Cast) -> list[Who]:
-        """The people of the cast under the numbers that they had before."""
+    def _as_shown(self, seen: Observations, identities: Identities) -> list[Who]:
+        """Return the people under the numbers that they had before."""
         given: set[int] = set()
         shown = []
-        for person, ids in zip(cast.people, person_ids(seen, cast), strict=True):
+        for person, ids in zip(identities.people, person_ids(seen, identities), strict=True):
             before = (self._numbers[one] for one in ids if one in self._numbers)
             number = next((one for one in before if one not in given), -1)
             if number < 0:
@@ -153,10 +153,10 @@ def _track_of(seen: Observations, sample: int, box: bytes) -> int:
 def naming_with(evidence: Evidence) -> NameFaces:
     """Name people by all that an evidence holds beside its observations, corrections included."""
 
-    def name(seen: Observations) -> tuple[Observations, Cast]:
+    def name(seen: Observations) -> tuple[Observations, Identities]:
         named = name_people(replace(evidence, observations=seen))
         story = apply_corrections(story_of(named), evidence.corrections)
-        return story.observations, story.cast
+        return story.observations, story.identities
 
     return name
 

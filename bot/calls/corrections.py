@@ -83,7 +83,7 @@ def correct_participant(
             correction = correction_for(story, made, index, field, changes[field])
             if correction is None:
                 continue
-            ids = person_ids(told.observations, told.cast)[index]
+            ids = person_ids(told.observations, told.identities)[index]
             said.append(_row(correction, told, index, ids[0], by))
             made.append(correction)
             told = apply_corrections(story, made)
@@ -92,8 +92,8 @@ def correct_participant(
             run, current = _keep(engine, call_id, known, said)
         except Duplicate:
             continue
-        person = told.cast.people[index]
-        lasting = person_ids(told.observations, told.cast)[index][0]
+        person = told.identities.people[index]
+        lasting = person_ids(told.observations, told.identities)[index][0]
         return Corrected(lasting, person.name, person.side, bool(said), run, current)
     raise Refused("Others are correcting this call at this moment: try again.")
 
@@ -102,7 +102,7 @@ def _story(files: MediaFiles, call: Call) -> Story:
     if call.series_path is None:
         raise Refused("This call has no result yet that could be corrected; its status says why.")
     evidence = read_evidence(files.resolve(call.series_path))
-    if evidence.cast is None:
+    if evidence.identities is None:
         again = (
             "is being analysed again" if call.status in calls.ACTIVE else "must be analysed again"
         )
@@ -111,14 +111,18 @@ def _story(files: MediaFiles, call: Call) -> Story:
 
 
 def _find(told: Story, people: Sequence[Participant], pid: str) -> int:
-    """The index of a participant in the cast."""
+    """Return the index of a participant among the identities."""
     row = next((row for row in people if str(row.position) == pid), None)
-    cast = told.cast.people
-    if row is not None and not row.pid and [p.name for p in cast[row.position :][:1]] == [row.name]:
+    identified = told.identities.people
+    if (
+        row is not None
+        and not row.pid
+        and [p.name for p in identified[row.position :][:1]] == [row.name]
+    ):
         # Stored by an earlier version, which gave no ids: the file is as it was then.
         return row.position
     wanted = row.pid if row is not None else pid
-    every = person_ids(told.observations, told.cast)
+    every = person_ids(told.observations, told.identities)
     for ids in ([own[:1] for own in every], every):
         for index, own in enumerate(ids):
             if wanted in own:
@@ -128,10 +132,10 @@ def _find(told: Story, people: Sequence[Participant], pid: str) -> int:
 
 def _follow(told: Story, ids: Sequence[str], name: str | None) -> int:
     """Where somebody of these ids is now: under the name just given, or else by the first id."""
-    every = person_ids(told.observations, told.cast)
+    every = person_ids(told.observations, told.identities)
     found = [index for wanted in ids for index, own in enumerate(every) if wanted in own]
     for index in found:
-        if name and told.cast.people[index].name.casefold() == name.casefold():
+        if name and told.identities.people[index].name.casefold() == name.casefold():
             return index
     return found[0]
 
@@ -139,7 +143,7 @@ def _follow(told: Story, ids: Sequence[str], name: str | None) -> int:
 def _row(
     correction: Correction, told: Story, index: int, pid: str, by: str
 ) -> corrections.NewCorrection:
-    person = told.cast.people[index]
+    person = told.identities.people[index]
     anchor = asdict(correction)
     field, value = str(anchor.pop("field")), str(anchor.pop("value"))
     old = person.name if field == "name" else person.side

@@ -15,8 +15,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bot.text.draw_name import draw_name
-from inference.assess import AssessOptions, assess_cast
-from inference.attribution.attribute import Cast, Person, attribute
+from inference.assess import AssessOptions, assess_identities
+from inference.attribution.attribute import Identities, Person, attribute
 from inference.attribution.corrections import Correction, Story, apply_corrections
 from inference.errors import InferenceError
 from inference.schema.analysis import Attribution, CallAnalysis
@@ -33,9 +33,9 @@ class Evidence:
 
     `segment_starts_s` holds where each segment of the recording begins on the call's time line, in
     seconds; TIMELINE and transcript of a segment count from there. `voices` are the spans in which
-    each person's own sound file has a voice, where such files exist. `cast` says whose face is
+    each person's own sound file has a voice, where such files exist. `identities` say whose face is
     whose as the program found it, None before anybody was named; `corrections` are what people said
-    of it since, in order.
+    of it since, in order. In the file `roster` is "attendees" and `identities` is "cast".
     """
 
     observations: Observations
@@ -44,7 +44,7 @@ class Evidence:
     transcript: tuple[TranscriptLine, ...] = ()
     roster: tuple[RosterEntry, ...] = ()
     voices: tuple[SpeakerTurn, ...] = ()
-    cast: Cast | None = None
+    identities: Identities | None = None
     corrections: tuple[Correction, ...] = ()
 
     def with_notes(self, notes: Sequence[str]) -> Evidence:
@@ -59,7 +59,7 @@ def name_people(evidence: Evidence) -> Evidence:
     """The evidence with its people named from all that it holds, in place of earlier names."""
     return replace(
         evidence,
-        cast=attribute(
+        identities=attribute(
             evidence.observations,
             evidence.turns,
             evidence.transcript,
@@ -72,12 +72,12 @@ def name_people(evidence: Evidence) -> Evidence:
 
 def story_of(evidence: Evidence) -> Story:
     """Who is who as the program found it, without corrections."""
-    if evidence.cast is None:
+    if evidence.identities is None:
         evidence = name_people(evidence)
-    assert evidence.cast is not None, "name_people names"
+    assert evidence.identities is not None, "name_people names"
     return Story(
         evidence.observations,
-        evidence.cast,
+        evidence.identities,
         evidence.turns,
         evidence.transcript,
         evidence.roster,
@@ -87,8 +87,8 @@ def story_of(evidence: Evidence) -> Story:
 def score_evidence(evidence: Evidence, options: AssessOptions) -> CallAnalysis:
     """Score what was observed of the people named. Cheap: numbers only, no pictures."""
     story = apply_corrections(story_of(evidence), evidence.corrections)
-    return assess_cast(
-        story.observations, story.cast, story.turns, story.transcript, story.roster, options
+    return assess_identities(
+        story.observations, story.identities, story.turns, story.transcript, story.roster, options
     )
 
 
@@ -105,7 +105,7 @@ def write_evidence(path: Path, evidence: Evidence) -> None:
             "transcript": [asdict(line) for line in evidence.transcript],
             "attendees": [asdict(entry) for entry in evidence.roster],
             "voices": [asdict(turn) for turn in evidence.voices],
-            "cast": None if evidence.cast is None else asdict(evidence.cast),
+            "cast": None if evidence.identities is None else asdict(evidence.identities),
             "corrections": [asdict(correction) for correction in evidence.corrections],
         },
     )
@@ -135,13 +135,13 @@ def _from_columns(arrays: Mapping[str, NDArray[Any]], fields: dict[str, Any]) ->
         roster=tuple(RosterEntry.from_plain(row) for row in fields["attendees"]),
         # Files of earlier versions have no voices.
         voices=tuple(SpeakerTurn(**turn) for turn in fields.get("voices", ())),
-        cast=None if fields["cast"] is None else _cast(fields["cast"]),
+        identities=None if fields["cast"] is None else _identities(fields["cast"]),
         corrections=tuple(Correction.from_plain(row) for row in fields.get("corrections", ())),
     )
 
 
-def _cast(fields: dict[str, Any]) -> Cast:
-    return Cast(
+def _identities(fields: dict[str, Any]) -> Identities:
+    return Identities(
         people=tuple(Person(**person) for person in fields["people"]),
         attributions=tuple(Attribution(**tie) for tie in fields["attributions"]),
     )

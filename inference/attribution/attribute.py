@@ -59,8 +59,8 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
-    """The people in order of their first appearance, and which track shows whom.
+class Identities:
+    """Who was in the call, in order of first appearance, and which track shows whom.
 
     Tracks that are nobody's are not attributed.
     """
@@ -78,7 +78,7 @@ def attribute(
     roster: Sequence[RosterEntry],
     voices: Sequence[SpeakerTurn] = (),
     draw_name: DrawName | None = None,
-) -> Cast:
+) -> Identities:
     """Tell who was in the call, and whose each face is where that is certain.
 
     Args:
@@ -114,7 +114,7 @@ def attribute(
     )  # fmt: skip
     groups = find_tracklet_groups(observations)
     names = _names(observations, groups, known, bool(roster), speakers, speech, draw_name)
-    return _cast(observations, known, groups, names)
+    return _identities(observations, known, groups, names)
 
 
 # Names -------------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def _talks(observations: Observations, groups: Sequence[TrackletGroup], speech: 
     return len(opening) >= 4 and float(opening.std()) >= TALKING_MOUTH_STD
 
 
-# The cast ----------------------------------------------------------------------------------------
+# Identities --------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -228,12 +228,12 @@ class _Entry:
     room: str = ""
 
 
-def _cast(
+def _identities(
     observations: Observations,
     known: Sequence[KnownPerson],
     groups: Sequence[TrackletGroup],
     names: Sequence[_Name],
-) -> Cast:
+) -> Identities:
     """Put people in order of first appearance and number those without a name."""
     entries = _known_entries(observations, known, groups, names)
     for group, name in zip(groups, names, strict=True):
@@ -263,7 +263,7 @@ def _cast(
                 camera_off_s=entry.camera_off_s,
             )  # fmt: skip
         people.append(person)
-    return Cast(tuple(people), tuple(sorted(attributions, key=lambda a: a.track)))
+    return Identities(tuple(people), tuple(sorted(attributions, key=lambda a: a.track)))
 
 
 def _known_entries(

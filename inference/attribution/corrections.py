@@ -1,10 +1,10 @@
 """What people say about who is who, laid over what the program made of a call.
 
-A correction outlives the cast that it was made on: a late transcript or another look at the
-recording may number faces anew and name other ones. So it is tied to Zoom's key of the person, or
-to some of the places and seconds in which the face was seen, and all corrections of a call are
-applied to the program's own cast in the order in which they were made. What a person said goes
-before what the program found. Nothing here looks at a face: places and times alone.
+A correction outlives the identities that it was made on: a late transcript or another look at the
+recording may number faces differently and name other ones. So it is tied to Zoom's key of the
+person, or to some of the places and seconds in which the face was seen, and all corrections of a
+call are applied to the program's own identities in the order in which they were made. What a person
+said goes before what the program found. Nothing here looks at a face: places and times alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.attribution.attribute import Cast, Person
+from inference.attribution.attribute import Identities, Person
 from inference.attribution.person_ids import Sighting, sighting, track_at
 from inference.attribution.roster import KnownPerson, known_people
 from inference.schema.analysis import Attribution
@@ -66,7 +66,7 @@ class Story:
     """All that tells who is who in a call."""
 
     observations: Observations
-    cast: Cast
+    identities: Identities
     turns: tuple[SpeakerTurn, ...]
     transcript: tuple[TranscriptLine, ...]
     roster: tuple[RosterEntry, ...]
@@ -115,14 +115,14 @@ def correction_for(
 
 @dataclass(slots=True, eq=False)
 class _Who:
-    """Somebody of the cast while corrections are applied, with their face's tracks."""
+    """A person while corrections are applied, with their face's tracks."""
 
     person: Person
     tracks: set[int]
 
 
 class _People:
-    """The cast as a list that corrections change."""
+    """The people of a call as a list that corrections change."""
 
     def __init__(self, story: Story) -> None:
         self._story = story
@@ -135,14 +135,16 @@ class _People:
         self._known, owners = known_people([*self._spoken, *lines], story.roster)
         self._owners = owners[: len(self._spoken)]
         self._first_names = {known.key: known.name for known in self._known} | {
-            person.key: person.name for person in story.cast.people
+            person.key: person.name for person in story.identities.people
         }
-        self._first_confidence = {person.key: person.confidence for person in story.cast.people}
+        self._first_confidence = {
+            person.key: person.confidence for person in story.identities.people
+        }
         self._joined: dict[str, str] = {}
-        self.listed = [_Who(person, set()) for person in story.cast.people]
-        for tie in story.cast.attributions:
+        self.listed = [_Who(person, set()) for person in story.identities.people]
+        for tie in story.identities.attributions:
             self.listed[tie.participant].tracks.add(tie.track)
-        self._confidence = {tie.track: tie.confidence for tie in story.cast.attributions}
+        self._confidence = {tie.track: tie.confidence for tie in story.identities.attributions}
         self._talkers = {self._known[owner].key for owner in self._owners}
         self._samples: dict[int, set[int]] = {}
 
@@ -303,7 +305,7 @@ class _People:
         self._replace(who, other)
 
     def _replace(self, who: _Who, other: _Who) -> None:
-        """Leave one of two, who may have been out of the cast so far."""
+        """Leave one of two, who may not have been listed so far."""
         self.listed.remove(who)
         if other not in self.listed:
             self.listed.append(other)
@@ -323,7 +325,7 @@ class _People:
         return face
 
     def _namesakes(self, name: str, but: _Who) -> list[_Who]:
-        """Who else has that name: of the cast, or known to have been in the call."""
+        """Who else has that name: of those listed, or known to have been in the call."""
         found = [
             who
             for who in self.listed
@@ -384,8 +386,8 @@ class _People:
             for index, who in enumerate(ordered)
             for track in who.tracks
         ]
-        cast = replace(
-            self._story.cast,
+        identities = replace(
+            self._story.identities,
             people=tuple(who.person for who in ordered),
             attributions=tuple(sorted(ties, key=lambda tie: tie.track)),
             joined=tuple(self._joined.items()),
@@ -401,7 +403,7 @@ class _People:
         }
         return replace(
             self._story,
-            cast=cast,
+            identities=identities,
             turns=tuple(
                 self._turn(turn, owner, people)
                 for turn, owner in zip(self._spoken, self._owners, strict=True)

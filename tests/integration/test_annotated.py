@@ -20,7 +20,7 @@ from bot.annotated.running_names import naming_with, nothing_seen
 from bot.calls.record import Evidence, name_people, score_evidence
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
-from inference.attribution.attribute import Cast
+from inference.attribution.attribute import Identities
 from inference.expression.batch_queue import DeviceQueue
 from inference.observer import SeenSample
 from inference.recording import Segment, observe_recording
@@ -298,10 +298,10 @@ def test_while_nobody_is_known_every_face_is_hidden_in_every_picture(
         assert made.recorder.sightings() == ()
 
 
-def left_is_theirs(seen: Observations) -> tuple[Observations, Cast]:
+def left_is_theirs(seen: Observations) -> tuple[Observations, Identities]:
     """The left face, which is track 0, is a prospect's, any other our own side's."""
-    story, cast = naming_with(Evidence(nothing_seen(8.0)))(seen)
-    left = next((tie.participant for tie in cast.attributions if tie.track == 0), -1)
+    story, identities = naming_with(Evidence(nothing_seen(8.0)))(seen)
+    left = next((tie.participant for tie in identities.attributions if tie.track == 0), -1)
     people = [
         replace(
             person,
@@ -311,9 +311,9 @@ def left_is_theirs(seen: Observations) -> tuple[Observations, Cast]:
             side="prospect" if k == left else "rep",
             confidence=1.0,
         )
-        for k, person in enumerate(cast.people)
+        for k, person in enumerate(identities.people)
     ]
-    return story, replace(cast, people=tuple(people))
+    return story, replace(identities, people=tuple(people))
 
 
 def hiding(path: Path, out: Path, queue: DeviceQueue) -> tuple[Observations, Recorder]:

@@ -28,7 +28,7 @@ from bot.service.run import messenger
 from bot.settings import AnalysisSettings, CallSettings, Settings, ZoomSettings
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
-from inference.attribution.attribute import Cast
+from inference.attribution.attribute import Identities
 from inference.errors import Cancelled
 from inference.expression.batch_queue import DeviceQueue
 from inference.recording import Segment, observe_recording
@@ -175,7 +175,7 @@ def test_a_mistake_in_naming_costs_the_annotated_recording_and_not_the_call(
     call_id = fetched(resources, seconds=8)
     video = resources.files.media_path(call_id, "0-video.mp4")
 
-    def name(seen: Observations) -> tuple[Observations, Cast]:
+    def name(seen: Observations) -> tuple[Observations, Identities]:
         raise ValueError("no such name")
 
     out = video.with_name(PART)

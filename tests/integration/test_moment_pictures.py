@@ -28,7 +28,7 @@ from bot.report.pictures import MadePictures, call_pictures, file_pictures
 from bot.service.run import messenger
 from bot.settings import CallSettings, Settings
 from inference.assess import AssessOptions
-from inference.attribution.attribute import Cast, Person
+from inference.attribution.attribute import Identities, Person
 from inference.expression.batch_queue import DeviceQueue
 from inference.faces.detector import FaceDetector
 from inference.schema.analysis import Attribution
@@ -94,11 +94,11 @@ def evidence(neighbour: bool = False, starts_s: Sequence[float] = (0.0,)) -> Evi
     )  # fmt: skip
     seen = Observations(t_s, 0.5, SECONDS, 640, 360, faces, (view,), Quality(), "expression-2")
     names = (("Ana Ruiz", "rep"), ("Tom Becker", "prospect"), ("Kim Vale", "rep"))
-    cast = Cast(
+    identities = Identities(
         tuple(Person(name, name, True, side, side == "rep", 1.0) for name, side in names[:count]),
         tuple(Attribution(k, k, 1.0) for k in range(count)),
     )
-    return Evidence(seen, tuple(starts_s), cast=cast)
+    return Evidence(seen, tuple(starts_s), identities=identities)
 
 
 @pytest.fixture
@@ -303,9 +303,13 @@ def test_a_correction_of_somebody_who_is_not_in_it_leaves_a_kept_picture_alone(
     resources: Resources, clip: Path
 ) -> None:
     told = evidence(neighbour=True)
-    assert told.cast is not None
-    people = tuple(replace(person, side="prospect", is_host=False) for person in told.cast.people)
-    call_id = analysed(resources, clip, replace(told, cast=replace(told.cast, people=people)))
+    assert told.identities is not None
+    people = tuple(
+        replace(person, side="prospect", is_host=False) for person in told.identities.people
+    )
+    call_id = analysed(
+        resources, clip, replace(told, identities=replace(told.identities, people=people))
+    )
     first = tell(resources, call_id)
     resources.files.delete_media(call_id)
 

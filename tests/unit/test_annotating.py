@@ -17,7 +17,7 @@ from bot.annotated.running_engagement import POINTS, Lines, Running, RunningEnga
 from bot.annotated.running_names import RunningNames, Who
 from bot.text.draw_text import BOLD, draw_text, fit_text
 from inference.assess import AssessOptions
-from inference.attribution.attribute import Cast, Person
+from inference.attribution.attribute import Identities, Person
 from inference.layout import Layout
 from inference.observer import SeenSample
 from inference.schema.analysis import Attribution
@@ -217,15 +217,15 @@ def test_a_person_keeps_number_and_colour_when_a_name_comes() -> None:
     def person(name: str, key: str = "") -> Person:
         return Person(name, key, bool(key), "prospect" if key else "unknown", False, 0.0)
 
-    casts = iter(
+    every = iter(
         [
-            Cast((person("Person 1"), person("Person 2")),
+            Identities((person("Person 1"), person("Person 2")),
                  (Attribution(10, 0, 0.0), Attribution(11, 1, 0.0))),
-            Cast((person("Ada", "k1"), person("Person 1")),
+            Identities((person("Ada", "k1"), person("Person 1")),
                  (Attribution(10, 1, 0.0), Attribution(11, 0, 0.99))),
         ]
     )  # fmt: skip
-    names = RunningNames(lambda seen: (seen, next(casts)), AssessOptions(score_own_side=False))
+    names = RunningNames(lambda seen: (seen, next(every)), AssessOptions(score_own_side=False))
     samples: list[SeenSample] = []
     named: list[dict[int, Who]] = []
     for k in range(30):
@@ -245,9 +245,9 @@ def test_a_shown_face_is_noted_wherever_it_was_for_the_whole_call_to_say_whose(
     tmp_path: Path,
 ) -> None:
     ada = Person("Ada", "k1", True, "prospect", False, 1.0)
-    cast = Cast((ada,), (Attribution(10, 0, 1.0),))
+    identities = Identities((ada,), (Attribution(10, 0, 1.0),))
     options = AssessOptions(score_own_side=False)
-    recorder = Recorder([], tmp_path / "o.mp4", lambda seen: (seen, cast), options, 2.0)
+    recorder = Recorder([], tmp_path / "o.mp4", lambda seen: (seen, identities), options, 2.0)
     samples: list[SeenSample] = []
     for k in range(16):  # known after a second; in another place from the fifth on
         samples.append(seen(k / 2, {0: (100 if k < 10 else 400, 50)}))

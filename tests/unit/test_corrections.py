@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from inference.attribution.attribute import Cast, Person
+from inference.attribution.attribute import Identities, Person
 from inference.attribution.corrections import (
     Correction,
     Refused,
@@ -68,7 +68,7 @@ def tell(
     roster: tuple[RosterEntry, ...] = (RosterEntry("Ana", "z1", "rep"), RosterEntry("Ben", "z2")),
 ) -> Story:
     ties = tuple(Attribution(track, person, 0.97) for track, person in tracks.items())
-    return Story(observations, Cast(tuple(people), ties), turns, (), roster)
+    return Story(observations, Identities(tuple(people), ties), turns, (), roster)
 
 
 ANA_AND_A_STRANGER = tell([ANA, stranger(1), BEN], {1: 0, 2: 1})
@@ -78,7 +78,7 @@ def say(story: Story, *said: tuple[str, str, str]) -> list[Correction]:
     """The corrections that these (who, field, value) give, one after the other."""
     made: list[Correction] = []
     for who, field, value in said:
-        names = [person.name for person in apply_corrections(story, made).cast.people]
+        names = [person.name for person in apply_corrections(story, made).identities.people]
         correction = correction_for(story, made, names.index(who), field, value)
         if correction is not None:
             made.append(correction)
@@ -87,10 +87,10 @@ def say(story: Story, *said: tuple[str, str, str]) -> list[Correction]:
 
 def told(story: Story, made: Sequence[Correction]) -> dict[str, list[int]]:
     """Each person's tracks."""
-    cast = apply_corrections(story, made).cast
+    identities = apply_corrections(story, made).identities
     return {
-        person.name: [tie.track for tie in cast.attributions if tie.participant == index]
-        for index, person in enumerate(cast.people)
+        person.name: [tie.track for tie in identities.attributions if tie.participant == index]
+        for index, person in enumerate(identities.people)
     }
 
 
@@ -102,7 +102,7 @@ def test_a_face_with_a_speakers_name_is_one_person_with_talk_and_face() -> None:
     made = say(ANA_AND_A_STRANGER, ("Person 1", "name", "ben"))
     story = apply_corrections(ANA_AND_A_STRANGER, made)
     assert told(ANA_AND_A_STRANGER, made) == {"Ana": [1], "Ben": [2]}
-    ben = story.cast.people[1]
+    ben = story.identities.people[1]
     assert (ben.key, ben.confidence, ben.is_confirmed) == ("z2", 1.0, True)
     assert {turn.key for turn in story.turns} == {"z1", "z2"}
 
@@ -130,7 +130,7 @@ def test_an_empty_name_takes_a_wrong_one_away_and_leaves_the_talk() -> None:
     story = tell([ANA, stranger(1), BEN], {1: 0, 2: 1})
     made = say(story, ("Ana", "name", ""))
     assert told(story, made) == {"Person 2": [1], "Person 1": [2], "Ana": [], "Ben": []}
-    people = {p.name: p for p in apply_corrections(story, made).cast.people}
+    people = {p.name: p for p in apply_corrections(story, made).identities.people}
     assert (people["Ana"].confidence, people["Person 2"].is_named) == (1.0, False)
     named = say(ANA_AND_A_STRANGER, ("Person 1", "name", "Eve"), ("Eve", "name", ""))
     assert "Person 1" in told(ANA_AND_A_STRANGER, named)
@@ -149,12 +149,12 @@ def test_a_device_gets_its_owners_name_in_every_line_and_its_own_back() -> None:
     )  # fmt: skip
     made = say(story, ("iPhone", "name", "Lee Wu"))
     new = apply_corrections(story, made)
-    assert [p.name for p in new.cast.people] == ["Lee Wu"]
+    assert [p.name for p in new.identities.people] == ["Lee Wu"]
     assert [turn.speaker for turn in new.turns] == ["Lee Wu"]
     assert [line.speaker for line in new.transcript] == ["Lee Wu", None]
     assert [entry.name for entry in new.roster] == ["Lee Wu"]
     back = say(story, ("iPhone", "name", "Lee Wu"), ("Lee Wu", "name", ""))
-    assert [p.name for p in apply_corrections(story, back).cast.people] == ["iPhone"]
+    assert [p.name for p in apply_corrections(story, back).identities.people] == ["iPhone"]
 
 
 def test_the_spelling_of_a_name_that_a_person_gave_a_face_can_be_mended() -> None:
@@ -165,7 +165,7 @@ def test_the_spelling_of_a_name_that_a_person_gave_a_face_can_be_mended() -> Non
 
 def test_a_name_that_is_taken_back_is_no_surer_than_before() -> None:
     made = say(ANA_AND_A_STRANGER, ("Ana", "name", "Sales Laptop"), ("Sales Laptop", "name", ""))
-    ana = apply_corrections(ANA_AND_A_STRANGER, made).cast.people[0]
+    ana = apply_corrections(ANA_AND_A_STRANGER, made).identities.people[0]
     assert (ana.name, ana.confidence, ana.is_confirmed) == ("Ana", 0.97, False)
 
 
@@ -179,15 +179,15 @@ def test_a_phone_that_is_somebody_in_the_call_is_one_person_with_them() -> None:
     new = apply_corrections(story, made)
     assert told(story, made) == {"Ana": [1]}
     assert [(turn.speaker, turn.key) for turn in new.turns] == [("Ana", "z1")] * 2
-    before = person_ids(story.observations, story.cast)[1][0]
-    assert before in person_ids(new.observations, new.cast)[0]
+    before = person_ids(story.observations, story.identities)[1][0]
+    assert before in person_ids(new.observations, new.identities)[0]
 
 
 def test_saying_what_is_so_already_is_no_correction_but_confirms_a_face() -> None:
     assert say(ANA_AND_A_STRANGER, ("Ben", "name", "Ben"), ("Ana", "side", "rep")) == []
     made = say(ANA_AND_A_STRANGER, ("Ana", "name", "Ana"))
     assert len(made) == 1
-    assert apply_corrections(ANA_AND_A_STRANGER, made).cast.people[0].is_confirmed
+    assert apply_corrections(ANA_AND_A_STRANGER, made).identities.people[0].is_confirmed
     assert correction_for(ANA_AND_A_STRANGER, made, 0, "name", " Ana ") is None
 
 
@@ -210,7 +210,7 @@ def test_a_correction_survives_another_look_that_numbers_faces_anew() -> None:
     # The face of before is in two pieces now, and its tracks have other numbers.
     pieces = observed({7: (LEFT, 0, 60), 8: (RIGHT, 0, 25), 9: (RIGHT, 27, 60)})
     again = tell([stranger(1), stranger(2), ANA, BEN], {8: 0, 9: 1, 7: 2}, pieces)
-    people = {p.name: p for p in apply_corrections(again, kept).cast.people}
+    people = {p.name: p for p in apply_corrections(again, kept).identities.people}
     assert told(again, kept) == {"Ana": [7], "Eve": [8, 9], "Ben": []}
     assert (people["Eve"].side, people["Ben"].side) == ("prospect", "prospect")
 
@@ -228,14 +228,14 @@ def test_a_correction_of_a_face_that_is_gone_changes_nothing() -> None:
 
 
 def test_a_face_keeps_its_id_when_it_gets_a_name() -> None:
-    ids = person_ids(BOTH, ANA_AND_A_STRANGER.cast)
+    ids = person_ids(BOTH, ANA_AND_A_STRANGER.identities)
     made = say(ANA_AND_A_STRANGER, ("Person 1", "name", "Eve"))
     named = apply_corrections(ANA_AND_A_STRANGER, made)
-    assert person_ids(BOTH, named.cast)[1][0] == ids[1][0]
+    assert person_ids(BOTH, named.identities)[1][0] == ids[1][0]
     joined = apply_corrections(
         ANA_AND_A_STRANGER, say(ANA_AND_A_STRANGER, ("Person 1", "name", "Ben"))
     )
-    assert ids[1][0] in person_ids(BOTH, joined.cast)[1]
+    assert ids[1][0] in person_ids(BOTH, joined.identities)[1]
     assert len({own[0] for own in ids}) == 3
 
 
@@ -245,7 +245,7 @@ def test_somebody_in_a_room_gets_a_name_and_the_rest_keep_theirs() -> None:
     ]
     story = tell([*here, ANA], {1: 0, 2: 1})
     made = say(story, ("Person 1 (Board room)", "name", "Eve"))
-    eve = apply_corrections(story, made).cast.people[0]
+    eve = apply_corrections(story, made).identities.people[0]
     assert (eve.name, eve.room, eve.is_named) == ("Eve", "", True)
     assert "Person 2 (Board room)" in told(story, made)
     with pytest.raises(Refused):

@@ -98,7 +98,7 @@ def test_evidence_survives_the_file(tmp_path: Path, files: MediaFiles) -> None:
     write_evidence(path, evidence)
     back = read_evidence(path)
 
-    assert back.cast == evidence.cast
+    assert back.identities == evidence.identities
     assert (back.turns, back.roster) == (evidence.turns, evidence.roster)
     np.testing.assert_allclose(
         back.observations.faces.probs, evidence.observations.faces.probs, atol=1e-3

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.attribution.attribute import Cast, attribute
+from inference.attribution.attribute import Identities, attribute
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import NameLabel, Observations, View
 from tests.unit.test_attribute import (
@@ -61,16 +61,16 @@ def room_of_two() -> Observations:
     return replace(call, faces=replace(call.faces, box=box), views=(view,))
 
 
-def confidences(cast: Cast) -> dict[int, float]:
-    return {a.track: a.confidence for a in cast.attributions}
+def confidences(identities: Identities) -> dict[int, float]:
+    return {a.track: a.confidence for a in identities.attributions}
 
 
 class TestEachKindAlone:
     def test_labels_name_faces_that_never_speak(self) -> None:
         texts = ["Ann Lee", "Bob Stone (Guest)", "Cy You…"]
-        cast = attribute(labelled(silent_gallery(3), texts), [], [], ROSTER)
-        assert names_by_track(cast) == {0: "Ann Lee", 1: "Bob Stone", 2: "Cy Young"}
-        assert min(confidences(cast).values()) >= 0.95
+        identities = attribute(labelled(silent_gallery(3), texts), [], [], ROSTER)
+        assert names_by_track(identities) == {0: "Ann Lee", 1: "Bob Stone", 2: "Cy Young"}
+        assert min(confidences(identities).values()) >= 0.95
 
     def test_mouths_name_faces_without_a_label(self) -> None:
         turns = converse(np.random.default_rng(0), 240, NAMES[:3])
@@ -82,8 +82,8 @@ class TestEachKindAlone:
         voices = converse(rng, 240, NAMES[:3])
         call = gallery_call(0, 240, NAMES[:3], voices)
         foreign = converse(rng, 240, NAMES[:3])
-        cast = attribute(call, foreign, [], [], voices)
-        assert names_by_track(cast) == dict(enumerate(NAMES[:3]))
+        identities = attribute(call, foreign, [], [], voices)
+        assert names_by_track(identities) == dict(enumerate(NAMES[:3]))
 
     def test_a_picture_that_follows_the_speaker_names_cameras_without_a_mouth(self) -> None:
         turns = converse(np.random.default_rng(0), 400, NAMES[:3], mean_s=12)
@@ -101,13 +101,13 @@ class TestEachKindAlone:
     def test_neither_labels_nor_turns_name_nobody(self) -> None:
         turns = converse(np.random.default_rng(0), 240, NAMES[:3])
         call = gallery_call(0, 240, NAMES[:3], turns)
-        cast = attribute(call, [], [], [RosterEntry(name) for name in NAMES])
-        assert {person.is_named for person in cast.people} == {False}
+        identities = attribute(call, [], [], [RosterEntry(name) for name in NAMES])
+        assert {person.is_named for person in identities.people} == {False}
 
     def test_nobody_is_named_after_a_person_who_was_not_in_the_call_yet(self) -> None:
         late = [replace(ROSTER[0], stays=((90.0, 120.0),)), *ROSTER[1:]]
-        cast = attribute(labelled(silent_gallery(2), ["Ann Lee", "Bob Stone"]), [], [], late)
-        assert names_by_track(cast) == {1: "Bob Stone"}
+        identities = attribute(labelled(silent_gallery(2), ["Ann Lee", "Bob Stone"]), [], [], late)
+        assert names_by_track(identities) == {1: "Bob Stone"}
 
     def test_who_comes_back_is_one_person_with_two_cameras(self) -> None:
         call = plain_call([(0, 0, 40), (1, 60, 120)], 120)
@@ -117,9 +117,9 @@ class TestEachKindAlone:
         views = (View(0, 50, "gallery", tile), View(50, 120, "gallery", tile))
         labels = (NameLabel(0, 50, 0, 0, "Ann Lee", 0.9), NameLabel(50, 120, 1, 0, "Ann Lee", 0.9))
         call = replace(call, views=views, labels=labels, faces=replace(call.faces, box=box))
-        cast = attribute(call, [], [], ROSTER)
-        assert [person.name for person in cast.people] == ["Ann Lee"]
-        assert len(cast.attributions) == 2
+        identities = attribute(call, [], [], ROSTER)
+        assert [person.name for person in identities.people] == ["Ann Lee"]
+        assert len(identities.attributions) == 2
 
 
 class TestContradictions:
@@ -180,9 +180,9 @@ class TestRooms:
     def test_faces_of_a_room_have_no_name_but_tell_the_room(self) -> None:
         known = [RosterEntry("Conference Room"), RosterEntry("Ann Lee")]
         call = labelled(room_of_two(), ["Conference Room", "Ann Lee"])
-        cast = attribute(call, [], [], known)
-        assert names_by_track(cast) == {2: "Ann Lee"}
-        in_room = [person for person in cast.people if person.room]
+        identities = attribute(call, [], [], known)
+        assert names_by_track(identities) == {2: "Ann Lee"}
+        in_room = [person for person in identities.people if person.room]
         assert [person.name for person in in_room] == [
             "Person 1 (Conference Room)",
             "Person 2 (Conference Room)",
@@ -192,8 +192,8 @@ class TestRooms:
         }
 
     def test_a_room_nobody_can_name_has_people_without_a_room(self) -> None:
-        cast = attribute(room_of_two(), [], [], ROSTER)
-        assert [person.name for person in cast.people] == ["Person 1", "Person 2", "Person 3"]
+        identities = attribute(room_of_two(), [], [], ROSTER)
+        assert [person.name for person in identities.people] == ["Person 1", "Person 2", "Person 3"]
 
 
 class TestWithoutVideo:
@@ -219,14 +219,14 @@ class TestBadInput:
         rng = np.random.default_rng(0)
         call = gallery_call(0, 240, FULL_NAMES[:3], converse(rng, 240, FULL_NAMES[:3]))
         foreign = converse(rng, 240, FULL_NAMES[:3])
-        cast = attribute(labelled(call, ["Ann Lee", "", ""]), foreign, [], ROSTER)
-        assert names_by_track(cast) == {0: "Ann Lee"}
+        identities = attribute(labelled(call, ["Ann Lee", "", ""]), foreign, [], ROSTER)
+        assert names_by_track(identities) == {0: "Ann Lee"}
 
     def test_turns_shifted_by_minutes_leave_labels_their_say(self) -> None:
         turns = converse(np.random.default_rng(1), 400, FULL_NAMES[:3])
         call = labelled(gallery_call(1, 400, FULL_NAMES[:3], turns), ["", "Bob Stone", ""])
-        cast = attribute(call, shifted(turns, 150, 400), [], ROSTER)
-        assert names_by_track(cast) == {1: "Bob Stone"}
+        identities = attribute(call, shifted(turns, 150, 400), [], ROSTER)
+        assert names_by_track(identities) == {1: "Bob Stone"}
 
     def test_names_that_match_nobody_name_nobody(self) -> None:
         call = labelled(silent_gallery(3), ["Quentin Vos", "iPad von Ute", "Anneliese Kahn"])
@@ -263,8 +263,8 @@ class TestBadInput:
     def test_a_scrap_of_text_over_bright_video_does_not_unname_a_label(self) -> None:
         call = labelled(silent_gallery(2), ["Ann Lee", "Bob Stone"], 0, 200)
         call = labelled(call, ["|'~", "80b 5t0"], 200, 240)
-        cast = attribute(call, [], [], ROSTER)
-        assert names_by_track(cast) == {0: "Ann Lee", 1: "Bob Stone"}
+        identities = attribute(call, [], [], ROSTER)
+        assert names_by_track(identities) == {0: "Ann Lee", 1: "Bob Stone"}
 
     def test_letters_read_from_the_video_of_a_call_without_labels_do_not_unname_a_mouth(
         self,
@@ -272,8 +272,8 @@ class TestBadInput:
         turns = converse(np.random.default_rng(0), 240, FULL_NAMES[:3])
         call = gallery_call(0, 240, FULL_NAMES[:3], turns)
         stray = NameLabel(0, 80, 0, 0, "bo", 0.74)
-        cast = attribute(replace(call, labels=(stray,)), turns, [], ROSTER)
-        assert names_by_track(cast) == dict(enumerate(FULL_NAMES[:3]))
+        identities = attribute(replace(call, labels=(stray,)), turns, [], ROSTER)
+        assert names_by_track(identities) == dict(enumerate(FULL_NAMES[:3]))
 
     def test_a_pattern_read_as_two_letters_does_not_make_a_face_a_strangers(self) -> None:
         turns = converse(np.random.default_rng(0), 240, FULL_NAMES[:3])
@@ -337,6 +337,6 @@ def test_people_without_video_are_there_over_many_layouts() -> None:
             for tile, camera in enumerate(cameras)
         ]
     call = replace(plain_call([], 240), views=tuple(views), labels=tuple(labels))
-    cast = attribute(call, [], [], [RosterEntry(name) for name in names])
-    assert sorted(person.name for person in cast.people) == names
-    assert all(person.camera_off_s for person in cast.people)
+    identities = attribute(call, [], [], [RosterEntry(name) for name in names])
+    assert sorted(person.name for person in identities.people) == names
+    assert all(person.camera_off_s for person in identities.people)

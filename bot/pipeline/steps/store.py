@@ -31,7 +31,7 @@ def store_call(resources: Resources, call_id: str) -> None:
         said = corrections.list_for_call(session, call_id)
     evidence = replace(evidence, corrections=tuple(map(as_correction, said)))
     score_own_side = resources.settings.calls.score_own_side
-    if evidence.cast is None or score_own_side:
+    if evidence.identities is None or score_own_side:
         # Once the own side's faces are blanked, nothing is left to name them by: names stay.
         evidence = name_people(evidence)
     analysis = score_evidence(evidence, assess_options(resources.settings))

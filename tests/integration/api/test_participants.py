@@ -136,7 +136,7 @@ def test_a_name_that_cannot_be_is_refused_with_a_reason(service: Service) -> Non
 def test_a_call_whose_last_analysis_failed_is_not_said_to_be_worked_on(service: Service) -> None:
     call_id = add_analysed(service)
     path = service.files.series_path(call_id)
-    write_evidence(path, replace(read_evidence(path), cast=None))
+    write_evidence(path, replace(read_evidence(path), identities=None))
     with transaction(service.engine) as session:
         calls.set_status(session, call_id, "failed", failure="The disk is full.")
     assert "must be analysed again" in refusal(service, 409, call_id, "0", name="Eve")
@@ -183,6 +183,6 @@ def test_a_call_told_by_an_earlier_version_can_be_corrected_by_position(service:
 
 def test_a_correction_stands_beside_the_evidence_not_in_it(service: Service) -> None:
     call_id = add_analysed(service)
-    before = read_evidence(service.files.series_path(call_id)).cast
+    before = read_evidence(service.files.series_path(call_id)).identities
     patch(service, call_id, "0", name="Eve")
-    assert read_evidence(service.files.series_path(call_id)).cast == before
+    assert read_evidence(service.files.series_path(call_id)).identities == before
