@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bot.calls.record import Evidence, name_people, story_of
+from bot.calls.record import Evidence, name_call, name_people
 from inference.assess import AssessOptions, may_be_scored
 from inference.attribution.attribute import Identities, Person
 from inference.attribution.corrections import apply_corrections
@@ -154,9 +154,9 @@ def naming_with(evidence: Evidence) -> NameFaces:
     """Name people by all that an evidence holds beside its observations, corrections included."""
 
     def name(seen: Observations) -> tuple[Observations, Identities]:
-        named = name_people(replace(evidence, observations=seen))
-        story = apply_corrections(story_of(named), evidence.corrections)
-        return story.observations, story.identities
+        so_far = name_people(replace(evidence, observations=seen))
+        named = apply_corrections(name_call(so_far), evidence.corrections)
+        return named.observations, named.identities
 
     return name
 

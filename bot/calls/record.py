@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bot.text.draw_name import draw_name
 from inference.assess import AssessOptions, assess_identities
 from inference.attribution.attribute import Identities, Person, attribute
-from inference.attribution.corrections import Correction, Story, apply_corrections
+from inference.attribution.corrections import Correction, NamedCall, apply_corrections
 from inference.errors import InferenceError
 from inference.schema.analysis import Attribution, CallAnalysis
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
@@ -70,12 +70,12 @@ def name_people(evidence: Evidence) -> Evidence:
     )
 
 
-def story_of(evidence: Evidence) -> Story:
-    """Who is who as the program found it, without corrections."""
+def name_call(evidence: Evidence) -> NamedCall:
+    """Return the call with the identities that the program found, without corrections."""
     if evidence.identities is None:
         evidence = name_people(evidence)
     assert evidence.identities is not None, "name_people names"
-    return Story(
+    return NamedCall(
         evidence.observations,
         evidence.identities,
         evidence.turns,
@@ -86,9 +86,9 @@ def story_of(evidence: Evidence) -> Story:
 
 def score_evidence(evidence: Evidence, options: AssessOptions) -> CallAnalysis:
     """Score what was observed of the people named. Cheap: numbers only, no pictures."""
-    story = apply_corrections(story_of(evidence), evidence.corrections)
+    named = apply_corrections(name_call(evidence), evidence.corrections)
     return assess_identities(
-        story.observations, story.identities, story.turns, story.transcript, story.roster, options
+        named.observations, named.identities, named.turns, named.transcript, named.roster, options
     )
 
 

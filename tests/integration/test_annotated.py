@@ -300,7 +300,7 @@ def test_while_nobody_is_known_every_face_is_hidden_in_every_picture(
 
 def left_is_theirs(seen: Observations) -> tuple[Observations, Identities]:
     """The left face, which is track 0, is a prospect's, any other our own side's."""
-    story, identities = naming_with(Evidence(nothing_seen(8.0)))(seen)
+    faces, identities = naming_with(Evidence(nothing_seen(8.0)))(seen)
     left = next((tie.participant for tie in identities.attributions if tie.track == 0), -1)
     people = [
         replace(
@@ -313,7 +313,7 @@ def left_is_theirs(seen: Observations) -> tuple[Observations, Identities]:
         )
         for k, person in enumerate(identities.people)
     ]
-    return story, replace(identities, people=tuple(people))
+    return faces, replace(identities, people=tuple(people))
 
 
 def hiding(path: Path, out: Path, queue: DeviceQueue) -> tuple[Observations, Recorder]:
