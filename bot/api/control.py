@@ -1,4 +1,4 @@
-"""What the API may ask of the workflows: where a run is, once more, told anew, and stop."""
+"""What the API may ask of the workflows: progress, another run, another report, and to stop."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ class PipelineControl:
             return f"{call_id}.{current}"
         return self._pipeline.start(call_id, run, by_hand=True)
 
-    def retell(self, call_id: str, run: int) -> str:
+    def report_again(self, call_id: str, run: int) -> str:
         """Queue a run that was counted for a correction; twice is once."""
-        return self._pipeline.start_retelling(call_id, run)
+        return self._pipeline.start_report_again(call_id, run)
 
     def cancel(self, call_id: str) -> None:
         """Stop a call's current run, if it has one: no further step begins."""
@@ -133,8 +133,8 @@ class WorkflowControl(Protocol):
         """
         ...
 
-    def retell(self, call_id: str, run: int) -> str:
-        """Start a run that tells the call anew as people corrected it, and give its id."""
+    def report_again(self, call_id: str, run: int) -> str:
+        """Start a run that reports the call again as people corrected it, and give its id."""
         ...
 
     def cancel(self, call_id: str) -> None:

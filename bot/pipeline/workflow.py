@@ -68,7 +68,7 @@ class CallPipeline(DBOSConfiguredInstance):
 
     @DBOS.workflow(name="CallPipeline.refresh_call")
     def refresh_call(self, call_id: str, run: int) -> None:
-        """Tell a call anew after a late transcript: what was posted is edited, not posted twice."""
+        """Report a call again after a late transcript: the post is edited, not repeated."""
         try:
             self._durably(self.fetch_transcript, call_id, run)
             self._durably(self.store, call_id, run)
@@ -79,8 +79,8 @@ class CallPipeline(DBOSConfiguredInstance):
             self._fail(call_id, run, exc)
 
     @DBOS.workflow(name="CallPipeline.retell_call")
-    def retell_call(self, call_id: str, run: int) -> None:
-        """Tell a call anew after people corrected a name or a side; Zoom is not asked again."""
+    def report_again(self, call_id: str, run: int) -> None:
+        """Report a call again after people corrected a name or a side; Zoom is not asked again."""
         try:
             self._durably(self.store, call_id, run)
             self._durably(self.report, call_id, run)
@@ -94,7 +94,7 @@ class CallPipeline(DBOSConfiguredInstance):
         if late is not None:  # Files or corrections came while this run was working.
             next_run, has_video = late
             if has_video is None:
-                self.start_retelling(call_id, next_run)
+                self.start_report_again(call_id, next_run)
             else:
                 start = self.start if has_video else self.start_refresh
                 start(call_id, next_run)
@@ -159,7 +159,7 @@ class CallPipeline(DBOSConfiguredInstance):
         return clean_up.fail_call(self.resources, call_id, run, reason)
 
     @DBOS.step(name="CallPipeline.tell_failure")
-    def tell_failure(self, call_id: str, run: int, reason: str) -> None:
+    def post_failure(self, call_id: str, run: int, reason: str) -> None:
         """Post one line with the reason."""
         notify.notify_failure(self.resources, call_id, reason)
 
@@ -193,7 +193,7 @@ class CallPipeline(DBOSConfiguredInstance):
         if not self._durably(self.mark_failed, call_id, run, reason):
             return
         try:
-            self._durably(self.tell_failure, call_id, run, reason)
+            self._durably(self.post_failure, call_id, run, reason)
         except Exception as exc:  # Nobody can be told; the call and the log hold the reason.
             log.error("call %s: the failure could not be posted: %s", call_id, exc)
 
@@ -211,7 +211,7 @@ class CallPipeline(DBOSConfiguredInstance):
             DBOS.enqueue_workflow(QUEUE, self.refresh_call, call_id, run)
         return f"{call_id}.{run}"
 
-    def start_retelling(self, call_id: str, run: int) -> str:
+    def start_report_again(self, call_id: str, run: int) -> str:
         """Queue a run that only takes up what people corrected; otherwise as `start`.
 
         Where the run was queued to do more, that stays so: it takes the corrections up too.
@@ -220,7 +220,7 @@ class CallPipeline(DBOSConfiguredInstance):
             SetWorkflowID(f"{call_id}.{run}"),
             contextlib.suppress(dbos_error.DBOSConflictingWorkflowError),
         ):
-            DBOS.enqueue_workflow(QUEUE, self.retell_call, call_id, run)
+            DBOS.enqueue_workflow(QUEUE, self.report_again, call_id, run)
         return f"{call_id}.{run}"
 
     def announce_transcript(self, call_id: str, run: int) -> None:

@@ -80,7 +80,7 @@ class Housekeeping(DBOSConfiguredInstance):
             log.warning("corrections: %s", exc)
             return
         for call in queued:
-            self._pipeline.start_retelling(call.id, call.run)
+            self._pipeline.start_report_again(call.id, call.run)
 
     @DBOS.workflow()
     def retention(self, before: str) -> None:

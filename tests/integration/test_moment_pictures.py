@@ -245,8 +245,8 @@ def analysed(resources: Resources, clip: Path, told: Evidence) -> str:
     return call_id
 
 
-def tell(resources: Resources, call_id: str) -> list[U8]:
-    """Run the steps of a retelling; gives the photographs in the PDF."""
+def report_again(resources: Resources, call_id: str) -> list[U8]:
+    """Run the steps of reporting again; return the photographs in the PDF."""
     store_call(resources, call_id)
     report_call(resources, call_id)
     reader = PdfReader(resources.files.report_path(call_id))
@@ -270,14 +270,14 @@ def test_pictures_outlive_the_recording_until_a_correction_takes_their_person_aw
     resources: Resources, clip: Path
 ) -> None:
     call_id = analysed(resources, clip, evidence())
-    (picture,) = tell(resources, call_id)
+    (picture,) = report_again(resources, call_id)
     assert is_red(picture)
     first = [path.read_bytes() for path in kept(resources, call_id)]
     assert len(first) == 1
 
     resources.files.delete_media(call_id)
     say(resources, call_id, "Tom Becker", name="Thomas Becker")
-    (again,) = tell(resources, call_id)
+    (again,) = report_again(resources, call_id)
     assert np.array_equal(again, picture)
     assert [path.read_bytes() for path in kept(resources, call_id)] == first
     assert (
@@ -285,7 +285,7 @@ def test_pictures_outlive_the_recording_until_a_correction_takes_their_person_aw
     )
 
     say(resources, call_id, "Thomas Becker", side="rep")
-    assert tell(resources, call_id) == []
+    assert report_again(resources, call_id) == []
     assert kept(resources, call_id) == []
 
 
@@ -293,9 +293,9 @@ def test_a_recording_that_goes_while_it_is_looked_at_takes_no_kept_picture_along
     resources: Resources, clip: Path
 ) -> None:
     call_id = analysed(resources, clip, evidence())
-    first = tell(resources, call_id)
+    first = report_again(resources, call_id)
     (resources.files.media_folder(call_id) / "0.mp4").write_bytes(b"")
-    assert np.array_equal(tell(resources, call_id), first)
+    assert np.array_equal(report_again(resources, call_id), first)
     assert len(kept(resources, call_id)) == 1
 
 
@@ -310,11 +310,11 @@ def test_a_correction_of_somebody_who_is_not_in_it_leaves_a_kept_picture_alone(
     call_id = analysed(
         resources, clip, replace(told, identities=replace(told.identities, people=people))
     )
-    first = tell(resources, call_id)
+    first = report_again(resources, call_id)
     resources.files.delete_media(call_id)
 
     say(resources, call_id, "Kim Vale", side="rep")  # who sits beside Tom, blurred
-    assert np.array_equal(tell(resources, call_id), first)
+    assert np.array_equal(report_again(resources, call_id), first)
 
 
 def test_with_the_setting_off_the_recording_is_not_opened_and_nothing_stays(
@@ -322,7 +322,7 @@ def test_with_the_setting_off_the_recording_is_not_opened_and_nothing_stays(
 ) -> None:
     caplog.set_level(logging.INFO)
     call_id = analysed(resources, clip, evidence())
-    assert len(tell(resources, call_id)) == 1
+    assert len(report_again(resources, call_id)) == 1
     caplog.clear()
 
     off = replace(
@@ -331,7 +331,7 @@ def test_with_the_setting_off_the_recording_is_not_opened_and_nothing_stays(
     video = resources.files.media_folder(call_id) / "0.mp4"
     video.unlink()
     video.mkdir()  # whoever opened it would fail
-    assert tell(off, call_id) == []
+    assert report_again(off, call_id) == []
     assert kept(resources, call_id) == []
     assert [record for record in caplog.records if "picture" in record.message] == []
     assert Settings().report_pictures is False
@@ -342,7 +342,7 @@ def test_a_report_is_made_where_the_recording_went_before_any_picture(
 ) -> None:
     call_id = analysed(resources, clip, evidence())
     resources.files.delete_media(call_id)
-    assert tell(resources, call_id) == []
+    assert report_again(resources, call_id) == []
     text = PdfReader(resources.files.report_path(call_id)).pages[0].extract_text()
     assert "Moments worth watching" in text
 

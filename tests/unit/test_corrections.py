@@ -1,4 +1,4 @@
-"""People correct who is who: names and sides stay right when the call is told anew."""
+"""People correct who is who: names and sides stay right when the call is reported again."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def _post_or_edit(resources: Resources, call: Call, kind: str, message: Message)
             posted = resources.messenger.update(
                 before.channel, before.ts, message.text, message.blocks, key=key
             )
-        except NotFound:  # Somebody deleted it there: what is true now is told anew.
+        except NotFound:  # Somebody deleted it there: what is true now is posted again.
             posted = post()
     with transaction(resources.engine) as session:
         messages.record(

@@ -76,7 +76,7 @@ def refusal(service: Service, status: int, call_id: str, pid: str, **change: Any
     return detail
 
 
-def test_a_correction_is_kept_and_tells_the_call_anew(service: Service) -> None:
+def test_a_correction_is_kept_and_reports_the_call_again(service: Service) -> None:
     call_id = add_analysed(service)
     face = people(service, call_id)["Person 1"]
     assert (face["name_certainty"], face["name_confidence"]) == ("not named", 0)
