@@ -37,7 +37,7 @@ from inference.analyzer import AnalyzerOptions
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
 from inference.faces.detector import DetectOptions, FaceDetector
-from inference.faces.models import Backend
+from inference.faces.face_models import Backend
 from inference.recording import Segment, observe_recording
 from inference.schema.observations import Observations
 from inference.video.reader import probe

@@ -25,9 +25,9 @@ from inference.errors import Cancelled
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.crop import face_crop, sharpness
 from inference.faces.detector import DetectOptions, Detector, FaceDetector
+from inference.faces.face_models import Backend
 from inference.faces.face_table import FaceRows
 from inference.faces.follower import SEARCH_EVERY_S, FollowThread
-from inference.faces.models import Backend
 from inference.faces.tracker import Tracker, of_participants
 from inference.layout import NO_TILES, Layout, LayoutFinder
 from inference.layout.cameras import CameraMatcher

@@ -10,7 +10,7 @@ import numpy as np
 from bot.annotated.running_engagement import Running
 from bot.annotated.running_names import Who
 from inference.boxes import centres, holders
-from inference.faces.search import SURE
+from inference.faces.face_search import SURE
 from inference.observer import SeenSample
 from inference.schema.arrays import EXPRESSIONS, F32
 

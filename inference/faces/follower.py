@@ -19,8 +19,8 @@ import numpy as np
 
 from inference.boxes import centre, clipped, has_centre_in, holders, overlap
 from inference.faces.detector import Detector
+from inference.faces.face_search import MERGE_IOU
 from inference.faces.patch_alignment import FacePatch, Place
-from inference.faces.search import MERGE_IOU
 from inference.schema.arrays import F32, U8, Bools
 from inference.schema.observations import Detection
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.boxes import centre, centres, clipped, holders, overlap, scaled
+from inference.faces.face_search import MERGE_IOU
 from inference.faces.follower import SEARCH_EVERY_S
-from inference.faces.search import MERGE_IOU
 from inference.schema.analysis import CallAnalysis, Moment
 from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.schema.observations import View
