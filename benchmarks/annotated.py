@@ -84,7 +84,7 @@ def annotate(clip: Path, out: Path) -> int:
     recorder = Recorder([clip], out, naming, AssessOptions(), options.samples_per_s)
     with DeviceQueue(classifier.classify) as queue:
         seen = observe_recording(
-            [Segment(clip)], options, queue, model=classifier.name, watcher=recorder
+            [Segment(clip)], options, queue, model=classifier.name, observer=recorder
         )
     recorder.finish()
     return len(seen.faces)

@@ -36,9 +36,9 @@ from bot.cli.recordings.analyze import observe_file
 from bot.cli.recordings.json_output import analysis_json, faces_json
 from bot.cli.recordings.local_files import (
     SideFiles,
-    listed_people,
-    with_files_by_hand,
-    with_sounds_by_hand,
+    read_roster,
+    with_local_files,
+    with_local_sounds,
 )
 from bot.settings import Settings
 from inference.assess import AssessOptions
@@ -50,11 +50,8 @@ LAYOUTS = (
     "gallery", "gallery_changes", "speaker", "speaker_strip", "speaker_pip", "share_gallery",
     "share_speaker", "mixed",
 )  # fmt: skip
-NAMING = (
-    "attribute", "assign", "evidence", "people", "units", "talk", "audio", "corrections",
-    "attribution_truth", "evaluate_attribution", "sides", "moments", "score",
-)  # fmt: skip
-"""Modules of `inference` that look at no picture: what was seen stays good when they change."""
+NAMING = ("attribution", "scoring", "speech", "training")
+"""Folders of `inference` that look at no picture: what was seen stays good when they change."""
 
 
 COLUMNS = (
@@ -271,9 +268,9 @@ class Bench:
             participants=folder / "participants.json",
             participant_audio=folder / "audio" if told == "sounds" else None,
         )
-        people = listed_people(video, sides, self._settings)
-        evidence = with_files_by_hand(Evidence(observations), sides, people)
-        return name_people(with_sounds_by_hand(evidence, sides))
+        roster = read_roster(video, sides, self._settings)
+        evidence = with_local_files(Evidence(observations), sides, roster)
+        return name_people(with_local_sounds(evidence, sides))
 
 
 def looking_version() -> str:
@@ -287,9 +284,8 @@ def looking_version() -> str:
 def _looking_files() -> Iterator[Path]:
     folder = Path(__file__).parents[1] / "inference"
     for path in folder.rglob("*.py"):
-        if path.parent.name == "expression" or (path.parent == folder and path.stem in NAMING):
-            continue
-        yield path
+        if not set(NAMING) & set(path.relative_to(folder).parts):
+            yield path
 
 
 def _percent(value: float | None) -> str:

@@ -37,7 +37,7 @@ from inference.analyzer import AnalyzerOptions
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
 from inference.faces.detector import DetectOptions, FaceDetector
-from inference.faces.models import Backend
+from inference.faces.face_models import Backend
 from inference.recording import Segment, observe_recording
 from inference.schema.observations import Observations
 from inference.video.reader import probe
@@ -265,25 +265,25 @@ def measure(work: Callable[[], int], minutes: float) -> Cost:
     last: dict[int, tuple[str, float]] = {}
     before = {thread: seconds for thread, (_, seconds) in _thread_times().items()}
 
-    def watch() -> None:
+    def read_times() -> None:
         while not ended.wait(_READ_EVERY_S):
             last.update(_thread_times())
-        watching.append(time.thread_time())
+        reading.append(time.thread_time())
 
-    watching: list[float] = []
-    watcher = threading.Thread(target=watch, name="watch")
-    watcher.start()
+    reading: list[float] = []
+    reader = threading.Thread(target=read_times, name="times")
+    reader.start()
     began, cpu = time.perf_counter(), time.process_time()
     faces = work()
     wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     ended.set()
-    watcher.join()
+    reader.join()
     stages: Counter[str] = Counter()
     for thread, (name, seconds) in last.items():
-        if thread == watcher.native_id:
+        if thread == reader.native_id:
             continue
         stages[name] += (seconds - before.get(thread, 0.0)) / minutes
-    return Cost(wall_s / minutes, (cpu_s - watching[0]) / minutes, dict(stages), faces / minutes)
+    return Cost(wall_s / minutes, (cpu_s - reading[0]) / minutes, dict(stages), faces / minutes)
 
 
 def _thread_times() -> dict[int, tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""From pictures to observations: layout → faces → tracks → seats → expressions, fed by `push`.
+"""From pictures to observations: layout → faces → tracks → cameras → expressions, fed by `push`.
 
 A recording feeds it from files (inference/recording.py), a live meeting from packets; both give the
 same numbers (a test holds it). What overlaps: decoding in its thread, detection in threads of the
@@ -25,22 +25,22 @@ from inference.errors import Cancelled
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.crop import face_crop, sharpness
 from inference.faces.detector import DetectOptions, Detector, FaceDetector
+from inference.faces.face_models import Backend
 from inference.faces.face_table import FaceRows
 from inference.faces.follower import SEARCH_EVERY_S, FollowThread
-from inference.faces.models import Backend
 from inference.faces.tracker import Tracker, of_participants
 from inference.layout import NO_TILES, Layout, LayoutFinder
-from inference.layout.cameras import SeatBook
+from inference.layout.cameras import CameraMatcher
 from inference.name_labels.finder import LabelFinder
 from inference.name_labels.ocr import LabelReader, shared_reader
-from inference.observer import SeenSample, Watcher
+from inference.observer import Observer, SeenSample
 from inference.schema.analysis import CallAnalysis
 from inference.schema.arrays import F32, U8, Bools
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Detection, Frame, Observations, Quality, View
 
-_WATCHED_OUTSTANDING = 1
-"""Samples whose probabilities may be outstanding while a watcher holds the pictures for them."""
+_OBSERVED_OUTSTANDING = 1
+"""Samples whose probabilities may be outstanding while an observer holds the pictures for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Analyzer:
         layout_factory: Callable[[], LayoutFinder] = LayoutFinder,
         tracker_factory: Callable[[], Tracker] | None = None,
         reader_factory: Callable[[], LabelReader] = shared_reader,
-        watcher: Watcher | None = None,
+        observer: Observer | None = None,
     ) -> None:
         if cv2.getNumThreads() != 1:
             # The stages run side by side already; OpenCV's own threads would only fight them.
@@ -134,15 +134,15 @@ class Analyzer:
             FollowThread(detector_factory, options.search_every_s) for _ in range(options.detectors)
         ]
         self._searching: deque[_Pending] = deque()
-        self._watcher = watcher
-        self._untold: deque[SeenSample] = deque()
-        if watcher is None:
+        self._observer = observer
+        self._not_shown: deque[SeenSample] = deque()
+        if observer is None:
             self._rows = FaceRows(queue.submit)
         else:
-            self._rows = FaceRows(queue.submit, self._tell, _WATCHED_OUTSTANDING)
+            self._rows = FaceRows(queue.submit, self._show_sample, _OBSERVED_OUTSTANDING)
         self._times = array("d")
         self._views: list[View] = []
-        self._seats = SeatBook()
+        self._cameras = CameraMatcher()
         self._labels = LabelFinder(reader_factory()) if options.read_labels else None
         self._turns: list[SpeakerTurn] = []
         self._offset_s: float | None = None
@@ -201,10 +201,10 @@ class Analyzer:
         """
         self.flush()
         labels = self._labels.labels() if self._labels is not None else ()
-        seats = self._seats.seats(len(self._views), labels)
+        cameras = self._cameras.cameras(len(self._views), labels)
         views = tuple(
-            replace(view, seats=at, has_video=view.has_video[: len(at)])
-            for view, at in zip(self._views, seats, strict=True)
+            replace(view, cameras=at, has_video=view.has_video[: len(at)])
+            for view, at in zip(self._views, cameras, strict=True)
         )
         faces = of_participants(self._rows.columns(), views)
         times = np.array(self._times, np.float64)
@@ -235,11 +235,11 @@ class Analyzer:
         duration_s: float | None = None,
         *,
         transcript: Sequence[TranscriptLine] = (),
-        attendees: Sequence[Attendee] = (),
+        roster: Sequence[RosterEntry] = (),
     ) -> CallAnalysis:
         """Score all that was pushed."""
         seen = self.observations(quality, duration_s)
-        return assess(seen, self._turns, transcript, attendees, self._options.assess)
+        return assess(seen, self._turns, transcript, roster, self._options.assess)
 
     def _begin(self, frame: Frame) -> None:
         starts_segment = self._offset_s is not None and frame.offset_s != self._offset_s
@@ -325,14 +325,14 @@ class Analyzer:
         if pending.starts_segment:
             self._tracker = self._new_tracker()
             self._first_track = self._next_track
-            self._seats.start_segment()
+            self._cameras.start_segment()
         boxes = [face.box for face in detections]
-        self._seats.add(pending.sample, pending.view, pending.layout, boxes)
+        self._cameras.add(pending.sample, pending.view, pending.layout, boxes)
         found = self._tracker.update(pending.sample, detections, pending.layout)
         tracks = [self._first_track + track for track in found]
         self._next_track = max([self._next_track, *(track + 1 for track in tracks)])
-        if self._watcher is not None:
-            self._untold.append(self._seen(pending, tracks, detections))
+        if self._observer is not None:
+            self._not_shown.append(self._seen(pending, tracks, detections))
         self._rows.add(pending.sample, tracks, detections, [face.crop for face in seen])
 
     def _seen(
@@ -350,8 +350,8 @@ class Analyzer:
             probs=np.zeros((0, 0), np.float32),
         )
 
-    def _tell(self, sample: int, probs: F32) -> None:
-        seen = self._untold.popleft()
+    def _show_sample(self, sample: int, probs: F32) -> None:
+        seen = self._not_shown.popleft()
         assert seen.sample == sample, "samples come in order"
-        assert self._watcher is not None
-        self._watcher.sample(replace(seen, probs=probs))
+        assert self._observer is not None
+        self._observer.sample(replace(seen, probs=probs))

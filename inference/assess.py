@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from inference.attribution.attribute import Cast, attribute
+from inference.attribution.attribute import Identities, attribute
 from inference.attribution.person_ids import person_ids
 from inference.attribution.roster import known_people
 from inference.schema.analysis import CallAnalysis, Participant, WindowScore
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
 from inference.scoring.moments import Scene, find_moments
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
@@ -63,37 +63,37 @@ def assess(
     observations: Observations,
     turns: Sequence[SpeakerTurn],
     transcript: Sequence[TranscriptLine],
-    attendees: Sequence[Attendee],
+    roster: Sequence[RosterEntry],
     options: AssessOptions,
 ) -> CallAnalysis:
     """Score a call: people, their figures and windows, the call's figures, and its moments.
 
     Without turns the transcript's lines tell who spoke. All of them may be empty.
     """
-    cast = attribute(observations, turns, transcript, attendees)
-    return assess_cast(observations, cast, turns, transcript, attendees, options)
+    identities = attribute(observations, turns, transcript, roster)
+    return assess_identities(observations, identities, turns, transcript, roster, options)
 
 
-def assess_cast(
+def assess_identities(
     observations: Observations,
-    cast: Cast,
+    identities: Identities,
     turns: Sequence[SpeakerTurn],
     transcript: Sequence[TranscriptLine],
-    attendees: Sequence[Attendee],
+    roster: Sequence[RosterEntry],
     options: AssessOptions,
 ) -> CallAnalysis:
-    """Score a call whose faces have been attributed already."""
+    """Score a call whose people are identified already."""
     turns = usable_turns(turns, transcript, observations.duration_s)
-    talk = _talk_by_person(cast, turns, attendees)
-    track_person = {a.track: a.participant for a in cast.attributions}
-    faces = select_faces(observations, track_person, len(cast.people))
+    talk = _talk_by_person(identities, turns, roster)
+    track_person = {a.track: a.participant for a in identities.attributions}
+    faces = select_faces(observations, track_person, len(identities.people))
 
     profile = PROFILES[options.profile]
-    may_score = [may_be_scored(person.side, options) for person in cast.people]
+    may_score = [may_be_scored(person.side, options) for person in identities.people]
     gone = _blanked(observations, track_person)
     blanked = {index for index in gone if may_score[index]}
     scored = [may and index not in blanked for index, may in enumerate(may_score)]
-    ids = person_ids(observations, cast)
+    ids = person_ids(observations, identities)
     all_talk_s = sum(total_s(merge_spans(spans)) for spans in talk)
     participants: list[Participant] = []
     windows: list[WindowScore] = []
@@ -106,7 +106,7 @@ def assess_cast(
         face if counts else unseen(len(observations.t_s))
         for face, counts in zip(faces, scored, strict=True)
     ]
-    for index, (person, span) in enumerate(zip(cast.people, spans, strict=True)):
+    for index, (person, span) in enumerate(zip(identities.people, spans, strict=True)):
         figures = talk_figures(talk[index], all_talk_s)
         score, series = score_person(observations, faces[index], profile, stays[index], figures)
         participants.append(
@@ -157,14 +157,14 @@ def assess_cast(
     )
     unscored: set[int] = set()
     if not options.score_own_side:
-        shown = {a.track for a in cast.attributions if scored[a.participant]}
+        shown = {a.track for a in identities.attributions if scored[a.participant]}
         unscored = set(observations.faces.track.tolist()) - shown
     return CallAnalysis(
         observations=without_expressions(observations, unscored),
         profile=options.profile,
         scoring_version=SCORING_VERSION,
         participants=tuple(participants),
-        attributions=cast.attributions,
+        attributions=identities.attributions,
         turns=turns,
         transcript=tuple(transcript),
         call=call,
@@ -212,13 +212,13 @@ def _blanked(observations: Observations, track_person: dict[int, int]) -> set[in
 
 
 def _talk_by_person(
-    cast: Cast, turns: Sequence[SpeakerTurn], attendees: Sequence[Attendee]
+    identities: Identities, turns: Sequence[SpeakerTurn], roster: Sequence[RosterEntry]
 ) -> list[list[Span]]:
-    """Give the spans in which each person of the cast spoke."""
-    index = {person.key: i for i, person in enumerate(cast.people) if person.is_named}
+    """Return the spans in which each identified person spoke."""
+    index = {person.key: i for i, person in enumerate(identities.people) if person.is_named}
     index.pop("", None)  # somebody whom a person named and Zoom does not know
-    talk: list[list[Span]] = [[] for _ in cast.people]
-    known, owners = known_people(turns, attendees)
+    talk: list[list[Span]] = [[] for _ in identities.people]
+    known, owners = known_people(turns, roster)
     for turn, owner in zip(turns, owners, strict=True):
         person = index.get(known[owner].key)
         if person is not None:

@@ -1,7 +1,7 @@
-"""What somebody who looks on sees of an analysis: every picture, and what each sample showed.
+"""What an observer of an analysis is given: every picture, and what each sample showed.
 
-Nothing here changes what is observed. Without a watcher pictures that nobody needs are left out;
-with one each is decoded, once, and shown in its order.
+An observer never changes what is observed. Without one, pictures that nobody needs are left out;
+with one, each is decoded, once, and shown in its order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 from inference.layout import Layout
 from inference.schema.arrays import F32
 from inference.schema.observations import Observations
-from inference.video.container import WatchedPicture
+from inference.video.container import ObservedPicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class SeenSample:
     probs: F32  # (n, 7); NaN rows where the face was not classified
 
 
-class Watcher(Protocol):
-    """Looks on while a recording is analysed."""
+class Observer(Protocol):
+    """Follows the analysis of a recording."""
 
-    def picture(self, picture: WatchedPicture, is_over: Callable[[], bool]) -> None:
+    def picture(self, picture: ObservedPicture, is_over: Callable[[], bool]) -> None:
         """Take the next picture; called in the decoder's thread, before it may be sampled.
 
         It may block, as long as `is_over` says False.
@@ -50,4 +50,4 @@ class Watcher(Protocol):
         """Called after each sample was pushed; `look` gives all that was seen so far."""
 
     def stalled(self) -> None:
-        """Called while no picture comes, after all samples that came were told of."""
+        """Called while no picture comes, after `sample` was called for all that came."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from inference.analyzer import Analyzer, AnalyzerOptions
 from inference.expression.batch_queue import DeviceQueue
 from inference.faces.detector import Detector
-from inference.observer import Watcher
+from inference.observer import Observer
 from inference.schema.observations import Frame, Observations, Quality
 from inference.video.reader import DecodeOptions, FrameReader, probe
 
@@ -36,7 +36,7 @@ def observe_recording(
     progress: Progress | None = None,
     stop: threading.Event | None = None,
     detector_factory: Callable[[], Detector] | None = None,
-    watcher: Watcher | None = None,
+    observer: Observer | None = None,
 ) -> Observations:
     """See all there is to see in a recording; its segments are laid end to end.
 
@@ -46,7 +46,7 @@ def observe_recording(
         model: name of the weights behind the queue, kept with the observations.
         progress: called from this thread with the share done (0–1) and a short text.
         stop: set it to end with `Cancelled` within a second or two.
-        watcher: looks on; every picture is then decoded, on the processor, and shown to it.
+        observer: follows the analysis; every picture is then decoded on the processor for it.
 
     Raises:
         UnreadableMedia: a file cannot be read, or too much of it is lost.
@@ -55,24 +55,24 @@ def observe_recording(
     """
     if not segments:
         raise ValueError("a recording has at least one segment")
-    tell = progress or _tell_nobody
+    report = progress or _report_nothing
     expected_s = sum(probe(segment.path).duration_s or 0.0 for segment in segments)
     offset_s = 0.0
     qualities: list[tuple[Quality, float]] = []
     decoding = DecodeOptions(options.samples_per_s, device=options.decode_device)
-    if watcher is not None:  # Its pictures wait in memory: as few samples as can be run ahead.
+    if observer is not None:  # Its pictures wait in memory: as few samples as can be run ahead.
         decoding = replace(decoding, device="cpu", queue_frames=1)
     with Analyzer(
-        options, queue, model=model, stop=stop, detector_factory=detector_factory, watcher=watcher
+        options, queue, model=model, stop=stop, detector_factory=detector_factory, observer=observer
     ) as analyzer:
         for segment in segments:
-            reader = _reader(segment.path, decoding, offset_s, stop, analyzer, watcher)
+            reader = _reader(segment.path, decoding, offset_s, stop, analyzer, observer)
             with closing(iter(reader)) as frames:
-                analyzer.push(_watched(_told(frames, expected_s, tell), analyzer, watcher))
+                analyzer.push(_observed(_reported(frames, expected_s, report), analyzer, observer))
             qualities.append((reader.quality, reader.duration_s))
             offset_s += reader.duration_s
         seen = analyzer.observations(_together(qualities), offset_s)
-    tell(1.0, f"{_clock(offset_s)} seen")
+    report(1.0, f"{_clock(offset_s)} seen")
     return seen
 
 
@@ -82,37 +82,37 @@ def _reader(
     offset_s: float,
     stop: threading.Event | None,
     analyzer: Analyzer,
-    watcher: Watcher | None,
+    observer: Observer | None,
 ) -> FrameReader:
-    if watcher is None:
+    if observer is None:
         return FrameReader(path, decoding, offset_s, stop=stop)
 
     def idle() -> None:
         analyzer.flush()
-        watcher.stalled()
+        observer.stalled()
 
-    return FrameReader(path, decoding, offset_s, stop=stop, tap=watcher.picture, idle=idle)
+    return FrameReader(path, decoding, offset_s, stop=stop, tap=observer.picture, idle=idle)
 
 
-def _watched(
-    frames: Iterable[Frame], analyzer: Analyzer, watcher: Watcher | None
+def _observed(
+    frames: Iterable[Frame], analyzer: Analyzer, observer: Observer | None
 ) -> Iterable[Frame]:
     for frame in frames:
         yield frame
-        if watcher is not None:
-            watcher.between(analyzer.observations)
+        if observer is not None:
+            observer.between(analyzer.observations)
 
 
-def _told(frames: Iterable[Frame], expected_s: float, tell: Progress) -> Iterable[Frame]:
+def _reported(frames: Iterable[Frame], expected_s: float, report: Progress) -> Iterable[Frame]:
     for count, frame in enumerate(frames):
         yield frame
         if count % _PROGRESS_EVERY == 0:
             share = min(1.0, frame.t_s / expected_s) if expected_s > 0 else 0.0
-            tell(share, f"{_clock(frame.t_s)} of {_clock(expected_s)} seen")
+            report(share, f"{_clock(frame.t_s)} of {_clock(expected_s)} seen")
 
 
-def _tell_nobody(share: float, text: str) -> None:
-    """Progress that nobody wants."""
+def _report_nothing(share: float, text: str) -> None:
+    """Take progress that nobody asked for."""
 
 
 def _clock(seconds: float) -> str:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from inference.errors import InferenceError
 from inference.schema.arrays import EXPRESSIONS, F32, I32
-from inference.schema.observations import FaceColumns, Label, Observations, Quality, View
+from inference.schema.observations import FaceColumns, NameLabel, Observations, Quality, View
 
 COLUMNS_VERSION = 2
-"""2 added seats and labels; files of version 1 are read as having none."""
+"""2 added cameras and labels; files of version 1 are read as having none."""
 
 Columns = dict[str, NDArray[Any]]
 
@@ -123,7 +123,7 @@ def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Observ
             int(arrays["view_end"][i]),
             str(meta["view_kinds"][int(arrays["view_kind"][i])]),
             tiles[limits[i] : limits[i + 1]],
-            seats=places[starts[i] : starts[i + 1], 0].astype(np.int32),
+            cameras=places[starts[i] : starts[i + 1], 0].astype(np.int32),
             has_video=places[starts[i] : starts[i + 1], 1].astype(np.bool_),
         )
         for i in range(len(arrays["view_start"]))
@@ -139,13 +139,13 @@ def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Observ
         views=views,
         quality=Quality(**quality | {"notes": tuple(quality["notes"])}),
         model=str(meta["model"]),
-        labels=() if first_version else tuple(Label(**label) for label in meta["labels"]),
+        labels=() if first_version else tuple(NameLabel(**label) for label in meta["labels"]),
     )
 
 
 def _places(view: View) -> I32:
-    """Seat and video of each place of a view, (n, 2)."""
-    places: I32 = np.stack([view.seats, view.has_video], axis=1).astype(np.int32)
+    """Camera and video of each place of a view, (n, 2)."""
+    places: I32 = np.stack([view.cameras, view.has_video], axis=1).astype(np.int32)
     return places
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inference.attribution.roster import known_people
 from inference.schema.analysis import CallAnalysis, Participant, Series
 from inference.schema.arrays import EXPRESSIONS, F64
-from inference.schema.meeting import Attendee
+from inference.schema.meeting import RosterEntry
 from inference.scoring.score import TIME_EPS_S, bin_means
 from inference.speech.turns import Span, merge_spans, overlap_s
 
@@ -108,7 +108,7 @@ def series_at(analysis: CallAnalysis, resolution_s: float) -> list[TimelinePoint
 def talk_spans(analysis: CallAnalysis) -> list[list[Span]]:
     """Return when each participant spoke, by the same rule as their talk figures; in no order."""
     index = {p.key or p.name: p.index for p in analysis.participants}
-    listed = [Attendee(p.name, p.key) for p in analysis.participants]
+    listed = [RosterEntry(p.name, p.key) for p in analysis.participants]
     known, owners = known_people(analysis.turns, listed)
     talk: list[list[Span]] = [[] for _ in analysis.participants]
     for turn, owner in zip(analysis.turns, owners, strict=True):

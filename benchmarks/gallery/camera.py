@@ -33,7 +33,7 @@ class Camera:
         behind = rng if background is None else np.random.default_rng(background)
         self._room = paint_room(size, behind, is_bright)
         self._mirrored = bool(rng.integers(2))
-        self._matrix = self._seat(footage.cutouts[0])
+        self._matrix = self._placed(footage.cutouts[0])
         gain = rng.uniform(0.88, 1.1) * (1 + rng.uniform(-0.06, 0.06, 3))
         lift = float(rng.uniform(-8, 10)) + (18 if is_bright else 0)
         levels = np.arange(256)[:, None] * gain + lift
@@ -49,7 +49,7 @@ class Camera:
             planes = self._made[number] = self._make(self._footage.cutouts[number])
         return planes
 
-    def _seat(self, picture: Cutout) -> NDArray[np.float64]:
+    def _placed(self, picture: Cutout) -> NDArray[np.float64]:
         width, height = self.size
         rows, columns = picture.alpha.shape
         if self._footage.face is None:

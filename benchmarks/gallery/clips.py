@@ -19,7 +19,7 @@ from inference.faces.detector import FaceDetector
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm")
 READ_PX = 288
-"""Height at which the clips are watched: what counts as talking depends on it."""
+"""Height at which the clips are read: what counts as talking depends on it."""
 LONGEST_READ_S = 14.0
 TALK_S = 6.0
 """Length of the talking stretch that is kept."""
@@ -163,7 +163,7 @@ def _changes(openings: NDArray[np.float64]) -> NDArray[np.float64]:
 def clips(folder: Path, height: int) -> tuple[ClipFootage, ...]:
     """Footage of every clip in a folder, `height` pixels high, those first in which people speak.
 
-    The clips are watched once per process.
+    The clips are read once per process.
 
     Raises:
         ValueError: there is no such folder, it holds no clip, or one of them shows no face.
@@ -173,10 +173,10 @@ def clips(folder: Path, height: int) -> tuple[ClipFootage, ...]:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise ValueError(f"{folder} holds no clip ({', '.join(SUFFIXES)}).")
-    made = [_watched(path).scaled(height) for path in paths]
+    made = [_load_clip(path).scaled(height) for path in paths]
     return tuple(sorted(made, key=lambda clip: not clip.can_talk))
 
 
 @lru_cache(maxsize=64)
-def _watched(path: Path) -> ClipFootage:
+def _load_clip(path: Path) -> ClipFootage:
     return ClipFootage(path)

@@ -125,11 +125,11 @@ class RoomFootage:
             for number in range(still):
                 rgb = np.zeros((height, width, 3), np.uint8)
                 alpha = np.zeros((height, width), np.uint8)
-                for seat, (person, player) in enumerate(zip(people, players, strict=True)):
-                    loud = abs(np.sin(number * 1.13)) if seat == speaking else 0.0
-                    picture = person.cutouts[player.next(seat == speaking, loud)]
-                    x = width * (seat + 0.5) / len(people)
-                    seated = (x, height * (0.42 + 0.04 * (seat % 2)), 0.28 * height)
+                for place, (person, player) in enumerate(zip(people, players, strict=True)):
+                    loud = abs(np.sin(number * 1.13)) if place == speaking else 0.0
+                    picture = person.cutouts[player.next(place == speaking, loud)]
+                    x = width * (place + 0.5) / len(people)
+                    seated = (x, height * (0.42 + 0.04 * (place % 2)), 0.28 * height)
                     _place(rgb, alpha, picture, person.face, seated)
                 rgb[round(TABLE_TOP * height) :] = TABLE
                 alpha[round(TABLE_TOP * height) :] = 255

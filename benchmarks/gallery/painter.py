@@ -59,10 +59,10 @@ class Painter:
         sizes = _camera_sizes(plan)
         tallest = max(SHORTEST_FOOTAGE_PX, *(height for _, height in sizes))
         footage: Sequence[Footage] = puppets(tallest) if faces is None else clips(faces, tallest)
-        seats = _share_out(plan, footage, tallest)
+        shown = _share_out(plan, footage, tallest)
         self._cameras = [
             Camera(
-                seats[who],
+                shown[who],
                 sizes[who],
                 np.random.default_rng([plan.seed, 7, who]),
                 is_bright=plan.scenario.is_bright,
@@ -107,15 +107,15 @@ class Painter:
             framed = self._framed(stage, at_s)
             reframed = {framed, was_framed} if framed != was_framed else set()
             moving = self._plan.moving(at_s)
-            for seat, tile in enumerate(stage.tiles):
-                is_due = tile.has_video and (number + seat) % self._step == 0
+            for place, tile in enumerate(stage.tiles):
+                is_due = tile.has_video and (number + place) % self._step == 0
                 if is_due:
                     mouth = self._mouths[tile.who]
                     opening = float(mouth[min(len(mouth) - 1, round(at_s * ENVELOPE_HZ))])
                     player = self._cameras[tile.who].player
                     self._shown[tile.who] = player.next(tile.who in moving, opening)
                 if is_due or is_new or tile.who in reframed:
-                    self._paint(stage, seat, at_s, tile.who == framed)
+                    self._paint(stage, place, at_s, tile.who == framed)
             yield self._finish(self._canvas.planes)
 
     def _framed(self, stage: Stage, at_s: float) -> int | None:
@@ -126,8 +126,8 @@ class Painter:
         now = [t for t in self._plan.turns if t.start_s <= late_s < t.end_s and not t.is_aside]
         return now[-1].who if now else None
 
-    def _paint(self, stage: Stage, seat: int, at_s: float, is_framed: bool) -> None:
-        tile, canvas, height = stage.tiles[seat], self._canvas, self._plan.size[1]
+    def _paint(self, stage: Stage, place: int, at_s: float, is_framed: bool) -> None:
+        tile, canvas, height = stage.tiles[place], self._canvas, self._plan.size[1]
         x0, y0, x1, y1 = tile.box
         if tile.has_video:
             planes = self._cameras[tile.who].picture(self._shown[tile.who])
@@ -188,12 +188,12 @@ def _share_out(plan: Plan, footage: Sequence[Footage], tallest: int) -> list[Foo
     """Whose camera shows which footage: who speaks gets one that can, by turns."""
     talking = [film for film in footage if film.can_talk] or list(footage)
     silent = [film for film in footage if film not in talking] + talking
-    seats: list[Footage] = []
+    shown: list[Footage] = []
     used = [0, 0]
     for person in plan.scenario.people:
         films, which = (talking, 0) if person.talk > 0 else (silent, 1)
         chosen = [films[(used[which] + k) % len(films)] for k in range(person.faces)]
         size = (even(tallest * 16 / 9), tallest)
-        seats.append(chosen[0] if person.faces == 1 else RoomFootage(chosen, size))
+        shown.append(chosen[0] if person.faces == 1 else RoomFootage(chosen, size))
         used[which] += person.faces
-    return seats
+    return shown

@@ -14,7 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.gallery import sides
+from benchmarks.gallery import side_files
 from benchmarks.gallery.footage import U8
 from benchmarks.gallery.painter import Painter
 from benchmarks.gallery.plan import Plan, plan_recording
@@ -108,16 +108,16 @@ def _write_sides(work: Path, plan: Plan) -> None:
             told = replace(plan, turns=plan_turns(plan.scenario, plan.seconds, other))
         case "shifted":
             shift_s = min(LARGEST_SHIFT_S, round(SHIFT_SHARE * plan.seconds))
-    roster = sides.Roster.of(told)
+    roster = side_files.Roster.of(told)
     files = {
-        "timeline.json": sides.timeline(roster, rng, shift_s),
-        "participants.json": sides.participants(roster),
-        "truth.json": sides.truth(plan),
+        "timeline.json": side_files.timeline(roster, rng, shift_s),
+        "participants.json": side_files.participants(roster),
+        "truth.json": side_files.truth(plan),
     }
     for name, content in files.items():
         text = json.dumps(content, ensure_ascii=False, indent=1)
         (work / name).write_text(text, encoding="utf-8")
-    vtt = sides.transcript(roster, rng, shift_s)
+    vtt = side_files.transcript(roster, rng, shift_s)
     (work / "transcript.vtt").write_text(vtt, encoding="utf-8")
 
 

@@ -37,12 +37,12 @@ def paint_slides(
 ) -> list[U8]:
     """Give the slides as planes of `SLIDE_PX`; the second shows faces with these names below."""
     slides = [_slide(number, rng) for number in range(len(_TITLES))]
-    for seat, (name, x0) in enumerate(zip(names, _TEAM_X, strict=False)):
-        footage = faces[seat % len(faces)]
+    for place, (name, x0) in enumerate(zip(names, _TEAM_X, strict=False)):
+        footage = faces[place % len(faces)]
         if footage.face is None:
             continue
         y0, side = _TEAM_Y, _TEAM_PX
-        picture = footage.cutouts[(seat * 37) % len(footage.cutouts)]
+        picture = footage.cutouts[(place * 37) % len(footage.cutouts)]
         matrix = placing(picture, footage.face, (side / 2, side * 0.5, side * 0.55))
         person = cv2.warpAffine(picture.rgb, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
         share = cv2.warpAffine(picture.alpha, matrix, (side, side))[..., None] / 255

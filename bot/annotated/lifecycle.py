@@ -27,7 +27,7 @@ from inference.errors import InferenceError
 from inference.observer import SeenSample
 from inference.schema.analysis import CallAnalysis
 from inference.schema.observations import Observations
-from inference.video.container import WatchedPicture
+from inference.video.container import ObservedPicture
 from storage.files import MediaFiles, write_atomically
 
 log = logging.getLogger(__name__)
@@ -37,28 +37,28 @@ WAITING, SHOWN_WAITING = "annotated.waiting.mp4", "annotated.waiting.json"
 PART = "annotated.mp4.part"
 
 
-class OnTheSide:
-    """A watcher whose failure ends the annotated recording and nothing else."""
+class IsolatedObserver:
+    """An observer whose failure ends the annotated recording and nothing else."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self.failure = ""
 
-    def picture(self, picture: WatchedPicture, is_over: Callable[[], bool]) -> None:
-        """See `Watcher`."""
+    def picture(self, picture: ObservedPicture, is_over: Callable[[], bool]) -> None:
+        """See `Observer`."""
         if not self.failure:
             self._recorder.picture(picture, is_over)
 
     def sample(self, seen: SeenSample) -> None:
-        """See `Watcher`."""
+        """See `Observer`."""
         self._try(lambda: self._recorder.sample(seen))
 
     def between(self, look: Callable[[], Observations]) -> None:
-        """See `Watcher`."""
+        """See `Observer`."""
         self._try(lambda: self._recorder.between(look))
 
     def stalled(self) -> None:
-        """See `Watcher`."""
+        """See `Observer`."""
         self._try(self._recorder.stalled)
 
     def finish(self) -> None:
@@ -100,8 +100,8 @@ def annotating(
     call_id: str,
     paths: Sequence[Path],
     evidence: Evidence,
-) -> Iterator[OnTheSide]:
-    """Yield the watcher for a call's analysis; on leaving well, the recording waits for the scores.
+) -> Iterator[IsolatedObserver]:
+    """Yield the observer for a call's analysis; after it, the recording waits for the scores.
 
     Args:
         files: where the call's files are.
@@ -120,19 +120,19 @@ def annotating(
         settings.analysis.samples_per_s,
         has_room=lambda: files.free_bytes() > settings.zoom.disk_reserve_bytes,
     )
-    watcher = OnTheSide(recorder)
+    observer = IsolatedObserver(recorder)
     try:
-        yield watcher
-        watcher.finish()
-        if not watcher.failure and part.is_file():
+        yield observer
+        observer.finish()
+        if not observer.failure and part.is_file():
             shown = [asdict(at) for at in recorder.sightings()]
             text = json.dumps({"shows_all": options.score_own_side, "shown": shown})
             write_atomically(files.media_path(call_id, SHOWN_WAITING), text.encode())
             part.replace(files.media_path(call_id, WAITING))
     finally:
         recorder.drop()
-    if watcher.failure:
-        log.warning("call %s: no annotated recording: %s", call_id, watcher.failure)
+    if observer.failure:
+        log.warning("call %s: no annotated recording: %s", call_id, observer.failure)
 
 
 def settle(files: MediaFiles, call_id: str, analysis: CallAnalysis, options: AssessOptions) -> None:
@@ -185,7 +185,7 @@ def why_missing(settings: Settings) -> str:
 def _shown(path: Path) -> tuple[bool, list[Sighting]]:
     """Whether all faces are shown, and those noted; what cannot be read shows all."""
     try:
-        told = json.loads(path.read_bytes())
-        return bool(told["shows_all"]), [Sighting(**row) for row in told["shown"]]
+        stored = json.loads(path.read_bytes())
+        return bool(stored["shows_all"]), [Sighting(**row) for row in stored["shown"]]
     except (OSError, ValueError, KeyError, TypeError):
         return True, []

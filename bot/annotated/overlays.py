@@ -1,4 +1,4 @@
-"""Where each face is in a picture between two samples, and what is told beside it."""
+"""Where each face is in a picture between two samples, and what is shown beside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from bot.annotated.running_engagement import Running
 from bot.annotated.running_names import Who
 from inference.boxes import centres, holders
-from inference.faces.search import SURE
+from inference.faces.face_search import SURE
 from inference.observer import SeenSample
 from inference.schema.arrays import EXPRESSIONS, F32
 
@@ -21,8 +21,8 @@ GAP_SHARE = 2.5
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A sample with who its faces were taken for, and the engagement that then held."""
+class NamedSample:
+    """A sample with who its faces were judged to be, and the engagement that held then."""
 
     seen: SeenSample
     who: Mapping[int, Who]
@@ -39,7 +39,7 @@ class Mark:
     track: int
     box: F32
     who: Who | None
-    """None while nothing tells whose face it is."""
+    """None while it is not known whose face it is."""
     expression: str
     """"" where the face was not read: too small, or turned away."""
     likelihood: float
@@ -47,7 +47,9 @@ class Mark:
     """Face and expression are; else it is shown paler."""
 
 
-def marks_at(t_s: float, before: Told | None, after: Told | None, interval_s: float) -> list[Mark]:
+def marks_at(
+    t_s: float, before: NamedSample | None, after: NamedSample | None, interval_s: float
+) -> list[Mark]:
     """Give the faces of a picture.
 
     A face of both samples moves evenly from one place to the other; one that only the first or the
@@ -90,11 +92,11 @@ def marks_at(t_s: float, before: Told | None, after: Told | None, interval_s: fl
     return marks
 
 
-def _faces(told: Told | None) -> dict[int, Mark]:
+def _faces(sample: NamedSample | None) -> dict[int, Mark]:
     """The faces of a sample that are people's of the call, by track."""
-    if told is None or not told.seen.tracks:
+    if sample is None or not sample.seen.tracks:
         return {}
-    seen = told.seen
+    seen = sample.seen
     held = np.ones(len(seen.tracks), np.bool_)
     if seen.layout.kind == "share":  # A face on the shared screen is nobody's.
         held = holders(centres(seen.boxes), seen.layout.tiles) >= 0
@@ -107,7 +109,7 @@ def _faces(told: Told | None) -> dict[int, Mark]:
         marks[track] = Mark(
             track,
             seen.boxes[k],
-            told.who.get(track),
+            sample.who.get(track),
             EXPRESSIONS[best] if is_read else "",
             likelihood,
             likelihood >= LIKELY and float(seen.confidence[k]) >= SURE,

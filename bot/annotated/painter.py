@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from bot.annotated.canvas import Canvas, Palette, Patch
-from bot.annotated.overlays import Mark, Told
+from bot.annotated.overlays import Mark, NamedSample
 from bot.annotated.panel import Panel, colour_of, strip_height
-from bot.annotated.redaction import Hiding, hide
+from bot.annotated.redaction import Redactions, redact
 from bot.text import words
 from bot.text.draw_text import BOLD, Colour, fit_text
 from inference.schema.arrays import U8
@@ -38,7 +38,7 @@ class Painter:
         self._palette = palette
         self._panel = Panel(self.width, self.strip_px, duration_s, is_guessed)
         self._strip = self._drawn_strip(None)
-        self._strip_of: Told | None = None
+        self._strip_of: NamedSample | None = None
         self._tags: OrderedDict[_Tag, Patch] = OrderedDict()
         self._text_px = max(10, min(round(height * 0.023), 26))
         self._line_px = 4 if height >= 900 else 2
@@ -48,18 +48,22 @@ class Painter:
         return Canvas(self.width, self.height, self.strip_px, self._palette)
 
     def paint(
-        self, canvas: Canvas, marks: Sequence[Mark], before: Told | None, hidden: Hiding | None
+        self,
+        canvas: Canvas,
+        marks: Sequence[Mark],
+        before: NamedSample | None,
+        hidden: Redactions | None,
     ) -> None:
         """Paint over a picture.
 
         Args:
             canvas: with the picture in it.
             marks: its faces.
-            before: the sample at or before it, which the strip tells of.
+            before: the sample at or before it, which the strip shows.
             hidden: what must not be shown; None where everything may.
         """
         if hidden is not None:
-            hide(canvas, marks, before, hidden)
+            redact(canvas, marks, before, hidden)
         # Large boxes first: a tag of a small face over a large one stays readable.
         for mark in sorted(marks, key=lambda one: -float(one.box[3] - one.box[1])):
             self._put_mark(canvas, mark, hidden is not None)
@@ -73,17 +77,17 @@ class Painter:
         if is_hiding and not is_scored:
             if mark.who is None or not mark.who.is_named:
                 return
-            told, share = "hidden", PALE
+            shown, share = "hidden", PALE
         else:
-            told = f"{mark.expression} {words.percent(mark.likelihood)}"
-            told = told if mark.expression else "not read"
+            shown = f"{mark.expression} {words.percent(mark.likelihood)}"
+            shown = shown if mark.expression else "not read"
             share = FULL if mark.is_sure else PALE
         colour = colour_of(mark.who)
         canvas.put_frame_line((x0, y0, x1, y1), colour, self._line_px, share)
         name = mark.who.name if mark.who is not None else ""
         widest = max(LEAST_TAG_PX, round(MOST_TAG_FACES * (x1 - x0)))
         widest = min(widest // 16 * 16, canvas.width)  # few widths: drawn tags are used again
-        tag = self._tag((name, told, colour, share == FULL, widest))
+        tag = self._tag((name, shown, colour, share == FULL, widest))
         high, wide = tag.light.shape
         top = y0 - high - 2
         if top < 0:
@@ -101,23 +105,23 @@ class Painter:
             self._tags.popitem(last=False)
         return patch
 
-    def _drawn_strip(self, told: Told | None) -> Patch:
-        if told is None:
+    def _drawn_strip(self, sample: NamedSample | None) -> Patch:
+        if sample is None:
             strip = self._panel.draw(None, {})
         else:
-            self._panel.lines.add(told.running)
-            people = {number: one for number, one in told.people.items() if one.is_scored}
-            strip = self._panel.draw(told.running, people)
+            self._panel.lines.add(sample.running)
+            people = {number: one for number, one in sample.people.items() if one.is_scored}
+            strip = self._panel.draw(sample.running, people)
         opaque = np.full((*strip.shape[:2], 1), 255, np.uint8)
         return Patch.of(np.concatenate([strip, opaque], axis=2), self._palette)
 
 
 def _draw_tag(wanted: _Tag, size_px: int) -> U8:
     """Name and expression on the person's colour; on a dark ground where they are not sure."""
-    name, told, colour, is_sure, widest = wanted
+    name, shown, colour, is_sure, widest = wanted
     ink = INKS[0] if is_sure else INKS[1]
     gap = round(0.5 * size_px)
-    said = fit_text(told, size_px, ink, widest)
+    said = fit_text(shown, size_px, ink, widest)
     called = fit_text(name, size_px, ink, widest - 2 * gap, BOLD) if name else None
     if called is None:
         rows = [[said]]

@@ -23,7 +23,7 @@ COLOURS: tuple[Colour, ...] = (
     (86, 180, 233), (240, 168, 48), (64, 201, 148), (233, 120, 170), (240, 228, 66),
     (150, 140, 240), (225, 95, 70), (140, 200, 90), (120, 210, 215), (200, 160, 120),
 )  # fmt: skip
-"""Light enough for black letters, told apart also by people who see fewer colours."""
+"""Light enough for black letters, distinct also for people who see fewer colours."""
 UNKNOWN: Colour = (168, 176, 188)
 HEIGHT_SHARE, LEAST_PX, MOST_PX = 0.17, 64, 240
 """Of the picture's height."""
@@ -116,8 +116,8 @@ class Panel:
         plot, size = self._plot, self._text_px
         duration_s = self.lines.duration_s
         now = words.clock(int(t_s))
-        told = now if self._is_guessed else f"{now} / {words.clock(duration_s)}"
-        clock = draw_text(told, size, INK, BOLD)
+        text = now if self._is_guessed else f"{now} / {words.clock(duration_s)}"
+        clock = draw_text(text, size, INK, BOLD)
         title = draw_text("Engagement, mean of the last 30 s", size, SOFT).shape[1]
         if plot.left + title + clock.shape[1] + size < plot.right:
             _put(strip, clock, plot.right - clock.shape[1], round(0.3 * size))
@@ -157,13 +157,13 @@ class Panel:
             rows = [*rows[: room - 1], (SOFT, f"and {len(rows) - room + 1} more", "")]
         left = self._plot.right + round(1.2 * size)
         value_px = round(2.2 * size)
-        for k, (colour, name, told) in enumerate(rows):
+        for k, (colour, name, text) in enumerate(rows):
             top = round(0.3 * size) + k * row_px
             middle = (left + size // 3, top + round(0.72 * size))
             cv2.circle(strip, middle, max(2, round(size * 0.28)), colour, -1, cv2.LINE_AA)
             drawn = fit_text(name, size, INK, self._legend_px - value_px - size)
             _put(strip, drawn, left + size, top)
-            number = draw_text(told, size, INK, BOLD)
+            number = draw_text(text, size, INK, BOLD)
             at = self._size[1] - round(0.8 * size) - number.shape[1]
             _put(strip, number, at, top)
 

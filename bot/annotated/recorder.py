@@ -1,9 +1,9 @@
 """Makes the annotated recording while the analysis looks at the same pictures, decoded once.
 
 The decoder's thread hands every picture over and waits where too many are held; the analysis's
-thread tells what each sample showed; a thread of our own paints a picture as soon as the samples on
-both sides of it are told of, and encodes it. Where the decoder waits and the analysis has nothing
-left to tell, the oldest pictures are painted with what is known: so none waits for the other.
+thread reports what each sample showed; a thread of our own paints a picture as soon as the samples
+on both sides of it are known, and encodes it. Where the decoder waits and the analysis has nothing
+left to report, the oldest pictures are painted with what is known: so none waits for the other.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 
 from bot.annotated.canvas import Palette, shown_size
 from bot.annotated.encoder import AnnotateFailed, Movie
-from bot.annotated.overlays import Told, marks_at
+from bot.annotated.overlays import NamedSample, marks_at
 from bot.annotated.painter import Painter
-from bot.annotated.redaction import Hidden, Screen
+from bot.annotated.redaction import Redaction, Redactor
 from bot.annotated.running_engagement import GUESSED_S, RunningEngagement
 from bot.annotated.running_names import NameFaces, RunningNames, Who
 from inference.analyzer import AnalyzerOptions
@@ -32,7 +32,7 @@ from inference.observer import SeenSample
 from inference.schema.arrays import F32
 from inference.schema.observations import Observations
 from inference.scoring.profiles import PROFILES
-from inference.video.container import WatchedPicture
+from inference.video.container import ObservedPicture
 from inference.video.reader import probe
 
 HELD_BYTES = 256_000_000
@@ -48,10 +48,10 @@ DISK_LOOKED_AT_S = 10.0
 """Seconds of recording between two looks at the free disk."""
 
 
-def watched_options(options: AnalyzerOptions) -> AnalyzerOptions:
-    """How the analysis is to look at the pictures for a recorder.
+def observer_options(options: AnalyzerOptions) -> AnalyzerOptions:
+    """Return how the analysis is to look at the pictures for a recorder.
 
-    Where faces are hidden, every sample is searched anew, and all of it: whoever sits down beside
+    Where faces are hidden, every sample is searched again, and all of it: whoever sits down beside
     somebody who may be shown, or appears small in a corner over a large face, must be noticed at
     once. A small picture's own edges are believed three samples late.
     """
@@ -64,12 +64,12 @@ def watched_options(options: AnalyzerOptions) -> AnalyzerOptions:
 class _Sample:
     """A sample as the painter needs it."""
 
-    told: Told
-    hidden: Hidden | None
+    named: NamedSample
+    hidden: Redaction | None
 
 
 class Recorder:
-    """A `Watcher` that writes the annotated recording to `part`; `finish` completes it.
+    """An `Observer` that writes the annotated recording to `part`; `finish` completes it.
 
     With `options.score_own_side` False all faces but those of known people of the other side are
     hidden; `sightings` then tells which were not.
@@ -100,12 +100,12 @@ class Recorder:
         self._paths, self._part = list(paths), part
         self._names = RunningNames(name_faces, options)
         self._engagement = RunningEngagement(PROFILES[options.profile])
-        self._screen = None if options.score_own_side else Screen()
+        self._redactor = None if options.score_own_side else Redactor()
         self._interval_s = 1 / samples_per_s
         self._has_room, self._held_bytes = has_room, held_bytes
         self._shown: list[tuple[float, float, float]] = []  # time and middle of a face in pixels
         self._shown_at: dict[int, tuple[float, F32]] = {}
-        self._pictures: deque[WatchedPicture] = deque()
+        self._pictures: deque[ObservedPicture] = deque()
         self._most_held = LEAST_HELD
         self._samples: deque[_Sample] = deque()
         self._release = 0
@@ -123,7 +123,7 @@ class Recorder:
 
     # What the analysis calls.
 
-    def picture(self, picture: WatchedPicture, is_over: Callable[[], bool]) -> None:
+    def picture(self, picture: ObservedPicture, is_over: Callable[[], bool]) -> None:
         """Take a picture; blocks while too many are held."""
         with self._changed:
             if not self._pictures:
@@ -144,17 +144,17 @@ class Recorder:
     def sample(self, seen: SeenSample) -> None:
         """Take what a sample showed."""
         who = dict(self._names.note(seen))
-        if self._screen is not None:
+        if self._redactor is not None:
             self._note_shown(seen, who)
         seen = self._fitted(seen)
-        told = Told(seen, who, self._names.people, self._engagement.add(seen, who))
-        hidden = self._screen.update(seen, who) if self._screen is not None else None
+        named = NamedSample(seen, who, self._names.people, self._engagement.add(seen, who))
+        hidden = self._redactor.update(seen, who) if self._redactor is not None else None
         with self._changed:
-            self._samples.append(_Sample(told, hidden))
+            self._samples.append(_Sample(named, hidden))
             self._changed.notify_all()
 
     def between(self, look: Callable[[], Observations]) -> None:
-        """Name people anew where that is due.
+        """Name people again where that is due.
 
         Raises:
             AnnotateFailed: the file cannot be written.
@@ -226,7 +226,7 @@ class Recorder:
             if track not in who or not who[track].is_scored:
                 continue
             last_s, place = self._shown_at.get(track, (float("-inf"), box))
-            # The analysis may divide a track later, where its seat or the layout changed.
+            # The analysis may divide a track later, where its camera or the layout changed.
             is_elsewhere = seen.layout.changed or not overlap(box, place)
             if is_elsewhere or seen.t_s - last_s >= SIGHTING_S:
                 self._shown_at[track] = seen.t_s, box
@@ -248,7 +248,7 @@ class Recorder:
                 self._pictures.clear()
                 self._changed.notify_all()
 
-    def _next_picture(self) -> WatchedPicture | None:
+    def _next_picture(self) -> ObservedPicture | None:
         with self._changed:
             while True:
                 if self._is_dropped:
@@ -263,47 +263,49 @@ class Recorder:
                     return None
                 self._changed.wait(_WAIT_S)
 
-    def _is_ready(self, picture: WatchedPicture) -> bool:
-        """Whether a sample after the picture was told of."""
-        return bool(self._samples) and self._samples[-1].told.seen.t_s > picture.t_s
+    def _is_ready(self, picture: ObservedPicture) -> bool:
+        """Whether a sample after the picture is known."""
+        return bool(self._samples) and self._samples[-1].named.seen.t_s > picture.t_s
 
-    def _around(self, picture: WatchedPicture) -> tuple[_Sample | None, _Sample | None]:
+    def _around(self, picture: ObservedPicture) -> tuple[_Sample | None, _Sample | None]:
         """The samples before and after a picture in its segment; earlier ones are let go."""
         with self._changed:
-            while len(self._samples) > 1 and self._samples[1].told.seen.t_s <= picture.t_s:
+            while len(self._samples) > 1 and self._samples[1].named.seen.t_s <= picture.t_s:
                 self._samples.popleft()
             first = self._samples[0] if self._samples else None
             second = self._samples[1] if len(self._samples) > 1 else None
-        if first is not None and first.told.seen.t_s > picture.t_s:
+        if first is not None and first.named.seen.t_s > picture.t_s:
             first, second = None, first
 
         def of_segment(one: _Sample | None) -> _Sample | None:
-            same = one is not None and one.told.seen.offset_s == picture.offset_s
+            same = one is not None and one.named.seen.offset_s == picture.offset_s
             return one if same else None
 
         return of_segment(first), of_segment(second)
 
-    def _paint(self, picture: WatchedPicture) -> None:
+    def _paint(self, picture: ObservedPicture) -> None:
         movie, painter = self._begun(picture)
         before, after = self._around(picture)
-        told = None if before is None else before.told
-        marks = marks_at(picture.t_s, told, None if after is None else after.told, self._interval_s)
+        named = None if before is None else before.named
+        marks = marks_at(
+            picture.t_s, named, None if after is None else after.named, self._interval_s
+        )
         hidden = None
-        if self._screen is not None:
+        if self._redactor is not None:
             hidden = (
                 None if before is None else before.hidden,
                 None if after is None else after.hidden,
             )
-            if before is not None and not self._is_covered(picture, before.told.seen):
+            if before is not None and not self._is_covered(picture, before.named.seen):
                 hidden = (None, None)
         canvas = painter.canvas()
         canvas.put_frame(picture.frame, self._size)
-        painter.paint(canvas, marks, told, hidden)
+        painter.paint(canvas, marks, named, hidden)
         self._look_at_disk(picture.t_s)
         offset = Fraction(picture.offset_s)
         movie.add(canvas.frame(), offset + picture.at * picture.tick)
 
-    def _is_covered(self, picture: WatchedPicture, before: SeenSample) -> bool:
+    def _is_covered(self, picture: ObservedPicture, before: SeenSample) -> bool:
         """Whether the sample before tells of the picture: the first whole one in its cell is.
 
         Farther from it, the picture is damaged; nobody looked at it, and anything may be there.
@@ -317,12 +319,12 @@ class Recorder:
         if not self._has_room():
             raise AnnotateFailed("The disk has no room left for the annotated recording.")
 
-    def _begun(self, picture: WatchedPicture) -> tuple[Movie, Painter]:
+    def _begun(self, picture: ObservedPicture) -> tuple[Movie, Painter]:
         """The file and its painter, begun with the first picture."""
         frame = picture.frame
         if self._movie is None or self._painter is None:
-            told = [probe(path) for path in self._paths]
-            durations = [one.duration_s for one in told]
+            files = [probe(path) for path in self._paths]
+            durations = [one.duration_s for one in files]
             known = all(durations)
             width, height = self._size
             is_same = frame.format.name == "yuv420p"
@@ -330,8 +332,8 @@ class Recorder:
             total_s = sum(d or 0.0 for d in durations) if known else GUESSED_S
             self._painter = Painter(width, height, palette, total_s, is_guessed=not known)
             size = (self._painter.width, self._painter.height + self._painter.strip_px)
-            rate = Fraction(told[0].fps).limit_denominator(1001) if told[0].fps else None
-            aspect = told[0].pixel_aspect
+            rate = Fraction(files[0].fps).limit_denominator(1001) if files[0].fps else None
+            aspect = files[0].pixel_aspect
             if aspect and round(frame.rotation / 90) % 2 == 1:
                 aspect = 1 / aspect
             self._movie = Movie(self._part, size, picture.tick, rate, frame, aspect, self._paths)

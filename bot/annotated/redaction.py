@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.annotated.canvas import Canvas, Rect
-from bot.annotated.overlays import Mark, Told
+from bot.annotated.overlays import Mark, NamedSample
 from bot.annotated.running_names import Who
 from inference.attribution.person_ids import Sighting, track_at
 from inference.boxes import centres, holders, overlap, scaled
@@ -36,7 +36,7 @@ REACH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Hidden:
+class Redaction:
     """What is hidden at a sample: everything but `shown` if `is_all`, and `places` anyhow."""
 
     is_all: bool = True
@@ -44,7 +44,7 @@ class Hidden:
     places: tuple[Rect, ...] = ()
 
 
-Hiding = tuple[Hidden | None, Hidden | None]
+Redactions = tuple[Redaction | None, Redaction | None]
 """What is hidden at the sample before a picture and at the one after; None where there is none."""
 
 
@@ -57,7 +57,7 @@ class _Lost:
     t_s: float
 
 
-class Screen:
+class Redactor:
     """Says for each sample what is hidden; samples come in order."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Screen:
         self._doubt_until_s = float("-inf")
         self._unseen: list[_Lost] = []
 
-    def update(self, seen: SeenSample, who: Mapping[int, Who]) -> Hidden:
+    def update(self, seen: SeenSample, who: Mapping[int, Who]) -> Redaction:
         """Take the next sample."""
         last, self._last = self._last, seen
         if last is None or last.offset_s != seen.offset_s or self._changed(last, seen):
@@ -79,10 +79,10 @@ class Screen:
             hidden, shown = self._of_tiles(seen, clear)
             if layout.kind != "share":
                 # A small tile may lie over a large one: what is hidden goes before what is shown.
-                return Hidden() if is_doubtful else Hidden(True, shown, hidden)
-            return Hidden() if is_doubtful else Hidden(False, (), hidden)
+                return Redaction() if is_doubtful else Redaction(True, shown, hidden)
+            return Redaction() if is_doubtful else Redaction(False, (), hidden)
         if is_doubtful:
-            return Hidden()
+            return Redaction()
         return self._of_picture(seen, clear)
 
     @staticmethod
@@ -111,10 +111,10 @@ class Screen:
             (shown if own and all(own) and not cut else hidden).append(_rect(tile))
         return tuple(hidden), tuple(shown)
 
-    def _of_picture(self, seen: SeenSample, clear: list[bool]) -> Hidden:
+    def _of_picture(self, seen: SeenSample, clear: list[bool]) -> Redaction:
         """An undivided picture: heads, and the whole where somebody may be there unfound."""
         if not seen.tracks:
-            return Hidden()
+            return Redaction()
         rows = [row for row, is_clear in enumerate(clear) if not is_clear]
         others = [seen.boxes[row] for row in rows]
         lost = [
@@ -124,14 +124,16 @@ class Screen:
             and all(overlap(scaled(one.box, REACH), box) == 0 for box in others)
         ]
         if any(seen.t_s - one.t_s > LOST_S for one in lost):
-            return Hidden()
+            return Redaction()
         self._unseen = [_Lost(seen.tracks[row], seen.boxes[row], seen.t_s) for row in rows] + lost
         places = [scaled(box, HEAD) for box in others]
         places += [scaled(one.box, HEAD * REACH) for one in lost]
-        return Hidden(False, (), tuple(_rect(place) for place in places))
+        return Redaction(False, (), tuple(_rect(place) for place in places))
 
 
-def hide(canvas: Canvas, marks: Sequence[Mark], before: Told | None, hidden: Hiding) -> None:
+def redact(
+    canvas: Canvas, marks: Sequence[Mark], before: NamedSample | None, hidden: Redactions
+) -> None:
     """Hide what any of the samples around a picture hides, and all where one is missing.
 
     Args:
@@ -141,17 +143,17 @@ def hide(canvas: Canvas, marks: Sequence[Mark], before: Told | None, hidden: Hid
         hidden: of the samples before and after it.
     """
     whole = (0, 0, canvas.width, canvas.height)
-    told = [one for one in hidden if one is not None]
-    if len(told) < 2 or any(one.is_all and not one.shown for one in told):
+    known = [one for one in hidden if one is not None]
+    if len(known) < 2 or any(one.is_all and not one.shown for one in known):
         canvas.hide(whole, _cells(canvas, before))
         return
-    places = [place for one in told for place in one.places]
+    places = [place for one in known for place in one.places]
     places += [
         _rect(scaled(mark.box, HEAD))
         for mark in marks
         if mark.who is None or not mark.who.is_scored
     ]
-    covering = [one.shown for one in told if one.is_all]
+    covering = [one.shown for one in known if one.is_all]
     kept = []
     if covering:
         common = [_common(rects) for rects in _products(covering)]
@@ -163,7 +165,7 @@ def hide(canvas: Canvas, marks: Sequence[Mark], before: Told | None, hidden: Hid
         canvas.hide(place, CELLS)
 
 
-def _cells(canvas: Canvas, before: Told | None) -> int:
+def _cells(canvas: Canvas, before: NamedSample | None) -> int:
     """Cells for the whole picture: faces of a gallery are smaller than one that fills it."""
     tiles = before.seen.layout.tiles if before is not None else ()
     if not len(tiles):

@@ -17,7 +17,7 @@ from inference.scoring.score import ROLLING_S, mean_over_people, rolling_mean
 
 MEAN_S = ROLLING_S[0]
 POINTS = 600
-"""Of a drawn line; more are not to be told apart in a picture."""
+"""Of a drawn line; more cannot be distinguished in a picture."""
 GUESSED_S = 600.0
 """The length of a recording that does not tell it; the axis doubles where that is too short."""
 

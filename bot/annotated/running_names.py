@@ -2,7 +2,7 @@
 
 Who somebody is, is certain at the end of a call at the earliest, and the pictures go by once. So
 people are named from all that was seen up to now, again and again at growing intervals; a face
-without a certain name is "Person 1". Nobody is guessed.
+without a certain name is "Person 1"; names are never guessed.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bot.calls.record import Evidence, name_people, story_of
+from bot.calls.record import Evidence, name_call, name_people
 from inference.assess import AssessOptions, may_be_scored
-from inference.attribution.attribute import Cast, Person
+from inference.attribution.attribute import Identities, Person
 from inference.attribution.corrections import apply_corrections
 from inference.attribution.person_ids import person_ids
 from inference.observer import SeenSample
 from inference.schema.observations import FaceColumns, Observations, Quality
 
-NameFaces = Callable[[Observations], tuple[Observations, Cast]]
+NameFaces = Callable[[Observations], tuple[Observations, Identities]]
 """Names the people of what was seen so far; the observations may come back with other tracks."""
 
 FIRST_AT_S = 1.0
-"""The analysis is a second or two ahead of what it has told: by then, somebody was seen for 2 s."""
+"""The analysis is a second or two ahead of its reports: by then, somebody was seen for 2 s."""
 LEAST_PAUSE_S, PAUSE_SHARE = 4.0, 0.1
 """Between two namings: this long, or this share of what was seen, whichever is longer. Naming
 costs in proportion to what was seen: all namings together cost some eleven times the last."""
@@ -55,7 +55,7 @@ class _Track:
     sample: int
     box: bytes
     is_known: bool = False
-    """Told whose it is, or not to be told: it was there for long and is nobody's."""
+    """Its owner is known, or given up: it was there for long and is nobody's."""
 
 
 class RunningNames:
@@ -100,17 +100,17 @@ class RunningNames:
         )
 
     def learn(self, seen: Observations) -> None:
-        """Name everybody anew from all that was seen so far."""
+        """Name everybody again from all that was seen so far."""
         self._last_s = self._now_s
         self._tracks = {
             track: known
             for track, known in self._tracks.items()
             if self._now_s - known.last_s <= KEPT_S
         }
-        seen, cast = self._name_faces(seen)
-        people = self._as_shown(seen, cast)
+        seen, identities = self._name_faces(seen)
+        people = self._as_shown(seen, identities)
         self.people = {one.number: one for one in people}
-        owner = {tie.track: tie.participant for tie in cast.attributions}
+        owner = {tie.track: tie.participant for tie in identities.attributions}
         self._who = {}
         for track, known in self._tracks.items():
             person = owner.get(_track_of(seen, known.sample, known.box), -1)
@@ -118,11 +118,11 @@ class RunningNames:
                 self._who[track] = people[person]
             known.is_known = person >= 0 or known.last_s - known.first_s >= GIVEN_UP_S
 
-    def _as_shown(self, seen: Observations, cast: Cast) -> list[Who]:
-        """The people of the cast under the numbers that they had before."""
+    def _as_shown(self, seen: Observations, identities: Identities) -> list[Who]:
+        """Return the people under the numbers that they had before."""
         given: set[int] = set()
         shown = []
-        for person, ids in zip(cast.people, person_ids(seen, cast), strict=True):
+        for person, ids in zip(identities.people, person_ids(seen, identities), strict=True):
             before = (self._numbers[one] for one in ids if one in self._numbers)
             number = next((one for one in before if one not in given), -1)
             if number < 0:
@@ -153,10 +153,10 @@ def _track_of(seen: Observations, sample: int, box: bytes) -> int:
 def naming_with(evidence: Evidence) -> NameFaces:
     """Name people by all that an evidence holds beside its observations, corrections included."""
 
-    def name(seen: Observations) -> tuple[Observations, Cast]:
-        named = name_people(replace(evidence, observations=seen))
-        story = apply_corrections(story_of(named), evidence.corrections)
-        return story.observations, story.cast
+    def name(seen: Observations) -> tuple[Observations, Identities]:
+        so_far = name_people(replace(evidence, observations=seen))
+        named = apply_corrections(name_call(so_far), evidence.corrections)
+        return named.observations, named.identities
 
     return name
 

@@ -11,11 +11,11 @@ from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
 from bot.api.webhook import create_webhook
 from bot.pipeline.intake import Intake
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import CallPipeline
 
 
-def create_app(parts: Parts, pipeline: CallPipeline, intake: Intake) -> FastAPI:
+def create_app(resources: Resources, pipeline: CallPipeline, intake: Intake) -> FastAPI:
     """Put the routes together. Opens nothing."""
     app = FastAPI(
         title="Rapport",
@@ -29,13 +29,13 @@ def create_app(parts: Parts, pipeline: CallPipeline, intake: Intake) -> FastAPI:
     refused: Counter[str] = Counter()
     app.include_router(
         create_api(
-            parts.engine,
-            parts.settings,
-            parts.files,
-            PipelineControl(parts, pipeline),
-            link_secret=parts.link_secret,
+            resources.engine,
+            resources.settings,
+            resources.files,
+            PipelineControl(resources, pipeline),
+            link_secret=resources.link_secret,
             refused=refused,
         )
     )
-    app.include_router(create_webhook(parts.engine, parts.settings, intake, refused))
+    app.include_router(create_webhook(resources.engine, resources.settings, intake, refused))
     return app

@@ -1,4 +1,4 @@
-"""What the API may ask of the workflows: where a run is, once more, told anew, and stop."""
+"""What the API may ask of the workflows: progress, another run, another report, and to stop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from dbos import DBOS
 
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import CallPipeline
 from integrations.errors import NotFound
 from storage import calls
@@ -20,8 +20,8 @@ from storage.errors import Missing
 class PipelineControl:
     """Implements `bot.api.workflows.WorkflowControl` over the call pipeline."""
 
-    def __init__(self, parts: Parts, pipeline: CallPipeline) -> None:
-        self._parts = parts
+    def __init__(self, resources: Resources, pipeline: CallPipeline) -> None:
+        self._resources = resources
         self._pipeline = pipeline
 
     def status(self, workflow_id: str) -> WorkflowStatus | None:
@@ -33,7 +33,7 @@ class PipelineControl:
         if named is None:
             return None
         call_id, run = named
-        with reading(self._parts.engine) as session:
+        with reading(self._resources.engine) as session:
             try:
                 call = calls.get_call(session, call_id)
             except Missing:
@@ -61,32 +61,32 @@ class PipelineControl:
             Gone: Zoom no longer has the recording, or there is no Zoom app to ask for it.
             IntegrationError: Zoom did not answer.
         """
-        with reading(self._parts.engine) as session:
+        with reading(self._resources.engine) as session:
             call = calls.get_call(session, call_id)
-        if call.status == "done" and self._parts.zoom is None:
+        if call.status == "done" and self._resources.zoom is None:
             raise Gone(
                 f"The recording of call {call_id} was deleted here, and no Zoom app is set up to "
                 "fetch it again: see `rapport check`."
             )
-        if call.status not in calls.ACTIVE and self._parts.zoom is not None:
+        if call.status not in calls.ACTIVE and self._resources.zoom is not None:
             try:
-                self._parts.zoom.recording(call.zoom_uuid)
+                self._resources.zoom.recording(call.zoom_uuid)
             except NotFound as exc:
                 raise Gone(f"Zoom no longer has the recording of call {call_id}.") from exc
-        with transaction(self._parts.engine) as session:
+        with transaction(self._resources.engine) as session:
             run = calls.begin_run(session, call_id, force=True)
             current = calls.get_call(session, call_id).run
         if run is None:
             return f"{call_id}.{current}"
         return self._pipeline.start(call_id, run, by_hand=True)
 
-    def retell(self, call_id: str, run: int) -> str:
+    def report_again(self, call_id: str, run: int) -> str:
         """Queue a run that was counted for a correction; twice is once."""
-        return self._pipeline.start_retelling(call_id, run)
+        return self._pipeline.start_report_again(call_id, run)
 
     def cancel(self, call_id: str) -> None:
         """Stop a call's current run, if it has one: no further step begins."""
-        with reading(self._parts.engine) as session:
+        with reading(self._resources.engine) as session:
             call = calls.get_call(session, call_id)
         if call.run > 0 and call.status in calls.ACTIVE:
             DBOS.cancel_workflow(f"{call_id}.{call.run}")
@@ -133,8 +133,8 @@ class WorkflowControl(Protocol):
         """
         ...
 
-    def retell(self, call_id: str, run: int) -> str:
-        """Start a run that tells the call anew as people corrected it, and give its id."""
+    def report_again(self, call_id: str, run: int) -> str:
+        """Start a run that reports the call again as people corrected it, and give its id."""
         ...
 
     def cancel(self, call_id: str) -> None:

@@ -32,10 +32,10 @@ class Person(BaseModel):
 
     id: str = Field(
         description="Finds the person in PATCH /calls/{id}/participants/{pid}. Stays while the "
-        "call is told anew; of a face that was joined to somebody, it finds that person."
+        "call is reported again; of a face that was joined to somebody, it finds that person."
     )
     index: int = Field(
-        description="Names the person within the call's other answers, until the call is told anew."
+        description="Names the person within the call's other answers, until it is reported again."
     )
     name: str
     side: str = Field(description='"rep" (own side), "prospect" or "unknown".')
@@ -349,7 +349,7 @@ class CorrectedParticipant(BaseModel):
     side: str
     is_new: bool = Field(description="False where all of it was so already: nothing is kept twice.")
     workflow_id: str = Field(
-        description="The run that tells the call anew, or the one going on before it."
+        description="The run that reports the call again, or the one going on before it."
     )
 
 

@@ -68,7 +68,7 @@ def add_corrections(
             raise Problem(500, str(exc)) from exc
         workflow_id = f"{call_id}.{done.current_run}"
         if done.run is not None:
-            workflow_id = workflows.retell(call_id, done.run)
+            workflow_id = workflows.report_again(call_id, done.run)
         response.headers["Location"] = f"/api/v1/workflows/{workflow_id}"
         return models.CorrectedParticipant(
             call_id=call_id,
@@ -88,5 +88,5 @@ def add_corrections(
     def get_corrections(call_id: str) -> models.Corrections:
         with reading(engine) as session:
             calls.get_call(session, call_id)
-            rows = corrections.of_call(session, call_id)
+            rows = corrections.list_for_call(session, call_id)
         return models.Corrections(call_id=call_id, items=[correction_view(row) for row in rows])

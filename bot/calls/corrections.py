@@ -1,4 +1,4 @@
-"""What people say about who is who: checked against the call, kept, and told to the next run."""
+"""What people say about who is who: checked against the call, and kept for the next run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Engine
 
-from bot.calls.record import read_evidence, story_of
+from bot.calls.record import name_call, read_evidence
 from inference.attribution.corrections import (
     Correction,
+    NamedCall,
     Refused,
-    Story,
     apply_corrections,
     correction_for,
 )
@@ -29,7 +29,7 @@ TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """A participant as they will be told. `run` is to be started; None where none has to be."""
+    """A participant as they will be reported. `run` is to be started; None where none has to be."""
 
     pid: str
     name: str
@@ -48,7 +48,7 @@ def as_correction(row: ParticipantCorrection) -> Correction:
 def correct_participant(
     engine: Engine, files: MediaFiles, call_id: str, pid: str, changes: Mapping[str, str], by: str
 ) -> Corrected:
-    """Keep what somebody says of a participant, and count the run that tells the call anew.
+    """Keep what somebody says of a participant, and count the run that reports the call again.
 
     What is said twice is kept once. Where a run is going on, it takes the correction up, or begins
     the next one when it ends.
@@ -57,7 +57,7 @@ def correct_participant(
         engine: the database.
         files: where the call's evidence is.
         call_id: the call.
-        pid: the participant's id, a former one, or the position as last told.
+        pid: the participant's id, a former one, or the position as last reported.
         changes: "name" ("" takes it away), "side" ("rep", "prospect" or "unknown"), or both; the
             name is said first.
         by: who says so, for the audit.
@@ -71,54 +71,58 @@ def correct_participant(
         with reading(engine) as session:
             call = calls.get_call(session, call_id)
             people = calls.get_participants(session, call_id)
-            made = [as_correction(row) for row in corrections.of_call(session, call_id)]
+            made = [as_correction(row) for row in corrections.list_for_call(session, call_id)]
         known = len(made)
-        story = _story(files, call)
-        told = apply_corrections(story, made)
-        index = _find(told, people, pid)
+        named_call = _named_call(files, call)
+        corrected = apply_corrections(named_call, made)
+        index = _find(corrected, people, pid)
         said: list[corrections.NewCorrection] = []
         for field in ("name", "side"):
             if field not in changes:
                 continue
-            correction = correction_for(story, made, index, field, changes[field])
+            correction = correction_for(named_call, made, index, field, changes[field])
             if correction is None:
                 continue
-            ids = person_ids(told.observations, told.cast)[index]
-            said.append(_row(correction, told, index, ids[0], by))
+            ids = person_ids(corrected.observations, corrected.identities)[index]
+            said.append(_row(correction, corrected, index, ids[0], by))
             made.append(correction)
-            told = apply_corrections(story, made)
-            index = _follow(told, ids, correction.value if field == "name" else None)
+            corrected = apply_corrections(named_call, made)
+            index = _follow(corrected, ids, correction.value if field == "name" else None)
         try:
             run, current = _keep(engine, call_id, known, said)
         except Duplicate:
             continue
-        person = told.cast.people[index]
-        lasting = person_ids(told.observations, told.cast)[index][0]
+        person = corrected.identities.people[index]
+        lasting = person_ids(corrected.observations, corrected.identities)[index][0]
         return Corrected(lasting, person.name, person.side, bool(said), run, current)
     raise Refused("Others are correcting this call at this moment: try again.")
 
 
-def _story(files: MediaFiles, call: Call) -> Story:
+def _named_call(files: MediaFiles, call: Call) -> NamedCall:
     if call.series_path is None:
         raise Refused("This call has no result yet that could be corrected; its status says why.")
     evidence = read_evidence(files.resolve(call.series_path))
-    if evidence.cast is None:
+    if evidence.identities is None:
         again = (
             "is being analysed again" if call.status in calls.ACTIVE else "must be analysed again"
         )
         raise Refused(f"This call {again}: correct it when its status is “done”.")
-    return story_of(evidence)
+    return name_call(evidence)
 
 
-def _find(told: Story, people: Sequence[Participant], pid: str) -> int:
-    """The index of a participant in the cast."""
+def _find(corrected: NamedCall, people: Sequence[Participant], pid: str) -> int:
+    """Return the index of a participant among the identities."""
     row = next((row for row in people if str(row.position) == pid), None)
-    cast = told.cast.people
-    if row is not None and not row.pid and [p.name for p in cast[row.position :][:1]] == [row.name]:
+    identified = corrected.identities.people
+    if (
+        row is not None
+        and not row.pid
+        and [p.name for p in identified[row.position :][:1]] == [row.name]
+    ):
         # Stored by an earlier version, which gave no ids: the file is as it was then.
         return row.position
     wanted = row.pid if row is not None else pid
-    every = person_ids(told.observations, told.cast)
+    every = person_ids(corrected.observations, corrected.identities)
     for ids in ([own[:1] for own in every], every):
         for index, own in enumerate(ids):
             if wanted in own:
@@ -126,20 +130,20 @@ def _find(told: Story, people: Sequence[Participant], pid: str) -> int:
     raise Missing("There is no such participant: the call's own answer lists their ids.")
 
 
-def _follow(told: Story, ids: Sequence[str], name: str | None) -> int:
+def _follow(corrected: NamedCall, ids: Sequence[str], name: str | None) -> int:
     """Where somebody of these ids is now: under the name just given, or else by the first id."""
-    every = person_ids(told.observations, told.cast)
+    every = person_ids(corrected.observations, corrected.identities)
     found = [index for wanted in ids for index, own in enumerate(every) if wanted in own]
     for index in found:
-        if name and told.cast.people[index].name.casefold() == name.casefold():
+        if name and corrected.identities.people[index].name.casefold() == name.casefold():
             return index
     return found[0]
 
 
 def _row(
-    correction: Correction, told: Story, index: int, pid: str, by: str
+    correction: Correction, corrected: NamedCall, index: int, pid: str, by: str
 ) -> corrections.NewCorrection:
-    person = told.cast.people[index]
+    person = corrected.identities.people[index]
     anchor = asdict(correction)
     field, value = str(anchor.pop("field")), str(anchor.pop("value"))
     old = person.name if field == "name" else person.side

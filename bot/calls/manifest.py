@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.calls.roster import Stay
-from inference.schema.meeting import Attendee
+from inference.schema.meeting import RosterEntry
 from storage.errors import Missing, StorageError
 from storage.files import MediaFiles, write_atomically
 
@@ -46,13 +46,13 @@ class SegmentFiles:
 class Manifest:
     """What `fetch` left for the steps after it. `notes` are plain sentences for the report.
 
-    `presence` stands beside `attendees`: when each joined and left, by the clock. `aliases` gives
-    the attendee's key for every id that Zoom gave the same person: who leaves and comes back has a
-    new one.
+    `presence` stands beside `roster`: when each joined and left, by the clock. `aliases` gives
+    the entry's key for every id that Zoom gave the same person: who leaves and comes back has a
+    new one. In the stored file the roster's key is "attendees".
     """
 
     segments: tuple[SegmentFiles, ...]
-    attendees: tuple[Attendee, ...] = ()
+    roster: tuple[RosterEntry, ...] = ()
     presence: tuple[tuple[Stay, ...], ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -60,7 +60,14 @@ class Manifest:
 
 def write_manifest(files: MediaFiles, call_id: str, manifest: Manifest) -> None:
     """Write the manifest at once or not at all."""
-    text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1, default=_plain)
+    fields = {
+        "segments": [asdict(segment) for segment in manifest.segments],
+        "attendees": [asdict(entry) for entry in manifest.roster],
+        "presence": manifest.presence,
+        "aliases": manifest.aliases,
+        "notes": manifest.notes,
+    }
+    text = json.dumps(fields, ensure_ascii=False, indent=1, default=_plain)
     write_atomically(files.media_path(call_id, MANIFEST), text.encode())
 
 
@@ -85,7 +92,7 @@ def read_manifest(files: MediaFiles, call_id: str) -> Manifest:
 def _from_json(raw: dict[str, Any]) -> Manifest:
     return Manifest(
         segments=tuple(_segment(segment) for segment in raw["segments"]),
-        attendees=tuple(Attendee.from_plain(row) for row in raw["attendees"]),
+        roster=tuple(RosterEntry.from_plain(row) for row in raw["attendees"]),
         # Manifests of earlier versions tell no times.
         presence=tuple(
             tuple((_moment(joined), _moment(left)) for joined, left in stays)

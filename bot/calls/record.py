@@ -1,7 +1,7 @@
 """Everything that was observed in a call, in one file; every figure is computed from it.
 
 The file is what the analysis leaves behind when the media is deleted: the faces' columns, who spoke
-when, the transcript and the attendees. A late transcript or a corrected name changes this file, and
+when, the transcript and the roster. A late transcript or a corrected name changes this file, and
 scores, report and message follow from it again without a second look at the pictures.
 """
 
@@ -15,12 +15,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bot.text.draw_name import draw_name
-from inference.assess import AssessOptions, assess_cast
-from inference.attribution.attribute import Cast, Person, attribute
-from inference.attribution.corrections import Correction, Story, apply_corrections
+from inference.assess import AssessOptions, assess_identities
+from inference.attribution.attribute import Identities, Person, attribute
+from inference.attribution.corrections import Correction, NamedCall, apply_corrections
 from inference.errors import InferenceError
 from inference.schema.analysis import Attribution, CallAnalysis
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
 from inference.serialize import observations_from_columns, observations_to_columns
 from storage.calls.series import DAMAGED, read_columns, write_columns
@@ -33,18 +33,18 @@ class Evidence:
 
     `segment_starts_s` holds where each segment of the recording begins on the call's time line, in
     seconds; TIMELINE and transcript of a segment count from there. `voices` are the spans in which
-    each person's own sound file has a voice, where such files exist. `cast` says whose face is
+    each person's own sound file has a voice, where such files exist. `identities` say whose face is
     whose as the program found it, None before anybody was named; `corrections` are what people said
-    of it since, in order.
+    of it since, in order. In the file `roster` is "attendees" and `identities` is "cast".
     """
 
     observations: Observations
     segment_starts_s: tuple[float, ...] = (0.0,)
     turns: tuple[SpeakerTurn, ...] = ()
     transcript: tuple[TranscriptLine, ...] = ()
-    attendees: tuple[Attendee, ...] = ()
+    roster: tuple[RosterEntry, ...] = ()
     voices: tuple[SpeakerTurn, ...] = ()
-    cast: Cast | None = None
+    identities: Identities | None = None
     corrections: tuple[Correction, ...] = ()
     has_side_files: bool = False
     """Turns, transcript, chat and attendees were read from the side files."""
@@ -61,36 +61,36 @@ def name_people(evidence: Evidence) -> Evidence:
     """The evidence with its people named from all that it holds, in place of earlier names."""
     return replace(
         evidence,
-        cast=attribute(
+        identities=attribute(
             evidence.observations,
             evidence.turns,
             evidence.transcript,
-            evidence.attendees,
+            evidence.roster,
             evidence.voices,
             draw_name,
         ),
     )
 
 
-def story_of(evidence: Evidence) -> Story:
-    """Who is who as the program found it, without corrections."""
-    if evidence.cast is None:
+def name_call(evidence: Evidence) -> NamedCall:
+    """Return the call with the identities that the program found, without corrections."""
+    if evidence.identities is None:
         evidence = name_people(evidence)
-    assert evidence.cast is not None, "name_people names"
-    return Story(
+    assert evidence.identities is not None, "name_people names"
+    return NamedCall(
         evidence.observations,
-        evidence.cast,
+        evidence.identities,
         evidence.turns,
         evidence.transcript,
-        evidence.attendees,
+        evidence.roster,
     )
 
 
 def score_evidence(evidence: Evidence, options: AssessOptions) -> CallAnalysis:
     """Score what was observed of the people named. Cheap: numbers only, no pictures."""
-    story = apply_corrections(story_of(evidence), evidence.corrections)
-    return assess_cast(
-        story.observations, story.cast, story.turns, story.transcript, story.attendees, options
+    named = apply_corrections(name_call(evidence), evidence.corrections)
+    return assess_identities(
+        named.observations, named.identities, named.turns, named.transcript, named.roster, options
     )
 
 
@@ -105,9 +105,9 @@ def write_evidence(path: Path, evidence: Evidence) -> None:
             "segment_starts_s": list(evidence.segment_starts_s),
             "turns": [asdict(turn) for turn in evidence.turns],
             "transcript": [asdict(line) for line in evidence.transcript],
-            "attendees": [asdict(attendee) for attendee in evidence.attendees],
+            "attendees": [asdict(entry) for entry in evidence.roster],
             "voices": [asdict(turn) for turn in evidence.voices],
-            "cast": None if evidence.cast is None else asdict(evidence.cast),
+            "cast": None if evidence.identities is None else asdict(evidence.identities),
             "corrections": [asdict(correction) for correction in evidence.corrections],
             "has_side_files": evidence.has_side_files,
         },
@@ -135,17 +135,17 @@ def _from_columns(arrays: Mapping[str, NDArray[Any]], fields: dict[str, Any]) ->
         segment_starts_s=tuple(fields["segment_starts_s"]),
         turns=tuple(SpeakerTurn(**turn) for turn in fields["turns"]),
         transcript=tuple(TranscriptLine(**line) for line in fields["transcript"]),
-        attendees=tuple(Attendee.from_plain(row) for row in fields["attendees"]),
+        roster=tuple(RosterEntry.from_plain(row) for row in fields["attendees"]),
         # Files of earlier versions have no voices.
         voices=tuple(SpeakerTurn(**turn) for turn in fields.get("voices", ())),
-        cast=None if fields["cast"] is None else _cast(fields["cast"]),
+        identities=None if fields["cast"] is None else _identities(fields["cast"]),
         corrections=tuple(Correction.from_plain(row) for row in fields.get("corrections", ())),
         has_side_files=bool(fields.get("has_side_files", False)),
     )
 
 
-def _cast(fields: dict[str, Any]) -> Cast:
-    return Cast(
+def _identities(fields: dict[str, Any]) -> Identities:
+    return Identities(
         people=tuple(Person(**person) for person in fields["people"]),
         attributions=tuple(Attribution(**tie) for tie in fields["attributions"]),
     )

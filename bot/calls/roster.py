@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.calls.selection import side_of
-from inference.schema.meeting import Attendee
+from inference.schema.meeting import RosterEntry
 from inference.speech.turns import merge_spans
 from integrations.zoom.participants import PastParticipant
 
@@ -31,13 +31,13 @@ TIMES_DO_NOT_FIT = (
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """The people of a meeting.
+    """The people of a meeting, as Zoom lists them.
 
-    `presence` stands beside `attendees`: when each joined and left, by the clock. `aliases` gives
-    the attendee's key for every id that Zoom gave the same person.
+    `presence` stands beside `entries`: when each joined and left, by the clock. `aliases` gives
+    the entry's key for every id that Zoom gave the same person.
     """
 
-    attendees: tuple[Attendee, ...] = ()
+    entries: tuple[RosterEntry, ...] = ()
     presence: tuple[tuple[Stay, ...], ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
 
@@ -54,7 +54,7 @@ class RecordedSpan:
 
 @dataclass(slots=True)
 class _Person:
-    attendee: Attendee
+    entry: RosterEntry
     rows: list[PastParticipant]
     stays: list[Stay] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
@@ -65,7 +65,9 @@ class _Person:
         return not self.ids and not self.emails
 
 
-def roster(rows: Sequence[PastParticipant], host_email: str | None, own: frozenset[str]) -> Roster:
+def make_roster(
+    rows: Sequence[PastParticipant], host_email: str | None, own: frozenset[str]
+) -> Roster:
     """Bring the rows of one person together; rows without a name are left out.
 
     Args:
@@ -80,7 +82,7 @@ def roster(rows: Sequence[PastParticipant], host_email: str | None, own: frozens
         email = row.user_email.lower()
         person = _same_person(row, email, people)
         if person is None:
-            person = _Person(Attendee(row.name), [])
+            person = _Person(RosterEntry(row.name), [])
             people.append(person)
         person.rows.append(row)
         person.stays.append((row.join_time, row.leave_time))
@@ -95,18 +97,18 @@ def roster(rows: Sequence[PastParticipant], host_email: str | None, own: frozens
 
 
 def with_stays(
-    attendees: Sequence[Attendee],
+    entries: Sequence[RosterEntry],
     presence: Sequence[Sequence[Stay]],
     spans: Sequence[RecordedSpan],
-) -> tuple[tuple[Attendee, ...], tuple[str, ...]]:
-    """The attendees with their stays in seconds of the call, and notes on what was not usable.
+) -> tuple[tuple[RosterEntry, ...], tuple[str, ...]]:
+    """Return the entries with their stays in seconds of the call, and notes on what was not usable.
 
     Whoever was there before or after the recording only has a stay of no length. Where the
     recording was paused, a stay is as long as it can have been. A person with a row without any
     time, or who left before joining, keeps no stays: it may have been any time.
     """
-    placed: list[Attendee] = []
-    for attendee, stays in zip(attendees, presence, strict=True):
+    placed: list[RosterEntry] = []
+    for entry, stays in zip(entries, presence, strict=True):
         seconds: list[tuple[float, float]] = []
         for joined, left in stays:
             start_s = _call_s(joined, spans, is_join=True) if joined else 0.0
@@ -117,9 +119,9 @@ def with_stays(
         )
         merged = merge_spans(seconds)
         lasting = [span for span in merged if span[1] > span[0]] or merged[:1]
-        placed.append(replace(attendee, stays=tuple(lasting) if is_told else ()))
+        placed.append(replace(entry, stays=tuple(lasting) if is_told else ()))
     if any(a.stays for a in placed) and not any(e > s for a in placed for s, e in a.stays):
-        return tuple(attendees), (TIMES_DO_NOT_FIT,)
+        return tuple(entries), (TIMES_DO_NOT_FIT,)
     return tuple(placed), ()
 
 
@@ -133,8 +135,8 @@ def _with_keys(people: Sequence[_Person]) -> dict[str, str]:
     for person in people:
         first = person.rows[0]
         told = (one for one in (first.id, first.user_id) if one in own)
-        person.attendee = replace(person.attendee, key=next(told, first.name))
-    return {zoom_id: person.attendee.key for zoom_id, person in own.items()}
+        person.entry = replace(person.entry, key=next(told, first.name))
+    return {zoom_id: person.entry.key for zoom_id, person in own.items()}
 
 
 def _same_person(row: PastParticipant, email: str, people: Sequence[_Person]) -> _Person | None:
@@ -148,14 +150,14 @@ def _same_person(row: PastParticipant, email: str, people: Sequence[_Person]) ->
             return person
     for person in people:
         is_told_by_name = person.is_told_by_name or not (row.id or email)
-        if is_told_by_name and person.attendee.name == row.name and not _clashes(row, person):
+        if is_told_by_name and person.entry.name == row.name and not _clashes(row, person):
             return person
     return None
 
 
 def _is_beside(row: PastParticipant, person: _Person) -> bool:
     """Whether a row with another name was, or may have been, there at the same time."""
-    if row.name == person.attendee.name:
+    if row.name == person.entry.name:
         return False
     is_told = row.join_time and row.leave_time and all(a and b for a, b in person.stays)
     return not is_told or _clashes(row, person)
@@ -170,8 +172,8 @@ def _clashes(row: PastParticipant, person: _Person) -> bool:
     )
 
 
-def _with_side(person: _Person, host_email: str | None, own: frozenset[str]) -> Attendee:
-    """The attendee with the side that all rows together tell."""
+def _with_side(person: _Person, host_email: str | None, own: frozenset[str]) -> RosterEntry:
+    """Return the entry with the side that all its rows together give."""
     is_host = bool(host_email) and (host_email or "").lower() in person.emails
     told = {row.is_internal for row in person.rows}
     sides = {
@@ -185,7 +187,7 @@ def _with_side(person: _Person, host_email: str | None, own: frozenset[str]) -> 
         for email in person.emails or {""}
     }
     side = next(side for side in ("rep", "prospect", "unknown") if side in sides)
-    return replace(person.attendee, side=side, is_host=is_host)
+    return replace(person.entry, side=side, is_host=is_host)
 
 
 def _call_s(at: datetime, spans: Sequence[RecordedSpan], *, is_join: bool) -> float:

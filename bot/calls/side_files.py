@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.calls.manifest import Manifest, SegmentFiles
 from bot.calls.record import Evidence
 from bot.calls.roster import RecordedSpan, with_stays
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.speech.turns import Span
 from integrations.zoom.chat import parse_chat
 from integrations.zoom.timeline import parse_timeline
@@ -17,10 +17,9 @@ from storage.files import MediaFiles
 
 
 def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -> Evidence:
-    """The evidence with the TIMELINEs' turns, the transcripts' and chats' lines and the attendees.
+    """The evidence with the TIMELINEs' turns, the transcripts' and chats' lines and the roster.
 
-    Attendees come with their stays where the manifest tells when each segment was recorded.
-
+    Roster entries have their stays where the manifest says when each segment was recorded.
     A kind of file that the manifest does not have leaves what the evidence holds already.
     """
     turns: list[SpeakerTurn] = []
@@ -30,14 +29,14 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
     spans = segment_spans(evidence, manifest)
     for segment, (start_s, end_s) in zip(manifest.segments, spans, strict=True):
         turns += _turns(segment, files, start_s, end_s - start_s, notes)
-    attendees = _present(manifest, spans, notes)
+    roster = _roster(manifest, spans, notes)
     evidence = replace(
         evidence,
         turns=tuple(replace(turn, key=manifest.aliases.get(turn.key, turn.key)) for turn in turns)
         or evidence.turns,
-        attendees=attendees or evidence.attendees,
+        roster=roster or evidence.roster,
     )
-    names = {turn.speaker for turn in evidence.turns} | {who.name for who in evidence.attendees}
+    names = {turn.speaker for turn in evidence.turns} | {who.name for who in evidence.roster}
     for segment, (start_s, end_s) in zip(manifest.segments, spans, strict=True):
         lines += _lines(segment, files, start_s, end_s - start_s, names, notes)
         chat += _chat(segment, files, start_s, end_s - start_s, notes)
@@ -60,17 +59,17 @@ def segment_spans(evidence: Evidence, manifest: Manifest) -> list[Span]:
     ]
 
 
-def _present(manifest: Manifest, spans: Sequence[Span], notes: list[str]) -> tuple[Attendee, ...]:
+def _roster(manifest: Manifest, spans: Sequence[Span], notes: list[str]) -> tuple[RosterEntry, ...]:
     recorded = [
         RecordedSpan(segment.start_at, segment.end_at, start_s, end_s)
         for segment, (start_s, end_s) in zip(manifest.segments, spans, strict=True)
         if segment.start_at is not None
     ]
     if not manifest.presence or not recorded or len(recorded) < len(spans):
-        return manifest.attendees
-    attendees, problems = with_stays(manifest.attendees, manifest.presence, recorded)
+        return manifest.roster
+    roster, problems = with_stays(manifest.roster, manifest.presence, recorded)
     notes += problems
-    return attendees
+    return roster
 
 
 def _turns(

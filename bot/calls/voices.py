@@ -47,11 +47,11 @@ class SoundFile:
 
 
 def known_names(evidence: Evidence) -> tuple[Owner, ...]:
-    """Everybody whom the side files name, each once; attendees as they are listed.
+    """Everybody whom the side files name, each once; the roster first, in its order.
 
-    A speaker of whom two keys are known, and who is no attendee, has none here.
+    A speaker of whom two keys are known, and who is not on the roster, has none here.
     """
-    owners: list[Owner] = [(who.name, who.key) for who in evidence.attendees]
+    owners: list[Owner] = [(who.name, who.key) for who in evidence.roster]
     listed = {name for name, _ in owners}
     keys: dict[str, set[str]] = defaultdict(set)
     for turn in evidence.turns:

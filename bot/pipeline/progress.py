@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from storage import calls
 from storage.calls import progress
 from storage.engine import reading, transaction
@@ -29,7 +29,7 @@ class ShuttingDown(BaseException):
 
 
 @contextmanager
-def reporting(parts: Parts, call_id: str, run: int, step: str) -> Iterator[Progress]:
+def reporting(resources: Resources, call_id: str, run: int, step: str) -> Iterator[Progress]:
     """Announce a step, give a callback for its progress, and log what became of it.
 
     Raises:
@@ -38,17 +38,17 @@ def reporting(parts: Parts, call_id: str, run: int, step: str) -> Iterator[Progr
     last_write = 0.0
 
     def write(share: float, detail: str) -> None:
-        with transaction(parts.engine) as session:
+        with transaction(resources.engine) as session:
             progress.record(session, call_id, run, step=step, share=share, detail=detail)
 
     def begin() -> None:
-        with transaction(parts.engine) as session:
+        with transaction(resources.engine) as session:
             calls.set_status(session, call_id, "running", run=run)
             progress.record(session, call_id, run, step=step, share=0.0)
 
     def report(share: float, detail: str) -> None:
         nonlocal last_write
-        if parts.stop.is_set():
+        if resources.stop.is_set():
             raise ShuttingDown
         now = time.monotonic()
         if now - last_write >= SECONDS_BETWEEN_WRITES:
@@ -58,30 +58,30 @@ def reporting(parts: Parts, call_id: str, run: int, step: str) -> Iterator[Progr
             except DatabaseDown as exc:  # Progress is a courtesy; the step itself goes on.
                 log.warning("call %s: progress not written: %s", call_id, exc)
 
-    if parts.stop.is_set():
+    if resources.stop.is_set():
         raise ShuttingDown
     begin()
     started = time.monotonic()
     log.info("call %s run %d: %s …", call_id, run, step)
     try:
         yield report
-        if _is_deleted(parts, call_id):
+        if _is_deleted(resources, call_id):
             raise Missing(f"The call {call_id} was deleted.")
     except Exception as exc:  # Every error is raised again, or repeated by the next start.
-        if parts.stop.is_set():
+        if resources.stop.is_set():
             raise ShuttingDown from None
-        if isinstance(exc, Missing) and _is_deleted(parts, call_id):
+        if isinstance(exc, Missing) and _is_deleted(resources, call_id):
             # The step may have written after the call's folder was deleted.
-            parts.files.delete_call(call_id)
+            resources.files.delete_call(call_id)
             log.info("call %s was deleted while it was being worked on", call_id)
         raise
     log.info("call %s run %d: %s done in %.1f s", call_id, run, step, time.monotonic() - started)
 
 
-def note_wait(parts: Parts, call_id: str, run: int, text: str) -> None:
+def note_wait(resources: Resources, call_id: str, run: int, text: str) -> None:
     """Say beside the step why its run waits. A courtesy: the log says it too."""
     try:
-        with transaction(parts.engine) as session:
+        with transaction(resources.engine) as session:
             where = progress.find(session, call_id, run)
             if where is not None:
                 progress.record(
@@ -91,8 +91,8 @@ def note_wait(parts: Parts, call_id: str, run: int, text: str) -> None:
         log.warning("call %s: progress not written: %s", call_id, exc)
 
 
-def _is_deleted(parts: Parts, call_id: str) -> bool:
-    with reading(parts.engine) as session:
+def _is_deleted(resources: Resources, call_id: str) -> bool:
+    with reading(resources.engine) as session:
         try:
             calls.get_call(session, call_id)
         except Missing:

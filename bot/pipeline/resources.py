@@ -16,7 +16,7 @@ from storage.files import MediaFiles
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Resources:
     """Clients, engine and device queue. Constructing it opens nothing.
 
     `zoom` is None where no Zoom app is set up: then only what a webhook carries is known.

@@ -16,7 +16,7 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from dbos import error as dbos_error
 
 from bot.pipeline.progress import note_wait, reporting
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from bot.pipeline.retry import Tries, advice
 from bot.pipeline.steps import analyse, clean_up, fetch, notify, report, store
 from bot.report.render import ReportFailed
@@ -45,9 +45,9 @@ class CallPipeline(DBOSConfiguredInstance):
     an earlier version began goes on under them. Methods may be renamed.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, resources: Resources) -> None:
         super().__init__("pipeline")
-        self.parts = parts
+        self.resources = resources
 
     # The flow.
 
@@ -68,7 +68,7 @@ class CallPipeline(DBOSConfiguredInstance):
 
     @DBOS.workflow(name="CallPipeline.refresh_call")
     def refresh_call(self, call_id: str, run: int) -> None:
-        """Tell a call anew after a late transcript: what was posted is edited, not posted twice."""
+        """Report a call again after a late transcript: the post is edited, not repeated."""
         try:
             self._durably(self.fetch_transcript, call_id, run)
             self._durably(self.store, call_id, run)
@@ -79,8 +79,8 @@ class CallPipeline(DBOSConfiguredInstance):
             self._fail(call_id, run, exc)
 
     @DBOS.workflow(name="CallPipeline.retell_call")
-    def retell_call(self, call_id: str, run: int) -> None:
-        """Tell a call anew after people corrected a name or a side; Zoom is not asked again."""
+    def report_again(self, call_id: str, run: int) -> None:
+        """Report a call again after people corrected a name or a side; Zoom is not asked again."""
         try:
             self._durably(self.store, call_id, run)
             self._durably(self.report, call_id, run)
@@ -94,7 +94,7 @@ class CallPipeline(DBOSConfiguredInstance):
         if late is not None:  # Files or corrections came while this run was working.
             next_run, has_video = late
             if has_video is None:
-                self.start_retelling(call_id, next_run)
+                self.start_report_again(call_id, next_run)
             else:
                 start = self.start if has_video else self.start_refresh
                 start(call_id, next_run)
@@ -109,64 +109,64 @@ class CallPipeline(DBOSConfiguredInstance):
     @DBOS.step(name="CallPipeline.fetch")
     def fetch(self, call_id: str, run: int, by_hand: bool) -> bool:
         """Bring the recording's files to disk. False = the call is left out; the call says why."""
-        with reporting(self.parts, call_id, run, "fetch") as progress:
-            return fetch.fetch_call(self.parts, call_id, by_hand, progress)
+        with reporting(self.resources, call_id, run, "fetch") as progress:
+            return fetch.fetch_call(self.resources, call_id, by_hand, progress)
 
     @DBOS.step(name="CallPipeline.analyse")
     def analyse(self, call_id: str, run: int) -> None:
         """Look at every picture; leaves the evidence file."""
-        with reporting(self.parts, call_id, run, "analyse") as progress:
-            analyse.analyse_call(self.parts, call_id, progress)
+        with reporting(self.resources, call_id, run, "analyse") as progress:
+            analyse.analyse_call(self.resources, call_id, progress)
 
     @DBOS.step(name="CallPipeline.transcript_wait_s")
     def transcript_wait_s(self, call_id: str, run: int) -> float:
         """How long the report waits for a transcript: 0 where it is there or not waited for."""
-        return fetch.transcript_wait_s(self.parts, call_id)
+        return fetch.transcript_wait_s(self.resources, call_id)
 
     @DBOS.step(name="CallPipeline.fetch_transcript")
     def fetch_transcript(self, call_id: str, run: int) -> None:
         """Bring a transcript that came after the recording."""
-        with reporting(self.parts, call_id, run, "fetch") as progress:
-            fetch.fetch_transcript(self.parts, call_id, progress)
+        with reporting(self.resources, call_id, run, "fetch") as progress:
+            fetch.fetch_transcript(self.resources, call_id, progress)
 
     @DBOS.step(name="CallPipeline.store")
     def store(self, call_id: str, run: int) -> None:
         """Name, score and store: call, participants, windows, moments, words."""
-        with reporting(self.parts, call_id, run, "store"):
-            store.store_call(self.parts, call_id)
+        with reporting(self.resources, call_id, run, "store"):
+            store.store_call(self.resources, call_id)
 
     @DBOS.step(name="CallPipeline.report")
     def report(self, call_id: str, run: int) -> None:
         """Write the PDF."""
-        with reporting(self.parts, call_id, run, "report"):
-            report.report_call(self.parts, call_id)
+        with reporting(self.resources, call_id, run, "report"):
+            report.report_call(self.resources, call_id)
 
     @DBOS.step(name="CallPipeline.notify")
     def notify(self, call_id: str, run: int) -> None:
         """Post one message and one PDF, or edit them."""
-        with reporting(self.parts, call_id, run, "notify"):
-            notify.notify_call(self.parts, call_id)
+        with reporting(self.resources, call_id, run, "notify"):
+            notify.notify_call(self.resources, call_id)
 
     @DBOS.step(name="CallPipeline.clean_up")
     def clean_up(self, call_id: str, run: int) -> tuple[int, bool | None] | None:
         """Delete the media unless it is kept; gives the next run where one is waiting."""
-        with reporting(self.parts, call_id, run, "clean up"):
-            return clean_up.finish_call(self.parts, call_id, run)
+        with reporting(self.resources, call_id, run, "clean up"):
+            return clean_up.finish_call(self.resources, call_id, run)
 
     @DBOS.step(name="CallPipeline.mark_failed")
     def mark_failed(self, call_id: str, run: int, reason: str) -> bool:
         """Keep the reason with the call, where API, pages and log show it."""
-        return clean_up.fail_call(self.parts, call_id, run, reason)
+        return clean_up.fail_call(self.resources, call_id, run, reason)
 
     @DBOS.step(name="CallPipeline.tell_failure")
-    def tell_failure(self, call_id: str, run: int, reason: str) -> None:
+    def post_failure(self, call_id: str, run: int, reason: str) -> None:
         """Post one line with the reason."""
-        notify.notify_failure(self.parts, call_id, reason)
+        notify.notify_failure(self.resources, call_id, reason)
 
     @DBOS.step(name="CallPipeline.note_wait")
     def note_wait(self, call_id: str, run: int, text: str) -> None:
         """Keep where the API shows it why a step waits."""
-        note_wait(self.parts, call_id, run, text)
+        note_wait(self.resources, call_id, run, text)
 
     # How a step is carried through.
 
@@ -193,7 +193,7 @@ class CallPipeline(DBOSConfiguredInstance):
         if not self._durably(self.mark_failed, call_id, run, reason):
             return
         try:
-            self._durably(self.tell_failure, call_id, run, reason)
+            self._durably(self.post_failure, call_id, run, reason)
         except Exception as exc:  # Nobody can be told; the call and the log hold the reason.
             log.error("call %s: the failure could not be posted: %s", call_id, exc)
 
@@ -211,7 +211,7 @@ class CallPipeline(DBOSConfiguredInstance):
             DBOS.enqueue_workflow(QUEUE, self.refresh_call, call_id, run)
         return f"{call_id}.{run}"
 
-    def start_retelling(self, call_id: str, run: int) -> str:
+    def start_report_again(self, call_id: str, run: int) -> str:
         """Queue a run that only takes up what people corrected; otherwise as `start`.
 
         Where the run was queued to do more, that stays so: it takes the corrections up too.
@@ -220,7 +220,7 @@ class CallPipeline(DBOSConfiguredInstance):
             SetWorkflowID(f"{call_id}.{run}"),
             contextlib.suppress(dbos_error.DBOSConflictingWorkflowError),
         ):
-            DBOS.enqueue_workflow(QUEUE, self.retell_call, call_id, run)
+            DBOS.enqueue_workflow(QUEUE, self.report_again, call_id, run)
         return f"{call_id}.{run}"
 
     def announce_transcript(self, call_id: str, run: int) -> None:

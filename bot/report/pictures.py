@@ -1,9 +1,9 @@
 """Small pictures of a call's moments for its report: made from the recording, or kept from before.
 
 Off unless a setting or an option asks for them. The pictures are kept beside the report, each under
-the key of what it was planned to show, so that a call that is told anew after its recording was
-deleted still has them. Where a correction changes who may be seen, or who a moment is about, the
-plan changes, no kept picture has its key, and the old one is deleted.
+the key of what it was planned to show, so that a call that is reported again after its recording
+was deleted still has them. Where a correction changes who may be seen, or who a moment is about,
+the plan changes, no kept picture has its key, and the old one is deleted.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from bot.text.words import clock
 from inference.errors import Cancelled, InferenceError
 from inference.schema.analysis import CallAnalysis
 from inference.schema.arrays import U8
-from inference.snapshots.plan import Shot, plan_shots
-from inference.snapshots.render import draw_shot
+from inference.snapshots.plan import Snapshot, plan_snapshots
+from inference.snapshots.render import draw_snapshot
 from inference.video.stills import Stills
 from storage.errors import Missing
 from storage.files import MediaFiles
@@ -60,20 +60,20 @@ def call_pictures(
         Cancelled: the stop flag was set.
         StorageError: pictures that may not be kept could not be deleted, or the disk is full.
     """
-    shots = _shots(analysis, settings)
+    snapshots = _snapshots(analysis, settings)
     videos = _videos(files, call_id)
-    made = _made(videos, shots, stop) if videos else MadePictures({})
-    pictures = {**_kept(files, call_id, shots, made), **made.pictures}
+    made = _made(videos, snapshots, stop) if videos else MadePictures({})
+    pictures = {**_kept(files, call_id, snapshots, made), **made.pictures}
     kept = {
-        f"{shot.key}.jpg": pictures[rank].jpeg
-        for rank, shot in shots.items()
-        if shot is not None and rank in pictures
+        f"{snapshot.key}.jpg": pictures[rank].jpeg
+        for rank, snapshot in snapshots.items()
+        if snapshot is not None and rank in pictures
     }
     files.keep_pictures(call_id, kept)
     source = "the recording" if videos else "before; the recording is gone"
     log.info(
         "call %s: pictures of %d of %d moments, from %s%s",
-        call_id, len(pictures), len(shots), source,
+        call_id, len(pictures), len(snapshots), source,
         "".join(f"; {reason}" for reason in made.missing),
     )  # fmt: skip
     return pictures
@@ -81,26 +81,26 @@ def call_pictures(
 
 def file_pictures(file: Path, analysis: CallAnalysis, settings: Settings) -> MadePictures:
     """Give the pictures of a recording's moments, by rank; nothing is kept."""
-    return _made([file], _shots(analysis, settings), None)
+    return _made([file], _snapshots(analysis, settings), None)
 
 
 def _kept(
-    files: MediaFiles, call_id: str, shots: Mapping[int, Shot | None], made: MadePictures
+    files: MediaFiles, call_id: str, snapshots: Mapping[int, Snapshot | None], made: MadePictures
 ) -> dict[int, MomentPicture]:
     """The pictures from before that show what those would that were not made now."""
     return {
-        rank: MomentPicture(jpeg, shot.at_s, shot.people)
-        for rank, shot in shots.items()
-        if shot is not None
+        rank: MomentPicture(jpeg, snapshot.at_s, snapshot.people)
+        for rank, snapshot in snapshots.items()
+        if snapshot is not None
         and rank not in made.pictures
-        and (jpeg := files.read_picture(call_id, f"{shot.key}.jpg")) is not None
+        and (jpeg := files.read_picture(call_id, f"{snapshot.key}.jpg")) is not None
     }
 
 
-def _shots(analysis: CallAnalysis, settings: Settings) -> dict[int, Shot | None]:
+def _snapshots(analysis: CallAnalysis, settings: Settings) -> dict[int, Snapshot | None]:
     moments = strongest_moments(analysis, MAX_MOMENTS)
     leaves_out = not settings.calls.score_own_side
-    return dict(enumerate(plan_shots(analysis, moments, leaves_out=leaves_out), 1))
+    return dict(enumerate(plan_snapshots(analysis, moments, leaves_out=leaves_out), 1))
 
 
 def _videos(files: MediaFiles, call_id: str) -> list[Path]:
@@ -114,24 +114,24 @@ def _videos(files: MediaFiles, call_id: str) -> list[Path]:
 
 
 def _made(
-    videos: Sequence[Path], shots: Mapping[int, Shot | None], stop: threading.Event | None
+    videos: Sequence[Path], snapshots: Mapping[int, Snapshot | None], stop: threading.Event | None
 ) -> MadePictures:
     pictures: dict[int, MomentPicture] = {}
     missing = []
     with Stills(videos, stop=stop) as stills:
-        for rank, shot in shots.items():
-            if shot is None:
+        for rank, snapshot in snapshots.items():
+            if snapshot is None:
                 missing.append(f"none of moment {rank}: {NOBODY}")
                 continue
             try:
-                image = stills.picture_at(shot.at_s)
+                image = stills.picture_at(snapshot.at_s)
                 pictures[rank] = MomentPicture(
-                    _jpeg(draw_shot(image, shot)), shot.at_s, shot.people
+                    _jpeg(draw_snapshot(image, snapshot)), snapshot.at_s, snapshot.people
                 )
             except Cancelled:
                 raise
             except (InferenceError, ValueError) as exc:
-                missing.append(f"none of moment {rank} at {clock(shot.at_s)}: {exc}")
+                missing.append(f"none of moment {rank} at {clock(snapshot.at_s)}: {exc}")
     return MadePictures(pictures, tuple(missing))
 
 

@@ -1,4 +1,4 @@
-"""Builds the parts from the settings, and runs them: one process, one executor id, one stop."""
+"""Builds the resources from the settings, and runs them: one process, one executor id, one stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sqlalchemy import Engine
 
 from bot.api.app import create_app
 from bot.pipeline.intake import Intake
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
 from bot.service.executors import Executor, NameTaken
 from bot.service.schedule import Housekeeping, start_schedules
@@ -99,11 +99,11 @@ def _run(
     with_api: bool,
     stop_requested: threading.Event,
 ) -> None:
-    parts = build_parts(settings, engine)
+    resources = build_resources(settings, engine)
     launch_workflows(settings, executor.name)
-    pipeline = CallPipeline(parts)
+    pipeline = CallPipeline(resources)
     intake = Intake(engine, settings, pipeline)
-    housekeeping = Housekeeping(parts, intake, pipeline)
+    housekeeping = Housekeeping(resources, intake, pipeline)
     DBOS.launch()
     DBOS.register_queue(
         QUEUE,
@@ -112,12 +112,12 @@ def _run(
         on_conflict="always_update",
     )
     intake.handle_pending()
-    schedules = start_schedules(settings, parts, intake, housekeeping, executor)
+    schedules = start_schedules(settings, resources, intake, housekeeping, executor)
     server = None
     if with_api:
         _print_first_key(engine)
         server = _start_server(
-            settings, create_app(parts, pipeline, intake), at_end=stop_requested.set
+            settings, create_app(resources, pipeline, intake), at_end=stop_requested.set
         )
     log.info("Rapport is running; stop it with Ctrl-C")
     stop_requested.wait()
@@ -127,7 +127,7 @@ def _run(
         log.error("The HTTP server ended by itself; Rapport stops so that it can be started again.")
         status = 1
     log.info("Stopping. What is in progress goes on at the next start.")
-    parts.stop.set()
+    resources.stop.set()
     if server is not None:
         server.should_exit = True
     schedules.shutdown(wait=False)
@@ -138,13 +138,13 @@ def _run(
     os._exit(status)
 
 
-def build_parts(settings: Settings, engine: Engine) -> Parts:
+def build_resources(settings: Settings, engine: Engine) -> Resources:
     """Clients, device queue and folders, as the settings say. No service is called yet."""
     http = httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0), follow_redirects=False)
     classifier = ExpressionClassifier.load(
         settings.analysis.weights, device=settings.analysis.device, threads=1
     )
-    return Parts(
+    return Resources(
         settings=settings,
         engine=engine,
         files=MediaFiles(settings.data_dir.resolve() / "calls"),

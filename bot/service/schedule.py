@@ -13,7 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
 from bot.pipeline.intake import Intake
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import CallPipeline
 from bot.service.executors import Executor
 from bot.settings import Settings
@@ -39,9 +39,9 @@ FIRST_LOOK = timedelta(seconds=10)
 class Housekeeping(DBOSConfiguredInstance):
     """The workflows that the clock starts."""
 
-    def __init__(self, parts: Parts, intake: Intake, pipeline: CallPipeline) -> None:
+    def __init__(self, resources: Resources, intake: Intake, pipeline: CallPipeline) -> None:
         super().__init__("housekeeping")
-        self._parts = parts
+        self._resources = resources
         self._intake = intake
         self._pipeline = pipeline
 
@@ -59,12 +59,14 @@ class Housekeeping(DBOSConfiguredInstance):
 
     @DBOS.step()
     def _register_missed(self, today: str) -> list[tuple[str, int]]:
-        if self._parts.zoom is None:
+        if self._resources.zoom is None:
             return []
         day = datetime.fromisoformat(today).date()
         found = [
             self._intake.register(meeting)
-            for meeting in self._parts.zoom.recordings(day - timedelta(days=RECONCILE_DAYS), day)
+            for meeting in self._resources.zoom.recordings(
+                day - timedelta(days=RECONCILE_DAYS), day
+            )
             if not meeting.is_processing
         ]
         return [(call.call_id, call.run) for call in found if call.call_id and call.run]
@@ -72,13 +74,13 @@ class Housekeeping(DBOSConfiguredInstance):
     def start_corrected(self) -> None:
         """Queue the runs that were counted for corrections by a process that died just then."""
         try:
-            with reading(self._parts.engine) as session:
+            with reading(self._resources.engine) as session:
                 queued = [c for c in corrections.waiting(session) if c.status == "queued"]
         except StorageError as exc:  # The next tick asks again.
             log.warning("corrections: %s", exc)
             return
         for call in queued:
-            self._pipeline.start_retelling(call.id, call.run)
+            self._pipeline.start_report_again(call.id, call.run)
 
     @DBOS.workflow()
     def retention(self, before: str) -> None:
@@ -91,29 +93,29 @@ class Housekeeping(DBOSConfiguredInstance):
         wanted = CallFilter(to=datetime.fromisoformat(before))
         deleted = 0
         while True:
-            with reading(self._parts.engine) as session:
+            with reading(self._resources.engine) as session:
                 page = calls.find_calls(session, wanted, limit=RETENTION_PAGE)
             old = [call for call in page.items if call.status not in calls.ACTIVE]
             for call in old:
-                self._parts.files.delete_call(call.id)
-                with transaction(self._parts.engine) as session:
+                self._resources.files.delete_call(call.id)
+                with transaction(self._resources.engine) as session:
                     calls.delete_call(session, call.id)
             deleted += len(old)
             if not old:
                 break
-        with transaction(self._parts.engine) as session:
+        with transaction(self._resources.engine) as session:
             inbox.delete_before(session, datetime.fromisoformat(before))
         return deleted
 
 
 def start_schedules(
     settings: Settings,
-    parts: Parts,
+    resources: Resources,
     intake: Intake,
     housekeeping: Housekeeping,
     executor: Executor,
 ) -> BackgroundScheduler:
-    """Start the clock. Shut it down before the parts are closed."""
+    """Start the clock. Shut it down before the resources are closed."""
     scheduler = BackgroundScheduler(
         timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
     )
@@ -135,7 +137,7 @@ def start_schedules(
         executor.take_over(takeover_s)
 
     scheduler.add_job(look_after_others, "interval", seconds=max(1, takeover_s // 10))
-    if settings.reconcile_hours > 0 and parts.zoom is not None:
+    if settings.reconcile_hours > 0 and resources.zoom is not None:
         hours = settings.reconcile_hours
 
         def reconcile() -> None:

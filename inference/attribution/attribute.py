@@ -1,9 +1,9 @@
 """Whose face a track is: people of the call, and the names that are certain.
 
-A wrong name is far worse than none. All sources (labels, moving mouths, the picture that follows
-the speaker, joins and leaves) are brought together in one assignment of units (`units.py`) to known
-people over the whole call, and a unit gets a name where its posterior is `CERTAIN`. All other faces
-that were seen for 2 s are "Person 1", "Person 2" and so on. The model stands in
+A wrong name is far worse than none. The likelihoods of all evidence (name labels, moving mouths,
+the picture that follows the speaker, joins and leaves) are combined by belief propagation over the
+tracklet groups of the whole call, and a group gets a name where its posterior is `CERTAIN`. All
+other faces that were seen for 2 s are "Person 1", "Person 2" and so on. The model stands in
 docs/attribution.md.
 """
 
@@ -16,15 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.attribution.belief_propagation import assign
+from inference.attribution.belief_propagation import propagate_beliefs
 from inference.attribution.likelihoods import label_probabilities, log_weights
 from inference.attribution.roster import KnownPerson, known_people
 from inference.attribution.speech_alignment import speech_table
-from inference.attribution.tracklet_groups import Unit, find_units
+from inference.attribution.tracklet_groups import TrackletGroup, find_tracklet_groups
 from inference.name_labels.glyph_match import DrawName
 from inference.schema.analysis import Attribution
 from inference.schema.arrays import F32, Bools
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
 from inference.speech.turns import usable_turns
 
@@ -59,8 +59,8 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
-    """The people in order of their first appearance, and which track shows whom.
+class Identities:
+    """Who was in the call, in order of first appearance, and which track shows whom.
 
     Tracks that are nobody's are not attributed.
     """
@@ -75,15 +75,15 @@ def attribute(
     observations: Observations,
     turns: Sequence[SpeakerTurn],
     transcript: Sequence[TranscriptLine],
-    attendees: Sequence[Attendee],
+    roster: Sequence[RosterEntry],
     voices: Sequence[SpeakerTurn] = (),
     draw_name: DrawName | None = None,
-) -> Cast:
+) -> Identities:
     """Tell who was in the call, and whose each face is where that is certain.
 
     Args:
         turns: who spoke when; without any, the lines of the transcript take their place.
-        attendees: who is known to have been there; may be empty. Those who neither spoke nor were
+        roster: who is known to have been there; may be empty. Those who neither spoke nor were
             seen, nor whose name stood on a tile without video, are left out.
         voices: when each person's own sound file has a voice; for whom there are any, they take
             the place of the turns in naming faces. May be empty.
@@ -97,7 +97,7 @@ def attribute(
         for line in transcript
         if line.speaker is not None and not line.is_chat
     ]
-    known, owners = known_people([*spoken, *heard, *named], attendees)
+    known, owners = known_people([*spoken, *heard, *named], roster)
     owners = owners[: len(spoken) + len(heard)]
     for turn, owner in zip(spoken, owners, strict=False):
         known[owner].first_s = min(known[owner].first_s, turn.start_s)
@@ -112,9 +112,9 @@ def attribute(
         observations.t_s, observations.sample_interval_s, [turn for turn, _ in said],
         [speakers.index(owner) for _, owner in said], len(speakers),
     )  # fmt: skip
-    units = find_units(observations)
-    names = _names(observations, units, known, len(attendees), speakers, speech, draw_name)
-    return _cast(observations, known, units, names)
+    groups = find_tracklet_groups(observations)
+    names = _names(observations, groups, known, bool(roster), speakers, speech, draw_name)
+    return _identities(observations, known, groups, names)
 
 
 # Names -------------------------------------------------------------------------------------------
@@ -125,22 +125,22 @@ _Name = tuple[int, float] | None
 
 def _names(
     observations: Observations,
-    units: Sequence[Unit],
+    groups: Sequence[TrackletGroup],
     known: Sequence[KnownPerson],
-    attendees: int,
+    has_roster: bool,
     speakers: Sequence[int],
     speech: F32,
     draw_name: DrawName | None,
 ) -> list[_Name]:
-    """Give each unit's owner where certain."""
-    if not units or not known:
-        return [None] * len(units)
-    only = _only_person(observations, units, known, attendees, speakers, speech, draw_name)
+    """Give each group's owner where certain."""
+    if not groups or not known:
+        return [None] * len(groups)
+    only = _only_person(observations, groups, known, has_roster, speakers, speech, draw_name)
     if only is not None:
-        return [only if unit.tracks else None for unit in units]
-    shown = np.stack([unit.shown for unit in units])
-    weights = log_weights(observations, units, known, speakers, speech, draw_name)
-    posterior = assign(weights, shown)
+        return [only if group.tracks else None for group in groups]
+    shown = np.stack([group.shown for group in groups])
+    weights = log_weights(observations, groups, known, speakers, speech, draw_name)
+    posterior = propagate_beliefs(weights, shown)
     best = posterior[:, :-1].argmax(axis=1)
     names: list[_Name] = [
         (int(person), float(row[person])) if row[person] >= CERTAIN else None
@@ -150,52 +150,52 @@ def _names(
 
 
 def _apart(names: list[_Name], shown: Bools) -> list[_Name]:
-    """Take a name away from units that have it at the same time, as the posterior is not exact."""
+    """Take a name away from groups that have it at the same time, as the posterior is not exact."""
     owners: dict[int, list[int]] = defaultdict(list)
-    for unit, name in enumerate(names):
+    for group, name in enumerate(names):
         if name is not None:
-            owners[name[0]].append(unit)
+            owners[name[0]].append(group)
     doubtful = {
-        unit
+        group
         for members in owners.values()
-        for unit in members
-        if any(other != unit and (shown[unit] & shown[other]).any() for other in members)
+        for group in members
+        if any(other != group and (shown[group] & shown[other]).any() for other in members)
     }
-    return [None if unit in doubtful else name for unit, name in enumerate(names)]
+    return [None if group in doubtful else name for group, name in enumerate(names)]
 
 
 def _only_person(
     observations: Observations,
-    units: Sequence[Unit],
+    groups: Sequence[TrackletGroup],
     known: Sequence[KnownPerson],
-    attendees: int,
+    has_roster: bool,
     speakers: Sequence[int],
     speech: F32,
     draw_name: DrawName | None,
 ) -> _Name:
     """Give the one who must be every face of the call, where there is nobody else.
 
-    One camera is all there is, and never more than one face is seen at a time; and either the list
-    of attendees has one person alone, or one alone ever speaks and the mouth moves. A list may have
+    One camera is all there is, and never more than one face is seen at a time; and either the
+    roster has one person alone, or one alone ever speaks and the mouth moves. A roster may have
     lost its other pages: several cameras are several people. No label may speak against it.
     """
     faces_at = np.zeros(len(observations.t_s), np.int32)
-    for unit in units:
-        if unit.is_room:
+    for group in groups:
+        if group.is_room:
             return None
-        faces_at[observations.faces.sample[unit.rows]] += 1
-    seen = [unit for unit in units if unit.tracks]
+        faces_at[observations.faces.sample[group.rows]] += 1
+    seen = [group for group in groups if group.tracks]
     if faces_at.max(initial=0) > 1 or len(seen) != 1:
         return None
-    if len(known) == 1 and attendees:
+    if len(known) == 1 and has_roster:
         name = (0, ONLY_PERSON_CONFIDENCE)
-    elif len(speakers) == 1 and units[0].is_alone and _talks(observations, units, speech[0]):
+    elif len(speakers) == 1 and groups[0].is_alone and _talks(observations, groups, speech[0]):
         name = (speakers[0], ONLY_SPEAKER_CONFIDENCE)
     else:
         return None
     flat = np.full(len(known) + 1, 1 / (len(known) + 1))
     names = [person.name for person in known]
-    read = label_probabilities(observations, units, names, flat, draw_name)
+    read = label_probabilities(observations, groups, names, flat, draw_name)
     speaks_against = any(
         len(observations.labels) > 0 and row.argmax() != name[0] and row.max() > CERTAIN
         for row in read
@@ -203,16 +203,16 @@ def _only_person(
     return None if speaks_against else name
 
 
-def _talks(observations: Observations, units: Sequence[Unit], speech: F32) -> bool:
+def _talks(observations: Observations, groups: Sequence[TrackletGroup], speech: F32) -> bool:
     """Whether the mouth moves while there is speech."""
-    rows = np.concatenate([unit.rows for unit in units])
+    rows = np.concatenate([group.rows for group in groups])
     during = rows[speech[observations.faces.sample[rows]] > 0.5]
     opening = observations.faces.mouth_opening[during]
     opening = opening[np.isfinite(opening)]
     return len(opening) >= 4 and float(opening.std()) >= TALKING_MOUTH_STD
 
 
-# The cast ----------------------------------------------------------------------------------------
+# Identities --------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -228,23 +228,23 @@ class _Entry:
     room: str = ""
 
 
-def _cast(
+def _identities(
     observations: Observations,
     known: Sequence[KnownPerson],
-    units: Sequence[Unit],
+    groups: Sequence[TrackletGroup],
     names: Sequence[_Name],
-) -> Cast:
+) -> Identities:
     """Put people in order of first appearance and number those without a name."""
-    entries = _known_entries(observations, known, units, names)
-    for unit, name in zip(units, names, strict=True):
+    entries = _known_entries(observations, known, groups, names)
+    for group, name in zip(groups, names, strict=True):
         room = "" if name is None else known[name[0]].name
-        groups = unit.people if unit.is_room else [] if name is not None else [unit.tracks]
-        for tracks in groups:
+        persons = group.people if group.is_room else [] if name is not None else [group.tracks]
+        for tracks in persons:
             if tracks:
                 first_s = _first_s(observations, tracks)
                 nameless = [(track, 0.0) for track in tracks]
                 entries.append(
-                    _Entry(first_s, len(known), None, nameless, room=room if unit.is_room else "")
+                    _Entry(first_s, len(known), None, nameless, room=room if group.is_room else "")
                 )
     entries.sort(key=lambda entry: (entry.first_s, entry.order))
     people: list[Person] = []
@@ -263,26 +263,26 @@ def _cast(
                 camera_off_s=entry.camera_off_s,
             )  # fmt: skip
         people.append(person)
-    return Cast(tuple(people), tuple(sorted(attributions, key=lambda a: a.track)))
+    return Identities(tuple(people), tuple(sorted(attributions, key=lambda a: a.track)))
 
 
 def _known_entries(
     observations: Observations,
     known: Sequence[KnownPerson],
-    units: Sequence[Unit],
+    groups: Sequence[TrackletGroup],
     names: Sequence[_Name],
 ) -> list[_Entry]:
     """Give those known who spoke, were seen, or whose name stood on a tile without video."""
     entries = []
     for k, someone in enumerate(known):
         own = [
-            (unit, name[1])
-            for unit, name in zip(units, names, strict=True)
-            if name is not None and name[0] == k and not unit.is_room
+            (group, name[1])
+            for group, name in zip(groups, names, strict=True)
+            if name is not None and name[0] == k and not group.is_room
         ]
-        tracks = [(track, sure) for unit, sure in own for track in unit.tracks]
-        starts = [float(observations.t_s[int(unit.shown.argmax())]) for unit, _ in own]
-        off_s = _camera_off_s(observations, [unit for unit, _ in own])
+        tracks = [(track, sure) for group, sure in own for track in group.tracks]
+        starts = [float(observations.t_s[int(group.shown.argmax())]) for group, _ in own]
+        off_s = _camera_off_s(observations, [group for group, _ in own])
         first_s = min([someone.first_s, *starts])
         if tracks or off_s or someone.first_s < math.inf:
             confidence = min([1.0, *(sure for _, sure in own)])
@@ -290,12 +290,12 @@ def _known_entries(
     return entries
 
 
-def _camera_off_s(observations: Observations, units: Sequence[Unit]) -> float | None:
+def _camera_off_s(observations: Observations, groups: Sequence[TrackletGroup]) -> float | None:
     """Give the seconds in which a person's tile stood without video, None where nothing tells."""
     off = np.zeros(len(observations.t_s), np.bool_)
     on, is_told = off.copy(), False
-    for unit in units:
-        for k, tile in unit.places:
+    for group in groups:
+        for k, tile in group.places:
             view = observations.views[k]
             if tile < len(view.has_video):
                 is_told = True

@@ -1,10 +1,10 @@
 """What people say about who is who, laid over what the program made of a call.
 
-A correction outlives the cast that it was made on: a late transcript or another look at the
-recording may number faces anew and name other ones. So it is tied to Zoom's key of the person, or
-to some of the places and seconds in which the face was seen, and all corrections of a call are
-applied to the program's own cast in the order in which they were made. What a person said goes
-before what the program found. Nothing here looks at a face: places and times alone.
+A correction outlives the identities that it was made on: a late transcript or another look at the
+recording may number faces differently and name other ones. So it is tied to Zoom's key of the
+person, or to some of the places and seconds in which the face was seen, and all corrections of a
+call are applied to the program's own identities in the order in which they were made. What a person
+said goes before what the program found. Nothing here looks at a face: places and times alone.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from inference.attribution.attribute import Cast, Person
+from inference.attribution.attribute import Identities, Person
 from inference.attribution.person_ids import Sighting, sighting, track_at
 from inference.attribution.roster import KnownPerson, known_people
 from inference.schema.analysis import Attribution
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
 from inference.speech.turns import usable_turns
 
@@ -62,46 +62,46 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """All that tells who is who in a call."""
+class NamedCall:
+    """A call with its identities: all that corrections change."""
 
     observations: Observations
-    cast: Cast
+    identities: Identities
     turns: tuple[SpeakerTurn, ...]
     transcript: tuple[TranscriptLine, ...]
-    attendees: tuple[Attendee, ...]
+    roster: tuple[RosterEntry, ...]
 
 
-def apply_corrections(story: Story, corrections: Sequence[Correction]) -> Story:
-    """Give the story as people corrected it; without corrections it comes back as it is.
+def apply_corrections(call: NamedCall, corrections: Sequence[Correction]) -> NamedCall:
+    """Return the call as people corrected it; without corrections it comes back as it is.
 
-    Speakers of turns and lines, and attendees, carry the corrected names too. A correction whose
-    person or face is not found is left out.
+    Speakers of turns and lines, and roster entries, carry the corrected names too. A correction
+    whose person or face is not found is left out.
     """
     if not corrections:
-        return story
-    people = _People(story)
+        return call
+    people = _People(call)
     for correction in corrections:
         people.apply(correction)
-    return people.story()
+    return people.corrected()
 
 
 def correction_for(
-    story: Story, corrections: Sequence[Correction], person: int, field: str, value: str
+    call: NamedCall, corrections: Sequence[Correction], person: int, field: str, value: str
 ) -> Correction | None:
     """Put into a lasting form what somebody says of a person; None where it says nothing new.
 
     Args:
-        story: as the program made it.
+        call: as the program made it.
         corrections: those made before, in order.
-        person: index into the people of the corrected story.
+        person: index into the people of the corrected call.
         field: "name" or "side".
         value: the name, "" to take it away; or one of `SIDES`.
 
     Raises:
         Refused: the call itself shows that it cannot be so.
     """
-    people = _People(story)
+    people = _People(call)
     for correction in corrections:
         people.apply(correction)
     # As `apply_corrections` lists them: in the program's own order while nothing was corrected.
@@ -115,34 +115,36 @@ def correction_for(
 
 @dataclass(slots=True, eq=False)
 class _Who:
-    """Somebody of the cast while corrections are applied, with their face's tracks."""
+    """A person while corrections are applied, with their face's tracks."""
 
     person: Person
     tracks: set[int]
 
 
 class _People:
-    """The cast as a list that corrections change."""
+    """The people of a call as a list that corrections change."""
 
-    def __init__(self, story: Story) -> None:
-        self._story = story
-        self._spoken = usable_turns(story.turns, story.transcript, story.observations.duration_s)
+    def __init__(self, call: NamedCall) -> None:
+        self._call = call
+        self._spoken = usable_turns(call.turns, call.transcript, call.observations.duration_s)
         lines = [
             SpeakerTurn(line.start_s, line.end_s, line.speaker)
-            for line in story.transcript
+            for line in call.transcript
             if line.speaker is not None and not line.is_chat
         ]
-        self._known, owners = known_people([*self._spoken, *lines], story.attendees)
+        self._known, owners = known_people([*self._spoken, *lines], call.roster)
         self._owners = owners[: len(self._spoken)]
         self._first_names = {known.key: known.name for known in self._known} | {
-            person.key: person.name for person in story.cast.people
+            person.key: person.name for person in call.identities.people
         }
-        self._first_confidence = {person.key: person.confidence for person in story.cast.people}
+        self._first_confidence = {
+            person.key: person.confidence for person in call.identities.people
+        }
         self._joined: dict[str, str] = {}
-        self.listed = [_Who(person, set()) for person in story.cast.people]
-        for tie in story.cast.attributions:
+        self.listed = [_Who(person, set()) for person in call.identities.people]
+        for tie in call.identities.attributions:
             self.listed[tie.participant].tracks.add(tie.track)
-        self._confidence = {tie.track: tie.confidence for tie in story.cast.attributions}
+        self._confidence = {tie.track: tie.confidence for tie in call.identities.attributions}
         self._talkers = {self._known[owner].key for owner in self._owners}
         self._samples: dict[int, set[int]] = {}
 
@@ -155,9 +157,9 @@ class _People:
         return self._about_face(who, field, value)
 
     def _about_face(self, who: _Who, field: str, value: str) -> Correction:
-        rows = np.flatnonzero(np.isin(self._story.observations.faces.track, list(who.tracks)))
+        rows = np.flatnonzero(np.isin(self._call.observations.faces.track, list(who.tracks)))
         chosen = np.unique(np.linspace(0, len(rows) - 1, SIGHTINGS).round().astype(int))
-        seen = tuple(sighting(self._story.observations, row) for row in rows[chosen].tolist())
+        seen = tuple(sighting(self._call.observations, row) for row in rows[chosen].tolist())
         return Correction(field, value, who.person.key, who.person.name, seen)
 
     def named(self, who: _Who, name: str) -> Correction | None:
@@ -227,7 +229,7 @@ class _People:
     def _find(self, correction: Correction) -> list[_Who]:
         """Whom a correction is about; a face in several pieces gives the most seen one first."""
         if correction.seen:
-            votes = Counter(track_at(self._story.observations, place) for place in correction.seen)
+            votes = Counter(track_at(self._call.observations, place) for place in correction.seen)
             seen = [(sum(votes[track] for track in who.tracks), who) for who in self.listed]
             hit = [(count, who) for count, who in seen if count]
             return [who for _, who in sorted(hit, key=lambda pair: -pair[0])]
@@ -303,7 +305,7 @@ class _People:
         self._replace(who, other)
 
     def _replace(self, who: _Who, other: _Who) -> None:
-        """Leave one of two, who may have been out of the cast so far."""
+        """Leave one of two, who may not have been listed so far."""
         self.listed.remove(who)
         if other not in self.listed:
             self.listed.append(other)
@@ -323,7 +325,7 @@ class _People:
         return face
 
     def _namesakes(self, name: str, but: _Who) -> list[_Who]:
-        """Who else has that name: of the cast, or known to have been in the call."""
+        """Who else has that name: of those listed, or known to have been in the call."""
         found = [
             who
             for who in self.listed
@@ -341,11 +343,11 @@ class _People:
         """Whether two faces are seen at the same time."""
         one: set[int] = set().union(*map(self._samples_of, tracks))
         two: set[int] = set().union(*map(self._samples_of, others))
-        return len(one & two) * self._story.observations.sample_interval_s >= TOGETHER_S
+        return len(one & two) * self._call.observations.sample_interval_s >= TOGETHER_S
 
     def _samples_of(self, track: int) -> set[int]:
         if track not in self._samples:
-            faces = self._story.observations.faces
+            faces = self._call.observations.faces
             self._samples[track] = set(faces.sample[faces.track == track].tolist())
         return self._samples[track]
 
@@ -360,7 +362,7 @@ class _People:
         for turn, owner in zip(self._spoken, self._owners, strict=True):
             key = self._known[owner].key
             first_talk_s.setdefault(self._joined.get(key, key), turn.start_s)
-        t_s, faces = self._story.observations.t_s, self._story.observations.faces
+        t_s, faces = self._call.observations.t_s, self._call.observations.faces
         tracks, rows = np.unique(faces.track, return_index=True)  # rows ascend by sample
         first_seen: dict[int, float] = dict(
             zip(tracks.tolist(), t_s[faces.sample[rows]].tolist(), strict=True)
@@ -372,8 +374,8 @@ class _People:
 
         return sorted(self.listed, key=first_s)
 
-    def story(self) -> Story:
-        """The story with these people."""
+    def corrected(self) -> NamedCall:
+        """Return the call with these people."""
         ordered = self.ordered()
         ties = [
             Attribution(
@@ -384,8 +386,8 @@ class _People:
             for index, who in enumerate(ordered)
             for track in who.tracks
         ]
-        cast = replace(
-            self._story.cast,
+        identities = replace(
+            self._call.identities,
             people=tuple(who.person for who in ordered),
             attributions=tuple(sorted(ties, key=lambda tie: tie.track)),
             joined=tuple(self._joined.items()),
@@ -400,22 +402,20 @@ class _People:
             and said[" ".join(known.name.casefold().split())] == 1
         }
         return replace(
-            self._story,
-            cast=cast,
+            self._call,
+            identities=identities,
             turns=tuple(
                 self._turn(turn, owner, people)
                 for turn, owner in zip(self._spoken, self._owners, strict=True)
             ),
             transcript=tuple(
                 replace(line, speaker=names.get(line.speaker or "", line.speaker))
-                for line in self._story.transcript
+                for line in self._call.transcript
             ),
-            attendees=tuple(
-                replace(
-                    attendee, name=people[key].name if key in people else attendee.name, key=key
-                )
-                for attendee in self._story.attendees
-                if (key := attendee.key or attendee.name) not in self._joined
+            roster=tuple(
+                replace(entry, name=people[key].name if key in people else entry.name, key=key)
+                for entry in self._call.roster
+                if (key := entry.key or entry.name) not in self._joined
             ),
         )
 

@@ -1,9 +1,9 @@
-"""What each source says about who a unit is, and how much a single source is believed.
+"""The likelihood of each known person for a tracklet group, from each kind of evidence.
 
-Every source gives each unit a likelihood per known person and for somebody else. No source is
-believed without end: with a small probability it is wrong about a unit altogether, and then it
-tells nothing. So one source may name a face, but two that are sure of different people leave it
-without a name. (docs/attribution.md)
+Name labels, speech, and joins and leaves each give a group a likelihood per known person and for
+somebody else. None is believed without limit: with a small probability it is wrong about a group
+altogether, and then carries no information. So one kind may name a face, but two that are sure of
+different people leave it without a name. (docs/attribution.md)
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from inference.attribution.speech_alignment import (
     mouth_talks,
     view_evidence,
 )
-from inference.attribution.tracklet_groups import Place, Unit, may_follow
+from inference.attribution.tracklet_groups import Place, TrackletGroup, may_follow
 from inference.name_labels.glyph_match import DrawName, match_shape
 from inference.name_labels.text_match import folded, match_names
 from inference.schema.arrays import F32, F64
-from inference.schema.observations import Label, Observations
+from inference.schema.observations import NameLabel, Observations
 
 UNKNOWN_PRIOR = 0.5
 """Before looking, the chance that a face is of nobody who is known by name; the known share the
 rest."""
-SOURCE_WRONG = 0.002
-"""How often a source as a whole is wrong about a unit."""
+EVIDENCE_WRONG = 0.002
+"""How often one kind of evidence as a whole is wrong about a group."""
 LABEL_SAYS, LABEL_DENIES, TURNS_SAY = 0.5, 0.2, 3.0
-"""A unit is nobody's where its labels say somebody with the first probability, and with less than
+"""A group is nobody's where its labels say somebody with the first probability, and with less than
 the second the person whom the turns say with this log likelihood ratio."""
 LEAST_OF_MOUTH = -1.0
 """A mouth that does not go with somebody's turns speaks no more than this for a stranger: turns are
@@ -57,7 +57,7 @@ SHOWN_SPEAKER_ODDS = 8.0
 of somebody who speaks."""
 STAY_TOLERANCE_S = 10.0
 AWAY_SHARE, AWAY_MIN_S = 0.1, 5.0
-"""A unit seen for this share of its time, and so long, while somebody was not in the call, is not
+"""A group seen for this share of its time, and so long, while somebody was not in the call, is not
 that person's; joins and leaves are told to some seconds."""
 AWAY_LOG = -9.0
 
@@ -67,13 +67,13 @@ Match = Callable[[str, float, str], tuple[F64, float]]
 
 def log_weights(
     observations: Observations,
-    units: Sequence[Unit],
+    groups: Sequence[TrackletGroup],
     known: Sequence[KnownPerson],
     speakers: Sequence[int],
     speech: F32,
     draw_name: DrawName | None = None,
 ) -> F64:
-    """Give each unit's log weight per known person and for somebody else, (units, known + 1).
+    """Return each group's log weight per known person and for somebody else, (groups, known + 1).
 
     Args:
         speakers: the known person of each row of `speech`.
@@ -82,12 +82,12 @@ def log_weights(
     """
     count = len(known)
     prior = np.append(np.full(count, (1 - UNKNOWN_PRIOR) / max(count, 1)), UNKNOWN_PRIOR)
-    weights = np.tile(np.log(prior), (len(units), 1))
+    weights = np.tile(np.log(prior), (len(groups), 1))
     names = [person.name for person in known]
-    by_label = label_probabilities(observations, units, names, prior, draw_name)
+    by_label = label_probabilities(observations, groups, names, prior, draw_name)
     weights += _believed(np.log(np.maximum(by_label, 1e-12)) - np.log(prior), prior)
-    mouth = _mouths(observations, units, speech)
-    view = view_evidence([unit.leads for unit in units], speech, observations.sample_interval_s)
+    mouth = _mouths(observations, groups, speech)
+    view = view_evidence([group.leads for group in groups], speech, observations.sample_interval_s)
     # Both rest on the same turns: where those name people wrongly, both do.
     spoken = np.zeros_like(weights)
     if mouth.is_aligned or (mouth.may_be_aligned and view.is_aligned):
@@ -101,24 +101,24 @@ def log_weights(
     # A label of nobody listed speaks against every name that the turns give.
     if count:
         best = spoken[:, :-1].argmax(axis=1)
-        rows = np.arange(len(units))
+        rows = np.arange(len(groups))
         is_read = (by_label.max(axis=1) >= LABEL_SAYS) & (by_label[:, -1] != prior[-1])
         is_said = spoken[rows, best] >= TURNS_SAY
         weights[is_read & is_said & (by_label[rows, best] < LABEL_DENIES), :count] = -np.inf
-    weights[:, :count] += _absences(observations, units, known)
-    nameless = [k for k, unit in enumerate(units) if unit.is_passing]
+    weights[:, :count] += _absences(observations, groups, known)
+    nameless = [k for k, group in enumerate(groups) if group.is_passing]
     weights[nameless, :count] = -np.inf
     return weights
 
 
 def label_probabilities(
     observations: Observations,
-    units: Sequence[Unit],
+    groups: Sequence[TrackletGroup],
     names: Sequence[str],
     prior: F64,
     draw_name: DrawName | None = None,
 ) -> F64:
-    """Give each unit's probability per name and for nobody listed, from its labels alone.
+    """Return each group's probability per name and for nobody listed, from its labels alone.
 
     What is read at different times is averaged by the time it stands there. Where one tile shows
     two listed names one after the other, somebody has exchanged names: labels with either tell
@@ -129,7 +129,7 @@ def label_probabilities(
             told by what was read alone.
     """
     count = len(names)
-    result = np.tile(prior, (len(units), 1))
+    result = np.tile(prior, (len(groups), 1))
     if not count:
         return result
     match = cache(partial(_match, names=tuple(names), draw_name=draw_name))
@@ -141,11 +141,11 @@ def label_probabilities(
         if len(letters) > STRAY_LETTERS or letters in whole or not is_weak or label.shape:
             labels[label.view, label.tile].append(label)
     exchanged = _exchanged(observations, labels, names, match)
-    for k, unit in enumerate(units):
+    for k, group in enumerate(groups):
         total, weight = np.zeros(count + 1), 0.0
-        for place in unit.places:
+        for place in group.places:
             for label in labels[place]:
-                samples = np.count_nonzero(unit.shown[label.start_sample : label.end_sample])
+                samples = np.count_nonzero(group.shown[label.start_sample : label.end_sample])
                 found, confidence = match(label.text, label.confidence, label.shape)
                 if _is_scrap(label, found):
                     continue
@@ -176,7 +176,7 @@ def _match(
     return drawn, max(confidence, SHAPE_CONFIDENCE)
 
 
-def _is_scrap(label: Label, found: F64) -> bool:
+def _is_scrap(label: NameLabel, found: F64) -> bool:
     """Whether a reading is too little to be a name, and like nobody's."""
     # One sign of a script with many is worth two letters.
     letters = sum(2 if sign > "\u2e80" else 1 for sign in folded(label.text))
@@ -186,7 +186,7 @@ def _is_scrap(label: Label, found: F64) -> bool:
 
 def _exchanged(
     observations: Observations,
-    labels: Mapping[Place, Sequence[Label]],
+    labels: Mapping[Place, Sequence[NameLabel]],
     names: Sequence[str],
     match: Match,
 ) -> set[int]:
@@ -210,42 +210,42 @@ def _exchanged(
 
 
 def _believed(log_ratio: F64, prior: F64) -> F64:
-    """Limit what a source says: with probability `SOURCE_WRONG` it tells nothing about the unit.
+    """Limit one likelihood: with probability `EVIDENCE_WRONG` it carries no information.
 
     Args:
-        log_ratio: (units, known + 1) up to a constant per unit.
+        log_ratio: (groups, known + 1) up to a constant per group.
     """
     most = log_ratio.max(axis=1, keepdims=True)
     likelihood = np.exp(log_ratio - most)
     usual = (likelihood * prior).sum(axis=1, keepdims=True)
-    believed: F64 = np.log((1 - SOURCE_WRONG) * likelihood + SOURCE_WRONG * usual)
+    believed: F64 = np.log((1 - EVIDENCE_WRONG) * likelihood + EVIDENCE_WRONG * usual)
     return believed
 
 
 def _over_people(evidence: Evidence, speakers: Sequence[int], count: int) -> F64:
-    """Spread (units, speakers) over all known people and somebody else: 0 where not told."""
+    """Spread (groups, speakers) over all known people and somebody else: 0 where not told."""
     spread = np.zeros((len(evidence.log_ratio), count + 1))
     spread[:, list(speakers)] = evidence.log_ratio
     return spread
 
 
-def _mouths(observations: Observations, units: Sequence[Unit], speech: F32) -> Evidence:
+def _mouths(observations: Observations, groups: Sequence[TrackletGroup], speech: F32) -> Evidence:
     faces = observations.faces
-    talks = np.full((len(units), len(observations.t_s)), np.nan)
-    for k, unit in enumerate(units):
-        if len(unit.rows) < MIN_SAMPLES or unit.is_passing:
+    talks = np.full((len(groups), len(observations.t_s)), np.nan)
+    for k, group in enumerate(groups):
+        if len(group.rows) < MIN_SAMPLES or group.is_passing:
             continue
         opening = np.full(len(observations.t_s), np.nan, np.float32)
-        opening[faces.sample[unit.rows]] = faces.mouth_opening[unit.rows]
+        opening[faces.sample[group.rows]] = faces.mouth_opening[group.rows]
         talks[k] = mouth_talks(opening, observations.sample_interval_s)
     return mouth_evidence(talks, speech, observations.sample_interval_s)
 
 
 def _absences(
-    observations: Observations, units: Sequence[Unit], known: Sequence[KnownPerson]
+    observations: Observations, groups: Sequence[TrackletGroup], known: Sequence[KnownPerson]
 ) -> F64:
-    """Give `AWAY_LOG` where a unit was seen while the person was not in the call, else 0."""
-    result = np.zeros((len(units), len(known)))
+    """Give `AWAY_LOG` where a group was seen while the person was not in the call, else 0."""
+    result = np.zeros((len(groups), len(known)))
     interval_s = observations.sample_interval_s
     for p, person in enumerate(known):
         if not person.stays:
@@ -255,9 +255,9 @@ def _absences(
             there |= (observations.t_s >= start_s - STAY_TOLERANCE_S) & (
                 observations.t_s <= end_s + STAY_TOLERANCE_S
             )
-        for k, unit in enumerate(units):
-            away_s = np.count_nonzero(unit.shown & ~there) * interval_s
-            seen_s = np.count_nonzero(unit.shown) * interval_s
+        for k, group in enumerate(groups):
+            away_s = np.count_nonzero(group.shown & ~there) * interval_s
+            seen_s = np.count_nonzero(group.shown) * interval_s
             if away_s >= max(AWAY_MIN_S, AWAY_SHARE * seen_s):
                 result[k, p] = AWAY_LOG
     return result

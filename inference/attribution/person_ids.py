@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.attribution.attribute import Cast
+from inference.attribution.attribute import Identities
 from inference.schema.observations import Observations
 
 NEAR_S = 1.0
@@ -23,22 +23,24 @@ class Sighting:
     y: float
 
 
-def person_ids(observations: Observations, cast: Cast) -> list[tuple[str, ...]]:
+def person_ids(observations: Observations, identities: Identities) -> list[tuple[str, ...]]:
     """Give each person's lasting id, then the further ids that find them.
 
     An id is made of Zoom's key of the person, or of where the face was first seen. A face that gets
     a name keeps its id among the further ones of whoever has that name.
     """
-    keys: dict[str, list[str]] = {person.key: [person.key] for person in cast.people if person.key}
-    for joined, key in cast.joined:
+    keys: dict[str, list[str]] = {
+        person.key: [person.key] for person in identities.people if person.key
+    }
+    for joined, key in identities.joined:
         if key in keys:
             keys[key].append(joined)
     faces = _face_ids(observations)
-    tracks: list[list[int]] = [[] for _ in cast.people]
-    for tie in cast.attributions:
+    tracks: list[list[int]] = [[] for _ in identities.people]
+    for tie in identities.attributions:
         tracks[tie.participant].append(tie.track)
     ids = []
-    for index, person in enumerate(cast.people):
+    for index, person in enumerate(identities.people):
         own = [_digest("p", key) for key in keys.get(person.key, ())]
         seen = sorted(faces[track] for track in tracks[index] if track in faces)
         own += [face_id for _, face_id in seen]

@@ -1,4 +1,4 @@
-"""Who is known by name: attendees and speakers, brought together."""
+"""Who is known by name: the roster and the speakers, merged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inference.name_labels.text_match import folded
-from inference.schema.meeting import Attendee, SpeakerTurn
+from inference.schema.meeting import RosterEntry, SpeakerTurn
 
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 
@@ -27,26 +27,26 @@ class KnownPerson:
 
 
 def known_people(
-    turns: Sequence[SpeakerTurn], attendees: Sequence[Attendee]
+    turns: Sequence[SpeakerTurn], roster: Sequence[RosterEntry]
 ) -> tuple[list[KnownPerson], list[int]]:
     """Give everybody known, and for each turn who of them speaks.
 
-    A turn's key is compared with the attendees' keys. Where no key of a turn is an attendee's, the
+    A turn's key is compared with the roster's keys. Where no key of a turn is an entry's, the
     two come from different sources, and display names are compared, as for turns without a key.
     """
     known = [
         KnownPerson(a.name, a.key or a.name, a.side, a.is_host, stays=a.stays)
-        for a in _distinct(attendees)
+        for a in _distinct(roster)
     ]
     by_key = {person.key: k for k, person in enumerate(known)}
     same_source = any(_has_key(turn) and turn.key in by_key for turn in turns)
-    attendee_count = len(known)
+    listed = len(known)
     owners = []
     for turn in turns:
         key = turn.key or turn.speaker
         owner = by_key.get(key)
         if owner is None and not (same_source and _has_key(turn)):
-            owner = _named(turn.speaker, known[:attendee_count])
+            owner = _named(turn.speaker, known[:listed])
         if owner is None and not _has_key(turn):
             owner = _named(turn.speaker, known)
         if owner is None:
@@ -68,16 +68,16 @@ def _named(name: str, known: Sequence[KnownPerson]) -> int | None:
     return None
 
 
-def _distinct(attendees: Sequence[Attendee]) -> list[Attendee]:
+def _distinct(roster: Sequence[RosterEntry]) -> list[RosterEntry]:
     """One entry per key, and per name where there is no key, with all their stays."""
-    seen: dict[str, Attendee] = {}
-    for attendee in attendees:
-        key = attendee.key or _plain(attendee.name)
-        first = seen.setdefault(key, attendee)
-        if first is not attendee:
+    seen: dict[str, RosterEntry] = {}
+    for entry in roster:
+        key = entry.key or _plain(entry.name)
+        first = seen.setdefault(key, entry)
+        if first is not entry:
             # Who has a row that tells no times may have been there at any time.
-            is_told = bool(first.stays) and bool(attendee.stays)
-            stays = tuple(sorted({*first.stays, *attendee.stays})) if is_told else ()
+            is_told = bool(first.stays) and bool(entry.stays)
+            stays = tuple(sorted({*first.stays, *entry.stays})) if is_told else ()
             seen[key] = replace(first, stays=stays)
     return list(seen.values())
 

@@ -25,7 +25,7 @@ MAX_SHIFTS = 120
 """From twice as many on, only every second, third … is taken."""
 MIN_SAMPLES = 30
 MIN_SPEECH_S = 6.0
-"""A unit is compared with a speaker who was heard for so long while its mouth was seen, and was
+"""A group is compared with a speaker who was heard for so long while its mouth was seen, and was
 silent for as long."""
 STILL_LOG, STILL_SPREAD = float(np.log(0.008)), 0.6
 CONTRAST_LOG, TALKING_SPREAD = float(np.log(6.0)), 0.6
@@ -69,14 +69,14 @@ shifts, and this many standard deviations over their mean. In simulated calls of
 of 2,250 with turns of another meeting or shifted ones comes so far; of a call's own turns six of
 ten do at 1 min, nine of ten at 90 s and all from 3 min."""
 ALSO_ALIGNED_MARGIN, ALSO_ALIGNED_SPREADS = 2.0, 2.5
-"""The same for a source where another has shown already that the turns are this call's."""
+"""The same for one kind of evidence where another has shown that the turns are this call's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one source says about who is who.
+    """What mouths, or views, say about who is who.
 
-    `log_ratio`: (units, speakers) log likelihood of "this unit is this speaker" over "somebody
+    `log_ratio`: (groups, speakers) log likelihood of "this group is this speaker" over "somebody
     else", 0 where it says nothing; it means something only where the turns fit the pictures.
     """
 
@@ -84,18 +84,18 @@ class Evidence:
     lag_s: float = 0.0
     """The turns fit best when they are moved later by this much."""
     margin: float = -math.inf
-    """By how much the summed evidence is over what it reaches under any shift, in its own units."""
+    """By how much the summed evidence exceeds the most that it reaches under any shift."""
     spreads: float = 0.0
     """By how many of their standard deviations it is over the mean of all shifts."""
 
     @property
     def is_aligned(self) -> bool:
-        """Whether this source alone shows that the turns belong to the pictures as they stand."""
+        """Whether this evidence alone shows that the turns belong to the pictures as they stand."""
         return self.margin >= ALIGNED_MARGIN and self.spreads >= ALIGNED_SPREADS
 
     @property
     def may_be_aligned(self) -> bool:
-        """Whether it goes with turns that another source has shown to belong to the pictures."""
+        """Whether it goes with turns that other evidence has shown to belong to the pictures."""
         return self.margin >= ALSO_ALIGNED_MARGIN and self.spreads >= ALSO_ALIGNED_SPREADS
 
 
@@ -174,20 +174,20 @@ def _log_ratio_of_two(restless: F64) -> F64:
 
 
 def mouth_evidence(talks: F64, speech: F32, interval_s: float) -> Evidence:
-    """Compare every unit's mouth with every speaker's turns.
+    """Compare every group's mouth with every speaker's turns.
 
-    If the unit is the speaker, its mouth moves mostly while the turns say so and seldom else;
+    If the group is the speaker, its mouth moves mostly while the turns say so and seldom else;
     if not, it moves as often as it does, at any time.
 
     Args:
-        talks: (units, T) of `mouth_talks`.
+        talks: (groups, T) of `mouth_talks`.
         speech: (speakers, T) of `speech_table`.
     """
-    units, samples = talks.shape
+    groups, samples = talks.shape
     seen = np.isfinite(talks)
     likelihood = np.exp(np.where(seen, talks, 0.0))
-    rate = np.ones((units, 1)) * 0.1
-    for _ in range(8):  # the unit's own share of talking samples
+    rate = np.ones((groups, 1)) * 0.1
+    for _ in range(8):  # the group's own share of talking samples
         posterior = rate * likelihood / (rate * likelihood + 1 - rate)
         total = np.where(seen, posterior, 0).sum(axis=1, keepdims=True) + 0.5
         rate = np.clip(total / (seen.sum(axis=1, keepdims=True) + 5), 0.02, 0.9)
@@ -221,21 +221,21 @@ def view_evidence(
     """Compare whom the leading picture shows with who is said to speak.
 
     Args:
-        leads: for each unit the spans of samples, end exclusive, in which it leads.
+        leads: for each group the spans of samples, end exclusive, in which it leads.
         speech: (speakers, T) of `speech_table`.
     """
-    units, samples = len(leads), speech.shape[1]
-    none = Evidence(np.zeros((units, len(speech))))
+    groups, samples = len(leads), speech.shape[1]
+    none = Evidence(np.zeros((groups, len(speech))))
     showings = sum(len(spans) for spans in leads)
     if showings < MIN_SHOWINGS or len(speech) < 2:
         return none
-    leading = np.zeros((units, samples))
-    switches = np.zeros((units, samples))
-    for unit, spans in enumerate(leads):
+    leading = np.zeros((groups, samples))
+    switches = np.zeros((groups, samples))
+    for group, spans in enumerate(leads):
         for first, end in spans:
-            leading[unit, first:end] = 1.0
-        begins = np.flatnonzero(np.diff(leading[unit], prepend=1.0) > 0)
-        switches[unit, begins] = 1.0
+            leading[group, first:end] = 1.0
+        begins = np.flatnonzero(np.diff(leading[group], prepend=1.0) > 0)
+        switches[group, begins] = 1.0
     anybody = np.clip(speech.sum(axis=0), 0, None).astype(np.float64)
     # Of speech at once each speaker holds a part.
     share = speech / np.maximum(anybody, 1.0)
@@ -306,5 +306,5 @@ def _checked(
 
 
 def _summed(ratio: F64) -> float:
-    """Give what the best speaker of every unit has for it; nothing for units that fit nobody."""
+    """Give what the best speaker of every group has for it; nothing for groups that fit nobody."""
     return float(np.clip(ratio.max(axis=1, initial=0.0), 0, None).sum())

@@ -1,8 +1,8 @@
-"""Which faces are one person, by place alone: seats, tiles, tracks, and rooms with several people.
+"""Which faces are one person, by place alone: cameras, tiles, tracks; and rooms of several people.
 
-A unit is what shows one person: all tracks of one seat, else of one tile of one view, else one
-track. Faces are never compared with each other. Where two lasting faces stand in one seat at the
-same time it is a room: its name is the room's, and its faces are several people.
+A tracklet group is what shows one person: all tracks of one camera, else of one tile of one view,
+else one track. Faces are never compared with each other. Where two lasting faces stand before one
+camera at the same time it is a room: its name is the room's, and its faces are several people.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEEN_MIN_S = 2.0
 """A face seen for less is nobody's: a passer-by, or a mistake of the detector."""
 ROOM_MIN_S = 8.0
 ROOM_MIN_SHARE = 0.1
-"""A seat is a room from this long with two faces at once, and this share of the time it is seen:
+"""A camera shows a room from this long with two faces at once, and this share of its time:
 somebody who walks through the picture makes no room."""
 PASSING_S = 1.0
 """Tracks of one person may overlap this long, where one is taken up anew."""
@@ -34,8 +34,8 @@ Span = tuple[int, int]
 
 
 @dataclass(slots=True)
-class Unit:
-    """Something that shows one person, or one room.
+class TrackletGroup:
+    """The tracks of one person, or of one room.
 
     Without `tracks` it is a tile in which no face was seen for long enough.
     """
@@ -49,23 +49,25 @@ class Unit:
     leads: list[Span] = field(default_factory=list)
     """When it fills the place that may follow the speaker."""
     people: list[list[int]] = field(default_factory=list)
-    """The tracks of each person in a room; empty where the unit is one person."""
+    """The tracks of each person in a room; empty where the group is one person."""
     is_alone: bool = False
     """Seen in one-person views only."""
     is_passing: bool = False
-    """A second face that passes through somebody's seat, or stands in no tile of a layout: no name
-    of the seat is its own."""
+    """A second face that passes through somebody's video, or stands in no tile of a layout: no name
+    of the camera is its own."""
 
     @property
     def is_room(self) -> bool:
         return bool(self.people)
 
 
-def find_units(observations: Observations) -> list[Unit]:
-    """Give the units in order of first sight, then of place and track."""
-    groups = _Groups(observations)
-    units = [unit for group in groups.all() for unit in _units_of(group, observations, groups)]
-    return sorted(units, key=lambda u: (int(u.shown.argmax()), u.places[:1], u.tracks[:1]))
+def find_tracklet_groups(observations: Observations) -> list[TrackletGroup]:
+    """Return the groups in order of first sight, then of place and track."""
+    cameras = _Cameras(observations)
+    groups = [
+        group for camera in cameras.all() for group in _groups_of(camera, observations, cameras)
+    ]
+    return sorted(groups, key=lambda g: (int(g.shown.argmax()), g.places[:1], g.tracks[:1]))
 
 
 def tiles_of(observations: Observations, views: I32) -> I32:
@@ -85,38 +87,40 @@ def tiles_of(observations: Observations, views: I32) -> I32:
 
 
 @dataclass(slots=True)
-class _Group:
-    """Places that are one camera, with the tracks seen there.
+class _Camera:
+    """Places that show one camera, with the tracks seen there.
 
     `is_cut`: another person may come into the place unseen, so each track stands for itself.
     """
 
-    seat: int
+    number: int
+    """-1 where it is not known."""
     places: list[Place]
     tracks: list[int] = field(default_factory=list)
     is_cut: bool = False
 
 
-class _Groups:
-    """The cameras of a call, told by seats and by lasting tracks that go on from tile to tile."""
+class _Cameras:
+    """The cameras of a call, by their numbers and by lasting tracks that go on between tiles."""
 
     def __init__(self, observations: Observations) -> None:
         faces = observations.faces
         self._observations = observations
         self.views = np.full(len(observations.t_s), -1, np.int32)
-        self._of: dict[Place, _Group] = {}
-        by_seat: dict[int, _Group] = {}
+        self._of: dict[Place, _Camera] = {}
+        by_number: dict[int, _Camera] = {}
         for k, view in enumerate(observations.views):
             self.views[view.start_sample : view.end_sample] = k
             count = 1 if view.kind == "single" else len(view.tiles)
             for tile in range(count):
-                seat = int(view.seats[tile]) if tile < len(view.seats) else -1
-                group = _Group(seat, [], is_cut=seat < 0 and may_follow(view.kind, tile, count))
-                if seat >= 0:
-                    group = by_seat.setdefault(seat, group)
-                group.places.append((k, tile))
-                self._of[k, tile] = group
-        self._loose: list[_Group] = []
+                number = int(view.cameras[tile]) if tile < len(view.cameras) else -1
+                is_cut = number < 0 and may_follow(view.kind, tile, count)
+                camera = _Camera(number, [], is_cut=is_cut)
+                if number >= 0:
+                    camera = by_number.setdefault(number, camera)
+                camera.places.append((k, tile))
+                self._of[k, tile] = camera
+        self._loose: list[_Camera] = []
         order = np.lexsort((faces.sample, faces.track)).astype(np.int32)
         tracks, firsts = np.unique(faces.track[order], return_index=True)
         parts = np.split(order, firsts[1:]) if len(tracks) else []
@@ -129,45 +133,45 @@ class _Groups:
         """Put a track where it was seen most, and join the places that it lasted in."""
         lasting = SEEN_MIN_S / self._observations.sample_interval_s - 1e-6
         pairs, counts = np.unique(np.stack([views, tiles], axis=1), axis=0, return_counts=True)
-        groups: list[tuple[_Group, int]] = []
+        cameras: list[tuple[_Camera, int]] = []
         for (view, tile), count in zip(pairs.tolist(), counts.tolist(), strict=True):
-            group = self._of.get((view, tile))
-            if group is not None:
-                known = next((k for k, (other, _) in enumerate(groups) if other is group), None)
+            camera = self._of.get((view, tile))
+            if camera is not None:
+                known = next((k for k, (other, _) in enumerate(cameras) if other is camera), None)
                 if known is None:
-                    groups.append((group, count))
+                    cameras.append((camera, count))
                 else:
-                    groups[known] = (group, groups[known][1] + count)
-        if not groups:
-            self._loose.append(_Group(-1, [], [track]))
+                    cameras[known] = (camera, cameras[known][1] + count)
+        if not cameras:
+            self._loose.append(_Camera(-1, [], [track]))
             return
-        groups.sort(key=lambda entry: (entry[0].seat < 0, entry[0].is_cut, -entry[1]))
-        home, count = groups[0]
-        for other, times in groups[1:]:
+        cameras.sort(key=lambda entry: (entry[0].number < 0, entry[0].is_cut, -entry[1]))
+        home, count = cameras[0]
+        for other, times in cameras[1:]:
             if min(count, times) >= lasting:
                 self._join(home, other)
         home.tracks.append(track)
 
-    def _join(self, home: _Group, other: _Group) -> None:
-        """Make two groups one, unless two seats or two tiles of one view would become one."""
+    def _join(self, home: _Camera, other: _Camera) -> None:
+        """Join two cameras, unless two known numbers or two tiles of one view would become one."""
         taken = {view for view, _ in home.places}
-        if (home.seat >= 0 and other.seat >= 0) or taken & {view for view, _ in other.places}:
+        if (home.number >= 0 and other.number >= 0) or taken & {view for view, _ in other.places}:
             return
         if home.is_cut or other.is_cut:
             return
         home.places += other.places
         home.tracks += other.tracks
-        home.seat = max(home.seat, other.seat)
+        home.number = max(home.number, other.number)
         for place in other.places:
             self._of[place] = home
 
-    def all(self) -> Iterator[_Group]:
-        """Give every group once; a track outside all tiles is one by itself."""
+    def all(self) -> Iterator[_Camera]:
+        """Yield every camera once; a track outside all tiles is one by itself."""
         seen: set[int] = set()
-        for group in self._of.values():
-            if id(group) not in seen:
-                seen.add(id(group))
-                yield group
+        for camera in self._of.values():
+            if id(camera) not in seen:
+                seen.add(id(camera))
+                yield camera
         yield from self._loose
 
 
@@ -178,35 +182,37 @@ def may_follow(kind: str, tile: int, tiles: int) -> bool:
     return tile == 0 and (kind == "speaker" or (kind == "share" and tiles == 1))
 
 
-def _units_of(group: _Group, observations: Observations, groups: _Groups) -> Iterator[Unit]:
-    """Make one unit of a group; more where a second face passes, or tracks stand alone."""
+def _groups_of(
+    camera: _Camera, observations: Observations, cameras: _Cameras
+) -> Iterator[TrackletGroup]:
+    """Make one group of a camera; more where a second face passes, or tracks stand alone."""
     interval_s, size = observations.sample_interval_s, len(observations.t_s)
     faces = observations.faces
-    samples = {track: faces.sample[groups.rows[track]] for track in group.tracks}
-    tracks = sorted(group.tracks, key=lambda t: (-len(samples[t]), int(samples[t][0]), t))
+    samples = {track: faces.sample[cameras.rows[track]] for track in camera.tracks}
+    tracks = sorted(camera.tracks, key=lambda t: (-len(samples[t]), int(samples[t][0]), t))
     lasting = [t for t in tracks if len(samples[t]) * interval_s >= SEEN_MIN_S - 1e-6]
     faces_at = np.zeros(size, np.int32)
     for track in lasting:
         faces_at[samples[track]] += 1
     stands = np.zeros(size, np.bool_)
     leads = []
-    for k, tile in sorted(group.places):
+    for k, tile in sorted(camera.places):
         view = observations.views[k]
         stands[view.start_sample : view.end_sample] = True
         count = 1 if view.kind == "single" else len(view.tiles)
         if may_follow(view.kind, tile, count):
             leads.append((view.start_sample, view.end_sample))
-    places = sorted(group.places)
+    places = sorted(camera.places)
     crowded_s = np.count_nonzero(faces_at >= 2) * interval_s
     seen_s = np.count_nonzero(faces_at) * interval_s
     nothing = np.zeros(0, np.int32)
     if places and crowded_s >= max(ROOM_MIN_S, ROOM_MIN_SHARE * seen_s):
-        people = _people_of_room([groups.rows[t] for t in lasting], lasting, observations)
-        yield Unit(sorted(lasting), nothing, stands, places, leads, people)
+        people = _people_of_room([cameras.rows[t] for t in lasting], lasting, observations)
+        yield TrackletGroup(sorted(lasting), nothing, stands, places, leads, people)
         return
-    if group.is_cut:
+    if camera.is_cut:
         for track in lasting:
-            yield _unit_of_track(track, places, leads, observations, groups)
+            yield _group_of_track(track, places, leads, observations, cameras)
         return
     taken = np.zeros(size, np.bool_)
     own: list[int] = []
@@ -215,33 +221,35 @@ def _units_of(group: _Group, observations: Observations, groups: _Groups) -> Ite
             own.append(track)
             taken[samples[track]] = True
         elif track in lasting:
-            yield _unit_of_track(track, [], [], observations, groups, is_passing=True)
-    rows = np.concatenate([groups.rows[t] for t in own]) if own else nothing
+            yield _group_of_track(track, [], [], observations, cameras, is_passing=True)
+    rows = np.concatenate([cameras.rows[t] for t in own]) if own else nothing
     rows = rows[np.unique(faces.sample[rows], return_index=True)[1]]
     if len(rows) * interval_s < SEEN_MIN_S - 1e-6:
         own, rows = [], nothing
     if own or places:
         stands[faces.sample[rows]] = True
         alone = all(observations.views[k].kind == "single" for k, _ in places)
-        yield Unit(sorted(own), rows, stands, places, leads, is_alone=bool(places) and alone)
+        yield TrackletGroup(
+            sorted(own), rows, stands, places, leads, is_alone=bool(places) and alone
+        )
 
 
-def _unit_of_track(
+def _group_of_track(
     track: int,
     places: list[Place],
     leads: Sequence[Span],
     observations: Observations,
-    groups: _Groups,
+    cameras: _Cameras,
     is_passing: bool = False,
-) -> Unit:
-    rows = groups.rows[track]
+) -> TrackletGroup:
+    rows = cameras.rows[track]
     samples = observations.faces.sample[rows]
     shown = np.zeros(len(observations.t_s), np.bool_)
     shown[samples] = True
     first, end = int(samples[0]), int(samples[-1]) + 1
     spans = [(max(first, start), min(end, last)) for start, last in leads]
     alone = all(observations.views[k].kind == "single" for k, _ in places)
-    return Unit(
+    return TrackletGroup(
         [track], rows, shown, places, [span for span in spans if span[0] < span[1]],
         is_alone=bool(places) and alone, is_passing=is_passing,
     )  # fmt: skip

@@ -20,9 +20,8 @@ import cv2
 import numpy as np
 
 from inference.boxes import centre, clipped, holders, overlap, scaled
-from inference.faces.landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, describe_landmarks
-from inference.faces.models import MESH_PX, Backend, FaceModels, load_models
-from inference.faces.search import (
+from inference.faces.face_models import MESH_PX, Backend, FaceModels, load_models
+from inference.faces.face_search import (
     MERGE_IOU,
     SURE,
     FoundFace,
@@ -32,6 +31,7 @@ from inference.faces.search import (
     whole_pixels,
     windows,
 )
+from inference.faces.landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, describe_landmarks
 from inference.schema.arrays import F32, U8
 from inference.schema.observations import Detection
 

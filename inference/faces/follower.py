@@ -19,8 +19,8 @@ import numpy as np
 
 from inference.boxes import centre, clipped, has_centre_in, holders, overlap
 from inference.faces.detector import Detector
+from inference.faces.face_search import MERGE_IOU
 from inference.faces.patch_alignment import FacePatch, Place
-from inference.faces.search import MERGE_IOU
 from inference.schema.arrays import F32, U8, Bools
 from inference.schema.observations import Detection
 
@@ -41,7 +41,7 @@ class _Seen:
 
 
 @dataclass(slots=True)
-class _Watched:
+class _Region:
     """What is known of one region."""
 
     searched_s: float
@@ -61,7 +61,7 @@ class FaceFollower:
         """Take a detector of its own, and how long a region goes without a search; 0: never."""
         self._detector = detector
         self._search_every_s = search_every_s
-        self._watched: dict[Key, _Watched] = {}
+        self._regions: dict[Key, _Region] = {}
 
     def look(
         self, image: U8, t_s: float, regions: F32 | None, cuts: Bools, others: F32
@@ -78,7 +78,7 @@ class FaceFollower:
             WeightsInvalid: the detector's models cannot be loaded.
         """
         keys: list[Key] = [()] if regions is None else [tuple(r) for r in regions.tolist()]
-        self._watched = {key: self._watched[key] for key in keys if key in self._watched}
+        self._regions = {key: self._regions[key] for key in keys if key in self._regions}
         places = None if regions is None else np.concatenate([regions, others])
         due: list[int] = []
         found: list[Detection] = []
@@ -116,7 +116,7 @@ class FaceFollower:
         for k in due:
             patches = [FacePatch(image, face) for face, at in kept if at == k]
             seen = [_Seen(patch, patch.place) for patch in patches]
-            before = self._watched.get(keys[k])
+            before = self._regions.get(keys[k])
             most, most_s = len(seen), t_s
             if (
                 before is not None
@@ -124,17 +124,17 @@ class FaceFollower:
                 and t_s < before.most_s + self._search_every_s
             ):
                 most, most_s = before.most, before.most_s
-            self._watched[keys[k]] = _Watched(t_s, seen, most, most_s)
+            self._regions[keys[k]] = _Region(t_s, seen, most, most_s)
         return [face for face, _ in kept]
 
     def _followed(self, image: U8, t_s: float, key: Key) -> list[Detection] | None:
         """The region's faces where they are now, or None: it must be searched."""
-        watched = self._watched.get(key)
-        if watched is None or not watched.faces or len(watched.faces) < watched.most:
+        region = self._regions.get(key)
+        if region is None or not region.faces or len(region.faces) < region.most:
             return None
-        if t_s - watched.searched_s >= self._search_every_s:
+        if t_s - region.searched_s >= self._search_every_s:
             return None
-        faces = [self._follow(image, seen) for seen in watched.faces]
+        faces = [self._follow(image, seen) for seen in region.faces]
         if any(face is None for face in faces):
             return None
         now = [face for face in faces if face is not None]

@@ -17,9 +17,16 @@ import cv2
 import numpy as np
 
 from inference.errors import WeightsInvalid
+from inference.faces.face_models import (
+    FULL_PX,
+    FULL_TILES,
+    MESH_PX,
+    MIN_PRESENCE,
+    SHORT_PX,
+    SHORT_TILES,
+)
+from inference.faces.face_search import MERGE_IOU, FoundFace
 from inference.faces.model_files import FACE_MESH, FULL_RANGE, SHORT_RANGE, ModelFile, read_model
-from inference.faces.models import FULL_PX, FULL_TILES, MESH_PX, MIN_PRESENCE, SHORT_PX, SHORT_TILES
-from inference.faces.search import MERGE_IOU, FoundFace
 from inference.native_log import native_log_lines_dropped
 from inference.schema.arrays import F32, U8
 

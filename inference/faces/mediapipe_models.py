@@ -12,8 +12,15 @@ from typing import Any
 import numpy as np
 
 from inference.errors import WeightsInvalid
-from inference.faces.models import FULL_PX, FULL_TILES, MESH_PX, MIN_PRESENCE, SHORT_PX, SHORT_TILES
-from inference.faces.search import FoundFace
+from inference.faces.face_models import (
+    FULL_PX,
+    FULL_TILES,
+    MESH_PX,
+    MIN_PRESENCE,
+    SHORT_PX,
+    SHORT_TILES,
+)
+from inference.faces.face_search import FoundFace
 from inference.native_log import font_list_line_dropped, native_log_lines_dropped
 from inference.schema.arrays import F32, U8
 

@@ -148,26 +148,26 @@ class Tracker:
 
 
 def of_participants(faces: FaceColumns, views: Sequence[View]) -> FaceColumns:
-    """Give the faces that are people's of the call, with tracks that stay in one seat.
+    """Return the faces of people in the call, with tracks that stay on one camera.
 
-    Faces on a shared screen are left out. A track that shows two seats becomes two: a new number,
-    above all others, for each seat but its first.
+    Faces on a shared screen are left out. A track that shows two cameras becomes two: a new number,
+    above all others, for each camera but its first.
     """
-    seats = np.full(len(faces), -1, np.int32)
+    cameras = np.full(len(faces), -1, np.int32)
     is_kept = np.ones(len(faces), np.bool_)
     starts = np.searchsorted(faces.sample, [view.start_sample for view in views])
     ends = np.searchsorted(faces.sample, [view.end_sample for view in views])
     middles = centres(faces.box)
     for view, start, end in zip(views, starts.tolist(), ends.tolist(), strict=True):
-        if view.kind == "single" and len(view.seats):
-            seats[start:end] = view.seats[0]
+        if view.kind == "single" and len(view.cameras):
+            cameras[start:end] = view.cameras[0]
         elif view.kind == "share" or len(view.tiles):
             held = holders(middles[start:end], view.tiles)
             is_kept[start:end] = (held >= 0) | (view.kind != "share")
-            if len(view.seats):
-                seats[start:end] = np.where(held >= 0, view.seats[held], -1)
+            if len(view.cameras):
+                cameras[start:end] = np.where(held >= 0, view.cameras[held], -1)
     tracks, following = faces.track.copy(), int(faces.track.max(initial=-1)) + 1
-    pairs, index = np.unique(np.stack([faces.track, seats]), axis=1, return_inverse=True)
+    pairs, index = np.unique(np.stack([faces.track, cameras]), axis=1, return_inverse=True)
     first = np.full(pairs.shape[1], len(faces))
     np.minimum.at(first, index, np.arange(len(faces)))
     known: set[int] = set()

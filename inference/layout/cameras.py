@@ -1,11 +1,12 @@
-"""Which camera each tile shows: one seat number wherever it is certainly the same camera.
+"""Which camera each tile shows: one number wherever it is certainly the same camera.
 
-A tile keeps its seat as long as it stays in its place of an unchanged grid, also while its camera
-is off, and where it alone is cut: cameras jump. From one grid to the next a seat goes on where the
-picture around the face does. From grid to grid, and from one shot of a speaker view to a later one,
-seats are joined by what stands behind the person: a few colours, taken where nobody is. A
-background that two cameras share (a company's virtual one) joins nothing. In doubt it is a new
-seat: two seats of one person are a loss, one seat of two persons is a lie.
+A camera is one participant's video through changes of layout. A tile keeps its camera as long as it
+stays in its place of an unchanged grid, also while its video is off, and where it alone is cut:
+videos jump. From one grid to the next a camera goes on where the picture around the face does. From
+grid to grid, and from one showing of a speaker view to a later one, cameras are joined by what
+stands behind the person: a few colours, taken where nobody is. A background that two cameras share
+(a company's virtual one) joins nothing. In doubt it is a new camera: two cameras of one person are
+a loss, one camera of two persons is a lie.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from inference.layout.background_colours import (
     person_left_out,
 )
 from inference.schema.arrays import F32, I32, Bools
-from inference.schema.observations import Label
+from inference.schema.observations import NameLabel
 
 SHARE_OF_SAMPLES = 0.3
 """A colour counts where the person left it free in this share of the samples."""
@@ -95,8 +96,8 @@ class _Grid:
         return self.kind == layout.kind and np.array_equal(self.tiles, layout.tiles)
 
 
-class SeatBook:
-    """Collects what tells seats, sample by sample, in order; numbers only, some KB per showing."""
+class CameraMatcher:
+    """Matches tiles to cameras, sample by sample, in order; numbers only, some KB per showing."""
 
     def __init__(self) -> None:
         self._showings: list[_Showing] = []
@@ -120,16 +121,16 @@ class SeatBook:
         self._take_colours(now)
         self._last = now
 
-    def seats(self, views: int, labels: Iterable[Label] = ()) -> list[I32]:
-        """Give for each of so many views the seats of its places; empty where none is known."""
+    def cameras(self, views: int, labels: Iterable[NameLabel] = ()) -> list[I32]:
+        """Return for each of so many views the cameras of its places; empty where none is known."""
         groups = self._joined(_texts(self._views, labels))
         numbers: dict[int, int] = {}
-        told = []
+        by_view = []
         for view in range(views):
             showings = self._views.get(view, [])
-            seats = [numbers.setdefault(groups[k], len(numbers)) for k in showings]
-            told.append(np.array(seats, np.int32))
-        return told
+            cameras = [numbers.setdefault(groups[k], len(numbers)) for k in showings]
+            by_view.append(np.array(cameras, np.int32))
+        return by_view
 
     # Showings ------------------------------------------------------------------------------------
 
@@ -190,7 +191,7 @@ class SeatBook:
     # Joining -------------------------------------------------------------------------------------
 
     def _joined(self, texts: dict[int, set[str]]) -> list[int]:
-        """The group of every showing: equal numbers are one seat."""
+        """The group of every showing: equal numbers are one camera."""
         count = len(self._showings)
         together = self._together()
         links = [
@@ -212,9 +213,9 @@ class SeatBook:
         first, second = _colours_of(self._showings[a]), _colours_of(self._showings[b])
         if first is None or second is None:
             return False
-        book = _Backgrounds(1)
-        book.open(a, *first)
-        distance = float(book.distances(*second)[0])
+        backgrounds = _Backgrounds(1)
+        backgrounds.open(a, *first)
+        distance = float(backgrounds.distances(*second)[0])
         return OTHER_BACKGROUND <= distance < np.inf
 
     def _together(self) -> list[set[int]]:
@@ -229,22 +230,22 @@ class SeatBook:
 
     def _clusters(self, together: list[set[int]]) -> list[list[int]]:
         """Showings with one background that nothing else has, each list of two or more."""
-        book = _Backgrounds(len(self._showings))
+        backgrounds = _Backgrounds(len(self._showings))
         for k, showing in enumerate(self._showings):
             colours = _colours_of(showing)
             if colours is None:
                 continue
-            distances = book.distances(*colours)
+            distances = backgrounds.distances(*colours)
             order = np.argsort(distances, kind="stable")[:2].tolist()
             best = order[0] if order and distances[order[0]] < OTHER_BACKGROUND else -1
             if best < 0:
-                book.open(k, *colours)
+                backgrounds.open(k, *colours)
                 continue
             limit = min(SAME_BACKGROUND, SAME_PER_CONTRAST * colours[2])
             is_same = bool(distances[best] <= limit)
             second = distances[order[1]] if len(order) > 1 else np.inf
             has_rival = second < max(OTHER_BACKGROUND, 2 * distances[best])
-            members = book.members[best]
+            members = backgrounds.members[best]
             is_shared = not together[k].isdisjoint(members) or (
                 # Somebody else appeared, and the background stayed.
                 showing.is_active_place and showing.cut_from in members
@@ -253,14 +254,14 @@ class SeatBook:
                 near = np.flatnonzero(distances < OTHER_BACKGROUND).tolist()
                 if is_shared or is_same:
                     for other in near:
-                        book.is_doubtful[other] = True
-                book.open(k, *colours)
-                book.is_doubtful[-1] = is_shared or is_same
+                        backgrounds.is_doubtful[other] = True
+                backgrounds.open(k, *colours)
+                backgrounds.is_doubtful[-1] = is_shared or is_same
             else:
-                book.join(best, k)
+                backgrounds.join(best, k)
         return [
             members
-            for members, doubtful in zip(book.members, book.is_doubtful, strict=True)
+            for members, doubtful in zip(backgrounds.members, backgrounds.is_doubtful, strict=True)
             if len(members) > 1 and not doubtful
         ]
 
@@ -346,7 +347,7 @@ def _colours_of(showing: _Showing) -> tuple[F32, F32, float] | None:
     return colours.astype(np.float32), valid, contrast
 
 
-def _texts(views: dict[int, list[int]], labels: Iterable[Label]) -> dict[int, set[str]]:
+def _texts(views: dict[int, list[int]], labels: Iterable[NameLabel]) -> dict[int, set[str]]:
     """The names read on each showing."""
     texts: dict[int, set[str]] = {}
     for label in labels:

@@ -1,6 +1,6 @@
 """How one picture is divided: equal tiles in a grid, small tiles beside a large picture, or not.
 
-Only shapes count here; what the parts show is told by `content`.
+Only shapes count here; `tile_content` says what the parts show.
 """
 
 from __future__ import annotations

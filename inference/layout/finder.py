@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from inference.layout.content import Motion, ScreenJudge, VideoJudge, shrink_picture
 from inference.layout.cuts import Places, difference, thumbnail
 from inference.layout.division import (
     NO_TILES,
@@ -20,6 +19,7 @@ from inference.layout.division import (
     same_tiles,
 )
 from inference.layout.inset import CornerEdges
+from inference.layout.tile_content import Motion, ScreenJudge, VideoJudge, shrink_picture
 from inference.schema.arrays import F32, U8, Bools
 
 SAMPLES_TO_BELIEVE = 2

@@ -32,7 +32,7 @@ from inference.name_labels.text_strip import (
     whiteness,
 )
 from inference.schema.arrays import F32, U8
-from inference.schema.observations import Label
+from inference.schema.observations import NameLabel
 
 STEADY_SAMPLES = 3
 """As many samples of a place are laid over each other for a reading."""
@@ -136,7 +136,7 @@ class LabelFinder:
             self._runs[k] = self._follow(sample, k, run, image, tile, has_video)
             self._runs[k].pieces[-1].end = sample + 1
 
-    def labels(self) -> tuple[Label, ...]:
+    def labels(self) -> tuple[NameLabel, ...]:
         """Give the names read so far, by view, tile and time."""
         found = []
         for run in [*self._done, *self._runs]:
@@ -146,7 +146,7 @@ class LabelFinder:
             shape = run.shape if run.is_steady or run.is_settled else ""
             if text or shape:
                 found += [
-                    Label(p.start, p.end, p.view, p.tile, text, confidence, shape)
+                    NameLabel(p.start, p.end, p.view, p.tile, text, confidence, shape)
                     for p in run.pieces
                     if p.end > p.start
                 ]

@@ -86,7 +86,7 @@ class Participant:
     score: PersonScore
     series: Series
     id: str = ""
-    """Stays the same while the call is told anew (inference/attribution/corrections.py)."""
+    """Stays the same when the call is reported again (inference/attribution/corrections.py)."""
     former_ids: tuple[str, ...] = ()
     """Further ids that find this person: of faces that were joined into one."""
     is_confirmed: bool = False

@@ -35,10 +35,10 @@ class TranscriptLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Attendee:
-    """A person who is known to have been in the call. `side` is "rep", "prospect" or "unknown".
+class RosterEntry:
+    """A person whom Zoom lists as present. `side` is "rep", "prospect" or "unknown".
 
-    `stays` are the spans in seconds in which Zoom lists the person as present; empty: not told.
+    `stays` are the spans in seconds in which the person was there; empty: not known.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Attendee:
     stays: tuple[tuple[float, float], ...] = ()
 
     @staticmethod
-    def from_plain(row: Mapping[str, Any]) -> Attendee:
-        """The attendee that `dataclasses.asdict` and JSON made this row of."""
+    def from_plain(row: Mapping[str, Any]) -> RosterEntry:
+        """Return the entry that `dataclasses.asdict` and JSON made this row of."""
         stays = tuple((float(start), float(end)) for start, end in row.get("stays", ()))
-        return Attendee(**{**row, "stays": stays})
+        return RosterEntry(**{**row, "stays": stays})

@@ -112,9 +112,9 @@ class View:
     - "unknown".
 
     `tiles` stand in reading order, the large one first. Aligned with them (or of length one for the
-    undivided picture, or empty where not told): `seats`, the camera that each shows, and
+    undivided picture, or empty where not told): `cameras`, the camera that each shows, and
     `has_video`, False for a tile that shows a name or a portrait on plain ground, not a camera.
-    A seat has the same number in every view in which it is certainly the same camera, told by
+    A camera has the same number in every view in which it is certainly the same one, judged by
     place, order and background, never by the face; -1 where nothing is certain.
     """
 
@@ -122,12 +122,12 @@ class View:
     end_sample: int  # exclusive
     kind: str
     tiles: F32 = field(default_factory=lambda: np.zeros((0, 4), np.float32))
-    seats: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    cameras: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
     has_video: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class NameLabel:
     """The name drawn on one tile, as read from the picture, over a span of one view."""
 
     start_sample: int
@@ -159,4 +159,4 @@ class Observations:
     quality: Quality
     model: str
     """Name and version of the expression weights, such as "expression-1"."""
-    labels: tuple[Label, ...] = ()
+    labels: tuple[NameLabel, ...] = ()

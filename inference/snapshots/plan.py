@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.boxes import centre, centres, clipped, holders, overlap, scaled
+from inference.faces.face_search import MERGE_IOU
 from inference.faces.follower import SEARCH_EVERY_S
-from inference.faces.search import MERGE_IOU
 from inference.schema.analysis import CallAnalysis, Moment
 from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.schema.observations import View
@@ -70,7 +70,7 @@ class CutOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class Snapshot:
     """One picture to be made of a moment. What lies in none of its areas is not shown."""
 
     at_s: float
@@ -86,7 +86,7 @@ class Shot:
 
     @property
     def key(self) -> str:
-        """The same for two shots that show the same, whatever the people are called."""
+        """The same for two snapshots that show the same, whatever the people are called."""
         rows = [[cut.crop for cut in row] for row in self.rows]
         areas = [(area.box, area.is_shown) for area in self.areas]
         plain = json.dumps([1, self.at_s, self.size_px, rows, areas])
@@ -102,9 +102,9 @@ class _Face:
     unsightly: float
 
 
-def plan_shots(
+def plan_snapshots(
     analysis: CallAnalysis, moments: Sequence[Moment], *, leaves_out: bool
-) -> tuple[Shot | None, ...]:
+) -> tuple[Snapshot | None, ...]:
     """Plan a picture for each moment; None where nobody of its people may or can be shown.
 
     Args:
@@ -136,7 +136,7 @@ class _Planner:
         self._after = max(around, self._ahead) if leaves_out else self._ahead
         self._usual = {p: _median(opening[self._person == p]) for p in sorted(self._shown)}
 
-    def plan(self, moment: Moment) -> Shot | None:
+    def plan(self, moment: Moment) -> Snapshot | None:
         wanted = [p for p in moment.participants if p in self._shown]
         if not wanted:
             return None
@@ -160,7 +160,7 @@ class _Planner:
             if best is not None:
                 _, sample, view, faces = best
                 faces.sort(key=lambda f: -telling[f.person][sample])
-                return self._shot(sample, view, wanted, faces[: max(ROWS)])
+                return self._snapshot(sample, view, wanted, faces[: max(ROWS)])
         return None
 
     def _telling(self, person: int, kind: str) -> F64:
@@ -237,7 +237,9 @@ class _Planner:
             return np.array([[0, 0, self._seen.width_px, self._seen.height_px]], np.float32)
         return view.tiles if view.kind != "unknown" else view.tiles[:0]
 
-    def _shot(self, sample: int, view: View, wanted: Sequence[int], faces: Sequence[_Face]) -> Shot:
+    def _snapshot(
+        self, sample: int, view: View, wanted: Sequence[int], faces: Sequence[_Face]
+    ) -> Snapshot:
         tiles = self._tiles(view)
         open_tiles = self._open_tiles(sample, view, wanted)
         size = (self._seen.width_px, self._seen.height_px)
@@ -250,7 +252,7 @@ class _Planner:
             for area in self._areas(sample, view, wanted, faces, open_tiles)
             if any(_overlap(area.box, crop) for crop in crops)
         ]
-        return Shot(float(self._seen.t_s[sample]), size, rows, tuple(areas))
+        return Snapshot(float(self._seen.t_s[sample]), size, rows, tuple(areas))
 
     def _open_tiles(self, sample: int, view: View, wanted: Sequence[int]) -> set[int]:
         """The tiles in which somebody wanted is seen, and around this time nobody else."""

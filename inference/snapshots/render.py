@@ -1,4 +1,4 @@
-"""Makes the picture that a shot plans: people cut out, and whoever is not to be seen blurred."""
+"""Draws a planned snapshot: people cut out, and whoever is not to be seen blurred."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import cv2
 import numpy as np
 
 from inference.schema.arrays import U8, Bools
-from inference.snapshots.plan import GAP_PX, HEIGHT_PX, WIDTH_PX, CutOut, Shot
+from inference.snapshots.plan import GAP_PX, HEIGHT_PX, WIDTH_PX, CutOut, Snapshot
 
 BLUR_CELLS = 8
 """What is blurred is made of so many dots along its longer side: a face that fills it has eight by
 five of them. The rest is gone, not only hidden."""
 
 
-def draw_shot(image: U8, shot: Shot) -> U8:
-    """Give the finished picture of a shot, RGB, `HEIGHT_PX` by `WIDTH_PX`.
+def draw_snapshot(image: U8, snapshot: Snapshot) -> U8:
+    """Return the finished picture of a snapshot, RGB, `HEIGHT_PX` by `WIDTH_PX`.
 
     Args:
-        image: the recording's picture at `shot.at_s`.
+        image: the recording's picture at `snapshot.at_s`.
 
     Raises:
         ValueError: the picture has another size than the one that was planned with.
     """
     height, width = image.shape[:2]
-    if (width, height) != shot.size_px:
-        raise ValueError(f"planned for {shot.size_px}, got a picture of {(width, height)}")
+    if (width, height) != snapshot.size_px:
+        raise ValueError(f"planned for {snapshot.size_px}, got a picture of {(width, height)}")
     may_see = np.zeros((height, width), np.bool_)
-    for area in shot.areas:
+    for area in snapshot.areas:
         x0, y0, x1, y1 = area.box
         may_see[y0:y1, x0:x1] = area.is_shown
     canvas = np.full((HEIGHT_PX, WIDTH_PX, 3), 255, np.uint8)
-    for number, row in enumerate(shot.rows):
-        top, bottom = _span(number, len(shot.rows), HEIGHT_PX)
+    for number, row in enumerate(snapshot.rows):
+        top, bottom = _span(number, len(snapshot.rows), HEIGHT_PX)
         for place, cut in enumerate(row):
             left, right = _span(place, len(row), WIDTH_PX)
             part = _cut_out(image, may_see, cut, right - left, bottom - top)

@@ -35,7 +35,7 @@ from av.stream import Disposition, Stream
 from inference.errors import Cancelled, NoVideoStream, UnreadableMedia
 from inference.schema.arrays import U8
 from inference.video.nal_units import begins_anew
-from inference.video.sampling import PictureLedger
+from inference.video.sampling import FrameSampler
 
 FORMATS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,h264,hevc"
 """Containers that are opened. Playlists would read other files, and libav takes text for a film."""
@@ -136,21 +136,21 @@ class Media:
         rate = self.stream.average_rate or self.stream.guessed_rate
         return 1 / float(rate) if rate else 0.04
 
-    def ledger(self, samples_per_s: Fraction) -> PictureLedger:
-        """Empty books for this file."""
-        return PictureLedger(self.tick, samples_per_s, self.nominal_s, self.frame_interval_s)
+    def sampler(self, samples_per_s: Fraction) -> FrameSampler:
+        """Return a sampler for this file, with nothing sampled yet."""
+        return FrameSampler(self.tick, samples_per_s, self.nominal_s, self.frame_interval_s)
 
     def first_shape(self) -> tuple[int, int]:
         """Height and width of the first picture as shown."""
-        for picture in self.pictures(self.ledger(Fraction(1)), can_skip=False):
+        for picture in self.pictures(self.sampler(Fraction(1)), can_skip=False):
             height, width = picture.frame.height, picture.frame.width
             return (width, height) if picture.frame.rotation % 180 else (height, width)
         raise UnreadableMedia(
             f"{self._path.name}: not one picture could be decoded; fetch the file again"
         )
 
-    def pictures(self, ledger: PictureLedger, *, can_skip: bool) -> Iterator[Picture]:
-        """The pictures that decode, in order of showing; the ledger is told of the packets.
+    def pictures(self, sampler: FrameSampler, *, can_skip: bool) -> Iterator[Picture]:
+        """The pictures that decode, in order of showing; the sampler learns of the packets.
 
         With `can_skip`, pictures that are surely not sampled are left out where no other refers to
         them: by their own word, or because the stream begins anew before the next sample.
@@ -160,14 +160,14 @@ class Media:
         held: list[_Packet] = []  # what came since the last needed picture: a cell's worth at most
         for packet in self._packets():
             if packet.stream_index != self.stream.index:
-                ledger.note_end(self._end_of(packet))
+                sampler.note_end(self._end_of(packet))
                 continue
             if packet.size == 0:
                 continue
             is_needed = True
             if packet.pts is not None and not packet.is_discard:
                 at, end_s = self._at(packet.pts), self._end_of(packet)
-                is_needed = ledger.expect(at, end_s, can_skip=can_skip)
+                is_needed = sampler.expect(at, end_s, can_skip=can_skip)
             if held and packet.is_keyframe and self._begins_anew(packet):
                 held.clear()
             if not is_needed:
@@ -176,11 +176,11 @@ class Media:
             if held:
                 codec.skip_frame = "NONREF"
                 for earlier in held:
-                    yield from self._decoded(earlier, ledger)
+                    yield from self._decoded(earlier, sampler)
                 held.clear()
                 codec.skip_frame = "DEFAULT"
-            yield from self._decoded(packet, ledger)
-        yield from self._decoded(None, ledger)
+            yield from self._decoded(packet, sampler)
+        yield from self._decoded(None, sampler)
 
     def picture_at(self, at_s: float, stop: threading.Event) -> U8 | None:
         """The picture that is shown from `at_s` on, as `rgb` gives it; read from a key picture on.
@@ -195,7 +195,7 @@ class Media:
             None where no picture begins then, or what it is made from does not decode whole.
         """
         if self._shape is None:
-            for picture in self.pictures(self.ledger(Fraction(1)), can_skip=False):
+            for picture in self.pictures(self.sampler(Fraction(1)), can_skip=False):
                 self.rgb(picture.frame)  # it alone says in which size all are given
                 break
         at = round(at_s / self.tick)
@@ -215,7 +215,7 @@ class Media:
 
     def _run_up(self, at: int, stop: threading.Event) -> Picture | None:
         """Decode from where the file stands up to one picture; None where any of it is damaged."""
-        ledger = self.ledger(Fraction(1))
+        sampler = self.sampler(Fraction(1))
         exact, longest = int(_EXACT_S / self.tick), int(_LONGEST_RUN_UP_S / self.tick)
         codec = self.stream.codec_context
         first: int | None = None
@@ -231,19 +231,19 @@ class Media:
                         return None
                     may_skip = codec.name in SKIPPABLE and here < at - exact
                     codec.skip_frame = "NONREF" if may_skip else "DEFAULT"
-                for picture in self._decoded(packet, ledger):
+                for picture in self._decoded(packet, sampler):
                     if picture.at >= at - exact:
-                        return self._whole(picture, at + exact, ledger)
-            for picture in self._decoded(None, ledger):
+                        return self._whole(picture, at + exact, sampler)
+            for picture in self._decoded(None, sampler):
                 if picture.at >= at - exact:
-                    return self._whole(picture, at + exact, ledger)
+                    return self._whole(picture, at + exact, sampler)
         finally:
             codec.skip_frame = "DEFAULT"
         return None
 
     @staticmethod
-    def _whole(picture: Picture, latest: int, ledger: PictureLedger) -> Picture | None:
-        is_whole = not picture.is_damaged and ledger.frames_lost == 0
+    def _whole(picture: Picture, latest: int, sampler: FrameSampler) -> Picture | None:
+        is_whole = not picture.is_damaged and sampler.frames_lost == 0
         return picture if is_whole and picture.at <= latest else None
 
     def measure_s(self, stop: threading.Event) -> float:
@@ -251,24 +251,24 @@ class Media:
 
         Reads all of it, but decodes nothing; ends with `Cancelled` when `stop` is set.
         """
-        ledger = self.ledger(Fraction(1))
+        sampler = self.sampler(Fraction(1))
         for packet in self._packets():
             _check(stop)
             is_picture = packet.stream_index == self.stream.index
             if is_picture and (packet.size == 0 or packet.pts is None or packet.is_discard):
                 continue
-            ledger.note_end(self._end_of(packet))
-        return ledger.duration_s
+            sampler.note_end(self._end_of(packet))
+        return sampler.duration_s
 
     def _begins_anew(self, packet: _Packet) -> bool:
         codec = self.stream.codec_context
         return begins_anew(bytes(packet), codec.name, codec.extradata)
 
-    def _decoded(self, packet: _Packet | None, ledger: PictureLedger) -> Iterator[Picture]:
+    def _decoded(self, packet: _Packet | None, sampler: FrameSampler) -> Iterator[Picture]:
         try:
             frames = self.stream.codec_context.decode(packet)
         except av.error.FFmpegError:
-            ledger.count_error()
+            sampler.count_error()
             return
         for frame in frames:
             if frame.pts is None:
@@ -380,7 +380,7 @@ def open_media(
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedPicture:
+class ObservedPicture:
     """A picture as it came out of the decoder, which may still refer to it: never write into it."""
 
     frame: av.VideoFrame

@@ -18,14 +18,14 @@ from pathlib import Path
 
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.schema.observations import Frame, Quality
-from inference.video.container import Media, WatchedPicture
+from inference.video.container import Media, ObservedPicture
 
 _WAIT_S = 0.1
 """How often a blocked thread looks at the stop flag."""
 _Ready = queue.Queue[Frame | InferenceError | None]
 """Frames on their way to the reader; last the worker's error, or None at the end of the file."""
-Tap = Callable[[WatchedPicture, Callable[[], bool]], None]
-"""As `Watcher.picture`."""
+Tap = Callable[[ObservedPicture, Callable[[], bool]], None]
+"""As `Observer.picture`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,34 +178,34 @@ class FrameReader:
 
         can_skip = options.skip_unneeded and self._tap is None
         with Media(self._path, options.threads, options.device) as media:
-            ledger = media.ledger(Fraction(options.samples_per_s).limit_denominator(1000))
-            for picture in media.pictures(ledger, can_skip=can_skip):
+            sampler = media.sampler(Fraction(options.samples_per_s).limit_denominator(1000))
+            for picture in media.pictures(sampler, can_skip=can_skip):
                 if is_over():
                     return
-                if self._tap is not None and ledger.is_plausible(picture.at):
-                    shown = WatchedPicture(picture.frame, picture.at, media.tick, self._offset_s)
+                if self._tap is not None and sampler.is_plausible(picture.at):
+                    shown = ObservedPicture(picture.frame, picture.at, media.tick, self._offset_s)
                     self._tap(shown, is_over)
-                if ledger.take(picture.at, picture.is_damaged):
+                if sampler.take(picture.at, picture.is_damaged):
                     if picture.frame.format.name == "cuda":
                         self.decoded_on = "cuda"
                     image = media.rgb(picture.frame)
                     yield Frame(picture.at, media.tick, image, self._offset_s)
-        ledger.close()
-        if ledger.frames_decoded == 0:
+        sampler.close()
+        if sampler.frames_decoded == 0:
             raise UnreadableMedia(
                 f"{self._path.name}: not one picture could be decoded; fetch the file again"
             )
-        if ledger.lost_share > options.max_lost_share:
+        if sampler.lost_share > options.max_lost_share:
             raise UnreadableMedia(
-                f"{self._path.name}: {ledger.lost_share:.0%} of the recording is damaged or "
+                f"{self._path.name}: {sampler.lost_share:.0%} of the recording is damaged or "
                 f"missing (limit {options.max_lost_share:.0%}); fetch the file again"
             )
-        self.duration_s = ledger.duration_s
+        self.duration_s = sampler.duration_s
         self.quality = Quality(
-            frames_decoded=ledger.frames_decoded,
-            frames_sampled=ledger.frames_sampled,
-            frames_lost=ledger.frames_lost,
-            lost_share=ledger.lost_share,
+            frames_decoded=sampler.frames_decoded,
+            frames_sampled=sampler.frames_sampled,
+            frames_lost=sampler.frames_lost,
+            lost_share=sampler.lost_share,
             has_audio=media.has_audio,
         )
 

@@ -1,4 +1,4 @@
-"""Which pictures of a recording are sampled, and which were lost: the books of `decode.py`."""
+"""Which pictures of a recording are sampled, and how many were lost."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ _CELLS_KEPT = 8
 (H.264, max_dec_frame_buffering), and cells older than this are not skipped in, only decoded."""
 
 
-class PictureLedger:
-    """Follows packets in and pictures out; holds as much as the decoder has in flight."""
+class FrameSampler:
+    """Chooses the pictures to sample and counts the lost ones, from packets in and pictures out.
+
+    It holds as much as the decoder has in flight.
+    """
 
     def __init__(
         self,
@@ -23,7 +26,7 @@ class PictureLedger:
         nominal_s: float | None,
         frame_interval_s: float,
     ) -> None:
-        """Start empty books.
+        """Start with nothing sampled.
 
         Args:
             tick: seconds per unit of every `at` below.

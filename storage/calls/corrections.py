@@ -40,7 +40,7 @@ def add(session: Session, call_id: str, after: int, rows: Sequence[NewCorrection
     session.exec(update(Call).where(col(Call.id) == call_id).values(has_new_corrections=True))
 
 
-def of_call(session: Session, call_id: str) -> Sequence[ParticipantCorrection]:
+def list_for_call(session: Session, call_id: str) -> Sequence[ParticipantCorrection]:
     """Give a call's corrections in the order in which they were made."""
     query = select(ParticipantCorrection).where(col(ParticipantCorrection.call_id) == call_id)
     return session.exec(query.order_by(col(ParticipantCorrection.position))).all()

@@ -41,7 +41,7 @@ def find(session: Session, call_id: str, kind: str) -> Delivery | None:
     return session.get(Delivery, (call_id, kind))
 
 
-def of_call(session: Session, call_id: str) -> Sequence[Delivery]:
+def list_for_call(session: Session, call_id: str) -> Sequence[Delivery]:
     """Give all that was posted about a call."""
     query = select(Delivery).where(col(Delivery.call_id) == call_id)
     return session.exec(query.order_by(col(Delivery.kind))).all()

@@ -89,7 +89,7 @@ class Participant(Table, table=True):
     position: int = Field(primary_key=True)
     """Index of the person in the call's analysis."""
     pid: str = Field(default="", sa_type=CleanText)
-    """Stays the same while the call is told anew; "" until a call of an earlier version is."""
+    """Stays the same when the call is reported again; "" until a call of an earlier version is."""
     former_pids: list[str] = Field(default_factory=list, sa_type=Json)
     """Further ids that find this person."""
     name: str = Field(sa_type=CleanText)

@@ -256,7 +256,7 @@ def test_a_tile_without_video_is_shown_but_not_searched(queue: DeviceQueue) -> N
     assert [len(regions) for regions in looker.seen if regions is not None] == [3] * 6
     assert [view.kind for view in seen.views] == ["gallery"]
     assert seen.views[0].has_video.tolist() == [True, False, True, True]
-    assert sorted(seen.views[0].seats.tolist()) == [0, 1, 2, 3]
+    assert sorted(seen.views[0].cameras.tolist()) == [0, 1, 2, 3]
 
 
 def test_how_many_threads_look_changes_nothing(queue: DeviceQueue) -> None:
@@ -281,7 +281,7 @@ def test_nobody_is_looked_for_on_a_shared_screen(queue: DeviceQueue) -> None:
     looker, seen = looked_at(lambda k: layouts.paint_slide(k // 3, 640, 360), 6, queue)
     assert looker.seen == []
     assert {view.kind for view in seen.views} == {"share"}
-    assert all(len(view.tiles) == len(view.seats) == 0 for view in seen.views)
+    assert all(len(view.tiles) == len(view.cameras) == 0 for view in seen.views)
 
 
 def test_what_proves_to_be_a_screen_shows_no_participants_face(queue: DeviceQueue) -> None:

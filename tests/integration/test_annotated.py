@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from bot.annotated.encoder import AnnotateFailed
-from bot.annotated.recorder import Recorder, watched_options
+from bot.annotated.recorder import Recorder, observer_options
 from bot.annotated.redaction import wrongly_shown
 from bot.annotated.running_names import naming_with, nothing_seen
 from bot.calls.record import Evidence, name_people, score_evidence
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
-from inference.attribution.attribute import Cast
+from inference.attribution.attribute import Identities
 from inference.expression.batch_queue import DeviceQueue
 from inference.observer import SeenSample
 from inference.recording import Segment, observe_recording
@@ -111,11 +111,11 @@ def annotate(
     try:
         seen = observe_recording(
             [Segment(path) for path in paths],
-            watched_options(AnalyzerOptions(read_labels=False, assess=options)),
+            observer_options(AnalyzerOptions(read_labels=False, assess=options)),
             queue,
             model="test-1",
             detector_factory=Finder,
-            watcher=recorder,
+            observer=recorder,
         )
         recorder.finish()
     except BaseException:
@@ -298,10 +298,10 @@ def test_while_nobody_is_known_every_face_is_hidden_in_every_picture(
         assert made.recorder.sightings() == ()
 
 
-def left_is_theirs(seen: Observations) -> tuple[Observations, Cast]:
+def left_is_theirs(seen: Observations) -> tuple[Observations, Identities]:
     """The left face, which is track 0, is a prospect's, any other our own side's."""
-    story, cast = naming_with(Evidence(nothing_seen(8.0)))(seen)
-    left = next((tie.participant for tie in cast.attributions if tie.track == 0), -1)
+    faces, identities = naming_with(Evidence(nothing_seen(8.0)))(seen)
+    left = next((tie.participant for tie in identities.attributions if tie.track == 0), -1)
     people = [
         replace(
             person,
@@ -311,9 +311,9 @@ def left_is_theirs(seen: Observations) -> tuple[Observations, Cast]:
             side="prospect" if k == left else "rep",
             confidence=1.0,
         )
-        for k, person in enumerate(cast.people)
+        for k, person in enumerate(identities.people)
     ]
-    return story, replace(cast, people=tuple(people))
+    return faces, replace(identities, people=tuple(people))
 
 
 def hiding(path: Path, out: Path, queue: DeviceQueue) -> tuple[Observations, Recorder]:
@@ -321,11 +321,11 @@ def hiding(path: Path, out: Path, queue: DeviceQueue) -> tuple[Observations, Rec
     recorder = Recorder([path], out, left_is_theirs, options, 2.0)
     seen = observe_recording(
         [Segment(path)],
-        watched_options(AnalyzerOptions(read_labels=False, assess=options)),
+        observer_options(AnalyzerOptions(read_labels=False, assess=options)),
         queue,
         model="test-1",
         detector_factory=Finder,
-        watcher=recorder,
+        observer=recorder,
     )
     recorder.finish()
     return seen, recorder
@@ -373,7 +373,7 @@ def test_somebody_who_sits_down_beside_them_is_hidden_at_once(
 
 
 class Unlooked:
-    """A watcher that is not told of the samples between 3 and 6 s, as if those were damaged."""
+    """An observer that does not get the samples between 3 and 6 s, as if those were damaged."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.picture, self.between = recorder.picture, recorder.between
@@ -396,8 +396,8 @@ def test_pictures_that_nobody_looked_at_are_hidden(tmp_path: Path, queue: Device
     options = AssessOptions(score_own_side=False)
     recorder = Recorder([path], tmp_path / "out.mp4", left_is_theirs, options, 2.0)
     observe_recording(
-        [Segment(path)], watched_options(AnalyzerOptions(read_labels=False, assess=options)),
-        queue, model="test-1", detector_factory=Finder, watcher=Unlooked(recorder),
+        [Segment(path)], observer_options(AnalyzerOptions(read_labels=False, assess=options)),
+        queue, model="test-1", detector_factory=Finder, observer=Unlooked(recorder),
     )  # fmt: skip
     recorder.finish()
     clearest = max(detail(old, 0) for _, old in pictures(path))

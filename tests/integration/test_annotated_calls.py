@@ -15,12 +15,12 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from bot.annotated.lifecycle import NAME, PART, SHOWN, WAITING, OnTheSide, find, settle
+from bot.annotated.lifecycle import NAME, PART, SHOWN, WAITING, IsolatedObserver, find, settle
 from bot.annotated.recorder import Recorder
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
 from bot.calls.record import read_evidence
 from bot.calls.stored import assess_options, load_analysis
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from bot.pipeline.steps.analyse import analyse_call
 from bot.pipeline.steps.clean_up import finish_call
 from bot.pipeline.steps.store import store_call
@@ -28,7 +28,7 @@ from bot.service.run import messenger
 from bot.settings import AnalysisSettings, CallSettings, Settings, ZoomSettings
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
-from inference.attribution.attribute import Cast
+from inference.attribution.attribute import Identities
 from inference.errors import Cancelled
 from inference.expression.batch_queue import DeviceQueue
 from inference.recording import Segment, observe_recording
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def parts(engine: Engine, tmp_path: Path) -> Iterator[Parts]:
+def resources(engine: Engine, tmp_path: Path) -> Iterator[Resources]:
     settings = Settings(
         _env_file=None,
         data_dir=tmp_path,
@@ -53,7 +53,7 @@ def parts(engine: Engine, tmp_path: Path) -> Iterator[Parts]:
         zoom=ZoomSettings(disk_reserve_bytes=0),
     )
     with httpx.Client() as http, DeviceQueue(smiling) as queue:
-        yield Parts(
+        yield Resources(
             settings=settings,
             engine=engine,
             files=MediaFiles(tmp_path / "calls"),
@@ -67,156 +67,168 @@ def parts(engine: Engine, tmp_path: Path) -> Iterator[Parts]:
         )
 
 
-def fetched(parts: Parts, seconds: float = 3.0) -> str:
+def fetched(resources: Resources, seconds: float = 3.0) -> str:
     """A call whose recording is on disk."""
-    with transaction(parts.engine) as session:
+    with transaction(resources.engine) as session:
         call_id = calls.announce(
             session,
             calls.NewCall("uuid==", "1", "Call", "a@b.example", datetime(2026, 9, 10, tzinfo=UTC)),
         ).id
         calls.begin_run(session, call_id)
-    video = parts.files.media_path(call_id, "0-video.mp4")
+    video = resources.files.media_path(call_id, "0-video.mp4")
     media.write_clip(video, seconds=seconds, width_px=320, height_px=180, paint=painted(1))
-    segment = SegmentFiles(video=parts.files.relative(video))
-    write_manifest(parts.files, call_id, Manifest((segment,)))
+    segment = SegmentFiles(video=resources.files.relative(video))
+    write_manifest(resources.files, call_id, Manifest((segment,)))
     return call_id
 
 
-def analyse(parts: Parts, call_id: str) -> None:
-    analyse_call(parts, call_id, lambda share, text: None)
+def analyse(resources: Resources, call_id: str) -> None:
+    analyse_call(resources, call_id, lambda share, text: None)
 
 
-def test_the_recording_is_there_once_the_scores_are_and_goes_with_the_media(parts: Parts) -> None:
-    call_id = fetched(parts)
-    analyse(parts, call_id)
-    assert find(parts.files, parts.settings, call_id) is None, "its scores are not stored yet"
-    store_call(parts, call_id)
-    path = find(parts.files, parts.settings, call_id)
+def test_the_recording_is_there_once_the_scores_are_and_goes_with_the_media(
+    resources: Resources,
+) -> None:
+    call_id = fetched(resources)
+    analyse(resources, call_id)
+    assert find(resources.files, resources.settings, call_id) is None, (
+        "its scores are not stored yet"
+    )
+    store_call(resources, call_id)
+    path = find(resources.files, resources.settings, call_id)
     assert path is not None
     with av.open(str(path)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 75
     first = path.stat().st_ino
-    analyse(parts, call_id)
+    analyse(resources, call_id)
     assert path.stat().st_ino == first, "the old one stays until the new one is good"
-    store_call(parts, call_id)
+    store_call(resources, call_id)
     assert path.stat().st_ino != first
     assert sorted(file.name for file in path.parent.iterdir()) == [
         "0-video.mp4", SHOWN, NAME, "manifest.json",
     ]  # fmt: skip
-    finish_call(parts, call_id, 1)
+    finish_call(resources, call_id, 1)
     assert path.is_file()
-    gone = replace(parts, settings=parts.settings.model_copy(update={"keep_recordings": False}))
+    gone = replace(
+        resources, settings=resources.settings.model_copy(update={"keep_recordings": False})
+    )
     finish_call(gone, call_id, 1)
-    assert find(parts.files, parts.settings, call_id) is None
+    assert find(resources.files, resources.settings, call_id) is None
 
 
-def test_without_the_setting_or_without_keeping_nothing_is_written(parts: Parts) -> None:
-    call_id = fetched(parts, seconds=1)
+def test_without_the_setting_or_without_keeping_nothing_is_written(resources: Resources) -> None:
+    call_id = fetched(resources, seconds=1)
     for changes in ({"keep_recordings": False}, {"analysis": AnalysisSettings(device="cpu")}):
-        plain = replace(parts, settings=parts.settings.model_copy(update=changes))
+        plain = replace(resources, settings=resources.settings.model_copy(update=changes))
         analyse(plain, call_id)
         store_call(plain, call_id)
-        assert not list(parts.files.media_folder(call_id).glob("annotated*"))
+        assert not list(resources.files.media_folder(call_id).glob("annotated*"))
 
 
 @pytest.mark.parametrize("seconds", [12.0, 60.0])
-def test_what_cannot_be_written_is_told_and_the_call_goes_on(seconds: float, parts: Parts) -> None:
-    full = parts.settings.model_copy(
+def test_what_cannot_be_written_is_told_and_the_call_goes_on(
+    seconds: float, resources: Resources
+) -> None:
+    full = resources.settings.model_copy(
         update={"zoom": ZoomSettings(disk_reserve_bytes=10**18)}
     )  # the disk is as good as full
-    call_id = fetched(parts, seconds=seconds)
-    analyse(replace(parts, settings=full), call_id)
-    store_call(parts, call_id)
-    notes = read_evidence(parts.files.series_path(call_id)).observations.quality.notes
+    call_id = fetched(resources, seconds=seconds)
+    analyse(replace(resources, settings=full), call_id)
+    store_call(resources, call_id)
+    notes = read_evidence(resources.files.series_path(call_id)).observations.quality.notes
     assert any("The disk has no room left for the annotated recording" in note for note in notes)
-    assert not list(parts.files.media_folder(call_id).glob("annotated*"))
+    assert not list(resources.files.media_folder(call_id).glob("annotated*"))
 
 
 def test_where_no_new_one_can_be_written_the_notes_say_that_it_is_an_earlier_one(
-    parts: Parts,
+    resources: Resources,
 ) -> None:
-    call_id = fetched(parts, seconds=12)
-    analyse(parts, call_id)
-    store_call(parts, call_id)
+    call_id = fetched(resources, seconds=12)
+    analyse(resources, call_id)
+    store_call(resources, call_id)
     zoom = ZoomSettings(disk_reserve_bytes=10**18)
-    analyse(replace(parts, settings=parts.settings.model_copy(update={"zoom": zoom})), call_id)
-    store_call(parts, call_id)
-    notes = read_evidence(parts.files.series_path(call_id)).observations.quality.notes
+    analyse(
+        replace(resources, settings=resources.settings.model_copy(update={"zoom": zoom})), call_id
+    )
+    store_call(resources, call_id)
+    notes = read_evidence(resources.files.series_path(call_id)).observations.quality.notes
     assert any("is that of an earlier analysis; no new one: The disk" in note for note in notes)
-    assert find(parts.files, parts.settings, call_id) is not None
+    assert find(resources.files, resources.settings, call_id) is not None
 
 
 def test_one_whose_scores_were_never_stored_does_not_appear_with_those_of_another_analysis(
-    parts: Parts,
+    resources: Resources,
 ) -> None:
-    call_id = fetched(parts)
-    analyse(parts, call_id)
-    folder = parts.files.media_folder(call_id)
+    call_id = fetched(resources)
+    analyse(resources, call_id)
+    folder = resources.files.media_folder(call_id)
     (folder / PART).write_bytes(b"left when the process was killed")
-    off = parts.settings.model_copy(update={"analysis": AnalysisSettings(device="cpu")})
-    analyse(replace(parts, settings=off), call_id)
-    store_call(replace(parts, settings=off), call_id)
+    off = resources.settings.model_copy(update={"analysis": AnalysisSettings(device="cpu")})
+    analyse(replace(resources, settings=off), call_id)
+    store_call(replace(resources, settings=off), call_id)
     assert not list(folder.glob("annotated*"))
 
 
 def test_a_mistake_in_naming_costs_the_annotated_recording_and_not_the_call(
-    parts: Parts, logged_errors: list[logging.LogRecord]
+    resources: Resources, logged_errors: list[logging.LogRecord]
 ) -> None:
-    call_id = fetched(parts, seconds=8)
-    video = parts.files.media_path(call_id, "0-video.mp4")
+    call_id = fetched(resources, seconds=8)
+    video = resources.files.media_path(call_id, "0-video.mp4")
 
-    def name(seen: Observations) -> tuple[Observations, Cast]:
+    def name(seen: Observations) -> tuple[Observations, Identities]:
         raise ValueError("no such name")
 
     out = video.with_name(PART)
-    watcher = OnTheSide(Recorder([video], out, name, AssessOptions(), 2.0))
+    observer = IsolatedObserver(Recorder([video], out, name, AssessOptions(), 2.0))
     options = AnalyzerOptions(read_labels=False)
-    seen = observe_recording([Segment(video)], options, parts.queue, model="t", watcher=watcher)
-    watcher.finish()
+    seen = observe_recording(
+        [Segment(video)], options, resources.queue, model="t", observer=observer
+    )
+    observer.finish()
     assert len(seen.t_s) == 16
-    assert "log has the cause" in watcher.failure  # the sentence stands in the manager's report
-    assert "no such name" not in watcher.failure
+    assert "log has the cause" in observer.failure  # the sentence stands in the manager's report
+    assert "no such name" not in observer.failure
     assert not out.exists()
     assert [record.getMessage() for record in logged_errors] == ["the annotated recording failed"]
 
 
-def test_an_analysis_that_is_stopped_leaves_no_half_recording(parts: Parts) -> None:
-    call_id = fetched(parts, seconds=12)
+def test_an_analysis_that_is_stopped_leaves_no_half_recording(resources: Resources) -> None:
+    call_id = fetched(resources, seconds=12)
 
     def stop(share: float, text: str) -> None:
-        parts.stop.set()
+        resources.stop.set()
 
     with pytest.raises(Cancelled):
-        analyse_call(parts, call_id, stop)
-    assert not list(parts.files.media_folder(call_id).glob("annotated*"))
+        analyse_call(resources, call_id, stop)
+    assert not list(resources.files.media_folder(call_id).glob("annotated*"))
 
 
-def test_one_that_shows_who_may_not_be_shown_is_deleted_or_not_given(parts: Parts) -> None:
-    call_id = fetched(parts)
-    analyse(parts, call_id)
-    store_call(parts, call_id)
-    settings = parts.settings.model_copy(update={"calls": CallSettings(score_own_side=False)})
-    strict = replace(parts, settings=settings)
-    assert find(parts.files, parts.settings, call_id) is not None
-    assert find(parts.files, settings, call_id) is None, "made while everybody was shown"
+def test_one_that_shows_who_may_not_be_shown_is_deleted_or_not_given(resources: Resources) -> None:
+    call_id = fetched(resources)
+    analyse(resources, call_id)
+    store_call(resources, call_id)
+    settings = resources.settings.model_copy(update={"calls": CallSettings(score_own_side=False)})
+    strict = replace(resources, settings=settings)
+    assert find(resources.files, resources.settings, call_id) is not None
+    assert find(resources.files, settings, call_id) is None, "made while everybody was shown"
     # One that was made under the setting and showed a face that is nobody's known by now.
-    folder = parts.files.media_folder(call_id)
+    folder = resources.files.media_folder(call_id)
     shown = {"shows_all": False, "shown": [{"t_s": 1.0, "x": 0.25, "y": 0.5}]}
     (folder / SHOWN).write_text(json.dumps(shown))
-    assert find(parts.files, settings, call_id) is not None
+    assert find(resources.files, settings, call_id) is not None
     store_call(strict, call_id)
     assert not (folder / NAME).exists()
 
 
-def test_one_that_hides_everybody_stays(parts: Parts) -> None:
-    settings = parts.settings.model_copy(update={"calls": CallSettings(score_own_side=False)})
-    strict = replace(parts, settings=settings)
-    call_id = fetched(parts)
+def test_one_that_hides_everybody_stays(resources: Resources) -> None:
+    settings = resources.settings.model_copy(update={"calls": CallSettings(score_own_side=False)})
+    strict = replace(resources, settings=settings)
+    call_id = fetched(resources)
     analyse(strict, call_id)
     store_call(strict, call_id)
-    assert find(parts.files, settings, call_id) is not None
-    with reading(parts.engine) as session:
-        analysis = load_analysis(parts.files, settings, calls.get_call(session, call_id))
-    settle(parts.files, call_id, analysis, assess_options(settings))
-    assert find(parts.files, settings, call_id) is not None
-    assert not (parts.files.media_folder(call_id) / WAITING).exists()
+    assert find(resources.files, settings, call_id) is not None
+    with reading(resources.engine) as session:
+        analysis = load_analysis(resources.files, settings, calls.get_call(session, call_id))
+    settle(resources.files, call_id, analysis, assess_options(settings))
+    assert find(resources.files, settings, call_id) is not None
+    assert not (resources.files.media_folder(call_id) / WAITING).exists()

@@ -132,7 +132,7 @@ def test_boxes_stand_on_the_faces_of_a_segment_of_another_size(
     )  # fmt: skip
     observe_recording(
         [Segment(clip), Segment(other)], options, queue, model="test-1",
-        detector_factory=lambda: ScaledFinder(scale), watcher=recorder,
+        detector_factory=lambda: ScaledFinder(scale), observer=recorder,
     )  # fmt: skip
     recorder.finish()
     before, after = list(pictures(other)), list(pictures(tmp_path / "o.mp4"))[100:]

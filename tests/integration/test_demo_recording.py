@@ -53,8 +53,8 @@ def test_both_faces_are_seen_and_the_mouth_moves_of_who_speaks(recording: DemoRe
                 continue
             pictures += 1
             image = frame.to_ndarray(format="rgb24")
-            for seat, person in enumerate(scenario.PEOPLE):
-                tile = np.ascontiguousarray(image[:, seat * 320 : (seat + 1) * 320])
+            for place, person in enumerate(scenario.PEOPLE):
+                tile = np.ascontiguousarray(image[:, place * 320 : (place + 1) * 320])
                 found = detector.detect(tile, None)
                 seen += len(found) == 1
                 is_speaking = any(
@@ -62,10 +62,10 @@ def test_both_faces_are_seen_and_the_mouth_moves_of_who_speaks(recording: DemoRe
                     for line in scenario.lines(SECONDS)
                 )
                 if found:
-                    openings.setdefault((seat, is_speaking), []).append(found[0].mouth_opening)
+                    openings.setdefault((place, is_speaking), []).append(found[0].mouth_opening)
     assert seen >= 0.95 * 2 * pictures
-    for seat in range(2):
-        spoken, silent = (np.array(openings[seat, speaking]) for speaking in (True, False))
+    for place in range(2):
+        spoken, silent = (np.array(openings[place, speaking]) for speaking in (True, False))
         assert np.nanstd(spoken) > np.nanstd(silent)
         assert np.nanmean(spoken) > np.nanmean(silent)
 

@@ -21,14 +21,14 @@ from sqlalchemy import Engine
 from bot.calls.corrections import correct_participant
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
 from bot.calls.record import Evidence, score_evidence, write_evidence
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from bot.pipeline.steps.report import report_call
 from bot.pipeline.steps.store import store_call
 from bot.report.pictures import MadePictures, call_pictures, file_pictures
 from bot.service.run import messenger
 from bot.settings import CallSettings, Settings
 from inference.assess import AssessOptions
-from inference.attribution.attribute import Cast, Person
+from inference.attribution.attribute import Identities, Person
 from inference.expression.batch_queue import DeviceQueue
 from inference.faces.detector import FaceDetector
 from inference.schema.analysis import Attribution
@@ -94,11 +94,11 @@ def evidence(neighbour: bool = False, starts_s: Sequence[float] = (0.0,)) -> Evi
     )  # fmt: skip
     seen = Observations(t_s, 0.5, SECONDS, 640, 360, faces, (view,), Quality(), "expression-2")
     names = (("Ana Ruiz", "rep"), ("Tom Becker", "prospect"), ("Kim Vale", "rep"))
-    cast = Cast(
+    identities = Identities(
         tuple(Person(name, name, True, side, side == "rep", 1.0) for name, side in names[:count]),
         tuple(Attribution(k, k, 1.0) for k in range(count)),
     )
-    return Evidence(seen, tuple(starts_s), cast=cast)
+    return Evidence(seen, tuple(starts_s), identities=identities)
 
 
 @pytest.fixture
@@ -146,14 +146,14 @@ def test_the_picture_is_of_the_person_at_the_very_instant(files: MediaFiles, cli
 
 
 def test_the_instant_is_found_in_the_second_of_two_files(files: MediaFiles, tmp_path: Path) -> None:
-    parts = [
+    clips = [
         write_clip(
             tmp_path / f"{k}.mp4", seconds=s, fps=FPS, width_px=640, height_px=360, paint=paint,
             b_frames=0,
         )
         for k, s in enumerate((15, 25))
     ]  # fmt: skip
-    put(files, "c1", *parts)
+    put(files, "c1", *clips)
     ((at_s, picture),) = made(files, evidence(starts_s=(0.0, 15.0))).values()
     assert at_s >= SMILES_S
     assert frame_number(picture[..., :1].repeat(3, axis=2)) == round((at_s - 15) * FPS)
@@ -216,7 +216,7 @@ def engine(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def parts(tmp_path: Path, engine: Engine, files: MediaFiles) -> Iterator[Parts]:
+def resources(tmp_path: Path, engine: Engine, files: MediaFiles) -> Iterator[Resources]:
     settings = Settings(
         data_dir=tmp_path, report_pictures=True, calls=CallSettings(score_own_side=False)
     )
@@ -224,7 +224,7 @@ def parts(tmp_path: Path, engine: Engine, files: MediaFiles) -> Iterator[Parts]:
         httpx.Client() as http,
         DeviceQueue(lambda crops: np.full((len(crops), 7), 1 / 7, np.float32)) as queue,
     ):
-        yield Parts(
+        yield Resources(
             settings=settings, engine=engine, files=files, zoom=None,
             downloader=Downloader(http, allowed_hosts=(), insecure_hosts=(), reserve_bytes=0),
             messenger=messenger(settings), queue=queue, model="expression-2", link_secret="secret",
@@ -232,110 +232,118 @@ def parts(tmp_path: Path, engine: Engine, files: MediaFiles) -> Iterator[Parts]:
         )  # fmt: skip
 
 
-def analysed(parts: Parts, clip: Path, told: Evidence) -> str:
+def analysed(resources: Resources, clip: Path, told: Evidence) -> str:
     """A call whose recording is on disk and whose pictures were looked at."""
     started_at = datetime(2026, 9, 10, 13, tzinfo=UTC)
-    with transaction(parts.engine) as session:
+    with transaction(resources.engine) as session:
         call_id = calls.announce(
             session, calls.NewCall("uuid==", "1", "Pilot", "ana@example.com", started_at)
         ).id
         calls.begin_run(session, call_id, force=True)
-    put(parts.files, call_id, clip)
-    write_evidence(parts.files.series_path(call_id), told)
+    put(resources.files, call_id, clip)
+    write_evidence(resources.files.series_path(call_id), told)
     return call_id
 
 
-def tell(parts: Parts, call_id: str) -> list[U8]:
-    """Run the steps of a retelling; gives the photographs in the PDF."""
-    store_call(parts, call_id)
-    report_call(parts, call_id)
-    reader = PdfReader(parts.files.report_path(call_id))
+def report_again(resources: Resources, call_id: str) -> list[U8]:
+    """Run the steps of reporting again; return the photographs in the PDF."""
+    store_call(resources, call_id)
+    report_call(resources, call_id)
+    reader = PdfReader(resources.files.report_path(call_id))
     shown = [image.data for page in reader.pages for image in page.images]
     return [pixels(data) for data in shown]
 
 
-def kept(parts: Parts, call_id: str) -> list[Path]:
-    folder = parts.files.call_folder(call_id) / "pictures"
+def kept(resources: Resources, call_id: str) -> list[Path]:
+    folder = resources.files.call_folder(call_id) / "pictures"
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
-def say(parts: Parts, call_id: str, who: str, **change: str) -> None:
-    with transaction(parts.engine) as session:
+def say(resources: Resources, call_id: str, who: str, **change: str) -> None:
+    with transaction(resources.engine) as session:
         people = calls.get_participants(session, call_id)
     pid = next(person.pid for person in people if person.name == who)
-    correct_participant(parts.engine, parts.files, call_id, pid, change, "test")
+    correct_participant(resources.engine, resources.files, call_id, pid, change, "test")
 
 
 def test_pictures_outlive_the_recording_until_a_correction_takes_their_person_away(
-    parts: Parts, clip: Path
+    resources: Resources, clip: Path
 ) -> None:
-    call_id = analysed(parts, clip, evidence())
-    (picture,) = tell(parts, call_id)
+    call_id = analysed(resources, clip, evidence())
+    (picture,) = report_again(resources, call_id)
     assert is_red(picture)
-    first = [path.read_bytes() for path in kept(parts, call_id)]
+    first = [path.read_bytes() for path in kept(resources, call_id)]
     assert len(first) == 1
 
-    parts.files.delete_media(call_id)
-    say(parts, call_id, "Tom Becker", name="Thomas Becker")
-    (again,) = tell(parts, call_id)
+    resources.files.delete_media(call_id)
+    say(resources, call_id, "Tom Becker", name="Thomas Becker")
+    (again,) = report_again(resources, call_id)
     assert np.array_equal(again, picture)
-    assert [path.read_bytes() for path in kept(parts, call_id)] == first
-    assert "· Thomas Becker" in PdfReader(parts.files.report_path(call_id)).pages[0].extract_text()
+    assert [path.read_bytes() for path in kept(resources, call_id)] == first
+    assert (
+        "· Thomas Becker" in PdfReader(resources.files.report_path(call_id)).pages[0].extract_text()
+    )
 
-    say(parts, call_id, "Thomas Becker", side="rep")
-    assert tell(parts, call_id) == []
-    assert kept(parts, call_id) == []
+    say(resources, call_id, "Thomas Becker", side="rep")
+    assert report_again(resources, call_id) == []
+    assert kept(resources, call_id) == []
 
 
 def test_a_recording_that_goes_while_it_is_looked_at_takes_no_kept_picture_along(
-    parts: Parts, clip: Path
+    resources: Resources, clip: Path
 ) -> None:
-    call_id = analysed(parts, clip, evidence())
-    first = tell(parts, call_id)
-    (parts.files.media_folder(call_id) / "0.mp4").write_bytes(b"")
-    assert np.array_equal(tell(parts, call_id), first)
-    assert len(kept(parts, call_id)) == 1
+    call_id = analysed(resources, clip, evidence())
+    first = report_again(resources, call_id)
+    (resources.files.media_folder(call_id) / "0.mp4").write_bytes(b"")
+    assert np.array_equal(report_again(resources, call_id), first)
+    assert len(kept(resources, call_id)) == 1
 
 
 def test_a_correction_of_somebody_who_is_not_in_it_leaves_a_kept_picture_alone(
-    parts: Parts, clip: Path
+    resources: Resources, clip: Path
 ) -> None:
     told = evidence(neighbour=True)
-    assert told.cast is not None
-    people = tuple(replace(person, side="prospect", is_host=False) for person in told.cast.people)
-    call_id = analysed(parts, clip, replace(told, cast=replace(told.cast, people=people)))
-    first = tell(parts, call_id)
-    parts.files.delete_media(call_id)
+    assert told.identities is not None
+    people = tuple(
+        replace(person, side="prospect", is_host=False) for person in told.identities.people
+    )
+    call_id = analysed(
+        resources, clip, replace(told, identities=replace(told.identities, people=people))
+    )
+    first = report_again(resources, call_id)
+    resources.files.delete_media(call_id)
 
-    say(parts, call_id, "Kim Vale", side="rep")  # who sits beside Tom, blurred
-    assert np.array_equal(tell(parts, call_id), first)
+    say(resources, call_id, "Kim Vale", side="rep")  # who sits beside Tom, blurred
+    assert np.array_equal(report_again(resources, call_id), first)
 
 
 def test_with_the_setting_off_the_recording_is_not_opened_and_nothing_stays(
-    parts: Parts, clip: Path, caplog: pytest.LogCaptureFixture
+    resources: Resources, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    call_id = analysed(parts, clip, evidence())
-    assert len(tell(parts, call_id)) == 1
+    call_id = analysed(resources, clip, evidence())
+    assert len(report_again(resources, call_id)) == 1
     caplog.clear()
 
-    off = replace(parts, settings=parts.settings.model_copy(update={"report_pictures": False}))
-    video = parts.files.media_folder(call_id) / "0.mp4"
+    off = replace(
+        resources, settings=resources.settings.model_copy(update={"report_pictures": False})
+    )
+    video = resources.files.media_folder(call_id) / "0.mp4"
     video.unlink()
     video.mkdir()  # whoever opened it would fail
-    assert tell(off, call_id) == []
-    assert kept(parts, call_id) == []
+    assert report_again(off, call_id) == []
+    assert kept(resources, call_id) == []
     assert [record for record in caplog.records if "picture" in record.message] == []
     assert Settings().report_pictures is False
 
 
 def test_a_report_is_made_where_the_recording_went_before_any_picture(
-    parts: Parts, clip: Path
+    resources: Resources, clip: Path
 ) -> None:
-    call_id = analysed(parts, clip, evidence())
-    parts.files.delete_media(call_id)
-    assert tell(parts, call_id) == []
-    text = PdfReader(parts.files.report_path(call_id)).pages[0].extract_text()
+    call_id = analysed(resources, clip, evidence())
+    resources.files.delete_media(call_id)
+    assert report_again(resources, call_id) == []
+    text = PdfReader(resources.files.report_path(call_id)).pages[0].extract_text()
     assert "Moments worth watching" in text
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from bot.text.draw_name import draw_name
 from bot.text.draw_text import Typeface
 from inference.attribution.likelihoods import label_probabilities
-from inference.attribution.tracklet_groups import Unit
+from inference.attribution.tracklet_groups import TrackletGroup
 from inference.name_labels.glyph_match import match_shape
 from inference.schema.arrays import F32, U8
 from inference.schema.observations import FaceColumns, Observations, Quality, View
-from tests.integration.test_labels import follow, gallery_clip, tiles_of
+from tests.integration.test_name_labels import follow, gallery_clip, tiles_of
 from tests.lettering import ARABIC_BOLD, INTER_MEDIUM, OTHER_FONT, text_width, write
 
 ROSTER = [
@@ -56,12 +56,12 @@ def test_labels_in_cyrillic_and_arabic_name_the_tiles_they_stand_on(tmp_path: Pa
         np.arange(samples) / 2.0, 0.5, samples / 2.0, 1280, 720, FaceColumns.empty(),
         (View(0, samples, "gallery", tiles),), Quality(), "", labels,
     )  # fmt: skip
-    units = [
-        Unit([], np.zeros(0, np.int32), np.ones(samples, np.bool_), [(0, tile)])
+    groups = [
+        TrackletGroup([], np.zeros(0, np.int32), np.ones(samples, np.bool_), [(0, tile)])
         for tile in range(4)
     ]
     prior = np.append(np.full(len(ROSTER), 0.5 / len(ROSTER)), 0.5)
-    found = label_probabilities(observations, units, ROSTER, prior, draw_name)
+    found = label_probabilities(observations, groups, ROSTER, prior, draw_name)
 
     for tile, name in ((0, "Мария Иванова"), (1, "يوسف الخطيب"), (3, "Anna Berg")):
         assert found[tile, ROSTER.index(name)] >= 0.95

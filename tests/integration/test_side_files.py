@@ -1,4 +1,4 @@
-"""What lies beside a recording, by hand and through the service: who was there, who was heard."""
+"""Side files of a recording, local and through the service: who was there, who was heard."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from bot.demo.stand_ins.zoom_meeting import (
     ParticipantFixture,
     participant_entry,
 )
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from bot.pipeline.steps.analyse import analyse_call
 from bot.pipeline.steps.fetch import fetch_call
 from bot.pipeline.steps.store import store_call
@@ -191,7 +191,7 @@ def engine(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def parts(tmp_path: Path, engine: Engine, meeting: MeetingFixture) -> Iterator[Parts]:
+def resources(tmp_path: Path, engine: Engine, meeting: MeetingFixture) -> Iterator[Resources]:
     with ZoomStandIn() as zoom:
         zoom.add_meeting(meeting)
         settings = Settings(
@@ -211,7 +211,7 @@ def parts(tmp_path: Path, engine: Engine, meeting: MeetingFixture) -> Iterator[P
             httpx.Client(follow_redirects=False) as http,
             DeviceQueue(classifier.classify) as queue,
         ):
-            yield Parts(
+            yield Resources(
                 settings=settings,
                 engine=engine,
                 files=MediaFiles(tmp_path / "calls"),
@@ -230,8 +230,8 @@ def parts(tmp_path: Path, engine: Engine, meeting: MeetingFixture) -> Iterator[P
             )
 
 
-def announced(parts: Parts, meeting: MeetingFixture) -> str:
-    with transaction(parts.engine) as session:
+def announced(resources: Resources, meeting: MeetingFixture) -> str:
+    with transaction(resources.engine) as session:
         return calls.announce(
             session,
             calls.NewCall(
@@ -242,23 +242,23 @@ def announced(parts: Parts, meeting: MeetingFixture) -> str:
 
 
 def test_the_service_hears_each_person_and_knows_when_they_were_there(
-    parts: Parts, meeting: MeetingFixture
+    resources: Resources, meeting: MeetingFixture
 ) -> None:
-    call_id = announced(parts, meeting)
+    call_id = announced(resources, meeting)
     told: list[tuple[float, str]] = []
-    assert fetch_call(parts, call_id, False, lambda share, text: None)
-    sounds = read_manifest(parts.files, call_id).segments[0].participant_audio
+    assert fetch_call(resources, call_id, False, lambda share, text: None)
+    sounds = read_manifest(resources.files, call_id).segments[0].participant_audio
     assert [each.file_name for each in sounds] == [f.file_name for f in meeting.participant_audio]
-    analyse_call(parts, call_id, lambda share, text: told.append((share, text)))
-    store_call(parts, call_id)
+    analyse_call(resources, call_id, lambda share, text: told.append((share, text)))
+    store_call(resources, call_id)
 
-    evidence: Evidence = read_evidence(parts.files.series_path(call_id))
+    evidence: Evidence = read_evidence(resources.files.series_path(call_id))
     one, other = meeting.participants[:2]
     assert {voice.speaker for voice in evidence.voices} == {one.name}
     assert [(v.start_s, v.end_s) for v in evidence.voices] == [
         (pytest.approx(start, abs=0.25), pytest.approx(end, abs=0.25)) for start, end in MAYA_SPEAKS
     ]
-    stays = {person.name: person.stays for person in evidence.attendees}
+    stays = {person.name: person.stays for person in evidence.roster}
     assert stays["Late Guest"] == ((4.0, 7.0),)
     notes = evidence.observations.quality.notes
     assert any(f"'Audio only - {other.name}' was not used: " in note for note in notes)
@@ -268,14 +268,14 @@ def test_the_service_hears_each_person_and_knows_when_they_were_there(
 
 
 def test_listening_ends_when_the_service_is_asked_to_stop(
-    parts: Parts, meeting: MeetingFixture
+    resources: Resources, meeting: MeetingFixture
 ) -> None:
-    call_id = announced(parts, meeting)
-    fetch_call(parts, call_id, False, lambda share, text: None)
+    call_id = announced(resources, meeting)
+    fetch_call(resources, call_id, False, lambda share, text: None)
 
     def stop_at_the_sound(share: float, text: str) -> None:
         if text == "listening to each person":
-            parts.stop.set()
+            resources.stop.set()
 
     with pytest.raises(Cancelled):
-        analyse_call(parts, call_id, stop_at_the_sound)
+        analyse_call(resources, call_id, stop_at_the_sound)

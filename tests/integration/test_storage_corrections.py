@@ -32,7 +32,7 @@ def test_corrections_come_back_in_order_with_who_made_them_when(engine: Engine) 
     with transaction(engine) as session:
         corrections.add(session, call_id, 0, [EVE, replace(EVE, field="side", new_value="rep")])
     with reading(engine) as session:
-        first, second = corrections.of_call(session, call_id)
+        first, second = corrections.list_for_call(session, call_id)
         assert [call.id for call in corrections.waiting(session)] == [call_id]
     assert (first.field, first.old_value, first.new_value) == ("name", "Person 1", "Eve")
     assert (first.made_by, first.anchor, second.field) == ("laptop", EVE.anchor, "side")
@@ -66,7 +66,7 @@ def test_a_deleted_call_leaves_no_correction(engine: Engine) -> None:
     with transaction(engine) as session:
         calls.delete_call(session, call_id)
     with reading(engine) as session:
-        assert not corrections.of_call(session, call_id)
+        assert not corrections.list_for_call(session, call_id)
 
 
 def test_people_of_an_older_database_are_still_read(blank_url: str) -> None:

@@ -73,7 +73,7 @@ def test_a_delivery_is_recorded_once_per_kind(engine: Engine) -> None:
         again = messages.record(session, call_id, "message", channel="C1", ts="1.2", version="2")
         assert (again.ts, again.version) == ("1.2", "2")
     with reading(engine) as session:
-        kinds = [(row.kind, row.file_id) for row in messages.of_call(session, call_id)]
+        kinds = [(row.kind, row.file_id) for row in messages.list_for_call(session, call_id)]
         assert kinds == [("message", ""), ("report_file", "F1")]
     with pytest.raises(Missing), transaction(engine) as session:
         messages.record(session, "nobody", "message", channel="C1")

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from bot.annotated.canvas import Canvas, Palette, Patch
-from bot.annotated.overlays import Told, marks_at
+from bot.annotated.overlays import NamedSample, marks_at
 from bot.annotated.panel import COLOURS, Panel
 from bot.annotated.recorder import Recorder
 from bot.annotated.running_engagement import POINTS, Lines, Running, RunningEngagement
 from bot.annotated.running_names import RunningNames, Who
 from bot.text.draw_text import BOLD, draw_text, fit_text
 from inference.assess import AssessOptions
-from inference.attribution.attribute import Cast, Person
+from inference.attribution.attribute import Identities, Person
 from inference.layout import Layout
 from inference.observer import SeenSample
 from inference.schema.analysis import Attribution
@@ -47,8 +47,8 @@ def seen(
     )
 
 
-def told(sample: SeenSample) -> Told:
-    return Told(sample, {}, {}, Running(sample.t_s, None, {}))
+def named(sample: SeenSample) -> NamedSample:
+    return NamedSample(sample, {}, {}, Running(sample.t_s, None, {}))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_is_hidden_leaves_a_few_means() -> None:
 
 
 def test_a_box_moves_evenly_between_samples_and_ends_half_way_when_lost() -> None:
-    first, second = told(seen(1.0, {0: (100, 50), 1: (300, 50)})), told(seen(1.5, {0: (140, 70)}))
+    first, second = named(seen(1.0, {0: (100, 50), 1: (300, 50)})), named(seen(1.5, {0: (140, 70)}))
     (near, lost) = marks_at(1.1, first, second, 0.5)
     assert near.box.tolist() == pytest.approx([108, 54, 148, 94])
     assert lost.box[0] == 300
@@ -125,19 +125,19 @@ def test_a_box_moves_evenly_between_samples_and_ends_half_way_when_lost() -> Non
 
 
 def test_over_a_gap_a_box_does_not_wander() -> None:
-    first, second = told(seen(1.0, {0: (100, 50)})), told(seen(9.0, {0: (500, 50)}))
+    first, second = named(seen(1.0, {0: (100, 50)})), named(seen(9.0, {0: (500, 50)}))
     assert [mark.box[0] for mark in marks_at(1.2, first, second, 0.5)] == [100]
     assert marks_at(4.0, first, second, 0.5) == []
     assert [mark.box[0] for mark in marks_at(8.9, first, second, 0.5)] == [500]
 
 
 def test_a_face_on_a_shared_screen_has_no_box() -> None:
-    screen = told(seen(1.0, {0: (100, 50)}, kind="share"))
+    screen = named(seen(1.0, {0: (100, 50)}, kind="share"))
     assert marks_at(1.1, screen, None, 0.5) == []
 
 
 def test_a_face_that_was_not_classified_is_not_read() -> None:
-    (mark,) = marks_at(1.0, told(seen(1.0, {0: (1, 1)}, happy=math.nan)), None, 0.5)
+    (mark,) = marks_at(1.0, named(seen(1.0, {0: (1, 1)}, happy=math.nan)), None, 0.5)
     assert (mark.expression, mark.is_sure) == ("", False)
 
 
@@ -217,37 +217,37 @@ def test_a_person_keeps_number_and_colour_when_a_name_comes() -> None:
     def person(name: str, key: str = "") -> Person:
         return Person(name, key, bool(key), "prospect" if key else "unknown", False, 0.0)
 
-    casts = iter(
+    every = iter(
         [
-            Cast((person("Person 1"), person("Person 2")),
+            Identities((person("Person 1"), person("Person 2")),
                  (Attribution(10, 0, 0.0), Attribution(11, 1, 0.0))),
-            Cast((person("Ada", "k1"), person("Person 1")),
+            Identities((person("Ada", "k1"), person("Person 1")),
                  (Attribution(10, 1, 0.0), Attribution(11, 0, 0.99))),
         ]
     )  # fmt: skip
-    names = RunningNames(lambda seen: (seen, next(casts)), AssessOptions(score_own_side=False))
+    names = RunningNames(lambda seen: (seen, next(every)), AssessOptions(score_own_side=False))
     samples: list[SeenSample] = []
-    told: list[dict[int, Who]] = []
+    named: list[dict[int, Who]] = []
     for k in range(30):
         samples.append(seen(k / 2, {0: (100 + k, 50), 1: (300, 50 + k)}))
-        told.append(dict(names.note(samples[-1])))
-        if names.is_due and len(told) in (6, 24):
+        named.append(dict(names.note(samples[-1])))
+        if names.is_due and len(named) in (6, 24):
             names.learn(observed(samples))
-    assert told[2] == {}
-    assert [told[10][track].name for track in (0, 1)] == ["Person 1", "Person 2"]
-    assert not any(who.is_scored for who in told[10].values())
-    assert [told[-1][track].name for track in (0, 1)] == ["Person 1", "Ada"]
-    assert [told[-1][t].number for t in (0, 1)] == [told[10][t].number for t in (0, 1)]
-    assert [told[-1][track].is_scored for track in (0, 1)] == [False, True]
+    assert named[2] == {}
+    assert [named[10][track].name for track in (0, 1)] == ["Person 1", "Person 2"]
+    assert not any(who.is_scored for who in named[10].values())
+    assert [named[-1][track].name for track in (0, 1)] == ["Person 1", "Ada"]
+    assert [named[-1][t].number for t in (0, 1)] == [named[10][t].number for t in (0, 1)]
+    assert [named[-1][track].is_scored for track in (0, 1)] == [False, True]
 
 
 def test_a_shown_face_is_noted_wherever_it_was_for_the_whole_call_to_say_whose(
     tmp_path: Path,
 ) -> None:
     ada = Person("Ada", "k1", True, "prospect", False, 1.0)
-    cast = Cast((ada,), (Attribution(10, 0, 1.0),))
+    identities = Identities((ada,), (Attribution(10, 0, 1.0),))
     options = AssessOptions(score_own_side=False)
-    recorder = Recorder([], tmp_path / "o.mp4", lambda seen: (seen, cast), options, 2.0)
+    recorder = Recorder([], tmp_path / "o.mp4", lambda seen: (seen, identities), options, 2.0)
     samples: list[SeenSample] = []
     for k in range(16):  # known after a second; in another place from the fifth on
         samples.append(seen(k / 2, {0: (100 if k < 10 else 400, 50)}))

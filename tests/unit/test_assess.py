@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.assess import AssessOptions, assess, assess_cast
-from inference.attribution.attribute import Cast, Person
+from inference.assess import AssessOptions, assess, assess_identities
+from inference.attribution.attribute import Identities, Person
 from inference.schema.analysis import Attribution, CallAnalysis
 from inference.schema.arrays import EXPRESSIONS
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
 from inference.timeline import series_at
@@ -73,8 +73,8 @@ def observed(courses: dict[int, str], interval_s: float = 0.5) -> Observations:
     )
 
 
-def cast(people: list[Person], tracks: dict[int, int]) -> Cast:
-    return Cast(
+def identities(people: list[Person], tracks: dict[int, int]) -> Identities:
+    return Identities(
         people=tuple(people),
         attributions=tuple(Attribution(track, person, 1.0) for track, person in tracks.items()),
     )
@@ -82,12 +82,12 @@ def cast(people: list[Person], tracks: dict[int, int]) -> Cast:
 
 def pair(options: AssessOptions | None = None) -> CallAnalysis:
     """Give a minute with a seller, who smiles halfway, and a buyer, who is away in the middle."""
-    return assess_cast(
+    return assess_identities(
         observed({4: "n" * 60 + "h" * 60, 5: "n" * 40 + "." * 40 + "s" * 40}),
-        cast([named("Ana", "rep"), named("Ben")], {4: 0, 5: 1}),
+        identities([named("Ana", "rep"), named("Ben")], {4: 0, 5: 1}),
         [SpeakerTurn(0, 20, "Ana", "Ana"), SpeakerTurn(31, 60, "ben ", "")],
         [TranscriptLine(28, 33, "Ben", "Half the price?")],
-        [Attendee("Ana", "Ana", "rep"), Attendee("Ben", "Ben")],
+        [RosterEntry("Ana", "Ana", "rep"), RosterEntry("Ben", "Ben")],
         options or AssessOptions(),
     )
 
@@ -98,9 +98,11 @@ def letters(runs: list[list[Any]]) -> str:
 
 def test_a_whole_call_follows_the_vector() -> None:
     people = CALL["people"]
-    analysis = assess_cast(
+    analysis = assess_identities(
         observed({i: letters(person["course"]) for i, person in enumerate(people)}),
-        cast([named(person["name"]) for person in people], {i: i for i in range(len(people))}),
+        identities(
+            [named(person["name"]) for person in people], {i: i for i in range(len(people))}
+        ),
         [SpeakerTurn(start, end, name) for start, end, name in CALL["turns"]],
         [],
         [],
@@ -213,9 +215,9 @@ def test_the_own_side_unscored_leaves_nothing_of_its_faces() -> None:
 
 
 def test_an_unnamed_face_may_be_a_colleagues_and_is_left_unscored_too() -> None:
-    analysis = assess_cast(
+    analysis = assess_identities(
         observed({4: "n" * 60, 5: "h" * 60, 6: "hh" + "." * 58}),
-        cast([named("Ana", "rep"), named("Person 1", "unknown")], {4: 0, 5: 1}),
+        identities([named("Ana", "rep"), named("Person 1", "unknown")], {4: 0, 5: 1}),
         [],
         [],
         [],
@@ -229,9 +231,9 @@ def test_an_unnamed_face_may_be_a_colleagues_and_is_left_unscored_too() -> None:
 def test_scoring_again_from_what_was_kept_gives_the_same() -> None:
     first = pair()
     people = [named("Ana", "rep"), named("Ben")]
-    again = assess_cast(
-        first.observations, cast(people, {4: 0, 5: 1}), first.turns, first.transcript,
-        [Attendee("Ana", "Ana", "rep"), Attendee("Ben", "Ben")], AssessOptions(),
+    again = assess_identities(
+        first.observations, identities(people, {4: 0, 5: 1}), first.turns, first.transcript,
+        [RosterEntry("Ana", "Ana", "rep"), RosterEntry("Ben", "Ben")], AssessOptions(),
     )  # fmt: skip
     assert again.call == first.call
     assert again.moments == first.moments
@@ -243,7 +245,7 @@ def test_whoever_was_seen_for_two_seconds_or_spoke_is_a_participant() -> None:
         observed({1: "n" * 20, 2: "...nnn" + "." * 14, 3: "xxxx" + "." * 16}),
         [SpeakerTurn(2, 4, "Heard")],
         [],
-        [Attendee("Absent")],
+        [RosterEntry("Absent")],
         AssessOptions(),
     )
     assert [p.name for p in analysis.participants] == ["Person 1", "Person 2", "Heard"]
@@ -257,11 +259,11 @@ def test_whoever_was_seen_for_two_seconds_or_spoke_is_a_participant() -> None:
 
 def test_the_order_of_participants_changes_no_figure() -> None:
     seen = observed({4: "nh" * 60, 5: "ns" * 60})
-    ahead = assess_cast(
-        seen, cast([named("Ana"), named("Ben")], {4: 0, 5: 1}), [], [], [], AssessOptions()
+    ahead = assess_identities(
+        seen, identities([named("Ana"), named("Ben")], {4: 0, 5: 1}), [], [], [], AssessOptions()
     )
-    behind = assess_cast(
-        seen, cast([named("Ben"), named("Ana")], {4: 1, 5: 0}), [], [], [], AssessOptions()
+    behind = assess_identities(
+        seen, identities([named("Ben"), named("Ana")], {4: 1, 5: 0}), [], [], [], AssessOptions()
     )
     assert ahead.call == behind.call
     assert ahead.participants[0].score == behind.participants[1].score

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.attribution.attribute import Cast, attribute
+from inference.attribution.attribute import Identities, attribute
 from inference.attribution.roster import known_people
 from inference.schema.arrays import F32, F64
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality, View
 
 NAMES = ["Ann", "Bob", "Cy", "Di", "Ed", "Flo"]
@@ -124,12 +124,12 @@ def following_call(
     return observe(rows, duration_s, views), owners
 
 
-def names_by_track(cast: Cast) -> dict[int, str]:
+def names_by_track(identities: Identities) -> dict[int, str]:
     """Track to name, of the named ones."""
     return {
-        a.track: cast.people[a.participant].name
-        for a in cast.attributions
-        if cast.people[a.participant].is_named
+        a.track: identities.people[a.participant].name
+        for a in identities.attributions
+        if identities.people[a.participant].is_named
     }
 
 
@@ -190,9 +190,9 @@ class TestMouths:
     def test_faces_of_people_who_never_speak_stay_unnamed(self) -> None:
         turns = converse(np.random.default_rng(1), 300, NAMES[:2])
         call = gallery_call(1, 300, ["x", "y"], turns)
-        cast = attribute(call, turns, [], [])
-        assert [p.name for p in cast.people if not p.is_named] == ["Person 1", "Person 2"]
-        assert {a.confidence for a in cast.attributions} == {0.0}
+        identities = attribute(call, turns, [], [])
+        assert [p.name for p in identities.people if not p.is_named] == ["Person 1", "Person 2"]
+        assert {a.confidence for a in identities.attributions} == {0.0}
 
 
 class TestFollowing:
@@ -238,25 +238,27 @@ def plain_call(
 
 class TestPeople:
     def test_the_only_person_known_owns_the_only_face(self) -> None:
-        cast = attribute(plain_call([(0, 0, 40)]), [], [], [Attendee("Ann", "a1", "rep", True)])
-        (ann,) = cast.people
+        identities = attribute(
+            plain_call([(0, 0, 40)]), [], [], [RosterEntry("Ann", "a1", "rep", True)]
+        )
+        (ann,) = identities.people
         assert (ann.name, ann.key, ann.side, ann.is_host) == ("Ann", "a1", "rep", True)
         assert ann.confidence >= 0.95
-        assert names_by_track(cast) == {0: "Ann"}
+        assert names_by_track(identities) == {0: "Ann"}
 
     def test_several_cameras_are_not_all_the_only_person_of_a_list_cut_short(self) -> None:
         call = plain_call([(0, 0, 20), (1, 20, 40)])
-        cast = attribute(call, [], [], [Attendee("Ann")])
-        assert names_by_track(cast) == {}
+        identities = attribute(call, [], [], [RosterEntry("Ann")])
+        assert names_by_track(identities) == {}
 
     def test_two_faces_at_once_are_not_both_the_only_person_known(self) -> None:
         call = plain_call([(0, 0, 40), (1, 0, 40)])
-        cast = attribute(call, [], [], [Attendee("Ann")])
-        assert [p.name for p in cast.people] == ["Person 1", "Person 2"]
+        identities = attribute(call, [], [], [RosterEntry("Ann")])
+        assert [p.name for p in identities.people] == ["Person 1", "Person 2"]
 
     def test_the_only_speaker_owns_a_one_person_view_in_which_the_mouth_moves(self) -> None:
         turns = [SpeakerTurn(1.0, 18.0, "Ann")]
-        known = [Attendee("Bob"), Attendee("Ann")]
+        known = [RosterEntry("Bob"), RosterEntry("Ann")]
         assert names_by_track(
             attribute(plain_call([(0, 0, 40)], kind="single"), turns, [], known)
         ) == {0: "Ann"}
@@ -265,45 +267,47 @@ class TestPeople:
         assert names_by_track(attribute(still, turns, [], known)) == {}
 
     def test_a_face_of_less_than_two_seconds_is_nobody(self) -> None:
-        cast = attribute(plain_call([(0, 0, 3), (1, 5, 9)]), [], [], [])
-        assert [a.track for a in cast.attributions] == [1]
-        assert len(cast.people) == 1
+        identities = attribute(plain_call([(0, 0, 3), (1, 5, 9)]), [], [], [])
+        assert [a.track for a in identities.attributions] == [1]
+        assert len(identities.people) == 1
 
     def test_who_neither_spoke_nor_was_seen_is_left_out(self) -> None:
         turns = [SpeakerTurn(1, 4, "Ann")]
-        cast = attribute(plain_call([]), turns, [], [Attendee("Ann"), Attendee("Zed")])
-        assert [p.name for p in cast.people] == ["Ann"]
-        assert cast.people[0].confidence == 1.0
+        identities = attribute(plain_call([]), turns, [], [RosterEntry("Ann"), RosterEntry("Zed")])
+        assert [p.name for p in identities.people] == ["Ann"]
+        assert identities.people[0].confidence == 1.0
 
-    def test_two_attendees_of_one_name_stay_two(self) -> None:
+    def test_two_roster_entries_of_one_name_stay_two(self) -> None:
         turns = [SpeakerTurn(1, 4, "Ann", "k1"), SpeakerTurn(5, 8, "Ann", "k2")]
-        known = [Attendee("Ann", "k1", "rep"), Attendee("Ann", "k2", "prospect")]
+        known = [RosterEntry("Ann", "k1", "rep"), RosterEntry("Ann", "k2", "prospect")]
         people = attribute(plain_call([]), turns, [], known).people
         assert [(p.key, p.side) for p in people] == [("k1", "rep"), ("k2", "prospect")]
 
     def test_keys_of_different_sources_meet_by_name(self) -> None:
         turns = [SpeakerTurn(1, 4, "Ann Lee", "16778240")]
-        people = attribute(plain_call([]), turns, [], [Attendee("ann  lee", "u-1", "rep")]).people
+        people = attribute(
+            plain_call([]), turns, [], [RosterEntry("ann  lee", "u-1", "rep")]
+        ).people
         assert [(p.name, p.side) for p in people] == [("ann  lee", "rep")]
 
     @pytest.mark.parametrize("spoken", ["José Núñez", "JOSE NUNEZ", "José Núñez (he/him)"])
     def test_names_spelled_a_little_otherwise_are_one_person(self, spoken: str) -> None:
         turns = [SpeakerTurn(1, 4, spoken)]
-        known = [Attendee("José Núñez 🎧"), Attendee("Ann Lee")]
+        known = [RosterEntry("José Núñez 🎧"), RosterEntry("Ann Lee")]
         assert [p.name for p in attribute(plain_call([]), turns, [], known).people] == [
             "José Núñez 🎧"
         ]
 
-    def test_a_name_that_two_attendees_may_have_is_neither(self) -> None:
+    def test_a_name_that_two_roster_entries_may_have_is_neither(self) -> None:
         turns = [SpeakerTurn(1, 4, "Jose Nunez")]
-        known = [Attendee("José Nunez"), Attendee("Jose Núñez")]
+        known = [RosterEntry("José Nunez"), RosterEntry("Jose Núñez")]
         people = attribute(plain_call([]), turns, [], known).people
         assert [p.name for p in people] == ["Jose Nunez"]
 
     def test_rows_of_one_person_are_one_with_all_their_stays(self) -> None:
         rows = [
-            Attendee("Ann", "a", stays=((0.0, 5.0),)),
-            Attendee("Ann", "a", stays=((9.0, 20.0),)),
+            RosterEntry("Ann", "a", stays=((0.0, 5.0),)),
+            RosterEntry("Ann", "a", stays=((9.0, 20.0),)),
         ]
         (known,), _ = known_people([], rows)
         assert known.stays == ((0.0, 5.0), (9.0, 20.0))
@@ -315,8 +319,8 @@ class TestPeople:
     def test_people_stand_in_order_of_their_first_appearance(self) -> None:
         turns = [SpeakerTurn(9, 12, "Bob"), SpeakerTurn(2, 4, "Ann")]
         call = plain_call([(0, 10, 40), (1, 0, 40)])
-        cast = attribute(call, turns, [], [Attendee("Bob"), Attendee("Ann")])
-        assert [p.name for p in cast.people] == ["Person 1", "Ann", "Person 2", "Bob"]
+        identities = attribute(call, turns, [], [RosterEntry("Bob"), RosterEntry("Ann")])
+        assert [p.name for p in identities.people] == ["Person 1", "Ann", "Person 2", "Bob"]
 
     def test_tracks_that_follow_one_another_in_a_tile_are_one_person(self) -> None:
         call = plain_call([(0, 0, 10), (1, 0, 40)])
@@ -328,10 +332,10 @@ class TestPeople:
         both["track"][-15:] = 7
         order = np.lexsort((both["track"], both["sample"]))
         faces = FaceColumns(**{name: column[order] for name, column in both.items()})
-        cast = attribute(replace(call, faces=faces), [], [], [])
-        owners = {a.track: a.participant for a in cast.attributions}
-        assert len(cast.people) == 2
+        identities = attribute(replace(call, faces=faces), [], [], [])
+        owners = {a.track: a.participant for a in identities.attributions}
+        assert len(identities.people) == 2
         assert owners[0] == owners[7] != owners[1]
 
     def test_an_empty_call_has_no_people(self) -> None:
-        assert attribute(observe([], 10, []), [], [], []) == Cast((), ())
+        assert attribute(observe([], 10, []), [], [], []) == Identities((), ())

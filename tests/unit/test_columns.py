@@ -12,7 +12,7 @@ import pytest
 
 from inference.errors import InferenceError
 from inference.schema.arrays import F32
-from inference.schema.observations import FaceColumns, Label, Observations, Quality, View
+from inference.schema.observations import FaceColumns, NameLabel, Observations, Quality, View
 from inference.serialize import observations_from_columns, observations_to_columns
 
 LOSS = 1e-3
@@ -126,7 +126,7 @@ def test_columns_of_another_version_are_refused_with_advice() -> None:
 
 
 def test_labels_written_before_shapes_were_kept_are_read() -> None:
-    label = Label(0, 4, 0, 0, "Anna", 0.9, "shape")
+    label = NameLabel(0, 4, 0, 0, "Anna", 0.9, "shape")
     arrays, meta = observations_to_columns(replace(call(4, 2), labels=(label,)))
     assert observations_from_columns(arrays, meta).labels == (label,)
 

@@ -11,12 +11,12 @@ import pytest
 from bot.calls.manifest import MANIFEST, Manifest, SegmentFiles, read_manifest
 from bot.calls.record import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.calls.side_files import with_side_files
-from bot.cli.recordings.local_files import SideFiles, with_sounds_by_hand
+from bot.cli.recordings.local_files import SideFiles, with_local_sounds
 from inference.assess import AssessOptions
 from inference.attribution.corrections import Correction
 from inference.attribution.person_ids import Sighting
 from inference.schema.arrays import EXPRESSIONS
-from inference.schema.meeting import Attendee, SpeakerTurn
+from inference.schema.meeting import RosterEntry, SpeakerTurn
 from inference.schema.observations import FaceColumns, Observations, Quality
 from storage.calls.series import read_columns, write_columns
 from storage.errors import StorageError
@@ -89,7 +89,7 @@ def test_writing_in_the_chat_is_not_talk(files: MediaFiles) -> None:
 def test_evidence_survives_the_file(tmp_path: Path, files: MediaFiles) -> None:
     evidence = name_people(
         replace(
-            Evidence(observed(), attendees=(Attendee("Dana", "1", "rep", is_host=True),)),
+            Evidence(observed(), roster=(RosterEntry("Dana", "1", "rep", is_host=True),)),
             turns=(SpeakerTurn(1.0, 2.0, "Dana", "1"),),
         )
     )
@@ -98,8 +98,8 @@ def test_evidence_survives_the_file(tmp_path: Path, files: MediaFiles) -> None:
     write_evidence(path, evidence)
     back = read_evidence(path)
 
-    assert back.cast == evidence.cast
-    assert (back.turns, back.attendees) == (evidence.turns, evidence.attendees)
+    assert back.identities == evidence.identities
+    assert (back.turns, back.roster) == (evidence.turns, evidence.roster)
     np.testing.assert_allclose(
         back.observations.faces.probs, evidence.observations.faces.probs, atol=1e-3
     )
@@ -108,7 +108,7 @@ def test_evidence_survives_the_file(tmp_path: Path, files: MediaFiles) -> None:
 def test_nothing_of_an_unscored_face_is_kept_and_the_name_stays() -> None:
     evidence = name_people(
         replace(
-            Evidence(observed(), attendees=(Attendee("Dana", "1", "rep"),)),
+            Evidence(observed(), roster=(RosterEntry("Dana", "1", "rep"),)),
             turns=(SpeakerTurn(1.0, 20.0, "Dana", "1"),),
         )
     )
@@ -127,7 +127,7 @@ def test_nothing_of_an_unscored_face_is_kept_and_the_name_stays() -> None:
 def test_who_was_blanked_and_is_corrected_to_the_other_side_has_a_note_and_no_figure() -> None:
     evidence = name_people(
         replace(
-            Evidence(observed(), attendees=(Attendee("Dana", "1", "rep"),)),
+            Evidence(observed(), roster=(RosterEntry("Dana", "1", "rep"),)),
             turns=(SpeakerTurn(1.0, 20.0, "Dana", "1"),),
         )
     )
@@ -185,7 +185,7 @@ def test_a_damaged_list_of_files_says_to_analyse_again(tmp_path: Path, text: str
 
 def test_a_folder_without_any_sound_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no sound")
-    heard = with_sounds_by_hand(Evidence(observed()), SideFiles(participant_audio=tmp_path))
+    heard = with_local_sounds(Evidence(observed()), SideFiles(participant_audio=tmp_path))
     assert heard.voices == ()
     assert heard.observations.quality.notes == (
         f"The folder {tmp_path.name!r} holds no sound file.",

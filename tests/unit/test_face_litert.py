@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.faces.face_models import FULL_PX, SHORT_PX
 from inference.faces.litert_models import (
     FULL_CELLS,
     SHORT_CELLS,
@@ -17,7 +18,6 @@ from inference.faces.litert_models import (
     decode_faces,
     merge_weighted,
 )
-from inference.faces.models import FULL_PX, SHORT_PX
 from inference.schema.arrays import F32, U8
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.assess import AssessOptions, assess_cast
+from inference.assess import AssessOptions, assess_identities
 from inference.schema.analysis import CallAnalysis, Reaction, SideScore
 from inference.schema.meeting import SpeakerTurn
 from inference.scoring.intervals import estimate_mean
 from inference.scoring.profiles import ENGAGEMENT_SCALE
-from tests.unit.test_assess import cast, named, observed
+from tests.unit.test_assess import identities, named, observed
 
 ANA, BEN, CAT = named("Ana", "rep"), named("Ben"), named("Cat")
 TURNS = (
@@ -24,13 +24,13 @@ TURNS = (
 
 def told(options: AssessOptions | None = None) -> CallAnalysis:
     """A minute and a half: the seller smiles while the buyers speak, who do so while she does."""
-    return assess_cast(
+    return assess_identities(
         observed({
             1: "n" * 60 + "h" * 60 + "n" * 60,
             2: "h" * 60 + "n" * 60 + "h" * 60,
             3: "s" * 60 + "." * 60 + "s" * 60,
         }),
-        cast([ANA, BEN, CAT], {1: 0, 2: 1, 3: 2}),
+        identities([ANA, BEN, CAT], {1: 0, 2: 1, 3: 2}),
         TURNS,
         (),
         (),
@@ -91,16 +91,16 @@ def test_a_side_that_is_left_unscored_has_talk_alone() -> None:
 
 
 def test_without_turns_no_side_is_told_by_who_spoke() -> None:
-    analysis = assess_cast(
-        observed({1: "n" * 60}), cast([ANA], {1: 0}), (), (), (), AssessOptions()
+    analysis = assess_identities(
+        observed({1: "n" * 60}), identities([ANA], {1: 0}), (), (), (), AssessOptions()
     )
     assert analysis.sides[0].reactions == ()
     assert analysis.sides[0].engagement is not None
 
 
 def test_a_side_nobody_was_seen_of_shows_nothing() -> None:
-    analysis = assess_cast(
-        observed({1: "n" * 60}), cast([ANA, BEN], {1: 0}), TURNS, (), (), AssessOptions()
+    analysis = assess_identities(
+        observed({1: "n" * 60}), identities([ANA, BEN], {1: 0}), TURNS, (), (), AssessOptions()
     )
     shown = reaction(analysis, "prospect", "rep")
     assert (shown.engagement, shown.seen_s, shown.shares) == (None, 0, {})
@@ -116,8 +116,8 @@ def test_a_moment_says_whose_side_it_is_on_and_who_spoke() -> None:
 
 def test_a_face_that_was_not_kept_is_not_scored_when_its_side_is_corrected() -> None:
     analysis = told(AssessOptions(score_own_side=False))
-    corrected = cast([replace(ANA, side="prospect"), BEN, CAT], {1: 0, 2: 1, 3: 2})
-    again = assess_cast(
+    corrected = identities([replace(ANA, side="prospect"), BEN, CAT], {1: 0, 2: 1, 3: 2})
+    again = assess_identities(
         analysis.observations, corrected, TURNS, (), (), AssessOptions(score_own_side=False)
     )
     ana = again.participants[0]
@@ -128,8 +128,8 @@ def test_a_face_that_was_not_kept_is_not_scored_when_its_side_is_corrected() -> 
 
 def test_who_is_left_unscored_is_not_said_to_need_another_look() -> None:
     options = AssessOptions(score_own_side=False)
-    same = cast([ANA, BEN, CAT], {1: 0, 2: 1, 3: 2})
-    again = assess_cast(told(options).observations, same, TURNS, (), (), options)
+    same = identities([ANA, BEN, CAT], {1: 0, 2: 1, 3: 2})
+    again = assess_identities(told(options).observations, same, TURNS, (), (), options)
     assert [(p.is_scored, p.is_blanked) for p in again.participants] == [
         (False, False), (True, False), (True, False),
     ]  # fmt: skip
@@ -137,6 +137,6 @@ def test_who_is_left_unscored_is_not_said_to_need_another_look() -> None:
 
 def test_a_blanked_face_that_joins_a_scored_one_hides_nothing_of_it() -> None:
     options = AssessOptions(score_own_side=False)
-    joined = cast([BEN, CAT], {1: 0, 2: 0, 3: 1})
-    again = assess_cast(told(options).observations, joined, TURNS, (), (), options)
+    joined = identities([BEN, CAT], {1: 0, 2: 0, 3: 1})
+    again = assess_identities(told(options).observations, joined, TURNS, (), (), options)
     assert (again.participants[0].is_scored, again.participants[0].score.face_s) == (True, 90)

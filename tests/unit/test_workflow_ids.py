@@ -14,5 +14,5 @@ def test_a_run_is_named_by_its_call_and_number() -> None:
 @pytest.mark.parametrize(
     "text", ["", "x", "x.", ".1", "x.0", "x.-1", "x.1.", "x.one", "x.\u00b2", "x." + "9" * 5000]
 )
-def test_what_names_no_run_is_told_apart_from_one(text: str) -> None:
+def test_what_names_no_run_is_refused(text: str) -> None:
     assert call_and_run(text) is None

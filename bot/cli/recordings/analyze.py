@@ -24,9 +24,9 @@ from bot.cli.recordings.json_output import analysis_json, faces_json
 from bot.cli.recordings.local_files import (
     SideFiles,
     file_name,
-    listed_people,
-    with_files_by_hand,
-    with_sounds_by_hand,
+    read_roster,
+    with_local_files,
+    with_local_sounds,
 )
 from bot.cli.recordings.table import print_analysis
 from bot.report.pictures import MadePictures, file_pictures
@@ -38,7 +38,7 @@ from inference.errors import InferenceError
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
 from inference.native_log import native_stdout_to_stderr
-from inference.observer import Watcher
+from inference.observer import Observer
 from inference.recording import Segment, observe_recording
 from inference.schema.analysis import CallAnalysis
 from inference.schema.observations import Observations
@@ -75,16 +75,16 @@ def analyze_file(
     stem = file_name(file.with_suffix(""))
     report = folder / f"{file.stem}.rapport.pdf"
     try:
-        people = listed_people(file, sides, settings)
+        roster = read_roster(file, sides, settings)
         folder.mkdir(parents=True, exist_ok=True)
-        watch = _Watch()
+        stopwatch = _Stopwatch()
         with native_stdout_to_stderr():
             evidence = Evidence(observe_file(file, analyzer_options(settings), settings, terminal))
-            evidence = with_files_by_hand(evidence, sides, people)
-            with watch.naming():
-                evidence = name_people(with_sounds_by_hand(evidence, sides))
+            evidence = with_local_files(evidence, sides, roster)
+            with stopwatch.naming():
+                evidence = name_people(with_local_sounds(evidence, sides))
             analysis = score_evidence(evidence, options)
-            elapsed_s = watch.read()
+            elapsed_s = stopwatch.read()
             made = MadePictures({})
             if with_pictures or (with_pictures is None and settings.report_pictures):
                 made = file_pictures(file, analysis, settings)
@@ -114,7 +114,7 @@ def analyze_file(
     return 0
 
 
-class _Watch:
+class _Stopwatch:
     """What the analysis takes: seconds by the clock and of the processor, in all threads."""
 
     def __init__(self) -> None:
@@ -170,9 +170,9 @@ def observe_file(
     settings: Settings,
     terminal: Console,
     *,
-    watcher: Watcher | None = None,
+    observer: Observer | None = None,
 ) -> Observations:
-    """Look at one recording, with a bar on the terminal; a watcher looks on.
+    """Look at one recording, with a bar on the terminal.
 
     Raises:
         UnreadableMedia, NoVideoStream, WeightsInvalid: see `inference.errors`.
@@ -201,7 +201,7 @@ def observe_file(
                 model=classifier.name,
                 progress=lambda share, text: bar.update(task, completed=share, description=text),
                 stop=stop,
-                watcher=watcher,
+                observer=observer,
             )
         except KeyboardInterrupt:
             stop.set()

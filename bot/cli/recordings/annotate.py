@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.annotated.encoder import AnnotateFailed, refusal
-from bot.annotated.recorder import Recorder, watched_options
+from bot.annotated.recorder import Recorder, observer_options
 from bot.annotated.redaction import wrongly_shown
 from bot.annotated.running_names import naming_with, nothing_seen
 from bot.calls.record import Evidence, name_people, score_evidence
@@ -23,9 +23,9 @@ from bot.cli.recordings.analyze import file_problem, observe_file, refuse
 from bot.cli.recordings.local_files import (
     SideFiles,
     file_name,
-    listed_people,
-    with_files_by_hand,
-    with_sounds_by_hand,
+    read_roster,
+    with_local_files,
+    with_local_sounds,
 )
 from bot.settings import Settings
 from bot.text import words
@@ -94,20 +94,20 @@ def _annotate(
     settings: Settings,
     terminal: Console,
 ) -> str:
-    people = listed_people(file, sides, settings)
-    told = with_files_by_hand(Evidence(nothing_seen(probe(file).duration_s)), sides, people)
-    told = with_sounds_by_hand(told, sides)
-    recorder = Recorder([file], part, naming_with(told), options, settings.analysis.samples_per_s)
+    roster = read_roster(file, sides, settings)
+    known = with_local_files(Evidence(nothing_seen(probe(file).duration_s)), sides, roster)
+    known = with_local_sounds(known, sides)
+    recorder = Recorder([file], part, naming_with(known), options, settings.analysis.samples_per_s)
     try:
         seen = observe_file(
             file,
-            watched_options(analyzer_options(settings)),
+            observer_options(analyzer_options(settings)),
             settings,
             terminal,
-            watcher=recorder,
+            observer=recorder,
         )
         recorder.finish()
-        analysis = score_evidence(name_people(replace(told, observations=seen)), options)
+        analysis = score_evidence(name_people(replace(known, observations=seen)), options)
         wrong = wrongly_shown(analysis, recorder.sightings())
         if wrong is not None:
             raise AnnotateFailed(

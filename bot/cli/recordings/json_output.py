@@ -116,7 +116,7 @@ def faces_json(analysis: CallAnalysis) -> Iterator[str]:
             {
                 "box": box(tile),
                 "has_video": bool(view.has_video[k]) if len(view.has_video) else None,
-                "seat": int(view.seats[k]) if len(view.seats) else -1,
+                "seat": int(view.cameras[k]) if len(view.cameras) else -1,
             }
             for k, tile in enumerate(view.tiles)
         ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.calls.manifest import Manifest, SegmentFiles
 from bot.calls.record import Evidence
-from bot.calls.roster import Roster, roster
+from bot.calls.roster import Roster, make_roster
 from bot.calls.selection import own_domains
 from bot.calls.side_files import with_side_files
 from bot.calls.voices import SOUND_SUFFIXES, SoundFile, known_names, name_in, with_voices
@@ -58,15 +58,15 @@ class SideFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedPeople:
-    """Who took part, when the recording began, and what could not be told."""
+class LocalRoster:
+    """Who took part, when the recording began, and notes on what is not known."""
 
     roster: Roster
     start_at: datetime | None
     notes: tuple[str, ...] = ()
 
 
-def listed_people(file: Path, sides: SideFiles, settings: Settings) -> ListedPeople:
+def read_roster(file: Path, sides: SideFiles, settings: Settings) -> LocalRoster:
     """Read the list of participants, and lay the clock over the recording.
 
     Raises:
@@ -74,23 +74,23 @@ def listed_people(file: Path, sides: SideFiles, settings: Settings) -> ListedPeo
         UnreadableMedia: the recording was asked when it began, and is none.
     """
     if sides.participants is None:
-        return ListedPeople(Roster(), sides.start_at)
+        return LocalRoster(Roster(), sides.start_at)
     try:
         told = parse_participants(sides.participants.read_bytes())
     except UnexpectedResponse as exc:
         raise UnexpectedResponse(f"{file_name(sides.participants)}: {exc}") from exc
-    people = roster(told.rows, None, own_domains(None, settings.calls))
+    roster = make_roster(told.rows, None, own_domains(None, settings.calls))
     start_at = sides.start_at or told.start_time
     notes: tuple[str, ...] = ()
-    if not any(joined or left for stays in people.presence for joined, left in stays):
-        return ListedPeople(people, start_at)
+    if not any(joined or left for stays in roster.presence for joined, left in stays):
+        return LocalRoster(roster, start_at)
     if start_at is None:
         start_at, notes = probe(file).created_at, (START_FROM_FILE,)
-    return ListedPeople(people, start_at, notes if start_at else (START_NOT_KNOWN,))
+    return LocalRoster(roster, start_at, notes if start_at else (START_NOT_KNOWN,))
 
 
-def with_files_by_hand(evidence: Evidence, sides: SideFiles, people: ListedPeople) -> Evidence:
-    """The evidence with the side files, read as a recording's own would be."""
+def with_local_files(evidence: Evidence, sides: SideFiles, listed: LocalRoster) -> Evidence:
+    """Return the evidence with the local side files, read as a recording's own would be."""
     with tempfile.TemporaryDirectory() as folder:
         for kind, path in sides.files.items():
             (Path(folder) / kind).write_bytes(path.read_bytes())
@@ -98,17 +98,17 @@ def with_files_by_hand(evidence: Evidence, sides: SideFiles, people: ListedPeopl
             timeline="timeline" if sides.timeline else None,
             transcript="transcript" if sides.transcript else None,
             chat="chat" if sides.chat else None,
-            start_at=people.start_at,
+            start_at=listed.start_at,
         )
-        listed = people.roster
+        roster = listed.roster
         manifest = Manifest(
-            (segment,), listed.attendees, listed.presence, listed.aliases, people.notes
+            (segment,), roster.entries, roster.presence, roster.aliases, listed.notes
         )
         return with_side_files(evidence, manifest, MediaFiles(Path(folder)))
 
 
-def with_sounds_by_hand(evidence: Evidence, sides: SideFiles) -> Evidence:
-    """The evidence with when each person is heard in the folder's sound files."""
+def with_local_sounds(evidence: Evidence, sides: SideFiles) -> Evidence:
+    """Return the evidence with when each person is heard in the folder's sound files."""
     if sides.participant_audio is None:
         return evidence
     end_s = evidence.observations.duration_s

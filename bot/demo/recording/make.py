@@ -144,18 +144,18 @@ def _gallery(seconds: float, fps: int, width: int, height: int) -> Iterator[Pict
     tile_width = (width - gutter * 3) // 2 // 2 * 2
     tile_height = min(tile_width * 9 // 16, height - 2 * gutter) // 2 * 2
     top = (height - tile_height) // 2
-    seats = []
-    for seat, person in enumerate(scenario.PEOPLE):
+    tiles = []
+    for place, person in enumerate(scenario.PEOPLE):
         puppet = Puppet(PORTRAITS[person.photograph], tile_width, tile_height)
         label = _label(person.name, tile_height)
-        left = gutter + seat * (tile_width + gutter)
-        seats.append((puppet, label, left, _poses(person, seconds, fps)))
+        left = gutter + place * (tile_width + gutter)
+        tiles.append((puppet, label, left, _poses(person, seconds, fps)))
     noise = _noise(tile_width, tile_height)
     picture = np.zeros((height, width, 3), np.uint8)
     for number in range(round(seconds * fps)):
-        for seat, (puppet, label, left, poses) in enumerate(seats):
+        for place, (puppet, label, left, poses) in enumerate(tiles):
             tile = puppet.picture(next(poses))
-            tile = cv2.add(tile, noise[(number + seat) % NOISE_PICTURES])
+            tile = cv2.add(tile, noise[(number + place) % NOISE_PICTURES])
             strip = tile[-label.shape[0] :, : label.shape[1]]
             np.copyto(strip, label)
             picture[top : top + tile_height, left : left + tile_width] = tile

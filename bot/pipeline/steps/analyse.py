@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.annotated.lifecycle import NAME, annotating, forget_unsettled, is_wanted
-from bot.annotated.recorder import watched_options
+from bot.annotated.recorder import observer_options
 from bot.annotated.running_names import nothing_seen
 from bot.calls.corrections import as_correction
 from bot.calls.manifest import Manifest, read_manifest
@@ -20,10 +20,10 @@ from bot.calls.side_files import segment_spans, with_side_files
 from bot.calls.stored import analyzer_options
 from bot.calls.voices import SoundFile, known_names, with_voices
 from bot.pipeline.progress import Progress
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from inference.attribution.corrections import Correction
 from inference.errors import NoVideoStream
-from inference.observer import Watcher
+from inference.observer import Observer
 from inference.recording import Segment, observe_recording
 from inference.schema.observations import Observations
 from inference.video.reader import probe
@@ -34,84 +34,84 @@ LOOKING = 0.9
 """Share of the step's progress that the pictures take, where there is sound to hear as well."""
 
 
-def analyse_call(parts: Parts, call_id: str, progress: Progress) -> None:
+def analyse_call(resources: Resources, call_id: str, progress: Progress) -> None:
     """Observe the recording's pictures and sounds, one call per free place of the process.
 
     Raises:
         UnreadableMedia, NoVideoStream: the recording cannot be analysed.
     """
-    manifest = read_manifest(parts.files, call_id)
+    manifest = read_manifest(resources.files, call_id)
     paths: list[Path] = []
     starts: list[float] = []
     total_s = 0.0
     for files in manifest.segments:
         starts.append(total_s)
         if files.video is not None:
-            paths.append(parts.files.resolve(files.video))
+            paths.append(resources.files.resolve(files.video))
             total_s += probe(paths[-1]).duration_s or 0.0
     if not paths:
         raise NoVideoStream(
             "The recording has no video file. Switch on gallery view in Zoom's recording settings."
         )
-    options = analyzer_options(parts.settings)
+    options = analyzer_options(resources.settings)
     looking = LOOKING if any(files.participant_audio for files in manifest.segments) else 1.0
 
-    def observe(watcher: Watcher | None = None) -> Observations:
+    def observe(observer: Observer | None = None) -> Observations:
         return observe_recording(
             [Segment(path) for path in paths],
-            options if watcher is None else watched_options(options),
-            parts.queue,
-            model=parts.model,
+            options if observer is None else observer_options(options),
+            resources.queue,
+            model=resources.model,
             progress=lambda share, text: progress(looking * share, text),
-            stop=parts.stop,
-            watcher=watcher,
+            stop=resources.stop,
+            observer=observer,
         )
 
     def complete(observations: Observations, progress: Progress) -> Evidence:
         """Add the side files, and when each person is heard in their own sound."""
         seen = Evidence(observations, segment_starts_s=tuple(starts))
-        evidence = with_side_files(seen, manifest, parts.files)
-        return _with_voices(parts, evidence, manifest, progress)
+        evidence = with_side_files(seen, manifest, resources.files)
+        return _with_voices(resources, evidence, manifest, progress)
 
-    with _place(parts, progress):
-        forget_unsettled(parts.files, call_id)
-        if is_wanted(parts.settings):
+    with _place(resources, progress):
+        forget_unsettled(resources.files, call_id)
+        if is_wanted(resources.settings):
             # Who is heard when helps to name the faces that go by: here it comes first.
             known = complete(nothing_seen(total_s), lambda share, text: progress(0.0, text))
-            known = replace(known, corrections=_corrections(parts, call_id))
-            with annotating(parts.files, parts.settings, call_id, paths, known) as watcher:
-                observations = observe(watcher)
+            known = replace(known, corrections=_corrections(resources, call_id))
+            with annotating(resources.files, resources.settings, call_id, paths, known) as observer:
+                observations = observe(observer)
             notes = known.observations.quality.notes
-            if watcher.failure:
-                notes = (*notes, _not_annotated(parts, call_id, watcher.failure))
+            if observer.failure:
+                notes = (*notes, _not_annotated(resources, call_id, observer.failure))
             evidence = replace(known, observations=observations)
             # How long the recording is, which the side files are laid over, is known only now.
-            evidence = with_side_files(evidence, manifest, parts.files).with_notes(notes)
+            evidence = with_side_files(evidence, manifest, resources.files).with_notes(notes)
         else:
             evidence = complete(
                 observe(), lambda share, text: progress(looking + (1 - looking) * share, text)
             )
-    write_evidence(parts.files.series_path(call_id), evidence)
+    write_evidence(resources.files.series_path(call_id), evidence)
 
 
-def _corrections(parts: Parts, call_id: str) -> tuple[Correction, ...]:
-    with reading(parts.engine) as session:
-        return tuple(map(as_correction, corrections.of_call(session, call_id)))
+def _corrections(resources: Resources, call_id: str) -> tuple[Correction, ...]:
+    with reading(resources.engine) as session:
+        return tuple(map(as_correction, corrections.list_for_call(session, call_id)))
 
 
-def _not_annotated(parts: Parts, call_id: str, failure: str) -> str:
-    if (parts.files.media_folder(call_id) / NAME).is_file():
+def _not_annotated(resources: Resources, call_id: str, failure: str) -> str:
+    if (resources.files.media_folder(call_id) / NAME).is_file():
         return f"The annotated recording is that of an earlier analysis; no new one: {failure}"
     return f"There is no annotated recording: {failure}"
 
 
 def _with_voices(
-    parts: Parts, evidence: Evidence, manifest: Manifest, progress: Progress
+    resources: Resources, evidence: Evidence, manifest: Manifest, progress: Progress
 ) -> Evidence:
     """Listen to each person's own sound; the side files said who there is to be heard."""
     sounds = [
         SoundFile(
-            parts.files.resolve(sound.path),
+            resources.files.resolve(sound.path),
             sound.file_name,
             start_s + sound.starts_after_s,
             start_s,
@@ -124,14 +124,16 @@ def _with_voices(
     ]
     if not sounds:
         return evidence
-    return with_voices(evidence, sounds, known_names(evidence), stop=parts.stop, progress=progress)
+    return with_voices(
+        evidence, sounds, known_names(evidence), stop=resources.stop, progress=progress
+    )
 
 
 @contextmanager
-def _place(parts: Parts, progress: Progress) -> Iterator[None]:
-    while not parts.analysing.acquire(timeout=0.5):
+def _place(resources: Resources, progress: Progress) -> Iterator[None]:
+    while not resources.analysing.acquire(timeout=0.5):
         progress(0.0, "waiting for another call to be analysed")
     try:
         yield
     finally:
-        parts.analysing.release()
+        resources.analysing.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from storage import calls
 from storage.engine import transaction
 from storage.errors import Missing
@@ -12,7 +12,7 @@ from storage.errors import Missing
 log = logging.getLogger(__name__)
 
 
-def finish_call(parts: Parts, call_id: str, run: int) -> tuple[int, bool | None] | None:
+def finish_call(resources: Resources, call_id: str, run: int) -> tuple[int, bool | None] | None:
     """Delete the recording, mark the call done, and give the next run where one is waiting.
 
     Files that came while the call was being worked on, and corrections that people made after the
@@ -23,13 +23,13 @@ def finish_call(parts: Parts, call_id: str, run: int) -> tuple[int, bool | None]
         The number of that run, and whether video is among its files, None where it has none to
         fetch; or None where nothing came.
     """
-    if not parts.settings.keep_recordings:
-        freed = parts.files.delete_media(call_id)
+    if not resources.settings.keep_recordings:
+        freed = resources.files.delete_media(call_id)
         log.info("call %s: recording deleted, %.1f MB freed", call_id, freed / 1e6)
-    with transaction(parts.engine) as session:
+    with transaction(resources.engine) as session:
         files = calls.get_files(session, call_id)
         late = {file.file_type for file in files if file.state == "announced"}
-        if not parts.settings.keep_recordings:
+        if not resources.settings.keep_recordings:
             for file in files:
                 if file.path is not None:
                     calls.set_file(session, call_id, file.zoom_file_id, state="deleted")
@@ -41,14 +41,14 @@ def finish_call(parts: Parts, call_id: str, run: int) -> tuple[int, bool | None]
     return None if next_run is None else (next_run, "MP4" in late if has_files else None)
 
 
-def fail_call(parts: Parts, call_id: str, run: int, reason: str) -> bool:
+def fail_call(resources: Resources, call_id: str, run: int, reason: str) -> bool:
     """Keep why a call could not be analysed. Fetched files stay for the next try.
 
     Returns:
         False where the call was deleted meanwhile: then there is nothing to tell.
     """
     try:
-        with transaction(parts.engine) as session:
+        with transaction(resources.engine) as session:
             calls.set_status(session, call_id, "failed", run=run, failure=reason)
     except Missing:
         return False

@@ -10,11 +10,11 @@ from typing import Any
 
 from bot.calls.manifest import Manifest, PersonAudio, SegmentFiles, read_manifest, write_manifest
 from bot.calls.record import read_evidence, write_evidence
-from bot.calls.roster import Roster, roster
+from bot.calls.roster import Roster, make_roster
 from bot.calls.selection import is_internal_only, own_domains
 from bot.calls.side_files import with_side_files
 from bot.pipeline.progress import Progress
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from integrations.errors import AuthFailed, IntegrationError, NotFound, UnexpectedResponse
 from integrations.zoom.downloads import Access, AccessSource
 from integrations.zoom.recordings import (
@@ -36,7 +36,7 @@ PERSON_AUDIO = "participant audio"
 """Each person's own sound, where the account records it: several files of a segment."""
 
 
-def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) -> bool:
+def fetch_call(resources: Resources, call_id: str, by_hand: bool, progress: Progress) -> bool:
     """Fetch every file that is of use, segment by segment. False = the call is left out.
 
     Files that are there already are not fetched again; a broken download goes on where it stopped.
@@ -46,24 +46,24 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
         NotFound: Zoom has no such recording (any more).
         IntegrationError: Zoom refused or did not answer.
     """
-    with reading(parts.engine) as session:
+    with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
         announced = [file.zoom_file_id for file in calls.get_files(session, call_id)]
-    meeting = known_meeting(parts, call)
-    people, notes = _roster(parts, call)
+    meeting = known_meeting(resources, call)
+    roster, notes = _read_roster(resources, call)
     if (
         not by_hand
-        and not parts.settings.calls.include_internal
-        and is_internal_only([attendee.side for attendee in people.attendees])
+        and not resources.settings.calls.include_internal
+        and is_internal_only([entry.side for entry in roster.entries])
     ):
-        with transaction(parts.engine) as session:
+        with transaction(resources.engine) as session:
             calls.set_status(
                 session, call_id, "skipped", skipped_reason="Only your own side took part."
             )
         return False
-    host = next((person.name for person in people.attendees if person.is_host), "")
+    host = next((entry.name for entry in roster.entries if entry.is_host), "")
     if host:
-        with transaction(parts.engine) as session:
+        with transaction(resources.engine) as session:
             calls.set_host_name(session, call_id, host)
     segments = choose_files(meeting)
     wanted = [
@@ -87,13 +87,13 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
     done_bytes = 0
     given: set[str] = set()
     for index, kind, file in wanted:
-        path = _target(parts, call_id, index, kind, file)
+        path = _target(resources, call_id, index, kind, file)
 
         def on_bytes(n: int, before: int = done_bytes, kind: str = kind) -> None:
             progress(min((before + n) / total_bytes, 1.0), f"downloading {kind}")
 
         try:
-            _download(parts, meeting, file, path, on_bytes)
+            _download(resources, meeting, file, path, on_bytes)
         except (NotFound, AuthFailed, UnexpectedResponse):
             # Zoom says "deleted" as it says "not allowed". The video came first, with the same
             # tokens: what is missing is this file, and the call is worth telling without it.
@@ -103,12 +103,12 @@ def fetch_call(parts: Parts, call_id: str, by_hand: bool, progress: Progress) ->
             continue
         given.add(file.id)
         done_bytes += file.size_bytes or 0
-        stored = parts.files.relative(path)
+        stored = resources.files.relative(path)
         fetched[index] = _with_file(fetched[index], segments[index], kind, file, stored)
-        _mark_fetched(parts, call_id, file, path)
-    manifest = Manifest(tuple(fetched), people.attendees, people.presence, people.aliases, notes)
-    write_manifest(parts.files, call_id, manifest)
-    _mark_unused(parts, call_id, set(announced) - given)
+        _mark_fetched(resources, call_id, file, path)
+    manifest = Manifest(tuple(fetched), roster.entries, roster.presence, roster.aliases, notes)
+    write_manifest(resources.files, call_id, manifest)
+    _mark_unused(resources, call_id, set(announced) - given)
     return True
 
 
@@ -127,30 +127,30 @@ def _with_file(
     return replace(files, **changes)
 
 
-def _mark_fetched(parts: Parts, call_id: str, file: RecordingFile, path: Path) -> None:
+def _mark_fetched(resources: Resources, call_id: str, file: RecordingFile, path: Path) -> None:
     row = calls.NewFile(file.id, 0, file.file_type, recording_type=file.recording_type)
-    stored = parts.files.relative(path)
-    with transaction(parts.engine) as session:
+    stored = resources.files.relative(path)
+    with transaction(resources.engine) as session:
         calls.add_files(session, call_id, [row])  # One that only Zoom's own answer named.
         calls.set_file(session, call_id, file.id, state="fetched", path=stored)
 
 
-def _mark_unused(parts: Parts, call_id: str, file_ids: set[str]) -> None:
+def _mark_unused(resources: Resources, call_id: str, file_ids: set[str]) -> None:
     # What is still "announced" at the end of the run came too late for it, and starts the next.
-    with transaction(parts.engine) as session:
+    with transaction(resources.engine) as session:
         known = {file.zoom_file_id for file in calls.get_files(session, call_id)}
         for file_id in sorted(file_ids & known):
             calls.set_file(session, call_id, file_id, state="unused")
 
 
-def fetch_transcript(parts: Parts, call_id: str, progress: Progress) -> None:
+def fetch_transcript(resources: Resources, call_id: str, progress: Progress) -> None:
     """Fetch the transcripts that were announced after the recording, and add their words."""
-    with reading(parts.engine) as session:
+    with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
-    meeting = known_meeting(parts, call)
+    meeting = known_meeting(resources, call)
     segments = choose_files(meeting)
     try:
-        manifest = read_manifest(parts.files, call_id)
+        manifest = read_manifest(resources.files, call_id)
     except Missing:  # The media was deleted when the call was done; the evidence is still there.
         manifest = Manifest(tuple(_no_files_yet(segment) for segment in segments))
     notes = manifest.notes
@@ -159,50 +159,50 @@ def fetch_transcript(parts: Parts, call_id: str, progress: Progress) -> None:
     for index, segment in enumerate(segments):
         if segment.transcript is None:
             continue
-        path = _target(parts, call_id, index, "transcript", segment.transcript)
+        path = _target(resources, call_id, index, "transcript", segment.transcript)
         try:
             _download(
-                parts, meeting, segment.transcript, path, lambda n: progress(0.5, "transcript")
+                resources, meeting, segment.transcript, path, lambda n: progress(0.5, "transcript")
             )
         except (NotFound, AuthFailed, UnexpectedResponse):
             # As in `fetch_call`: the call is worth telling without it, and stays told.
             notes = (*notes, "Zoom announced a transcript file but did not give it.")
-            _mark_unused(parts, call_id, {segment.transcript.id})
+            _mark_unused(resources, call_id, {segment.transcript.id})
             continue
-        fetched[index] = replace(fetched[index], transcript=parts.files.relative(path))
-        _mark_fetched(parts, call_id, segment.transcript, path)
+        fetched[index] = replace(fetched[index], transcript=resources.files.relative(path))
+        _mark_fetched(resources, call_id, segment.transcript, path)
     manifest = replace(manifest, segments=tuple(fetched), notes=notes)
-    write_manifest(parts.files, call_id, manifest)
-    path = parts.files.series_path(call_id)
-    write_evidence(path, with_side_files(read_evidence(path), manifest, parts.files))
+    write_manifest(resources.files, call_id, manifest)
+    path = resources.files.series_path(call_id)
+    write_evidence(path, with_side_files(read_evidence(path), manifest, resources.files))
 
 
-def transcript_wait_s(parts: Parts, call_id: str) -> float:
+def transcript_wait_s(resources: Resources, call_id: str) -> float:
     """Seconds to wait for a transcript: 0 where one was fetched, or none is waited for."""
-    manifest = read_manifest(parts.files, call_id)
+    manifest = read_manifest(resources.files, call_id)
     if any(segment.transcript for segment in manifest.segments):
         return 0.0
-    wait_s = float(parts.settings.calls.transcript_wait_s)
+    wait_s = float(resources.settings.calls.transcript_wait_s)
     if wait_s > 0:
-        with transaction(parts.engine) as session:
+        with transaction(resources.engine) as session:
             calls.set_status(session, call_id, "waiting")
     return wait_s
 
 
-def known_meeting(parts: Parts, call: Call) -> Meeting:
+def known_meeting(resources: Resources, call: Call) -> Meeting:
     """The recording as the newest webhooks and, where a Zoom app is set up, Zoom itself tell it.
 
     Raises:
         NotFound: no webhook described it and Zoom has no such recording.
     """
     told: list[Meeting] = []
-    with reading(parts.engine) as session:
+    with reading(resources.engine) as session:
         events = (RECORDING_COMPLETED, TRANSCRIPT_COMPLETED)
         for body in inbox.bodies_for(session, call.zoom_uuid, events):
             told.append(meeting_from_event(parse_event(body)))
-    if parts.zoom is not None:
+    if resources.zoom is not None:
         try:
-            told.append(parts.zoom.recording(call.zoom_uuid))
+            told.append(resources.zoom.recording(call.zoom_uuid))
         except IntegrationError:
             if not told:
                 raise
@@ -217,12 +217,16 @@ def known_meeting(parts: Parts, call: Call) -> Meeting:
 
 
 def _download(
-    parts: Parts, meeting: Meeting, file: RecordingFile, path: Path, on_bytes: Callable[[int], None]
+    resources: Resources,
+    meeting: Meeting,
+    file: RecordingFile,
+    path: Path,
+    on_bytes: Callable[[int], None],
 ) -> None:
     tokens: list[AccessSource] = []
     if meeting.download_token:
         tokens.append(lambda: meeting.download_token or "")
-    zoom = parts.zoom
+    zoom = resources.zoom
     if zoom is not None:
 
         def fresh() -> Access:
@@ -237,24 +241,24 @@ def _download(
             "set RAPPORT_ZOOM__ACCOUNT_ID, __CLIENT_ID and __CLIENT_SECRET."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    parts.downloader.download(file, path, tokens, on_progress=on_bytes, stop=parts.stop)
+    resources.downloader.download(file, path, tokens, on_progress=on_bytes, stop=resources.stop)
 
 
-def _target(parts: Parts, call_id: str, index: int, kind: str, file: RecordingFile) -> Path:
+def _target(resources: Resources, call_id: str, index: int, kind: str, file: RecordingFile) -> Path:
     extension = "".join(ch for ch in file.file_extension.lower() if ch.isalnum()) or "bin"
     name = f"{index:02d}-{kind}"
     if kind == PERSON_AUDIO:
         name += "-" + hashlib.sha256(file.id.encode()).hexdigest()[:12]
-    return parts.files.media_path(call_id, f"{name.replace(' ', '-')}.{extension}")
+    return resources.files.media_path(call_id, f"{name.replace(' ', '-')}.{extension}")
 
 
-def _roster(parts: Parts, call: Call) -> tuple[Roster, tuple[str, ...]]:
-    """Who took part, each person once; and what could not be found out."""
-    if parts.zoom is None:
+def _read_roster(resources: Resources, call: Call) -> tuple[Roster, tuple[str, ...]]:
+    """Return who took part, each person once, and notes on what could not be found out."""
+    if resources.zoom is None:
         return Roster(), ()
     try:
-        rows = parts.zoom.participants(call.zoom_uuid)
+        rows = resources.zoom.participants(call.zoom_uuid)
     except (NotFound, AuthFailed) as exc:
         return Roster(), (f"Zoom did not tell who took part: {exc}",)
-    own = own_domains(call.host_email, parts.settings.calls)
-    return roster(rows, call.host_email, own), ()
+    own = own_domains(call.host_email, resources.settings.calls)
+    return make_roster(rows, call.host_email, own), ()

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.calls.stored import call_info, load_analysis
 from bot.links import page_link, report_link
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from bot.report.message import Message, compose_failure, compose_message
 from bot.settings import Settings
 from integrations.errors import AuthFailed, NotFound, RateLimited, Unavailable
@@ -37,46 +37,46 @@ def channel_for(host_email: str | None, settings: Settings) -> str:
     return by_host.get((host_email or "").lower()) or settings.slack.channel or ""
 
 
-def notify_call(parts: Parts, call_id: str) -> None:
+def notify_call(resources: Resources, call_id: str) -> None:
     """Post the call's message with the PDF in its thread, or edit what stands there.
 
     Raises:
         IntegrationError: Slack refused or did not answer; a repeat posts nothing twice.
     """
-    with reading(parts.engine) as session:
+    with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
     message = compose_message(
-        load_analysis(parts.files, parts.settings, call),
+        load_analysis(resources.files, resources.settings, call),
         call_info(call),
-        report_url=report_link(parts.settings, parts.link_secret, call_id),
-        page_url=page_link(parts.settings, parts.link_secret, call_id),
+        report_url=report_link(resources.settings, resources.link_secret, call_id),
+        page_url=page_link(resources.settings, resources.link_secret, call_id),
     )
-    posted = _post_or_edit(parts, call, "message", message)
-    _upload_report(parts, call, posted)
+    posted = _post_or_edit(resources, call, "message", message)
+    _upload_report(resources, call, posted)
 
 
-def notify_failure(parts: Parts, call_id: str, reason: str) -> None:
+def notify_failure(resources: Resources, call_id: str, reason: str) -> None:
     """Post one line that says why the call could not be analysed."""
-    with reading(parts.engine) as session:
+    with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
-    _post_or_edit(parts, call, "failure", compose_failure(call_info(call), reason))
+    _post_or_edit(resources, call, "failure", compose_failure(call_info(call), reason))
 
 
-def _post_or_edit(parts: Parts, call: Call, kind: str, message: Message) -> Posted:
+def _post_or_edit(resources: Resources, call: Call, kind: str, message: Message) -> Posted:
     version = _digest(message)
-    with reading(parts.engine) as session:
+    with reading(resources.engine) as session:
         before = messages.find(session, call.id, kind)
-    channel = before.channel if before else channel_for(call.host_email, parts.settings)
-    if not channel and parts.settings.slack.token is not None:
+    channel = before.channel if before else channel_for(call.host_email, resources.settings)
+    if not channel and resources.settings.slack.token is not None:
         raise AuthFailed(
             "There is a Slack token but no channel for this call: set RAPPORT_SLACK__CHANNEL."
         )
     key = f"{call.id}:{kind}"
 
     def post() -> Posted:
-        with _once(parts, call.id, kind, channel, version):
-            found = parts.messenger.find(channel, key, call.created_at - SEARCH_BEFORE)
-            return found or parts.messenger.post(channel, message.text, message.blocks, key=key)
+        with _once(resources, call.id, kind, channel, version):
+            found = resources.messenger.find(channel, key, call.created_at - SEARCH_BEFORE)
+            return found or resources.messenger.post(channel, message.text, message.blocks, key=key)
 
     if before is None:
         posted = post()
@@ -84,37 +84,37 @@ def _post_or_edit(parts: Parts, call: Call, kind: str, message: Message) -> Post
         posted = Posted(before.channel, before.ts)
     else:
         try:
-            posted = parts.messenger.update(
+            posted = resources.messenger.update(
                 before.channel, before.ts, message.text, message.blocks, key=key
             )
-        except NotFound:  # Somebody deleted it there: what is true now is told anew.
+        except NotFound:  # Somebody deleted it there: what is true now is posted again.
             posted = post()
-    with transaction(parts.engine) as session:
+    with transaction(resources.engine) as session:
         messages.record(
             session, call.id, kind, channel=posted.channel, ts=posted.ts, version=version
         )
     return posted
 
 
-def _upload_report(parts: Parts, call: Call, posted: Posted) -> None:
+def _upload_report(resources: Resources, call: Call, posted: Posted) -> None:
     if call.report_path is None:
         return
-    report = parts.files.resolve(call.report_path)
+    report = resources.files.resolve(call.report_path)
     version = hashlib.sha256(report.read_bytes()).hexdigest()[:16]
-    with reading(parts.engine) as session:
+    with reading(resources.engine) as session:
         before = messages.find(session, call.id, "report_file")
     if before is not None and before.ts != posted.ts:
         before = None  # It hung in the thread of a message that is gone.
     if before is not None and before.version == version:
         return
     filename = f"rapport-{call.id}-{version}.pdf"
-    with _once(parts, call.id, "report_file", posted.channel, version):
-        file_id = parts.messenger.find_upload(
+    with _once(resources, call.id, "report_file", posted.channel, version):
+        file_id = resources.messenger.find_upload(
             posted.channel, posted.ts, filename
-        ) or parts.messenger.upload(
+        ) or resources.messenger.upload(
             posted.channel, posted.ts, report, filename=filename, title=f"Report: {call.topic}"
         )
-    with transaction(parts.engine) as session:
+    with transaction(resources.engine) as session:
         messages.record(
             session,
             call.id,
@@ -126,11 +126,13 @@ def _upload_report(parts: Parts, call: Call, posted: Posted) -> None:
         )
     if before is not None and before.file_id and before.file_id != file_id:
         # The thread holds one PDF: the one that is true now.
-        parts.messenger.delete_file(before.file_id)
+        resources.messenger.delete_file(before.file_id)
 
 
 @contextmanager
-def _once(parts: Parts, call_id: str, kind: str, channel: str, version: str) -> Iterator[None]:
+def _once(
+    resources: Resources, call_id: str, kind: str, channel: str, version: str
+) -> Iterator[None]:
     """Note that something is about to be posted, and let an earlier try at it come to rest first.
 
     A request of a process that died may still be carried out when the next process looks for its
@@ -140,19 +142,19 @@ def _once(parts: Parts, call_id: str, kind: str, channel: str, version: str) -> 
         Unavailable: the process was asked to stop while it waited.
     """
     attempt = f"{kind} attempt"
-    with reading(parts.engine) as session:
+    with reading(resources.engine) as session:
         earlier = messages.find(session, call_id, attempt)
     if earlier is not None and earlier.version == version:
         rest_s = (earlier.updated_at + SETTLE - datetime.now(UTC)).total_seconds()
-        if rest_s > 0 and parts.stop.wait(rest_s):
+        if rest_s > 0 and resources.stop.wait(rest_s):
             raise Unavailable("The process was asked to stop.")
-    with transaction(parts.engine) as session:
+    with transaction(resources.engine) as session:
         messages.record(session, call_id, attempt, channel=channel, version=version)
     try:
         yield
     except (RateLimited, AuthFailed, NotFound):
         # Refused outright: nothing is under way that the next try would have to wait for.
-        with transaction(parts.engine) as session:
+        with transaction(resources.engine) as session:
             messages.record(session, call_id, attempt, channel=channel)
         raise
 

@@ -13,36 +13,38 @@ from bot.calls.record import name_people, read_evidence, score_evidence, write_e
 from bot.calls.result_rows import result_rows
 from bot.calls.side_files import with_side_files
 from bot.calls.stored import assess_options
-from bot.pipeline.resources import Parts
+from bot.pipeline.resources import Resources
 from storage import calls
 from storage.calls import corrections
 from storage.engine import reading, transaction
 from storage.errors import Missing
 
 
-def store_call(parts: Parts, call_id: str) -> None:
+def store_call(resources: Resources, call_id: str) -> None:
     """Score the evidence with what people corrected, and replace what an earlier run stored."""
-    path = parts.files.series_path(call_id)
+    path = resources.files.series_path(call_id)
     evidence = read_evidence(path)
     if not evidence.has_side_files:  # `analyse` of an earlier version left them to this step
         with contextlib.suppress(Missing):
-            evidence = with_side_files(evidence, read_manifest(parts.files, call_id), parts.files)
-    with reading(parts.engine) as session:
-        said = corrections.of_call(session, call_id)
+            evidence = with_side_files(
+                evidence, read_manifest(resources.files, call_id), resources.files
+            )
+    with reading(resources.engine) as session:
+        said = corrections.list_for_call(session, call_id)
     evidence = replace(evidence, corrections=tuple(map(as_correction, said)))
-    score_own_side = parts.settings.calls.score_own_side
-    if evidence.cast is None or score_own_side:
+    score_own_side = resources.settings.calls.score_own_side
+    if evidence.identities is None or score_own_side:
         # Once the own side's faces are blanked, nothing is left to name them by: names stay.
         evidence = name_people(evidence)
-    options = assess_options(parts.settings)
+    options = assess_options(resources.settings)
     analysis = score_evidence(evidence, options)
-    settle(parts.files, call_id, analysis, options)
+    settle(resources.files, call_id, analysis, options)
     # Where the own side is not to be scored, nothing of their faces is kept.
     write_evidence(path, replace(evidence, observations=analysis.observations))
-    write_analysis(parts.files.analysis_path(call_id), analysis, options)
-    with transaction(parts.engine) as session:
+    write_analysis(resources.files.analysis_path(call_id), analysis, options)
+    with transaction(resources.engine) as session:
         calls.save_result(
-            session, call_id, result_rows(analysis, series_path=parts.files.relative(path))
+            session, call_id, result_rows(analysis, series_path=resources.files.relative(path))
         )
         host = next((p.name for p in analysis.participants if p.is_host and p.is_named), None)
         if host is not None:  # Searches, page and report name the host as people corrected it.

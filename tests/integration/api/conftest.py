@@ -109,7 +109,7 @@ class WorkflowsStandIn:
             raise self.refusal
         return f"{call_id}.2"
 
-    def retell(self, call_id: str, run: int) -> str:
+    def report_again(self, call_id: str, run: int) -> str:
         self.retold.append((call_id, run))
         return f"{call_id}.{run}"
 

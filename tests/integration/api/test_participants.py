@@ -11,7 +11,7 @@ import pytest
 from bot.calls.record import Evidence, name_people, read_evidence, score_evidence, write_evidence
 from bot.calls.result_rows import result_rows
 from inference.assess import AssessOptions
-from inference.schema.meeting import Attendee, SpeakerTurn
+from inference.schema.meeting import RosterEntry, SpeakerTurn
 from inference.schema.observations import FaceColumns, Observations, Quality
 from storage import calls
 from storage.access import keys
@@ -45,7 +45,7 @@ def add_analysed(service: Service) -> str:
         Evidence(
             observations,
             turns=(SpeakerTurn(1, 9, "Dana", "z1"), SpeakerTurn(12, 20, "Sam", "z2")),
-            attendees=(Attendee("Dana", "z1", "rep", is_host=True), Attendee("Sam", "z2")),
+            roster=(RosterEntry("Dana", "z1", "rep", is_host=True), RosterEntry("Sam", "z2")),
         )
     )
     call_id = add_call(service)
@@ -76,7 +76,7 @@ def refusal(service: Service, status: int, call_id: str, pid: str, **change: Any
     return detail
 
 
-def test_a_correction_is_kept_and_tells_the_call_anew(service: Service) -> None:
+def test_a_correction_is_kept_and_reports_the_call_again(service: Service) -> None:
     call_id = add_analysed(service)
     face = people(service, call_id)["Person 1"]
     assert (face["name_certainty"], face["name_confidence"]) == ("not named", 0)
@@ -136,7 +136,7 @@ def test_a_name_that_cannot_be_is_refused_with_a_reason(service: Service) -> Non
 def test_a_call_whose_last_analysis_failed_is_not_said_to_be_worked_on(service: Service) -> None:
     call_id = add_analysed(service)
     path = service.files.series_path(call_id)
-    write_evidence(path, replace(read_evidence(path), cast=None))
+    write_evidence(path, replace(read_evidence(path), identities=None))
     with transaction(service.engine) as session:
         calls.set_status(session, call_id, "failed", failure="The disk is full.")
     assert "must be analysed again" in refusal(service, 409, call_id, "0", name="Eve")
@@ -183,6 +183,6 @@ def test_a_call_told_by_an_earlier_version_can_be_corrected_by_position(service:
 
 def test_a_correction_stands_beside_the_evidence_not_in_it(service: Service) -> None:
     call_id = add_analysed(service)
-    before = read_evidence(service.files.series_path(call_id)).cast
+    before = read_evidence(service.files.series_path(call_id)).identities
     patch(service, call_id, "0", name="Eve")
-    assert read_evidence(service.files.series_path(call_id)).cast == before
+    assert read_evidence(service.files.series_path(call_id)).identities == before

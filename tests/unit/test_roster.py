@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bot.calls.manifest import Manifest, PersonAudio, SegmentFiles, read_manifest, write_manifest
-from bot.calls.roster import TIMES_DO_NOT_FIT, RecordedSpan, Roster, roster, with_stays
-from inference.schema.meeting import Attendee
+from bot.calls.roster import TIMES_DO_NOT_FIT, RecordedSpan, Roster, make_roster, with_stays
+from inference.schema.meeting import RosterEntry
 from integrations.errors import UnexpectedResponse
 from integrations.zoom.participants import parse_participants
 from storage.files import MediaFiles
@@ -31,31 +31,31 @@ def row(name: str, joined: float | None = None, left: float | None = None, **mor
 
 def listed(*rows: Any, host: str | None = None) -> Roster:
     read = parse_participants(json.dumps({"participants": rows}).encode())
-    return roster(read.rows, host, frozenset({"acme.example.com"}))
+    return make_roster(read.rows, host, frozenset({"acme.example.com"}))
 
 
 def stays(*rows: Any, spans: tuple[RecordedSpan, ...] = (HOUR,)) -> list[Any]:
-    people = listed(*rows)
-    placed, notes = with_stays(people.attendees, people.presence, spans)
+    roster = listed(*rows)
+    placed, notes = with_stays(roster.entries, roster.presence, spans)
     assert notes == ()
     return [person.stays for person in placed]
 
 
-def names(people: Roster) -> list[str]:
-    return [person.name for person in people.attendees]
+def names(roster: Roster) -> list[str]:
+    return [person.name for person in roster.entries]
 
 
 def test_who_comes_back_is_one_person_by_id_by_address_or_by_name() -> None:
-    people = listed(
+    roster = listed(
         row("Ana", 0, 10, id="z1", user_id="101", user_email="ana@acme.example.com"),
         row("Ana (phone)", 11, 20, id="z1", user_id="102"),
         row("Ana", 21, 30, user_id="103", user_email="Ana@acme.example.com"),
         row("Ben", 0, 10, user_id="104"),
         row("Ben", 12, 60, user_id="105"),
     )
-    assert names(people) == ["Ana", "Ben"]
-    assert [len(person) for person in people.presence] == [3, 2]
-    assert people.aliases == {
+    assert names(roster) == ["Ana", "Ben"]
+    assert [len(person) for person in roster.presence] == [3, 2]
+    assert roster.aliases == {
         "z1": "z1", "101": "z1", "102": "z1", "103": "z1", "104": "104", "105": "104",
     }  # fmt: skip
 
@@ -70,18 +70,18 @@ def test_two_people_of_one_name_stay_two() -> None:
 def test_people_who_share_an_account_at_the_same_time_keep_their_names(
     shared: dict[str, str],
 ) -> None:
-    people = listed(row("Ana", 0, 60, **shared), row("Ben", 5, 60, **shared))
-    assert [(person.name, person.key) for person in people.attendees] == [
+    roster = listed(row("Ana", 0, 60, **shared), row("Ben", 5, 60, **shared))
+    assert [(person.name, person.key) for person in roster.entries] == [
         ("Ana", "Ana"), ("Ben", "Ben"),
     ]  # fmt: skip
-    assert people.aliases == {}, "an id of both is neither's"
+    assert roster.aliases == {}, "an id of both is neither's"
 
 
 def test_who_only_waited_and_who_has_no_name_is_left_out() -> None:
-    people = listed(
+    roster = listed(
         row("Ana", status="in_meeting"), row("Zed", status="in_waiting_room"), row("", user_id="9")
     )
-    assert names(people) == ["Ana"]
+    assert names(roster) == ["Ana"]
 
 
 def test_names_stay_letter_for_letter() -> None:
@@ -90,15 +90,15 @@ def test_names_stay_letter_for_letter() -> None:
 
 
 def test_sides_come_from_the_address_and_the_host() -> None:
-    people = listed(
+    roster = listed(
         row("Dana", user_email="dana@acme.example.com"),
         row("Eve", user_email="eve@other.example.com"),
         row("Host", user_email="host@third.example.com"),
         row("Fay"),
         host="Host@third.example.com",
     )
-    assert [person.side for person in people.attendees] == ["rep", "prospect", "rep", "unknown"]
-    assert [person.is_host for person in people.attendees] == [False, False, True, False]
+    assert [person.side for person in roster.entries] == ["rep", "prospect", "rep", "unknown"]
+    assert [person.is_host for person in roster.entries] == [False, False, True, False]
 
 
 def test_stays_lie_on_the_calls_time_line() -> None:
@@ -132,8 +132,8 @@ def test_in_a_paused_recording_a_stay_is_as_long_as_it_can_have_been() -> None:
 
 
 def test_times_of_another_meeting_are_not_used() -> None:
-    people = listed(row("Ana", 100, 110), row("Ben", 100, 120))
-    placed, notes = with_stays(people.attendees, people.presence, [HOUR])
+    roster = listed(row("Ana", 100, 110), row("Ben", 100, 120))
+    placed, notes = with_stays(roster.entries, roster.presence, [HOUR])
     assert notes == (TIMES_DO_NOT_FIT,)
     assert [person.stays for person in placed] == [(), ()]
 
@@ -162,7 +162,7 @@ def test_a_list_can_say_when_the_recording_began() -> None:
         ("", "not JSON"),
         ("hello", "not JSON"),
         ('{"participants": [', "not JSON"),
-        ('{"people": []}', 'no list "participants": save what Zoom'),
+        ('{"roster": []}', 'no list "participants": save what Zoom'),
         ('{"participants": {}}', 'no list "participants": save what Zoom'),
         ("7", "another shape"),
         ('["Ana", "Ben"]', "is an object with a name"),
@@ -177,7 +177,7 @@ def test_a_manifest_comes_back_as_it_was_and_older_ones_are_read(tmp_path: Any) 
     files = MediaFiles(tmp_path)
     manifest = Manifest(
         (SegmentFiles("v.mp4", participant_audio=(PersonAudio("a", "x", 1.0),), start_at=START),),
-        (Attendee("Ana", "z1"),),
+        (RosterEntry("Ana", "z1"),),
         (((START, None),),),
         {"101": "z1"},
         ("A note.",),
@@ -197,7 +197,7 @@ def test_a_manifest_comes_back_as_it_was_and_older_ones_are_read(tmp_path: Any) 
 
 
 def test_a_side_is_told_by_all_rows_of_a_person() -> None:
-    people = listed(
+    roster = listed(
         row("Ana", user_id="101", id="z1"),
         row("Ana", user_id="102", id="z1", user_email="ana@acme.example.com"),
         row("Ben", user_id="103", registrant_id="r1"),
@@ -205,6 +205,6 @@ def test_a_side_is_told_by_all_rows_of_a_person() -> None:
         row("Dan", user_id="105"),
         host="ana@acme.example.com",
     )
-    assert [(p.side, p.is_host) for p in people.attendees] == [
+    assert [(p.side, p.is_host) for p in roster.entries] == [
         ("rep", True), ("prospect", False), ("rep", False), ("unknown", False),
     ]  # fmt: skip

@@ -18,7 +18,7 @@ from inference.name_labels.finder import LabelFinder
 from inference.name_labels.ocr import shared_reader
 from inference.name_labels.text_match import match_names
 from inference.schema.arrays import F32, U8
-from inference.schema.observations import Label
+from inference.schema.observations import NameLabel
 from tests.lettering import INTER_MEDIUM, text_width, write
 from tests.media import write_clip
 
@@ -120,14 +120,14 @@ def follow(
     tiles: F32,
     reader: CountingReader | None = None,
     view_of: Callable[[int], int] = lambda _: 0,
-) -> tuple[Label, ...]:
+) -> tuple[NameLabel, ...]:
     finder = LabelFinder(reader or CountingReader())
     for sample, picture in enumerate(pictures):
         finder.update(sample, view_of(sample), picture, Layout("gallery", tiles, sample == 0))
     return finder.labels()
 
 
-def named(labels: Sequence[Label], tile: int) -> list[str | None]:
+def named(labels: Sequence[NameLabel], tile: int) -> list[str | None]:
     """What the labels of one tile say, in order of time: the roster's name, or None: unsure."""
     names: list[str | None] = []
     for label in labels:

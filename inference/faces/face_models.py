@@ -1,15 +1,15 @@
 """The face models as the detector sees them, whichever library runs them.
 
 They are MediaPipe's: BlazeFace in short and full range finds faces, the face mesh fits 468 points
-to one. LiteRT runs them from their files (face_litert.py); where MediaPipe 0.10.21 itself is
-installed, its graphs can (face_mediapipe.py). Both give the same faces; a test holds it.
+to one. LiteRT runs them from their files (litert_models.py); where MediaPipe 0.10.21 itself is
+installed, its graphs can (mediapipe_models.py). Both give the same faces; a test holds it.
 """
 
 from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from inference.faces.search import FaceModel
+from inference.faces.face_search import FaceModel
 from inference.schema.arrays import F32, U8
 
 Backend = Literal["litert", "mediapipe"]

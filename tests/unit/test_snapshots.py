@@ -10,8 +10,8 @@ import pytest
 
 from inference.schema.analysis import Attribution, CallAnalysis, Moment
 from inference.schema.observations import FaceColumns, Observations, Quality, View
-from inference.snapshots.plan import HEIGHT_PX, WIDTH_PX, Area, CutOut, Shot, plan_shots
-from inference.snapshots.render import draw_shot
+from inference.snapshots.plan import HEIGHT_PX, WIDTH_PX, Area, CutOut, Snapshot, plan_snapshots
+from inference.snapshots.render import draw_snapshot
 from tests.analysis_builder import PersonSpec, make_call
 
 LEFT, RIGHT = (8.0, 100.0, 316.0, 273.0), (324.0, 100.0, 632.0, 273.0)
@@ -85,23 +85,23 @@ def moment(*people: int, kind: str = "rise", start_s: float = 20.0) -> Moment:
     return Moment(start_s, start_s + 15, kind, people, "why", 0.4, 0.7, 1.0)
 
 
-def plan(analysis: CallAnalysis, told: Moment, *, leaves_out: bool = False) -> Shot | None:
-    return plan_shots(analysis, [told], leaves_out=leaves_out)[0]
+def plan(analysis: CallAnalysis, told: Moment, *, leaves_out: bool = False) -> Snapshot | None:
+    return plan_snapshots(analysis, [told], leaves_out=leaves_out)[0]
 
 
-def seen_at(shot: Shot, x: float, y: float) -> bool:
+def seen_at(snapshot: Snapshot, x: float, y: float) -> bool:
     """Whether this place of the recording's picture may be seen."""
     may = False
-    for area in shot.areas:
+    for area in snapshot.areas:
         x0, y0, x1, y1 = area.box
         may = area.is_shown if x0 <= x < x1 and y0 <= y < y1 else may
     return may
 
 
-def only(shot: Shot | None) -> tuple[Shot, CutOut]:
-    assert shot is not None
-    ((cut,),) = shot.rows
-    return shot, cut
+def only(snapshot: Snapshot | None) -> tuple[Snapshot, CutOut]:
+    assert snapshot is not None
+    ((cut,),) = snapshot.rows
+    return snapshot, cut
 
 
 # The instant.
@@ -123,21 +123,23 @@ def test_a_silence_is_shown_at_its_middle() -> None:
 
 def test_a_face_that_looks_away_is_not_chosen_where_it_looks_ahead_too() -> None:
     faces = [Seen(0, FACE, 0, 28), Seen(0, FACE, 28, 30, yaw_deg=60), Seen(0, FACE, 30, 60)]
-    shot, _ = only(plan(call(faces), moment(0)))
-    assert not 28 <= shot.at_s < 30
+    snapshot, _ = only(plan(call(faces), moment(0)))
+    assert not 28 <= snapshot.at_s < 30
 
 
 def test_as_many_of_the_moments_people_as_can_be_are_in_it() -> None:
     faces = [Seen(0, FACE), Seen(1, OTHER, 29, 31)]
-    shot = plan(call(faces), moment(0, 1))
-    assert shot is not None
-    assert (shot.people, 29 <= shot.at_s < 31) == ((0, 1), True)
+    snapshot = plan(call(faces), moment(0, 1))
+    assert snapshot is not None
+    assert (snapshot.people, 29 <= snapshot.at_s < 31) == ((0, 1), True)
 
 
 def test_no_picture_is_taken_just_where_the_layout_changes() -> None:
     views = [gallery(0, 53), gallery(53, 120)]
-    shot, _ = only(plan(call([Seen(0, FACE)], views, engagement=lambda s: s == 26.5), moment(0)))
-    assert not 25.5 <= shot.at_s < 27.5
+    snapshot, _ = only(
+        plan(call([Seen(0, FACE)], views, engagement=lambda s: s == 26.5), moment(0))
+    )
+    assert not 25.5 <= snapshot.at_s < 27.5
     restless = [gallery(at, at + 3) for at in range(0, 120, 3)]
     assert plan(call([Seen(0, FACE)], restless), moment(0)) is None
 
@@ -146,10 +148,12 @@ def test_no_picture_is_taken_while_a_small_one_in_its_corner_may_not_be_believed
     one = np.zeros((0, 4), np.float32)
     corner = np.array([(0, 0, 640, 360), (490, 4, 632, 84)], np.float32)
     views = [View(0, 60, "single", one), View(60, 120, "speaker", corner)]
-    shot, _ = only(plan(call([Seen(0, FACE)], views, engagement=lambda s: 27 < s < 30), moment(0)))
-    assert shot.at_s < 30 - 3 * 0.5 - 0.5
-    shot, _ = only(plan(call([Seen(0, FACE)], engagement=lambda s: 27 < s < 30), moment(0)))
-    assert shot.at_s > 28
+    snapshot, _ = only(
+        plan(call([Seen(0, FACE)], views, engagement=lambda s: 27 < s < 30), moment(0))
+    )
+    assert snapshot.at_s < 30 - 3 * 0.5 - 0.5
+    snapshot, _ = only(plan(call([Seen(0, FACE)], engagement=lambda s: 27 < s < 30), moment(0)))
+    assert snapshot.at_s > 28
 
 
 def test_a_moment_without_a_face_or_whose_people_are_left_out_has_no_picture() -> None:
@@ -162,19 +166,19 @@ def test_a_moment_without_a_face_or_whose_people_are_left_out_has_no_picture() -
 
 
 def test_a_tile_is_shown_and_what_lies_beside_it_is_not() -> None:
-    shot, cut = only(plan(call([Seen(0, FACE), Seen(1, OTHER)], unscored=[1]), moment(0)))
+    snapshot, cut = only(plan(call([Seen(0, FACE), Seen(1, OTHER)], unscored=[1]), moment(0)))
     x0, y0, x1, y1 = cut.crop
     assert (x0 >= 8, y0 >= 100, x1 <= 316, y1 <= 273) == (True,) * 4
-    assert seen_at(shot, 20, 110)
-    assert not seen_at(shot, 480, 170)
+    assert seen_at(snapshot, 20, 110)
+    assert not seen_at(snapshot, 480, 170)
 
 
 def test_of_a_room_only_the_moments_people_are_shown() -> None:
     room = call([Seen(0, FACE), Seen(1, BESIDE)])
-    shot, _ = only(plan(room, moment(0)))
-    assert seen_at(shot, 160, 175)
-    assert not seen_at(shot, 245, 175)
-    assert not seen_at(shot, 20, 110), "the rest of the room"
+    snapshot, _ = only(plan(room, moment(0)))
+    assert seen_at(snapshot, 160, 175)
+    assert not seen_at(snapshot, 245, 175)
+    assert not seen_at(snapshot, 20, 110), "the rest of the room"
     both, _ = only(plan(room, moment(0, 1)))
     assert seen_at(both, 245, 175)
     assert seen_at(both, 20, 110)
@@ -182,9 +186,9 @@ def test_of_a_room_only_the_moments_people_are_shown() -> None:
 
 def test_whoever_is_left_out_is_not_in_the_picture_of_a_moment_of_theirs() -> None:
     faces = [Seen(0, FACE), Seen(1, BESIDE)]
-    shot, cut = only(plan(call(faces, unscored=[1]), moment(0, 1), leaves_out=True))
+    snapshot, cut = only(plan(call(faces, unscored=[1]), moment(0, 1), leaves_out=True))
     assert cut.people == (0,)
-    assert not seen_at(shot, 245, 175)
+    assert not seen_at(snapshot, 245, 175)
 
 
 @pytest.mark.parametrize("leaves_out", [False, True])
@@ -192,80 +196,86 @@ def test_who_sat_down_beside_is_hidden_before_a_search_found_them(leaves_out: bo
     over = (170.0, 140.0, 230.0, 210.0)
     faces = [Seen(0, FACE), Seen(None, over, 29.5)]
     told = call(faces, engagement=lambda at_s: 0.9 if 26 <= at_s < 28 else 0.3)
-    shot, _ = only(plan(told, moment(0), leaves_out=leaves_out))
-    assert shot.at_s < 29.5 - 2 * 0.5
-    assert seen_at(shot, 140, 175)
-    assert not seen_at(shot, 195, 175)
-    assert not seen_at(shot, 20, 110), "the rest of the tile"
+    snapshot, _ = only(plan(told, moment(0), leaves_out=leaves_out))
+    assert snapshot.at_s < 29.5 - 2 * 0.5
+    assert seen_at(snapshot, 140, 175)
+    assert not seen_at(snapshot, 195, 175)
+    assert not seen_at(snapshot, 20, 110), "the rest of the tile"
 
 
 def test_what_changes_in_another_tile_does_not_make_a_shared_tile_forgotten() -> None:
     views = [gallery(0, 50), gallery(50, 58), gallery(58, 120)]
     for comes in (Seen(None, BESIDE, 29.5), Seen(None, BESIDE, 18, 24)):
         told = call([Seen(0, FACE), comes], views, engagement=lambda at_s: float(26 <= at_s < 28))
-        shot, _ = only(plan(told, moment(0), leaves_out=True))
-        assert 26 <= shot.at_s < 28
-        assert not seen_at(shot, 245, 175)
-        assert not seen_at(shot, 20, 110), "the rest of the tile"
+        snapshot, _ = only(plan(told, moment(0), leaves_out=True))
+        assert 26 <= snapshot.at_s < 28
+        assert not seen_at(snapshot, 245, 175)
+        assert not seen_at(snapshot, 20, 110), "the rest of the tile"
 
 
 def test_who_takes_the_place_of_a_shown_face_later_does_not_hide_it() -> None:
     faces = [Seen(0, FACE, 0, 29), Seen(None, FACE, 29)]
     told = call(faces, engagement=lambda at_s: 0.9 if 26 <= at_s < 28 else 0.3)
-    shot, _ = only(plan(told, moment(0)))
-    assert shot.at_s < 29 - 2 * 0.5
-    assert seen_at(shot, 160, 175)
+    snapshot, _ = only(plan(told, moment(0)))
+    assert snapshot.at_s < 29 - 2 * 0.5
+    assert seen_at(snapshot, 160, 175)
 
 
 def test_a_face_without_an_extent_makes_no_empty_picture() -> None:
     corner = (640.0, 360.0, 640.0, 360.0)
-    shot, _ = only(plan(call([Seen(0, corner)], [gallery(tiles=[(8, 100, 640, 360)])]), moment(0)))
-    assert draw_shot(np.zeros((360, 640, 3), np.uint8), shot).shape == (HEIGHT_PX, WIDTH_PX, 3)
+    snapshot, _ = only(
+        plan(call([Seen(0, corner)], [gallery(tiles=[(8, 100, 640, 360)])]), moment(0))
+    )
+    assert draw_snapshot(np.zeros((360, 640, 3), np.uint8), snapshot).shape == (
+        HEIGHT_PX,
+        WIDTH_PX,
+        3,
+    )
 
 
 def test_who_leans_over_a_shown_face_stays_blurred() -> None:
     near = (170.0, 140.0, 230.0, 210.0)
-    shot, _ = only(plan(call([Seen(0, FACE), Seen(None, near)]), moment(0), leaves_out=True))
-    assert seen_at(shot, 140, 175)
-    assert not seen_at(shot, 180, 175)
+    snapshot, _ = only(plan(call([Seen(0, FACE), Seen(None, near)]), moment(0), leaves_out=True))
+    assert seen_at(snapshot, 140, 175)
+    assert not seen_at(snapshot, 180, 175)
 
 
 def test_a_face_that_the_picture_itself_misses_is_known_from_its_neighbours() -> None:
     for passes_by in (Seen(None, BESIDE, 28.0, 28.5), Seen(None, BESIDE, 29.0, 29.5)):
         faces = [Seen(0, FACE, 28.5, 29.0), passes_by]
-        shot, _ = only(plan(call(faces), moment(0)))
-        assert (shot.at_s, seen_at(shot, 245, 175)) == (28.5, False)
+        snapshot, _ = only(plan(call(faces), moment(0)))
+        assert (snapshot.at_s, seen_at(snapshot, 245, 175)) == (28.5, False)
 
 
 def test_where_people_are_left_out_a_face_that_passed_by_lately_closes_the_tile() -> None:
     faces = [Seen(0, FACE, 28.5, 29.0), Seen(None, BESIDE, 22.0, 23.0)]
     strict, _ = only(plan(call(faces), moment(0), leaves_out=True))
     assert not seen_at(strict, 20, 110)
-    shot, _ = only(plan(call(faces), moment(0)))
-    assert seen_at(shot, 20, 110)
+    snapshot, _ = only(plan(call(faces), moment(0)))
+    assert seen_at(snapshot, 20, 110)
 
 
 def test_a_small_picture_over_a_shown_one_is_shown_by_its_own_person() -> None:
     whole, inset = (0.0, 0.0, 640.0, 360.0), (480.0, 10.0, 630.0, 94.0)
     speaker = View(0, 120, "speaker", np.array([whole, inset], np.float32))
     faces = [Seen(0, (250.0, 60.0, 400.0, 250.0)), Seen(1, (530.0, 30.0, 570.0, 80.0))]
-    shot, _ = only(plan(call(faces, [speaker], unscored=[1]), moment(0), leaves_out=True))
-    assert seen_at(shot, 300, 150)
-    assert not seen_at(shot, 500, 50)
+    snapshot, _ = only(plan(call(faces, [speaker], unscored=[1]), moment(0), leaves_out=True))
+    assert seen_at(snapshot, 300, 150)
+    assert not seen_at(snapshot, 500, 50)
     small, cut = only(plan(call(faces, [speaker], unscored=[0]), moment(1), leaves_out=True))
     assert cut.crop[0] >= 480
     assert not seen_at(small, 300, 150)
 
 
 def test_without_a_known_layout_only_the_face_is_shown() -> None:
-    shot, _ = only(plan(call([Seen(0, FACE)], [View(0, 120, "unknown")]), moment(0)))
-    assert seen_at(shot, 160, 175)
-    assert not seen_at(shot, 160, 300)
+    snapshot, _ = only(plan(call([Seen(0, FACE)], [View(0, 120, "unknown")]), moment(0)))
+    assert seen_at(snapshot, 160, 175)
+    assert not seen_at(snapshot, 160, 300)
 
 
 def test_an_undivided_picture_is_its_persons() -> None:
-    shot, _ = only(plan(call([Seen(0, FACE)], [View(0, 120, "single")]), moment(0)))
-    assert seen_at(shot, 5, 5)
+    snapshot, _ = only(plan(call([Seen(0, FACE)], [View(0, 120, "single")]), moment(0)))
+    assert seen_at(snapshot, 5, 5)
 
 
 # The cut-outs.
@@ -280,10 +290,10 @@ def test_up_to_six_people_stand_in_rows_and_no_face_is_cut(people: int, rows: li
     boxes = [(x + 70.0, y + 25.0, x + 115.0, y + 80.0) for x, y in tiles]
     view = gallery(tiles=[(x, y, x + 196.0, y + 110.0) for x, y in tiles])
     faces = [Seen(k, box) for k, box in enumerate(boxes)]
-    shot = plan(call(faces, [view], people=people), moment(*range(people)))
-    assert shot is not None
-    assert [len(row) for row in shot.rows] == rows
-    for row in shot.rows:
+    snapshot = plan(call(faces, [view], people=people), moment(*range(people)))
+    assert snapshot is not None
+    assert [len(row) for row in snapshot.rows] == rows
+    for row in snapshot.rows:
         for cut in row:
             (person,) = cut.people
             x0, y0, x1, y1 = boxes[person]
@@ -295,10 +305,10 @@ def test_up_to_six_people_stand_in_rows_and_no_face_is_cut(people: int, rows: li
 
 def test_an_upright_tile_keeps_its_face_whole_and_the_sides_are_blurred() -> None:
     upright, face = (280.0, 0.0, 360.0, 360.0), (285.0, 120.0, 355.0, 200.0)
-    shot, cut = only(plan(call([Seen(0, face)], [gallery(tiles=[upright])]), moment(0)))
+    snapshot, cut = only(plan(call([Seen(0, face)], [gallery(tiles=[upright])]), moment(0)))
     assert cut.crop[0] < 280
-    assert not seen_at(shot, 270, 150)
-    assert seen_at(shot, 320, 150)
+    assert not seen_at(snapshot, 270, 150)
+    assert seen_at(snapshot, 320, 150)
 
 
 def test_people_of_one_room_stand_together() -> None:
@@ -312,10 +322,10 @@ def test_people_of_a_wide_room_stand_apart_where_one_piece_would_cut_them() -> N
     room, other = (8.0, 10.0, 632.0, 200.0), (250.0, 210.0, 390.0, 290.0)
     sofa = [Seen(k, (30.0 + 270 * k, 60.0, 80.0 + 270 * k, 120.0)) for k in range(3)]
     faces = [*sofa, Seen(3, (300.0, 225.0, 340.0, 270.0))]
-    shot = plan(call(faces, [gallery(tiles=[room, other])], people=4), moment(0, 1, 2, 3))
-    assert shot is not None
-    assert [len(row) for row in shot.rows] == [2, 2]
-    for cut in (cut for row in shot.rows for cut in row):
+    snapshot = plan(call(faces, [gallery(tiles=[room, other])], people=4), moment(0, 1, 2, 3))
+    assert snapshot is not None
+    assert [len(row) for row in snapshot.rows] == [2, 2]
+    for cut in (cut for row in snapshot.rows for cut in row):
         box = faces[cut.people[0]].box
         assert cut.crop[0] <= box[0]
         assert cut.crop[2] >= box[2]
@@ -323,13 +333,13 @@ def test_people_of_a_wide_room_stand_apart_where_one_piece_would_cut_them() -> N
 
 def test_the_key_is_of_what_is_shown_and_not_of_names_or_of_people_elsewhere() -> None:
     faces = [Seen(0, FACE), Seen(2, OTHER)]
-    shot = plan(call(faces), moment(0))
-    assert shot is not None
+    snapshot = plan(call(faces), moment(0))
+    assert snapshot is not None
     renamed = plan(call([Seen(1, FACE), Seen(2, OTHER)]), moment(1))
     elsewhere = plan(call(faces, unscored=[2]), moment(0), leaves_out=True)
     assert renamed is not None
     assert elsewhere is not None
-    assert shot.key == renamed.key == elsewhere.key
+    assert snapshot.key == renamed.key == elsewhere.key
     room = [Seen(0, FACE), Seen(1, BESIDE)]
     before = plan(call(room), moment(0, 1))
     after = plan(call(room, unscored=[1]), moment(0, 1))
@@ -350,14 +360,14 @@ def textured(width: int, height: int) -> np.ndarray:  # type: ignore[type-arg]
 def test_what_may_not_be_seen_is_gone_and_the_rest_is_as_it_was() -> None:
     image = textured(640, 360)
     crop = (0, 0, 640, 360)
-    shot = Shot(0.0, (640, 360), ((CutOut((0,), crop),),), (Area((0, 0, 320, 360), True),))
-    picture = draw_shot(image, shot)
+    snapshot = Snapshot(0.0, (640, 360), ((CutOut((0,), crop),),), (Area((0, 0, 320, 360), True),))
+    picture = draw_snapshot(image, snapshot)
     assert picture.shape == (HEIGHT_PX, WIDTH_PX, 3)
     assert np.array_equal(picture[:, :320], image[:, :320])
     assert picture[:, 320:].std() < 10 < image.std()
 
 
 def test_a_picture_of_another_size_is_refused() -> None:
-    shot = Shot(0.0, (640, 360), ((CutOut((0,), (0, 0, 10, 10)),),), ())
+    snapshot = Snapshot(0.0, (640, 360), ((CutOut((0,), (0, 0, 10, 10)),),), ())
     with pytest.raises(ValueError, match="planned for"):
-        draw_shot(textured(320, 180), shot)
+        draw_snapshot(textured(320, 180), snapshot)

@@ -1,4 +1,4 @@
-"""Seats: the same camera keeps its number, and two cameras never share one."""
+"""Cameras: the same camera keeps its number, and two cameras never share one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from inference.boxes import holders
 from inference.faces.tracker import of_participants
 from inference.layout import LayoutFinder
-from inference.layout.cameras import SeatBook
+from inference.layout.cameras import CameraMatcher
 from inference.schema.arrays import F32
-from inference.schema.observations import FaceColumns, Label, View
+from inference.schema.observations import FaceColumns, NameLabel, View
 from tests.layouts import (
     Box,
     Camera,
@@ -32,11 +32,11 @@ def grid(*cameras: Camera) -> Scene:
     return grid_boxes(WIDTH, HEIGHT, len(cameras), 4, 4), cameras
 
 
-def seats_of(
-    scenes: Sequence[Scene], labels: Sequence[Label] = (), each: int = 6
+def cameras_of(
+    scenes: Sequence[Scene], labels: Sequence[NameLabel] = (), each: int = 6
 ) -> list[dict[int, int]]:
-    """Play scenes one after the other; gives, per scene, seat by the number of who is in it."""
-    finder, book, view, kind, sample = LayoutFinder(), SeatBook(), -1, "", 0
+    """Play scenes one after the other; return, per scene, the camera of each person."""
+    finder, matcher, view, kind, sample = LayoutFinder(), CameraMatcher(), -1, "", 0
     last_view = []
     for boxes, cameras in scenes:
         for _ in range(each):
@@ -49,17 +49,17 @@ def seats_of(
                 for box, camera in zip(boxes, cameras, strict=True)
                 if not camera.is_off
             ]
-            book.add(sample, view, layout, faces)
+            matcher.add(sample, view, layout, faces)
             sample += 1
         last_view.append(view)
-    seats = book.seats(view + 1, labels)
-    told = []
+    numbers = matcher.cameras(view + 1, labels)
+    found = []
     for (_, cameras), at in zip(scenes, last_view, strict=True):
-        assert len(seats[at]) == len(cameras)
-        told.append(
-            {camera.who: int(seat) for camera, seat in zip(cameras, seats[at], strict=True)}
+        assert len(numbers[at]) == len(cameras)
+        found.append(
+            {camera.who: int(number) for camera, number in zip(cameras, numbers[at], strict=True)}
         )
-    return told
+    return found
 
 
 def face_in(box: Box) -> F32:
@@ -75,54 +75,54 @@ def people(count: int, first_room: int = 0) -> list[Camera]:
 
 
 class TestSameCamera:
-    def test_people_keep_their_seats_when_one_leaves_the_grid(self) -> None:
-        before, after = seats_of([grid(*people(5)), grid(*[p for p in people(5) if p.who != 1])])
+    def test_people_keep_their_cameras_when_one_leaves_the_grid(self) -> None:
+        before, after = cameras_of([grid(*people(5)), grid(*[p for p in people(5) if p.who != 1])])
         assert len(set(before.values())) == 5
-        assert after == {who: seat for who, seat in before.items() if who != 1}
+        assert after == {who: number for who, number in before.items() if who != 1}
 
-    def test_a_camera_switched_off_and_on_keeps_its_seat(self) -> None:
+    def test_a_camera_switched_off_and_on_keeps_its_number(self) -> None:
         ann, ben, cid = people(3)
         off = Camera(ben.room, ben.who, is_off=True)
-        first, dark, again = seats_of(
+        first, dark, again = cameras_of(
             [grid(ann, ben, cid), grid(ann, off, cid), grid(ann, ben, cid)]
         )
         assert first == dark == again
 
     def test_people_before_white_walls_are_followed_from_grid_to_grid(self) -> None:
         walls = [Camera(-1, who) for who in range(5)]
-        before, after = seats_of([grid(*walls), grid(*walls[:1], *walls[2:])])
+        before, after = cameras_of([grid(*walls), grid(*walls[:1], *walls[2:])])
         assert len(set(before.values())) == 5
-        assert after == {who: seat for who, seat in before.items() if who != 1}
+        assert after == {who: number for who, number in before.items() if who != 1}
 
-    def test_a_room_whose_lights_go_out_keeps_its_seat(self) -> None:
+    def test_a_room_whose_lights_go_out_keeps_its_camera(self) -> None:
         ann, ben, cid = people(3)
         dark = Camera(ben.room, ben.who, light=0.12)
-        first, later = seats_of([grid(ann, ben, cid), grid(ann, dark, cid)])
+        first, later = cameras_of([grid(ann, ben, cid), grid(ann, dark, cid)])
         assert first == later
 
-    def test_a_shot_that_returns_is_the_same_seat(self) -> None:
+    def test_a_showing_that_returns_is_the_same_camera(self) -> None:
         ann, ben = people(2, 20)
-        first, other, again = seats_of([(WHOLE, [ann]), (WHOLE, [ben]), (WHOLE, [ann])])
+        first, other, again = cameras_of([(WHOLE, [ann]), (WHOLE, [ben]), (WHOLE, [ann])])
         assert first == again
         assert other[1] != first[0]
 
-    def test_the_large_tile_and_the_strip_share_seats(self) -> None:
+    def test_the_large_tile_and_the_strip_share_cameras(self) -> None:
         boxes = strip_boxes(WIDTH, HEIGHT, 2, 4)
         ann, ben, cid = people(3, 40)
-        before, after = seats_of([(boxes, [ann, ben, cid]), (boxes, [cid, ann, ben])])
+        before, after = cameras_of([(boxes, [ann, ben, cid]), (boxes, [cid, ann, ben])])
         assert before == after
 
-    def test_the_small_picture_in_the_corner_has_a_seat_too(self) -> None:
+    def test_the_small_picture_in_the_corner_has_a_camera_too(self) -> None:
         ann, ben = people(2, 80)
         boxes = [*WHOLE, corner_box(WIDTH, HEIGHT, 4)]
-        before, after = seats_of([(boxes, [ann, ben]), (boxes, [ben, ann])], each=12)
+        before, after = cameras_of([(boxes, [ann, ben]), (boxes, [ben, ann])], each=12)
         assert before[1] == after[1]
         assert after[0] != after[1]
 
     def test_from_the_gallery_into_the_whole_picture(self) -> None:
         ann, ben = people(2, 60)
         corner = corner_box(WIDTH, HEIGHT, 4)
-        before, after = seats_of([grid(ann, ben), ([*WHOLE, corner], [ben, ann])], each=10)
+        before, after = cameras_of([grid(ann, ben), ([*WHOLE, corner], [ben, ann])], each=10)
         assert after[1] == before[1]
         assert after[0] != before[1]
 
@@ -130,68 +130,70 @@ class TestSameCamera:
 class TestOtherCamera:
     def test_one_background_of_two_people_joins_nothing(self) -> None:
         ann, ben, cid = Camera(7, 0), Camera(7, 1), Camera(8, 2)
-        before, after = seats_of([grid(ann, ben, cid), grid(ben, cid)])
+        before, after = cameras_of([grid(ann, ben, cid), grid(ben, cid)])
         assert after[2] == before[2]
         assert after[1] != before[0]
 
-    def test_another_room_in_one_tile_is_another_seat(self) -> None:
+    def test_another_room_in_one_tile_is_another_camera(self) -> None:
         ann, ben, cid = people(3)
-        first, later = seats_of([grid(ann, ben, cid), grid(ann, Camera(9, 9), cid)])
+        first, later = cameras_of([grid(ann, ben, cid), grid(ann, Camera(9, 9), cid)])
         assert later[9] not in first.values()
 
     def test_a_tile_without_video_after_somebody_else_spoke_is_nobody_known(self) -> None:
         ann, ben = people(2, 20)
         off = Camera(ben.room, ben.who, is_off=True)
-        first, later, last = seats_of([(WHOLE, [ann]), (WHOLE, [off]), (WHOLE, [ben])])
+        first, later, last = cameras_of([(WHOLE, [ann]), (WHOLE, [off]), (WHOLE, [ben])])
         assert later[1] != first[0]
         assert last[1] != first[0]
 
     def test_people_who_change_places_at_once_are_not_swapped(self) -> None:
         ann, ben, cid, dan = people(4, 80)
         off = Camera(dan.room, dan.who, is_off=True)
-        before, after = seats_of([grid(ann, ben, cid, off), grid(ann, dan, ben, cid)])
+        before, after = cameras_of([grid(ann, ben, cid, off), grid(ann, dan, ben, cid)])
         assert all(after[who] == before[who] for who in (0, 1, 2))
-        assert after[3] not in [seat for who, seat in before.items() if who != 3]
+        assert after[3] not in [number for who, number in before.items() if who != 3]
 
     def test_clearly_different_names_keep_two_showings_apart(self) -> None:
         ann, ben = people(2, 100)
         other = Camera(ann.room, 5)
         labels = [
-            Label(0, 6, 0, 0, "Ann Lee", 0.95),
-            Label(12, 18, 2, 0, "Oscar Brandt", 0.95),
+            NameLabel(0, 6, 0, 0, "Ann Lee", 0.95),
+            NameLabel(12, 18, 2, 0, "Oscar Brandt", 0.95),
         ]
-        first, _, third = seats_of([(WHOLE, [ann]), (WHOLE, [ben]), (WHOLE, [other])], labels)
+        first, _, third = cameras_of([(WHOLE, [ann]), (WHOLE, [ben]), (WHOLE, [other])], labels)
         assert first[0] != third[5]
 
     def test_a_new_file_keeps_no_place(self) -> None:
-        finder, book = LayoutFinder(), SeatBook()
+        finder, matcher = LayoutFinder(), CameraMatcher()
         boxes, cameras = grid(*people(2))
         layout = finder.update(paint_tiles(WIDTH, HEIGHT, boxes, cameras))
-        book.add(0, 0, layout, [])
-        book.start_segment()
-        book.add(1, 1, layout, [])
-        first, second = book.seats(2)
+        matcher.add(0, 0, layout, [])
+        matcher.start_segment()
+        matcher.add(1, 1, layout, [])
+        first, second = matcher.cameras(2)
         assert not set(first.tolist()) & set(second.tolist())
 
 
 @settings(max_examples=8, deadline=None)
 @given(st.permutations(range(6)), st.integers(0, 10_000))
-def test_seats_follow_the_cameras_however_the_grid_is_permuted(order: list[int], seed: int) -> None:
+def test_numbers_follow_the_cameras_however_the_grid_is_permuted(
+    order: list[int], seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     rooms = rng.choice(100_000, 6, replace=False)
     cameras = [Camera(int(room), k) for k, room in enumerate(rooms)]
-    before, after = seats_of([grid(*cameras), grid(*[cameras[k] for k in order])], each=5)
-    for who, seat in after.items():
-        assert seat == before[who] or seat not in before.values()
+    before, after = cameras_of([grid(*cameras), grid(*[cameras[k] for k in order])], each=5)
+    for who, number in after.items():
+        assert number == before[who] or number not in before.values()
 
 
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=5, unique=True), st.integers(0, 10_000))
 def test_identical_backgrounds_never_join_two_people(stay: list[int], room: int) -> None:
     cameras = [Camera(room, who) for who in range(5)]
-    before, after = seats_of([grid(*cameras), grid(*[cameras[k] for k in stay])], each=5)
-    for who, seat in after.items():
-        assert seat not in [other for them, other in before.items() if them != who]
+    before, after = cameras_of([grid(*cameras), grid(*[cameras[k] for k in stay])], each=5)
+    for who, number in after.items():
+        assert number not in [other for them, other in before.items() if them != who]
 
 
 def faces_at(rows: Sequence[tuple[int, int, float, float]]) -> FaceColumns:
@@ -209,14 +211,14 @@ def faces_at(rows: Sequence[tuple[int, int, float, float]]) -> FaceColumns:
     )  # fmt: skip
 
 
-def view(start: int, end: int, kind: str, tiles: Sequence[Box], seats: Sequence[int]) -> View:
+def view(start: int, end: int, kind: str, tiles: Sequence[Box], cameras: Sequence[int]) -> View:
     return View(
-        start, end, kind, np.array(tiles, np.float32).reshape(-1, 4), np.array(seats, np.int32),
-        np.ones(len(seats), np.bool_),
+        start, end, kind, np.array(tiles, np.float32).reshape(-1, 4), np.array(cameras, np.int32),
+        np.ones(len(cameras), np.bool_),
     )  # fmt: skip
 
 
-def test_a_track_never_spans_two_seats() -> None:
+def test_a_track_never_spans_two_cameras() -> None:
     left, right = (0, 0, 100, 100), (100, 0, 200, 100)
     faces = faces_at([(0, 0, 50, 50), (0, 1, 150, 50), (1, 0, 50, 50), (1, 1, 150, 50)])
     views = [

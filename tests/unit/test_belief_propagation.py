@@ -7,37 +7,37 @@ import itertools
 import numpy as np
 import pytest
 
-from inference.attribution.belief_propagation import assign, sets_seen_together
+from inference.attribution.belief_propagation import propagate_beliefs, sets_seen_together
 from inference.schema.arrays import F64, Bools
 
 
 def enumerated(log_weight: F64, shown: Bools) -> F64:
     """The posterior by going through every assignment."""
-    units, columns = log_weight.shape
+    groups, columns = log_weight.shape
     together = (shown.astype(int) @ shown.astype(int).T) > 0
-    posterior = np.zeros((units, columns))
-    for chosen in itertools.product(range(columns), repeat=units):
-        pairs = itertools.combinations(range(units), 2)
+    posterior = np.zeros((groups, columns))
+    for chosen in itertools.product(range(columns), repeat=groups):
+        pairs = itertools.combinations(range(groups), 2)
         if any(chosen[i] == chosen[j] < columns - 1 and together[i, j] for i, j in pairs):
             continue
-        weight = np.exp(sum(log_weight[i, chosen[i]] for i in range(units)))
-        posterior[range(units), chosen] += weight
+        weight = np.exp(sum(log_weight[i, chosen[i]] for i in range(groups)))
+        posterior[range(groups), chosen] += weight
     result: F64 = posterior / posterior.sum(axis=1, keepdims=True)
     return result
 
 
 def random_case(seed: int) -> tuple[F64, Bools]:
     rng = np.random.default_rng(seed)
-    units, people = int(rng.integers(2, 5)), int(rng.integers(1, 4))
-    log_weight = rng.normal(0, 3, (units, people + 1))
-    shown = rng.random((units, 5)) < 0.6
+    groups, people = int(rng.integers(2, 5)), int(rng.integers(1, 4))
+    log_weight = rng.normal(0, 3, (groups, people + 1))
+    shown = rng.random((groups, 5)) < 0.6
     shown[:, 0] |= ~shown.any(axis=1)
     return log_weight, shown
 
 
 def test_the_posterior_is_close_to_full_enumeration() -> None:
     errors = [
-        float(np.abs(assign(*random_case(seed)) - enumerated(*random_case(seed))).max())
+        float(np.abs(propagate_beliefs(*random_case(seed)) - enumerated(*random_case(seed))).max())
         for seed in range(60)
     ]
     assert np.median(errors) < 0.02
@@ -46,30 +46,32 @@ def test_the_posterior_is_close_to_full_enumeration() -> None:
 
 def test_what_is_certain_here_is_so_by_full_enumeration() -> None:
     for seed in range(60):
-        found, exact = assign(*random_case(seed)), enumerated(*random_case(seed))
+        found, exact = propagate_beliefs(*random_case(seed)), enumerated(*random_case(seed))
         assert (exact[:, :-1][found[:, :-1] > 0.95] > 0.94).all()
 
 
 def test_rows_sum_to_one() -> None:
     log_weight, shown = random_case(1)
-    assert assign(log_weight, shown).sum(axis=1) == pytest.approx(1.0)
+    assert propagate_beliefs(log_weight, shown).sum(axis=1) == pytest.approx(1.0)
 
 
 def test_two_equal_claims_to_one_person_at_the_same_time_are_both_in_doubt() -> None:
     log_weight = np.array([[6.0, 0.0], [6.0, 0.0]])
-    together = assign(log_weight, np.ones((2, 3), np.bool_))
+    together = propagate_beliefs(log_weight, np.ones((2, 3), np.bool_))
     assert (together[:, 0] < 0.6).all()
-    apart = assign(log_weight, np.eye(2, dtype=np.bool_))
+    apart = propagate_beliefs(log_weight, np.eye(2, dtype=np.bool_))
     assert (apart[:, 0] > 0.99).all()
 
 
-def test_the_order_of_units_and_people_does_not_matter() -> None:
+def test_the_order_of_groups_and_people_does_not_matter() -> None:
     rng = np.random.default_rng(3)
     log_weight, shown = rng.normal(0, 3, (6, 5)), rng.random((6, 9)) < 0.5
-    units, people = rng.permutation(6), rng.permutation(4)
-    turned = np.concatenate([log_weight[units][:, people], log_weight[units][:, 4:]], axis=1)
-    expected = assign(log_weight, shown)[units]
-    assert assign(turned, shown[units])[:, :-1] == pytest.approx(expected[:, people], abs=0.02)
+    groups, people = rng.permutation(6), rng.permutation(4)
+    turned = np.concatenate([log_weight[groups][:, people], log_weight[groups][:, 4:]], axis=1)
+    expected = propagate_beliefs(log_weight, shown)[groups]
+    assert propagate_beliefs(turned, shown[groups])[:, :-1] == pytest.approx(
+        expected[:, people], abs=0.02
+    )
 
 
 def test_every_pair_seen_together_stands_in_one_set_exactly() -> None:
@@ -86,5 +88,5 @@ def test_every_pair_seen_together_stands_in_one_set_exactly() -> None:
 
 
 def test_nobody_known_leaves_everybody_somebody_else() -> None:
-    assert assign(np.zeros((2, 1)), np.ones((2, 4), np.bool_)).tolist() == [[1.0], [1.0]]
-    assert assign(np.zeros((0, 3)), np.zeros((0, 4), np.bool_)).shape == (0, 3)
+    assert propagate_beliefs(np.zeros((2, 1)), np.ones((2, 4), np.bool_)).tolist() == [[1.0], [1.0]]
+    assert propagate_beliefs(np.zeros((0, 3)), np.zeros((0, 4), np.bool_)).shape == (0, 3)

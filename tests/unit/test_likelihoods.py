@@ -1,4 +1,4 @@
-"""Each source alone names right, contradictions name nobody, and bad input misleads nobody."""
+"""Each kind of evidence names rightly alone; contradictions and bad input name nobody."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.attribution.attribute import Cast, attribute
-from inference.schema.meeting import Attendee, SpeakerTurn, TranscriptLine
-from inference.schema.observations import Label, Observations, View
+from inference.attribution.attribute import Identities, attribute
+from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
+from inference.schema.observations import NameLabel, Observations, View
 from tests.unit.test_attribute import (
     NAMES,
     converse,
@@ -22,7 +22,7 @@ from tests.unit.test_attribute import (
 )
 
 FULL_NAMES = ["Ann Lee", "Bob Stone", "Cy Young", "Di Prima", "Ed Wood", "Flo Hyman"]
-ROSTER = [Attendee(name) for name in FULL_NAMES]
+ROSTER = [RosterEntry(name) for name in FULL_NAMES]
 
 
 def labelled(
@@ -30,7 +30,7 @@ def labelled(
 ) -> Observations:
     """The call with a name drawn on each tile of its first view."""
     end = len(call.t_s) if end is None else end
-    labels = [Label(first, end, 0, tile, text, 0.9) for tile, text in enumerate(texts) if text]
+    labels = [NameLabel(first, end, 0, tile, text, 0.9) for tile, text in enumerate(texts) if text]
     return replace(call, labels=call.labels + tuple(labels))
 
 
@@ -41,9 +41,11 @@ def silent_gallery(faces: int, samples: int = 240) -> Observations:
     return replace(call, views=(replace(call.views[0], tiles=tiles),))
 
 
-def with_seats(call: Observations, seats: Sequence[int], has_video: Sequence[bool]) -> Observations:
+def with_cameras(
+    call: Observations, cameras: Sequence[int], has_video: Sequence[bool]
+) -> Observations:
     view = replace(
-        call.views[0], seats=np.array(seats, np.int32), has_video=np.array(has_video, np.bool_)
+        call.views[0], cameras=np.array(cameras, np.int32), has_video=np.array(has_video, np.bool_)
     )
     return replace(call, views=(view, *call.views[1:]))
 
@@ -59,16 +61,16 @@ def room_of_two() -> Observations:
     return replace(call, faces=replace(call.faces, box=box), views=(view,))
 
 
-def confidences(cast: Cast) -> dict[int, float]:
-    return {a.track: a.confidence for a in cast.attributions}
+def confidences(identities: Identities) -> dict[int, float]:
+    return {a.track: a.confidence for a in identities.attributions}
 
 
-class TestEachSourceAlone:
+class TestEachKindAlone:
     def test_labels_name_faces_that_never_speak(self) -> None:
         texts = ["Ann Lee", "Bob Stone (Guest)", "Cy You…"]
-        cast = attribute(labelled(silent_gallery(3), texts), [], [], ROSTER)
-        assert names_by_track(cast) == {0: "Ann Lee", 1: "Bob Stone", 2: "Cy Young"}
-        assert min(confidences(cast).values()) >= 0.95
+        identities = attribute(labelled(silent_gallery(3), texts), [], [], ROSTER)
+        assert names_by_track(identities) == {0: "Ann Lee", 1: "Bob Stone", 2: "Cy Young"}
+        assert min(confidences(identities).values()) >= 0.95
 
     def test_mouths_name_faces_without_a_label(self) -> None:
         turns = converse(np.random.default_rng(0), 240, NAMES[:3])
@@ -80,17 +82,17 @@ class TestEachSourceAlone:
         voices = converse(rng, 240, NAMES[:3])
         call = gallery_call(0, 240, NAMES[:3], voices)
         foreign = converse(rng, 240, NAMES[:3])
-        cast = attribute(call, foreign, [], [], voices)
-        assert names_by_track(cast) == dict(enumerate(NAMES[:3]))
+        identities = attribute(call, foreign, [], [], voices)
+        assert names_by_track(identities) == dict(enumerate(NAMES[:3]))
 
-    def test_a_picture_that_follows_the_speaker_names_seats_without_a_mouth(self) -> None:
+    def test_a_picture_that_follows_the_speaker_names_cameras_without_a_mouth(self) -> None:
         turns = converse(np.random.default_rng(0), 400, NAMES[:3], mean_s=12)
         call, owners = following_call(0, 400, turns)
         call.faces.mouth_opening[:] = np.nan
-        seats = [NAMES.index(owners[track]) for track in range(len(call.views))]
+        cameras = [NAMES.index(owners[track]) for track in range(len(call.views))]
         views = [
-            replace(view, seats=np.array([seat], np.int32))
-            for view, seat in zip(call.views, seats, strict=True)
+            replace(view, cameras=np.array([camera], np.int32))
+            for view, camera in zip(call.views, cameras, strict=True)
         ]
         found = names_by_track(attribute(replace(call, views=tuple(views)), turns, [], []))
         assert set(found.items()) <= set(owners.items())
@@ -99,25 +101,25 @@ class TestEachSourceAlone:
     def test_neither_labels_nor_turns_name_nobody(self) -> None:
         turns = converse(np.random.default_rng(0), 240, NAMES[:3])
         call = gallery_call(0, 240, NAMES[:3], turns)
-        cast = attribute(call, [], [], [Attendee(name) for name in NAMES])
-        assert {person.is_named for person in cast.people} == {False}
+        identities = attribute(call, [], [], [RosterEntry(name) for name in NAMES])
+        assert {person.is_named for person in identities.people} == {False}
 
     def test_nobody_is_named_after_a_person_who_was_not_in_the_call_yet(self) -> None:
         late = [replace(ROSTER[0], stays=((90.0, 120.0),)), *ROSTER[1:]]
-        cast = attribute(labelled(silent_gallery(2), ["Ann Lee", "Bob Stone"]), [], [], late)
-        assert names_by_track(cast) == {1: "Bob Stone"}
+        identities = attribute(labelled(silent_gallery(2), ["Ann Lee", "Bob Stone"]), [], [], late)
+        assert names_by_track(identities) == {1: "Bob Stone"}
 
-    def test_who_comes_back_is_one_person_with_two_seats(self) -> None:
+    def test_who_comes_back_is_one_person_with_two_cameras(self) -> None:
         call = plain_call([(0, 0, 40), (1, 60, 120)], 120)
         tile = call.views[0].tiles[:1]
         box = call.faces.box.copy()
         box[:, 0], box[:, 2] = 40, 130
         views = (View(0, 50, "gallery", tile), View(50, 120, "gallery", tile))
-        labels = (Label(0, 50, 0, 0, "Ann Lee", 0.9), Label(50, 120, 1, 0, "Ann Lee", 0.9))
+        labels = (NameLabel(0, 50, 0, 0, "Ann Lee", 0.9), NameLabel(50, 120, 1, 0, "Ann Lee", 0.9))
         call = replace(call, views=views, labels=labels, faces=replace(call.faces, box=box))
-        cast = attribute(call, [], [], ROSTER)
-        assert [person.name for person in cast.people] == ["Ann Lee"]
-        assert len(cast.attributions) == 2
+        identities = attribute(call, [], [], ROSTER)
+        assert [person.name for person in identities.people] == ["Ann Lee"]
+        assert len(identities.attributions) == 2
 
 
 class TestContradictions:
@@ -140,7 +142,7 @@ class TestContradictions:
         assert names_by_track(attribute(call, [], [], ROSTER)) == {}
 
     def test_two_people_of_one_name_stay_unnamed_where_only_labels_tell(self) -> None:
-        both = [Attendee("Ann Lee", "k1"), Attendee("Ann Lee", "k2")]
+        both = [RosterEntry("Ann Lee", "k1"), RosterEntry("Ann Lee", "k2")]
         call = labelled(silent_gallery(2), ["Ann Lee", "Ann Lee"])
         assert names_by_track(attribute(call, [], [], both)) == {}
 
@@ -155,7 +157,7 @@ class TestProperties:
         assert after.attributions == before.attributions
         assert [new.get(p.name, p.name) for p in before.people] == [p.name for p in after.people]
 
-    def test_the_order_of_turns_and_attendees_does_not_matter(self) -> None:
+    def test_the_order_of_turns_and_roster_does_not_matter(self) -> None:
         turns = converse(np.random.default_rng(5), 240, FULL_NAMES[:3])
         call = labelled(gallery_call(5, 240, FULL_NAMES[:3], turns), ["", "Bob Stone", ""])
         forth = attribute(call, turns, [], ROSTER)
@@ -176,11 +178,11 @@ class TestProperties:
 
 class TestRooms:
     def test_faces_of_a_room_have_no_name_but_tell_the_room(self) -> None:
-        known = [Attendee("Conference Room"), Attendee("Ann Lee")]
+        known = [RosterEntry("Conference Room"), RosterEntry("Ann Lee")]
         call = labelled(room_of_two(), ["Conference Room", "Ann Lee"])
-        cast = attribute(call, [], [], known)
-        assert names_by_track(cast) == {2: "Ann Lee"}
-        in_room = [person for person in cast.people if person.room]
+        identities = attribute(call, [], [], known)
+        assert names_by_track(identities) == {2: "Ann Lee"}
+        in_room = [person for person in identities.people if person.room]
         assert [person.name for person in in_room] == [
             "Person 1 (Conference Room)",
             "Person 2 (Conference Room)",
@@ -190,13 +192,13 @@ class TestRooms:
         }
 
     def test_a_room_nobody_can_name_has_people_without_a_room(self) -> None:
-        cast = attribute(room_of_two(), [], [], ROSTER)
-        assert [person.name for person in cast.people] == ["Person 1", "Person 2", "Person 3"]
+        identities = attribute(room_of_two(), [], [], ROSTER)
+        assert [person.name for person in identities.people] == ["Person 1", "Person 2", "Person 3"]
 
 
 class TestWithoutVideo:
     def test_a_name_on_a_tile_without_video_is_a_person_who_is_there(self) -> None:
-        call = with_seats(silent_gallery(1), [0], [True])
+        call = with_cameras(silent_gallery(1), [0], [True])
         tiles = np.array([[0, 0, 190, 700], [200, 0, 390, 700]], np.float32)
         view = View(
             0, 240, "gallery", tiles, np.array([0, 1], np.int32), np.array([True, False], np.bool_)
@@ -217,20 +219,22 @@ class TestBadInput:
         rng = np.random.default_rng(0)
         call = gallery_call(0, 240, FULL_NAMES[:3], converse(rng, 240, FULL_NAMES[:3]))
         foreign = converse(rng, 240, FULL_NAMES[:3])
-        cast = attribute(labelled(call, ["Ann Lee", "", ""]), foreign, [], ROSTER)
-        assert names_by_track(cast) == {0: "Ann Lee"}
+        identities = attribute(labelled(call, ["Ann Lee", "", ""]), foreign, [], ROSTER)
+        assert names_by_track(identities) == {0: "Ann Lee"}
 
     def test_turns_shifted_by_minutes_leave_labels_their_say(self) -> None:
         turns = converse(np.random.default_rng(1), 400, FULL_NAMES[:3])
         call = labelled(gallery_call(1, 400, FULL_NAMES[:3], turns), ["", "Bob Stone", ""])
-        cast = attribute(call, shifted(turns, 150, 400), [], ROSTER)
-        assert names_by_track(cast) == {1: "Bob Stone"}
+        identities = attribute(call, shifted(turns, 150, 400), [], ROSTER)
+        assert names_by_track(identities) == {1: "Bob Stone"}
 
     def test_names_that_match_nobody_name_nobody(self) -> None:
         call = labelled(silent_gallery(3), ["Quentin Vos", "iPad von Ute", "Anneliese Kahn"])
         assert names_by_track(attribute(call, [], [], ROSTER)) == {}
 
-    def test_a_label_of_somebody_else_keeps_the_only_attendee_from_the_only_face(self) -> None:
+    def test_a_label_of_somebody_else_keeps_the_only_one_on_the_roster_from_the_only_face(
+        self,
+    ) -> None:
         call = labelled(plain_call([(0, 0, 40)]), ["Quentin Vos"])
         assert names_by_track(attribute(call, [], [], ROSTER[:1])) == {}
 
@@ -259,17 +263,17 @@ class TestBadInput:
     def test_a_scrap_of_text_over_bright_video_does_not_unname_a_label(self) -> None:
         call = labelled(silent_gallery(2), ["Ann Lee", "Bob Stone"], 0, 200)
         call = labelled(call, ["|'~", "80b 5t0"], 200, 240)
-        cast = attribute(call, [], [], ROSTER)
-        assert names_by_track(cast) == {0: "Ann Lee", 1: "Bob Stone"}
+        identities = attribute(call, [], [], ROSTER)
+        assert names_by_track(identities) == {0: "Ann Lee", 1: "Bob Stone"}
 
     def test_letters_read_from_the_video_of_a_call_without_labels_do_not_unname_a_mouth(
         self,
     ) -> None:
         turns = converse(np.random.default_rng(0), 240, FULL_NAMES[:3])
         call = gallery_call(0, 240, FULL_NAMES[:3], turns)
-        stray = Label(0, 80, 0, 0, "bo", 0.74)
-        cast = attribute(replace(call, labels=(stray,)), turns, [], ROSTER)
-        assert names_by_track(cast) == dict(enumerate(FULL_NAMES[:3]))
+        stray = NameLabel(0, 80, 0, 0, "bo", 0.74)
+        identities = attribute(replace(call, labels=(stray,)), turns, [], ROSTER)
+        assert names_by_track(identities) == dict(enumerate(FULL_NAMES[:3]))
 
     def test_a_pattern_read_as_two_letters_does_not_make_a_face_a_strangers(self) -> None:
         turns = converse(np.random.default_rng(0), 240, FULL_NAMES[:3])
@@ -286,15 +290,15 @@ class TestBadInput:
     def test_nor_where_the_picture_follows_them(self) -> None:
         turns = converse(np.random.default_rng(0), 400, FULL_NAMES[:2], mean_s=12)
         call, owners = following_call(0, 400, turns)
-        seats = [FULL_NAMES.index(owners[track]) for track in range(len(call.views))]
+        cameras = [FULL_NAMES.index(owners[track]) for track in range(len(call.views))]
         views = tuple(
-            replace(view, seats=np.array([seat], np.int32))
-            for view, seat in zip(call.views, seats, strict=True)
+            replace(view, cameras=np.array([camera], np.int32))
+            for view, camera in zip(call.views, cameras, strict=True)
         )
         strangers = ["Quentin Vos", "Ute Brahms"]
         labels = tuple(
-            Label(view.start_sample, view.end_sample, k, 0, strangers[seat], 0.9)
-            for k, (view, seat) in enumerate(zip(views, seats, strict=True))
+            NameLabel(view.start_sample, view.end_sample, k, 0, strangers[camera], 0.9)
+            for k, (view, camera) in enumerate(zip(views, cameras, strict=True))
         )
         call = replace(call, views=views, labels=labels)
         assert names_by_track(attribute(call, turns, [], ROSTER)) == {}
@@ -326,12 +330,13 @@ def test_people_without_video_are_there_over_many_layouts() -> None:
     off = np.zeros(20, np.bool_)
     views, labels = [], []
     for k in range(40):
-        seats = np.sort(rng.choice(25, 20, replace=False)).astype(np.int32)
-        views.append(View(6 * k, 6 * k + 6, "gallery", tiles, seats, off))
+        cameras = np.sort(rng.choice(25, 20, replace=False)).astype(np.int32)
+        views.append(View(6 * k, 6 * k + 6, "gallery", tiles, cameras, off))
         labels += [
-            Label(6 * k, 6 * k + 6, k, tile, names[seat], 0.9) for tile, seat in enumerate(seats)
+            NameLabel(6 * k, 6 * k + 6, k, tile, names[camera], 0.9)
+            for tile, camera in enumerate(cameras)
         ]
     call = replace(plain_call([], 240), views=tuple(views), labels=tuple(labels))
-    cast = attribute(call, [], [], [Attendee(name) for name in names])
-    assert sorted(person.name for person in cast.people) == names
-    assert all(person.camera_off_s for person in cast.people)
+    identities = attribute(call, [], [], [RosterEntry(name) for name in names])
+    assert sorted(person.name for person in identities.people) == names
+    assert all(person.camera_off_s for person in identities.people)
