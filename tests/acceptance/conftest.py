@@ -26,9 +26,9 @@ from bot.demo.stand_ins.slack import SlackStandIn
 from bot.demo.stand_ins.slack_workspace import DEFAULT_CHANNEL
 from bot.demo.stand_ins.zoom import ZoomStandIn
 from bot.demo.stand_ins.zoom_meeting import MeetingFixture
+from tests.places import ROOT
 from tests.processes import with_default_signals
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60.0
 CALL_TIMEOUT_S = 90.0
 CLIP_S = 14.0
@@ -60,7 +60,7 @@ class Rapport:
     slack: SlackStandIn
     database_url: str | None
     more: dict[str, str] = field(default_factory=dict)
-    source: Path = REPOSITORY
+    source: Path = ROOT
     command: str = "serve"
     process: subprocess.Popen[bytes] | None = None
     url: str = ""

@@ -16,7 +16,7 @@ import pytest
 from bot.demo.stand_ins.slack import SlackStandIn
 from bot.demo.stand_ins.zoom import ZoomStandIn
 from bot.demo.stand_ins.zoom_meeting import FileFixture, MeetingFixture
-from tests.acceptance.conftest import REPOSITORY, UUID, Rapport, running, wait_until
+from tests.acceptance.conftest import ROOT, UUID, Rapport, running, wait_until
 from tests.acceptance.test_whole_way import assert_told_once
 
 
@@ -248,7 +248,7 @@ def test_a_data_folder_that_cannot_be_used_is_told_in_one_sentence(tmp_path: Pat
     kept = {k: v for k, v in os.environ.items() if not k.startswith("RAPPORT_")}
     answer = subprocess.run(
         [sys.executable, "-m", "bot", "serve"],
-        env=kept | {"RAPPORT_DATA_DIR": str(tmp_path / "file"), "PYTHONPATH": str(REPOSITORY)},
+        env=kept | {"RAPPORT_DATA_DIR": str(tmp_path / "file"), "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -15,8 +15,7 @@ from bot.demo.stand_ins.slack import SlackStandIn
 from bot.demo.stand_ins.zoom import ZoomStandIn
 from tests.acceptance.conftest import Rapport, running, wait_until
 from tests.acceptance.write_data_folder import CORRECTED_NAME, DONE, REPORT_AGAIN, STOPPED
-
-DATA_FOLDERS = Path(__file__).parents[1] / "data"
+from tests.places import DATA_FOLDERS
 
 
 @pytest.fixture

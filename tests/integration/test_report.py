@@ -23,8 +23,8 @@ from bot.text.fonts import check_fonts, missing_glyphs
 from inference.schema.analysis import CallAnalysis, Estimate
 from inference.schema.observations import Quality
 from tests.analysis_builder import PersonSpec, make_call, make_info
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 SCRIPTS = (
     "محمد عبد الله", "דניאל כהן", "山田 太郎", "김민준", "สมชาย ใจดี", "Владимир", "अनीता शर्मा",
     "王小明 🚀", "Ελένη", "Nguyễn Thị Ánh", "𝓙𝓸𝓱𝓷", "გიორგი", "Արամ", "አበበ", "👩🏽‍💻 Zoë",

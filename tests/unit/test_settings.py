@@ -13,8 +13,9 @@ from pydantic.fields import FieldInfo
 
 from bot.calls.stored import analyzer_options
 from bot.settings import AnalysisSettings, Settings
+from tests.places import ROOT
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = ROOT / "README.md"
 
 
 def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:

@@ -17,8 +17,7 @@ from alembic import command
 from storage import migrate
 from storage.engine import open_engine
 from storage.errors import DatabaseDown, StorageError
-
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
 
 
 def test_migrations_agree_with_the_tables_and_can_be_undone(blank_url: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,9 @@ from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
 from inference.timeline import series_at
+from tests.places import VECTORS
 
-VECTORS = Path(__file__).parents[1] / "vectors" / "scoring_v1.json"
-CALL: dict[str, Any] = json.loads(VECTORS.read_text("utf-8"))["call"]
+CALL: dict[str, Any] = json.loads((VECTORS / "scoring_v1.json").read_text("utf-8"))["call"]
 LETTERS = {"n": "neutral", "h": "happy", "a": "angry", "s": "sad", "x": None}
 
 

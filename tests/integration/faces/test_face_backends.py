@@ -18,7 +18,7 @@ from inference.expression.crop import face_crop
 from inference.faces.detector import DetectOptions, FaceDetector
 from inference.schema.arrays import F32, U8
 from inference.schema.observations import Detection
-from tests.integration.test_detect import CLIPS, SHARED
+from tests.integration.faces.test_detector import CLIPS, SHARED
 from tests.portraits import Portrait, gallery, read_portraits, webcam
 
 BOX_PX, POINT_PX, PROBABILITY = 1.0, 0.5, 0.01
@@ -126,7 +126,7 @@ def test_the_faces_of_a_gallery_are_the_same(
 
 
 @needs_mediapipe
-@pytest.mark.skipif(not CLIPS, reason=f"no clips in {SHARED / 'clips'}")
+@pytest.mark.skipif(not CLIPS, reason=f"no clips in {SHARED_DATA / 'clips'}")
 @pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: clip.stem)
 def test_the_faces_of_a_clip_are_the_same(
     litert: FaceDetector, mediapipe: FaceDetector, classifier: ExpressionClassifier, clip: Path

@@ -19,11 +19,10 @@ import skimage.data
 from inference.faces.detector import DetectOptions, FaceDetector
 from inference.layout import LayoutFinder
 from inference.schema.arrays import F32
+from tests.places import ROOT, SHARED_DATA
 from tests.portraits import GROUND, Portrait, gallery, read_portraits, webcam
 
-ROOT = Path(__file__).parents[2]
-SHARED = Path(os.environ.get("RAPPORT_SHARED_DATA", ROOT.parent / "shared" / "data"))
-CLIPS = sorted((SHARED / "clips").glob("*.m*")) if SHARED.is_dir() else []
+CLIPS = sorted((SHARED_DATA / "clips").glob("*.m*")) if SHARED_DATA.is_dir() else []
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +239,7 @@ def test_importing_loads_no_model() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.skipif(not CLIPS, reason=f"no clips in {SHARED / 'clips'}")
+@pytest.mark.skipif(not CLIPS, reason=f"no clips in {SHARED_DATA / 'clips'}")
 @pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: clip.stem)
 def test_a_clip_of_one_person_is_one_picture_with_one_face(
     detector: FaceDetector, clip: Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import av
@@ -13,12 +12,12 @@ from inference.expression.classifier import ExpressionClassifier
 from inference.expression.crop import face_crop
 from inference.faces.detector import FaceDetector
 from inference.schema.arrays import EXPRESSIONS, U8
+from tests.places import SHARED_DATA
 
 
 def shared_clip(name: str) -> Path:
     """A clip of the shared data, which is not part of the repository."""
-    default = Path(__file__).parents[2].parent / "shared" / "data"
-    path = Path(os.environ.get("RAPPORT_SHARED_DATA", default)) / "clips" / name
+    path = SHARED_DATA / "clips" / name
     if not path.is_file():
         pytest.skip(f"{path} is not there; set RAPPORT_SHARED_DATA to the data folder")
     return path

@@ -20,7 +20,7 @@ from inference.recording import Segment, observe_recording
 from inference.schema.arrays import F32, U8
 from inference.schema.observations import Detection
 from tests import media
-from tests.integration.test_annotated import (
+from tests.integration.annotated.test_annotated import (
     LEFT,
     SIZE,
     TOP,

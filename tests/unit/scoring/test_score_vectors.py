@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,9 @@ from inference.scoring.intervals import estimate_change, estimate_mean, estimate
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
 from inference.scoring.score import rolling_mean
 from inference.speech.turns import merge_spans, talk_figures, total_s
+from tests.places import VECTORS
 
-VECTORS = Path(__file__).parents[1] / "vectors" / "scoring_v1.json"
-CASES: dict[str, Any] = json.loads(VECTORS.read_text("utf-8"))
+CASES: dict[str, Any] = json.loads((VECTORS / "scoring_v1.json").read_text("utf-8"))
 
 TOLERANCE = 1e-6
 """The file holds nine digits; single precision enters nowhere in these functions but in probs."""

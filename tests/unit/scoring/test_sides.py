@@ -12,7 +12,7 @@ from inference.schema.analysis import CallAnalysis, Reaction, SideScore
 from inference.schema.meeting import SpeakerTurn
 from inference.scoring.intervals import estimate_mean
 from inference.scoring.profiles import ENGAGEMENT_SCALE
-from tests.unit.test_assess import identities, named, observed
+from tests.unit.scoring.test_assess import identities, named, observed
 
 ANA, BEN, CAT = named("Ana", "rep"), named("Ben"), named("Cat")
 TURNS = (

@@ -8,7 +8,7 @@ import numpy as np
 
 from inference.attribution.tracklet_groups import find_tracklet_groups
 from inference.schema.observations import FaceColumns, Observations, View
-from tests.unit.test_attribute import observe
+from tests.unit.attribution.test_attribute import observe
 
 LEFT, RIGHT = (0, 0, 190, 700), (200, 0, 390, 700)
 

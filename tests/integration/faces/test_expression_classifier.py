@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from inference.expression.model import ExpressionNet
 from inference.expression.training.dataset import load_grid, load_training_data
 from inference.expression.training.evaluate import measure_splits
 from inference.schema.arrays import EXPRESSIONS
+from tests.places import SHARED_DATA
 
 HEADER = {
     "name": "expression",
@@ -51,8 +51,7 @@ def shipped() -> ExpressionClassifier:
 
 def shared_grids() -> Path:
     """FER2013's grids, which are not part of the repository."""
-    default = Path(__file__).parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("RAPPORT_SHARED_DATA", default)) / "fer2013"
+    folder = SHARED_DATA / "fer2013"
     if not folder.is_dir():
         pytest.skip(f"FER2013 is not at {folder}; set RAPPORT_SHARED_DATA to the data folder")
     return folder

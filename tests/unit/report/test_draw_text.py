@@ -16,8 +16,8 @@ import pytest
 from bot.text.draw_name import draw_name
 from bot.text.draw_text import REGULAR, check_text, draw_line, draw_text
 from inference.schema.arrays import U8
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 WHITE = (255, 255, 255)
 NAMES = ("محمد علي", "שרה לוי", "Kim שרה 42 محمد")
 
@@ -41,7 +41,7 @@ WITHOUT_RAQM = """
 import sys
 from PIL import features
 assert not features.check("raqm")
-from tests.unit.test_draw_text import NAMES, fingerprint
+from tests.unit.report.test_draw_text import NAMES, fingerprint
 print(*map(fingerprint, NAMES))
 """
 

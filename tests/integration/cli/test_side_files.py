@@ -42,7 +42,7 @@ from storage import calls
 from storage.engine import open_engine, transaction
 from storage.files import MediaFiles
 from tests import media
-from tests.integration.test_audio import sound
+from tests.integration.video.test_voice_activity import sound
 
 CALL_S = 8.0
 MAYA_SPEAKS = [(1.0, 3.0), (5.0, 6.0)]

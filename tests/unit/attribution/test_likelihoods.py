@@ -11,7 +11,7 @@ import pytest
 from inference.attribution.attribute import Identities, attribute
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import NameLabel, Observations, View
-from tests.unit.test_attribute import (
+from tests.unit.attribution.test_attribute import (
     NAMES,
     converse,
     following_call,
