@@ -137,7 +137,7 @@ def test_the_schema_is_missing_until_it_is_made(rapport: Run) -> None:
     [
         ("banana", "RAPPORT_DATABASE_URL"),
         ("mysql://localhost/rapport", "use sqlite or postgresql"),
-        ("postgresql://nobody@127.0.0.1:9/rapport", "does not answer"),
+        ("postgresql://nobody@127.0.0.1:9/rapport", "is not responding"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_told_in_one_sentence(
