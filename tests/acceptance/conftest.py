@@ -115,7 +115,7 @@ class Rapport:
         def is_ready() -> re.Match[str] | None:
             assert self.process is not None
             if self.process.poll() is not None:
-                pytest.fail(f"the service ended by itself:\n{self.log[already:]}")
+                pytest.fail(f"the service exited unexpectedly:\n{self.log[already:]}")
             return re.search(ready, self.log[already:])
 
         self.url = wait_until(is_ready, "the process is ready", START_TIMEOUT_S).group(1)
