@@ -1,4 +1,4 @@
-"""What `rapport serve` does when a part of it stops by itself."""
+"""What `rapport serve` does when one of its parts stops unexpectedly."""
 
 from __future__ import annotations
 
