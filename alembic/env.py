@@ -1,4 +1,4 @@
-"""How a migration meets the database: over the connection given, or `-x url=…` by hand."""
+"""Connects migrations to the database: by the caller's connection, or `-x url=…` by hand."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ RENDERED = {
     Json: "sa.JSON()",
     UtcDateTime: "sa.DateTime(timezone=True)",
 }
-"""Migrations hold plain types, so that they do not change when our classes do."""
+"""Migrations use plain types, so that they do not change when our classes do."""
 
 
 def render_item(kind: str, item: object, _context: object) -> str | bool:
-    """Write our column types as the plain ones they store."""
+    """Render our column types as the plain types that they store."""
     if kind == "type" and type(item).__module__ == "sqlmodel.sql.sqltypes":
         return "sa.Text()"
     return RENDERED.get(type(item), False) if kind == "type" else False
 
 
 def migrate(connection: Connection) -> None:
-    """Run the migrations inside one transaction, SQLite's too."""
+    """Run the migrations in one transaction, on SQLite too."""
     context.configure(
         connection=connection,
         target_metadata=Table.metadata,
@@ -39,7 +39,7 @@ def migrate(connection: Connection) -> None:
 
 
 def main() -> None:
-    """Use the caller's connection where there is one."""
+    """Migrate over the caller's connection, or over a new one."""
     given = context.config.attributes.get("connection")
     if given is not None:
         migrate(given)

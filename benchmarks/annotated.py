@@ -1,10 +1,10 @@
-"""What an annotated recording costs beside the analysis alone.
+"""Measure what an annotated recording costs compared with the analysis alone.
 
     python -m benchmarks.annotated [--clip FILE.mp4] [--seconds 60] [--repeats 3]
     python -m benchmarks.annotated --memory     # peak memory of a short and of a long recording
 
-Both take turns in one process, on a clip with four faces that is made first; nobody is known by
-name, and names on tiles are not read. Printed are the medians per minute of the recording.
+The two alternate in one process, on a clip with four faces that is generated first. Nobody is known
+by name, and name labels are not read. Prints the medians per minute of recording.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from inference.video.reader import probe
 def main() -> None:
     """Parse the command line and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clip", type=Path, help="a recording of your own; by default one is made")
-    parser.add_argument("--seconds", type=float, default=60, help="length of the clip made")
+    parser.add_argument("--clip", type=Path, help="your own recording (default: generate one)")
+    parser.add_argument("--seconds", type=float, default=60, help="length of the generated clip")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="measure memory instead of speed")
     parser.add_argument("--minutes", type=int, nargs=2, default=(2, 12), help="with --memory")
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def compare_speed(clip: Path, out: Path, repeats: int) -> None:
-    """Print what the analysis costs alone and with an annotated recording."""
+    """Print the cost of the analysis, alone and with an annotated recording."""
     minutes = (probe(clip).duration_s or 0) / 60
     options = AnalyzerOptions(read_labels=False)
     alone: list[Cost] = []
@@ -77,7 +77,7 @@ def compare_speed(clip: Path, out: Path, repeats: int) -> None:
 
 
 def annotate(clip: Path, out: Path) -> int:
-    """Analyse a recording and write it annotated; gives how many faces were seen."""
+    """Analyse a recording and write it annotated; return how many faces were seen."""
     options = AnalyzerOptions(read_labels=False)
     naming = naming_with(Evidence(nothing_seen(probe(clip).duration_s)))
     classifier = ExpressionClassifier.load(threads=1)
@@ -91,7 +91,7 @@ def annotate(clip: Path, out: Path) -> int:
 
 
 def compare_memory(clip: Path, folder: Path, lengths: Sequence[int]) -> None:
-    """Print the peak memory of processes that annotate recordings of so many minutes."""
+    """Print the peak memory of processes that annotate recordings of these lengths in minutes."""
     minutes = (probe(clip).duration_s or 0) / 60
     peaks = []
     for length in lengths:

@@ -1,15 +1,15 @@
-"""How well faces are named, over layouts, sizes, labels and what else is known: a Markdown table.
+"""Measure how well faces are named, by layout, size, labels and side files: a Markdown table.
 
     python -m benchmarks.attribution --work DIR                # a small set, some minutes each
     python -m benchmarks.attribution --work DIR --full         # every layout and every bad input
     python -m benchmarks.attribution --work DIR --only 'gallery-720p-*' 'speaker-*'
     python -m benchmarks.attribution --work DIR --cost         # what labels and names cost
 
-Recordings are made once and kept in DIR, and so is what was seen in each, until the code that looks
-at pictures changes; naming is done anew each time, by the code of `rapport analyze`. A row is named
-SCENARIO-SIZE-labels-on|off, and then "-timeline-off" where neither TIMELINE nor transcript is given
-(the participants list is, always), or "-sounds" where everybody's own sound is. What is counted how
-stands in `inference/attribution/evaluation/metrics.py`.
+Recordings are generated once and kept in DIR. What was seen in each is kept too, until the code
+that looks at pictures changes. Naming runs every time, with the code of `rapport analyze`. A row is
+named SCENARIO-SIZE-labels-on|off, plus "-timeline-off" if neither TIMELINE nor transcript is given
+(the participants list always is), or "-sounds" if everybody's own audio is. The metrics are defined
+in `inference/attribution/evaluation/metrics.py`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One row of the table. `labels` None: as the scenario has them."""
+    """One row of the table. `labels` None: as the scenario sets them."""
 
     scenario: str
     size: str = "720p"
@@ -72,7 +72,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """What --only selects by."""
+        """The row's name, which --only selects by."""
         labels = "" if self.labels is None else f"-labels-{'on' if self.labels else 'off'}"
         told = {"timeline": "", "nothing": "-timeline-off", "sounds": "-sounds"}[self.told]
         return f"{self.scenario}-{self.size}{labels}{told}"
@@ -94,7 +94,7 @@ SMALL = (
 
 
 def full() -> tuple[Cell, ...]:
-    """Every layout in every size, with and without labels and TIMELINE; and every bad input."""
+    """Return all layouts in all sizes, with and without labels and TIMELINE, and all bad input."""
     cells = [
         Cell(scenario, size, labels, told)
         for scenario in LAYOUTS
@@ -111,17 +111,17 @@ def main() -> None:
     """Parse the command line and print the table."""
     summary = (__doc__ or "").splitlines()[0]
     parser = argparse.ArgumentParser(description=summary)
-    parser.add_argument("--work", type=Path, required=True, help="folder that keeps recordings")
+    parser.add_argument("--work", type=Path, required=True, help="folder to keep recordings in")
     parser.add_argument("--full", action="store_true", help="all rows instead of a few")
-    parser.add_argument("--only", nargs="+", metavar="ROW", help="rows by name; * stands for any")
+    parser.add_argument("--only", nargs="+", metavar="ROW", help="rows by name; * matches anything")
     parser.add_argument("--seconds", type=float, default=120.0, help="length of a recording")
-    parser.add_argument("--people", type=int, help="by default as suits the scenario")
+    parser.add_argument("--people", type=int, help="default: depends on the scenario")
     parser.add_argument("--faces", type=Path, help="clips with one person each")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--fps", type=int, default=25, help="fewer are made faster")
+    parser.add_argument("--fps", type=int, default=25, help="fewer are generated faster")
     parser.add_argument("--cost", action="store_true", help="measure what naming costs instead")
     parser.add_argument("--repeats", type=int, default=3, help="of --cost")
-    parser.add_argument("--list", action="store_true", help="print the rows' names")
+    parser.add_argument("--list", action="store_true", help="print the row names")
     given = parser.parse_args()
     bench = Bench(given.work, given.seconds, given.people, given.faces, given.seed, given.fps)
     cells: Sequence[Cell] = full() if given.full else SMALL
@@ -140,7 +140,7 @@ def main() -> None:
 
 
 def print_table(bench: Bench, cells: Sequence[Cell]) -> None:
-    """Print a row as soon as it is known."""
+    """Print each row as soon as it is known."""
     print(f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}", flush=True)
     for cell in cells:
         found = bench.measure(cell)
@@ -158,7 +158,7 @@ def print_table(bench: Bench, cells: Sequence[Cell]) -> None:
 
 
 class Bench:
-    """Makes recordings, looks at them and names who is in them; keeps what takes long."""
+    """Generates and analyses recordings and names the people in them; caches the slow parts."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class Bench:
         self._assess = AssessOptions()
 
     def measure(self, cell: Cell) -> AttributionEvaluation:
-        """Evaluate one row; its result is left in the folder as JSON."""
+        """Evaluate one row, and save its result in the folder as JSON."""
         folder = self._recording(cell)
         observations, elapsed = self._seen(folder)
         began = time.process_time()
@@ -200,7 +200,7 @@ class Bench:
         return evaluate_attribution(truth, result)
 
     def compare_cost(self, cell: Cell, repeats: int) -> None:
-        """Print CPU seconds with labels and names, and without, taking turns."""
+        """Print CPU seconds with and without labels and names, measured alternately."""
         folder = self._recording(cell)
         costs: dict[bool, list[float]] = {True: [], False: []}
         for _ in range(repeats):
@@ -240,7 +240,7 @@ class Bench:
         return folder
 
     def _seen(self, folder: Path) -> tuple[Observations, dict[str, float]]:
-        """What was seen in a recording, and the seconds that took; from the folder where kept."""
+        """Return what was seen in a recording and the seconds that took, cached if possible."""
         kept = folder / f"seen-{looking_version()}.npz"
         timing = kept.with_suffix(".json")
         if not timing.is_file():
@@ -274,7 +274,7 @@ class Bench:
 
 
 def looking_version() -> str:
-    """A name for the state of the code that looks at pictures."""
+    """Return an id for the version of the code that looks at pictures."""
     digest = hashlib.sha256()
     for path in sorted(_looking_files()):
         digest.update(path.read_bytes())

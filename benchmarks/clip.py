@@ -1,7 +1,7 @@
-"""The recordings that the benchmarks read: galleries of four or 25 faces that move, made here.
+"""Generates the recordings that the benchmarks read: galleries of four or 25 moving faces.
 
-25 pictures a second, H.264 at a fixed bitrate, AAC sound; the faces are the public-domain portraits
-that matplotlib (Grace Hopper) and scikit-image (Eileen Collins) carry.
+25 frames per second, H.264 at a fixed bitrate, AAC audio. The faces are the public-domain portraits
+that come with matplotlib (Grace Hopper) and scikit-image (Eileen Collins).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FPS = 25
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """How the tiles of a gallery lie, and what the whole is encoded with."""
+    """The layout of a gallery's tiles, and its encoding."""
 
     width_px: int
     height_px: int
@@ -31,7 +31,7 @@ class Grid:
     down: int
     tile_px: tuple[int, int]
     bits_per_s: int
-    """About what a Zoom recording of this size has."""
+    """About the same as a Zoom recording of this size."""
 
 
 FOUR = Grid(1280, 720, 2, 2, (628, 353), 1_500_000)
@@ -40,7 +40,7 @@ _GROUND = 26
 _GAP_PX = 8
 _SOUND_HZ = 32_000
 _BEFORE_MOVE = 1 / 8
-"""How much further than its tile a portrait reaches, so that it can move."""
+"""How far a portrait extends beyond its tile, so that it can move."""
 
 
 def make_clip(
@@ -54,8 +54,8 @@ def make_clip(
     """Encode a clip.
 
     Args:
-        b_frames: 0 as encoders for live video do; 2 as encoders for files do, which lets a reader
-            leave pictures out.
+        b_frames: 0, as in live encoders, or 2, as in file encoders, which lets a reader skip
+            frames.
     """
     portraits = _portraits(grid)
     shape = (8, grid.height_px, grid.width_px, 3)
@@ -89,10 +89,10 @@ def make_clip(
 
 
 def repeat_clip(source: Path, path: Path, times: int) -> Path:
-    """Join a clip to itself without encoding it again: a long recording in seconds of work."""
+    """Repeat a clip without re-encoding it, which makes a long recording within seconds."""
     with av.open(str(source)) as taken, av.open(str(path), "w") as written:
         streams = {s.index: written.add_stream_from_template(s) for s in taken.streams}
-        # A little more than its length: sound ends after the picture and must not overlap.
+        # Slightly longer than the video: the audio ends after it and must not overlap.
         length = Fraction(taken.duration, av.time_base) + Fraction(1, 10)
         for turn in range(times):
             taken.seek(0)
@@ -108,7 +108,7 @@ def repeat_clip(source: Path, path: Path, times: int) -> Path:
 
 
 def paint(t_s: float, portraits: list[U8], grid: Grid = FOUR) -> U8:
-    """The picture at a time: each tile has its own sway, zoom and light."""
+    """Return the picture at a time: each tile has its own sway, zoom and light."""
     image = np.full((grid.height_px, grid.width_px, 3), _GROUND, np.uint8)
     wide, high = grid.tile_px
     left, top = (
@@ -116,7 +116,7 @@ def paint(t_s: float, portraits: list[U8], grid: Grid = FOUR) -> U8:
         (grid.height_px - grid.down * (high + _GAP_PX) + _GAP_PX) // 2,
     )
     for place in range(grid.across * grid.down):
-        # Slow and small: tiles whose whole picture jumps between two samples are taken for cuts.
+        # Slow and small: a tile whose whole picture jumps between two samples looks like a cut.
         phase = t_s * (0.5 + 0.13 * (place % 7)) + place
         zoom = 1 + 0.02 * np.sin(0.6 * phase)
         matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), 2 * np.sin(0.8 * phase), zoom)
@@ -136,7 +136,7 @@ def _portraits(grid: Grid) -> list[U8]:
     hopper = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
     collins = skimage.data.astronaut()
     wide, high = (round(side * (1 + _BEFORE_MOVE)) for side in grid.tile_px)
-    # The upper part of each portrait, in the tile's shape, with the head whole.
+    # The upper part of each portrait, in the tile's shape, with the whole head.
     cuts = (hopper[20 : 20 + 512 * high // wide], collins[: 512 * high // wide])
     faces = [cv2.resize(cut, (wide, high), interpolation=cv2.INTER_AREA) for cut in cuts]
     return [*faces, *(np.ascontiguousarray(face[:, ::-1]) for face in faces)]

@@ -1,9 +1,9 @@
-"""Milliseconds per face of the expression classifier, by architecture and threads.
+"""Measure the expression classifier's milliseconds per face, by architecture and threads.
 
     python -m benchmarks.expression [--architecture NAME …] [--batch 32] [--repeats 25]
 
-Random weights: the time does not depend on them. Wall time is the median and the least of the
-repeats; on a machine with other work only the processor time of one thread can be compared.
+The weights are random; the time does not depend on them. Wall time is the median and the minimum of
+the repeats. On a busy machine, only the CPU time of one thread is comparable.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
 def measure(
     classifier: ExpressionClassifier, crops: U8, repeats: int
 ) -> tuple[list[float], list[float]]:
-    """Give seconds per batch, by the clock and of the processor."""
+    """Return wall-clock and CPU seconds per batch."""
     for _ in range(3):
         classifier.classify(crops)
     wall, busy = [], []

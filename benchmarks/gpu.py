@@ -1,12 +1,12 @@
-"""What a CUDA card brings: the expression network, decoding, and several calls at once.
+"""Measure a CUDA GPU: the expression network, decoding, and several calls at once.
 
-    python -m benchmarks.gpu                 # all of it, some minutes; without CUDA it says so
-    python -m benchmarks.gpu --device cpu    # only that the program runs, at tiny sizes
+    python -m benchmarks.gpu                 # everything, some minutes; without CUDA it says so
+    python -m benchmarks.gpu --device cpu    # only checks that the program runs, at tiny sizes
 
-Printed: how far each way of running the network is from the CPU's float32 (0.01 is allowed);
-faces/s with crops that already lie on the card (its own limit) and from array to array; pictures/s
-of FFmpeg on the processor and of NVDEC; and for several calls analysed at once minutes of call per
-minute, faces/s with everything included, sizes of batches and the wait in the device queue.
+Prints how far each way of running the network is from the CPU's float32 (0.01 is allowed); faces/s
+with crops that are already on the GPU (its own limit) and from array to array; frames/s of FFmpeg
+on the CPU and of NVDEC; and for several calls analysed at once, minutes of call per minute, faces/s
+with everything included, batch sizes, and the wait in the device queue.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from inference.schema.arrays import F32, U8
 from inference.video.reader import DecodeOptions, FrameReader
 
 TOLERANCE = 0.01
-"""Probabilities may differ this much between processor and card."""
+"""The allowed difference between probabilities from the CPU and from the GPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured."""
+    """How much to measure."""
 
     batch: int
     window_s: float
@@ -56,9 +56,9 @@ SMOKE = Sizes(8, 0.2, 2.0, (1, 2))
 class Way:
     """One way of running the network.
 
-    `half`: weights and activations in 16 bits. `pinned`: arrays go through page-locked memory,
-    without waiting. `compiled`: by `torch.compile`. `graph`: the kernels of a batch are recorded
-    once (CUDA graph) and launched together.
+    `half`: weights and activations in 16 bits. `pinned`: arrays are copied asynchronously through
+    page-locked memory. `compiled`: with `torch.compile`. `graph`: the kernels of a batch are
+    recorded once (CUDA graph) and launched together.
     """
 
     half: bool = False
@@ -81,7 +81,7 @@ WAYS_ON_A_CARD = (
 
 
 class Runner:
-    """The shipped network on a device, run one way; a batch has `batch` faces at most."""
+    """The shipped network on a device, run in one way; a batch has at most `batch` faces."""
 
     def __init__(self, way: Way, device: str, batch: int) -> None:
         net, card = read_weights(SHIPPED_WEIGHTS)
@@ -93,7 +93,7 @@ class Runner:
         self._temperatures = torch.tensor(card.temperatures, device=device)[:, None]
         shape = (batch, 1, INPUT_PX, INPUT_PX)
         self.faces = torch.zeros(shape, dtype=torch.uint8, device=device)
-        """The batch on the device; the graph reads it there."""
+        """The batch on the device, where the graph reads it."""
         self._staging = torch.zeros(shape, dtype=torch.uint8, pin_memory=way.pinned)
         self._graph: torch.cuda.CUDAGraph | None = None
         if way.graph:
@@ -101,7 +101,7 @@ class Runner:
 
     @torch.inference_mode()
     def on_device(self, faces: Tensor) -> Tensor:
-        """Give probabilities for faces that lie on the device, and leave them there."""
+        """Compute probabilities for faces on the device, and leave the result there."""
         if self._graph is not None:
             self._graph.replay()
             return self._recorded[: len(faces)]
@@ -109,14 +109,14 @@ class Runner:
         return torch.softmax(logits.float() / self._temperatures, dim=2)[:, READINGS.index("votes")]
 
     def classify(self, crops: U8) -> F32:
-        """Give probabilities from array to array, as the device queue asks for them."""
+        """Compute probabilities from array to array, as the device queue does."""
         count = len(crops)
         if self._way.pinned:
             self._staging[:count, 0].copy_(torch.from_numpy(crops))
             self.faces[:count].copy_(self._staging[:count], non_blocking=True)
         else:
             self.faces[:count, 0].copy_(torch.from_numpy(crops))
-        # A compiled network is made anew for every size: it gets the whole batch, as a graph does.
+        # A compiled network is recompiled for every size, so it gets the whole batch, like a graph.
         whole = self._way.compiled or self._way.graph
         probs = self.on_device(self.faces if whole else self.faces[:count])
         return np.asarray(probs[:count].cpu().numpy(), np.float32)
@@ -125,7 +125,7 @@ class Runner:
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            for _ in range(3):  # kernels are chosen and memory taken before the recording
+            for _ in range(3):  # select kernels and allocate memory before the recording
                 self.on_device(self.faces)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
@@ -171,7 +171,7 @@ def main() -> None:
 
 
 def compare_ways(ways: list[Way], device: str, sizes: Sizes) -> Way:
-    """Print agreement and speed of each way; give the fastest of those that agree."""
+    """Print agreement and speed of each way; return the fastest of those that agree."""
     crops = noise_faces(sizes.batch)
     exact = Runner(Way(), "cpu", sizes.batch).classify(crops)
     served = ExpressionClassifier.load(device="cpu", threads=1).classify(crops)
@@ -193,7 +193,7 @@ def compare_ways(ways: list[Way], device: str, sizes: Sizes) -> Way:
 
 
 def compare_decoders(clip: Path, devices: list[str], sizes: Sizes) -> None:
-    """Print pictures per second of each decoder, with as many files read at once as calls."""
+    """Print frames per second of each decoder, with as many files read at once as calls."""
     for device in devices:
         options = DecodeOptions(skip_unneeded=False, device=device)
         for calls in sizes.calls:
@@ -215,7 +215,7 @@ def read_all(readers: list[FrameReader], number: int) -> None:
 
 
 def compare_calls(clip: Path, runner: Runner, device: str, sizes: Sizes) -> None:
-    """Print what several calls that are analysed at once come to, per device of the decoder."""
+    """Print the throughput of several calls analysed at once, for each decoding device."""
     for decoder in dict.fromkeys(("cpu", device)):
         options = AnalyzerOptions(decode_device=decoder)
         for calls in sizes.calls:
@@ -236,13 +236,13 @@ def compare_calls(clip: Path, runner: Runner, device: str, sizes: Sizes) -> None
 def count_faces(
     clip: Path, options: AnalyzerOptions, queue: DeviceQueue, faces: list[int], _: int
 ) -> None:
-    """Analyse a call and add how many faces were seen."""
+    """Analyse a call and append the number of faces seen."""
     seen = observe_recording([Segment(clip)], options, queue, model="shipped")
     faces.append(len(seen.faces))
 
 
 def noise_faces(count: int) -> U8:
-    """Crops with contrast at every scale: what half precision errs on is no worse in faces."""
+    """Generate crops with contrast at every scale: half precision errs no more on real faces."""
     random = np.random.default_rng(5)
     sides = (3, 6, 12, 24, INPUT_PX)
     layers = [
@@ -256,12 +256,12 @@ def noise_faces(count: int) -> U8:
 
 
 def apart(one: F32, other: F32) -> float:
-    """The largest difference between two sets of probabilities."""
+    """Return the largest difference between two sets of probabilities."""
     return float(np.abs(one - other).max())
 
 
 def rate(work: Callable[[], object], device: str, sizes: Sizes) -> float:
-    """Faces per second of something that takes one batch."""
+    """Return the faces per second of a function that processes one batch."""
     for _ in range(3):
         work()
     wait_for(device)
@@ -269,20 +269,20 @@ def rate(work: Callable[[], object], device: str, sizes: Sizes) -> float:
     while time.perf_counter() - began < sizes.window_s:
         work()
         batches += 1
-        if batches % 16 == 0:  # else launches run ahead of the card without end
+        if batches % 16 == 0:  # otherwise launches run ever further ahead of the GPU
             wait_for(device)
     wait_for(device)
     return batches * sizes.batch / (time.perf_counter() - began)
 
 
 def wait_for(device: str) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if device != "cpu":
         torch.cuda.synchronize(device)
 
 
 def at_once(work: Callable[[int], object], count: int) -> float:
-    """Run something in as many threads, begun together; gives the seconds until all are done."""
+    """Run a function in several threads at once; return the seconds until all are done."""
     start = threading.Barrier(count + 1)
 
     def run(number: int) -> None:

@@ -1,11 +1,11 @@
-"""Measure how often the 95 % intervals of docs/scoring.md hold the true value.
+"""Measure how often the 95 % intervals of docs/scoring.md contain the true value.
 
     python benchmarks/interval_coverage.py [--runs 1000]
 
-Each run draws a series at two samples per second whose neighbours correlate by rho, and asks
-whether the interval of its mean, slope and change from the first minutes holds the value it was
+Each run draws a series at two samples per second whose neighbours correlate by rho, and checks
+whether the intervals of its mean, slope and change from the first minutes contain the values it was
 drawn with. "ar" is a first-order autoregression; "ar+noise" adds white noise of the same strength,
-as a classifier does; "gaps" takes stretches out, as a face that is hidden does.
+as a classifier does; "gaps" removes stretches, as a hidden face does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from inference.scoring.profiles import ENGAGEMENT_SCALE
 
 INTERVAL_S = 0.5
 LEVEL, SPREAD = 0.5, 0.25
-"""So wide that the least error of docs/scoring.md, which only helps, hardly plays a part."""
+"""So wide that the minimum error of docs/scoring.md, which only helps, hardly matters."""
 
 RHOS = (0.0, 0.5, 0.8, 0.9, 0.95)
 LENGTHS_S = (60, 300, 1800)
@@ -44,12 +44,12 @@ def draw(rng: np.random.Generator, kind: str, rho: float, n: int) -> NDArray[np.
 
 
 def holds(estimate: Estimate | None, truth: float) -> bool | None:
-    """Tell whether the interval holds the truth; None where there is no estimate."""
+    """Return whether the interval contains the truth; None if there is no estimate."""
     return None if estimate is None else estimate.low <= truth <= estimate.high
 
 
 def share(answers: list[bool | None]) -> str:
-    """Give the share of True among the answers that are not None, in percent."""
+    """Return the share of True among the values that are not None, in percent."""
     known = [answer for answer in answers if answer is not None]
     return f"{100 * sum(known) / len(known):5.1f}" if known else "    –"
 

@@ -1,9 +1,9 @@
-"""Measure how many moments noise makes, and how many real smiles are found.
+"""Measure how many moments noise produces, and how many real smiles are found.
 
     python benchmarks/moments.py [--hours 10]
 
 Noise is an hour of one person's engagement whose neighbouring samples, two per second, correlate by
-rho. Smiles last 12 s and come at random, on top of correlated noise.
+rho. Smiles last 12 s and occur at random, on top of correlated noise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from inference.scoring.score import build_series
 INTERVAL_S = 0.5
 SAMPLES = 7200
 PART_S = 600.0
-"""Looked at in parts of ten minutes, so that the limit of 12 moments per call cuts nothing off."""
+"""Evaluated in parts of ten minutes, so that the limit of 12 moments per call has no effect."""
 SMILE_S = 12.0
 NEUTRAL, SMILE = 0.47, 0.9
 

@@ -1,14 +1,14 @@
-"""What the analysis of a recording costs beside decoding it alone, and how much memory it takes.
+"""Measure what analysing a recording costs, compared with only decoding it, and its memory use.
 
     python -m benchmarks.recording              # speed; clips are made first (some minutes)
     python -m benchmarks.recording --case four-2 --case tiles-1 --seconds 40
     python -m benchmarks.recording --faces litert mediapipe   # both backends, taking turns
-    python -m benchmarks.recording --memory     # peak memory, 10 minutes beside 3 hours (long)
+    python -m benchmarks.recording --memory     # peak memory, 10 minutes and 3 hours (slow)
 
-Decoding alone and the whole analysis take turns in one process, so that both meet the same
-machine. "Alone" is PyAV with thread_type AUTO, every picture, no conversion. CPU seconds stand
-beside the clock's: on a machine that others use, they are the steadier figure. The ratio is the
-median over the turns, each against the decoding right before it.
+Decoding alone and the whole analysis alternate in one process, so that both see the same machine.
+"Alone" is PyAV with thread_type AUTO, every frame, no conversion. CPU seconds are printed next to
+wall-clock seconds: on a shared machine, they are the steadier figure. The ratio is the median over
+the rounds, each relative to the decoding just before it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _SHORT_MIN, _LONG_MIN = 10, 180
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One line of the table: a clip, how densely it is sampled, and the ratio that is the goal."""
+    """One line of the table: a clip, its sampling rate, and the target ratio."""
 
     name: str
     text: str
@@ -76,7 +76,7 @@ CASES = (
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one run took, per minute of the recording."""
+    """The cost of one run, per minute of the recording."""
 
     wall_s: float
     cpu_s: float
@@ -87,7 +87,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a case came to with one backend: medians over the turns."""
+    """The result of a case with one backend: medians over the rounds."""
 
     case: Case
     backend: Backend
@@ -156,7 +156,7 @@ def main() -> None:
 
 
 def load_models(backend: Backend = "litert") -> None:
-    """Load what is loaded once per process, and say how long that takes."""
+    """Load what is loaded once per process, and print how long that takes."""
     began = time.perf_counter()
     with FaceDetector(DetectOptions(backend=backend)) as detector:
         detector.detect(np.zeros((64, 64, 3), np.uint8), None)
@@ -167,11 +167,11 @@ def load_models(backend: Backend = "litert") -> None:
 def compare_speed(
     clip: Path, case: Case, options: AnalyzerOptions, backends: list[Backend], repeats: int
 ) -> list[Row]:
-    """Return what decoding alone and the whole analysis cost, all taking turns."""
+    """Return the costs of decoding alone and of the whole analysis, measured alternately."""
     minutes = (probe(clip).duration_s or 0) / 60
     turns: dict[Backend, list[tuple[Cost, Cost]]] = {backend: [] for backend in backends}
     for turn in range(repeats):
-        # The order alternates, so that neither is always the one to come second.
+        # The order alternates, so that neither always comes second.
         for backend in backends if turn % 2 else reversed(backends):
             own = replace(options, face_backend=backend)
             alone = measure(functools.partial(decode_alone, clip), minutes)
@@ -181,7 +181,7 @@ def compare_speed(
 
 
 def row_of(case: Case, backend: Backend, pairs: list[tuple[Cost, Cost]]) -> Row:
-    """Return the medians of the turns: what decoding alone cost, and the whole after it."""
+    """Return the medians over the rounds: decoding alone, and the whole analysis after it."""
     alone, whole = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     return Row(
         case,
@@ -194,7 +194,7 @@ def row_of(case: Case, backend: Backend, pairs: list[tuple[Cost, Cost]]) -> Row:
 
 
 def typical(costs: list[Cost]) -> Cost:
-    """The median of each figure."""
+    """Return the median of each figure."""
     stages = sorted({name for cost in costs for name in cost.stages})
     return Cost(
         statistics.median(cost.wall_s for cost in costs),
@@ -205,7 +205,7 @@ def typical(costs: list[Cost]) -> Cost:
 
 
 def print_table(rows: list[Row], repeats: int) -> None:
-    """Print ratios, then every stage's CPU seconds a video-minute and milliseconds a face."""
+    """Print ratios, then each stage's CPU seconds per video minute and milliseconds per face."""
     print(f"{os.cpu_count()} cores, {repeats} turns, medians; seconds per minute of video")
     print(f"{'':44}{'alone':>15}{'whole':>15}{'ratio':>13}{'goal':>7}{'faces':>7}")
     print(f"{'':44}" + f"{'clock':>8}{'CPU':>7}" * 2 + f"{'clock':>7}{'CPU':>6}")
@@ -223,7 +223,7 @@ def print_table(rows: list[Row], repeats: int) -> None:
 
 
 def compare_memory(clip: Path, folder: Path, long_min: int) -> None:
-    """Print the peak memory of a process that analyses 10 minutes, and of one with hours."""
+    """Print the peak memory of a process that analyses 10 minutes, and of one for a long clip."""
     minutes = (probe(clip).duration_s or 0) / 60
     peaks = []
     for length in (_SHORT_MIN, long_min):
@@ -237,7 +237,7 @@ def compare_memory(clip: Path, folder: Path, long_min: int) -> None:
 
 
 def decode_alone(path: Path) -> int:
-    """Decode every picture, look at none, see no face."""
+    """Decode every frame without looking at it; return 0 faces."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
@@ -252,15 +252,15 @@ def count_faces(path: Path, options: AnalyzerOptions) -> int:
 
 
 def analyse(path: Path, options: AnalyzerOptions) -> Observations:
-    """Do what the service does with a recording, up to the observations."""
+    """Process a recording as the service does, up to the observations."""
     classifier = ExpressionClassifier.load(threads=1)
     with DeviceQueue(classifier.classify) as queue:
         return observe_recording([Segment(path)], options, queue, model=classifier.name)
 
 
 def measure(work: Callable[[], int], minutes: float) -> Cost:
-    """Run something that gives how many faces it saw; tell what it took, by stage where the
-    thread's name tells."""
+    """Run a function that returns how many faces it saw; return the cost, by stage if the
+    thread's name identifies one."""
     ended = threading.Event()
     last: dict[int, tuple[str, float]] = {}
     before = {thread: seconds for thread, (_, seconds) in _thread_times().items()}
@@ -287,7 +287,7 @@ def measure(work: Callable[[], int], minutes: float) -> Cost:
 
 
 def _thread_times() -> dict[int, tuple[str, float]]:
-    """Stage and CPU seconds of every thread of this process, native ones too (Linux)."""
+    """Return the stage and CPU seconds of every thread here, even native ones (Linux)."""
     named = {thread.native_id: thread.name for thread in threading.enumerate()}
     ticks = os.sysconf("SC_CLK_TCK")
     times = {}

@@ -1,4 +1,4 @@
-"""Links that open one call for a limited time, for people who have no API key."""
+"""Links that open one call for a limited time, for people without an API key."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ ALGORITHM = "HS256"
 
 
 class LinkInvalid(Exception):
-    """The token was not made by this service."""
+    """This service did not create the token."""
 
 
 class LinkExpired(LinkInvalid):
-    """The token was made by this service, for a time that is over."""
+    """This service created the token, but it has expired."""
 
 
 def sign_link(call_id: str, secret: str, days: int, now: datetime | None = None) -> str:
-    """Give a token for one call, good for the given days and until the end of the last one (UTC).
+    """Create a token for one call, valid for `days` days, to the end of the last one (UTC).
 
-    All tokens of a day are the same, so that a repeated message is seen to be the same message.
+    All tokens of one day are identical, so that a repeated message is recognised as the same.
     """
     last = (now or datetime.now(UTC)).astimezone(UTC) + timedelta(days=days + 1)
     expires_at = last.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -33,11 +33,11 @@ def sign_link(call_id: str, secret: str, days: int, now: datetime | None = None)
 
 
 def read_link(token: str, secret: str) -> str:
-    """Give the id of the call that a token opens.
+    """Return the id of the call that a token opens.
 
     Raises:
-        LinkExpired: its time is over.
-        LinkInvalid: it is not one of ours.
+        LinkExpired: the token has expired.
+        LinkInvalid: the token is not one of ours.
     """
     try:
         claims = jwt.decode(
@@ -55,7 +55,7 @@ def read_link(token: str, secret: str) -> str:
 
 
 def page_link(settings: Settings, secret: str, call_id: str) -> str | None:
-    """Give the address of a call's page; None where the service has no public address."""
+    """Return the URL of a call's page, or None if the service has no public URL."""
     if not settings.public_url:
         return None
     token = sign_link(call_id, secret, settings.link_days)
@@ -63,11 +63,11 @@ def page_link(settings: Settings, secret: str, call_id: str) -> str | None:
 
 
 def report_link(settings: Settings, secret: str, call_id: str) -> str | None:
-    """Give the address of a call's PDF; None where the service has no public address."""
+    """Return the URL of a call's PDF, or None if the service has no public URL."""
     page = page_link(settings, secret, call_id)
     return f"{page}/report.pdf" if page else None
 
 
 def _key(secret: str) -> bytes:
-    # Always 256 bits, however long the secret is, and of no use for anything else it may sign.
+    # Always 256 bits, whatever the secret's length, and useless for anything else it may sign.
     return hashlib.sha256(f"{AUDIENCE}\n{secret}".encode()).digest()

@@ -1,7 +1,7 @@
-"""Every setting of Rapport, read from `RAPPORT_…` variables and `.env`.
+"""All of Rapport's settings, read from `RAPPORT_…` variables and `.env`.
 
-Nested fields are joined by two underscores: `RAPPORT_ZOOM__CLIENT_ID`. A secret whose default is
-None means "not set up"; `rapport check` says so and what to do. Built once in `__main__`.
+Nested fields are joined by two underscores: `RAPPORT_ZOOM__CLIENT_ID`. A secret that is None is not
+set up; `rapport check` reports it and says what to do. Built once in `__main__`.
 """
 
 from __future__ import annotations
@@ -26,65 +26,68 @@ class ZoomSettings(BaseModel):
     client_id: str | None = Field(None, description="Client ID of the server-to-server app.")
     client_secret: SecretStr | None = Field(None, description="Client secret of that app.")
     webhook_secret: SecretStr | None = Field(
-        None, description="Secret Token of the app's event subscription; signs every webhook."
+        None, description="Secret Token of the app's event subscription, which signs every webhook."
     )
-    api_url: str = Field("https://api.zoom.us/v2", description="Base of Zoom's REST API.")
-    oauth_url: str = Field("https://zoom.us", description="Base of Zoom's token endpoint.")
+    api_url: str = Field("https://api.zoom.us/v2", description="Base URL of Zoom's REST API.")
+    oauth_url: str = Field("https://zoom.us", description="Base URL of Zoom's OAuth endpoint.")
     download_hosts: list[str] = Field(
         ["zoom.us", "zoom.com", "zoomgov.com"],
-        description="Hosts, with their subdomains, that recordings may come from, over https.",
+        description="Hosts that recordings may come from, subdomains included, over https.",
     )
     insecure_hosts: list[str] = Field(
         [],
-        description="host:port pairs that may be used over plain http: for the stand-ins only.",
+        description="host:port pairs that may use plain http; for the demo's stand-ins only.",
     )
     stale_after_s: int = Field(
-        300, ge=0, description="A webhook whose timestamp is older than this is flagged."
+        300, ge=0, description="Webhooks with a timestamp older than this are flagged as late."
     )
     disk_reserve_bytes: int = Field(
-        1_000_000_000, ge=0, description="Free disk that a download must leave."
+        1_000_000_000, ge=0, description="Free disk space that downloads must leave."
     )
 
 
 class SlackSettings(BaseModel):
-    """Where summaries go. Without a token they are written to `<data_dir>/outbox`."""
+    """Where summaries are posted. Without a token they are written to `<data_dir>/outbox`."""
 
-    token: SecretStr | None = Field(None, description="Bot token, xoxb-…")
-    channel: str | None = Field(None, description="Channel ID that summaries go to by default.")
-    channel_by_host: dict[str, str] = Field(
-        {}, description="Channel IDs by host e-mail, as JSON, where not the default."
+    token: SecretStr | None = Field(None, description="Bot token (xoxb-…).")
+    channel: str | None = Field(
+        None, description="ID of the channel that summaries are posted to by default."
     )
-    api_url: str = Field("https://slack.com/api/", description="Base of Slack's Web API.")
+    channel_by_host: dict[str, str] = Field(
+        {}, description="Channel IDs by host e-mail, for hosts who do not use the default; as JSON."
+    )
+    api_url: str = Field("https://slack.com/api/", description="Base URL of Slack's Web API.")
 
 
 class CallSettings(BaseModel):
     """Which calls are analysed."""
 
     hosts: list[str] = Field(
-        [], description="Host e-mails or domains to analyse; empty = all, as JSON."
+        [], description="Host e-mails or domains to analyse; empty = all; as JSON."
     )
     topics: list[str] = Field(
-        [], description="Regular expressions, one must match the topic; empty = all, as JSON."
+        [],
+        description="Regular expressions, one of which must match the topic; empty = all; as JSON.",
     )
     exclude_topics: list[str] = Field(
         ["(?i)\\binterview"],
-        description="Regular expressions; a topic that matches is left out, as JSON.",
+        description="Regular expressions; calls whose topic matches one are skipped; as JSON.",
     )
-    min_duration_s: int = Field(60, ge=0, description="Shorter recordings are left out.")
+    min_duration_s: int = Field(60, ge=0, description="Shorter recordings are skipped.")
     own_domains: list[str] = Field(
         [],
-        description="E-mail domains of your own side, with all below them; empty = the host's "
-        "domain, as JSON.",
+        description="E-mail domains of your own side, subdomains included; empty = the host's "
+        "domain; as JSON.",
     )
     include_internal: bool = Field(
         False, description="Also analyse calls in which only your own side took part."
     )
     score_own_side: bool = Field(
         True,
-        description="Score the expressions of your own side. Switch off for employees in the EU.",
+        description="Score the expressions of your own side. Turn off for employees in the EU.",
     )
     transcript_wait_s: int = Field(
-        900, ge=0, description="How long the report waits for a transcript; 0 = not at all."
+        900, ge=0, description="How long the report waits for a transcript; 0 = no wait."
     )
 
     @field_validator("topics", "exclude_topics")
@@ -99,29 +102,29 @@ class CallSettings(BaseModel):
 
 
 class AnalysisSettings(BaseModel):
-    """How recordings are read and scored."""
+    """How recordings are analysed and scored."""
 
-    samples_per_s: float = Field(2.0, gt=0, le=30, description="Pictures looked at per second.")
+    samples_per_s: float = Field(2.0, gt=0, le=30, description="Video frames analysed per second.")
     profile: Profile = Field("sales", description="Scoring profile (docs/scoring.md).")
-    device: str = Field("auto", description='"auto", "cpu", "cuda", or "mps" on a Mac.')
+    device: str = Field("auto", description='"auto", "cpu", "cuda", or on a Mac "mps".')
     decode_device: str = Field(
         "cpu",
         pattern=r"^(cpu|cuda(:\d+)?)$",
-        description='"cpu", or "cuda" to decode on the card (NVDEC); else the CPU does.',
+        description='"cpu", or "cuda" to decode on the GPU (NVDEC), falling back to the CPU.',
     )
     faces: Literal["litert", "mediapipe"] = Field(
         "litert",
-        description='What runs the face models: "litert", or "mediapipe" where it is installed.',
+        description='Runtime of the face models: "litert", or "mediapipe" if it is installed.',
     )
-    batch_size: int = Field(64, ge=1, le=4096, description="Largest batch of faces.")
-    batch_wait_ms: int = Field(20, ge=0, description="Longest wait for a batch to fill.")
-    workers: int = Field(1, ge=1, description="Calls analysed at once in one process.")
+    batch_size: int = Field(64, ge=1, le=4096, description="Maximum number of faces per batch.")
+    batch_wait_ms: int = Field(20, ge=0, description="Maximum wait for a batch to fill.")
+    workers: int = Field(1, ge=1, description="Calls analysed at the same time by one process.")
     min_face_px: int = Field(24, ge=8, description="Smaller faces are counted, not classified.")
-    weights: Path | None = Field(None, description="Expression weights of your own.")
+    weights: Path | None = Field(None, description="Path to your own expression weights.")
     annotate: bool = Field(
         False,
-        description="Also write each recording with boxes, names and engagement, where recordings "
-        "are kept.",
+        description="Also write a copy of each recording with boxes, names and engagement; needs "
+        "RAPPORT_KEEP_RECORDINGS.",
     )
 
 
@@ -132,43 +135,48 @@ class Settings(BaseSettings):
         env_prefix="RAPPORT_",
         env_nested_delimiter="__",
         env_file=".env",
-        # A template's `NAME=` means "not set up"; an empty secret would sign what anybody can sign.
+        # A template's `NAME=` means "not set up"; anybody could sign with an empty secret.
         env_ignore_empty=True,
         extra="ignore",
     )
 
-    data_dir: Path = Field(Path("var"), description="Everything Rapport writes stands below it.")
-    database_url: str | None = Field(
-        None, description="postgresql://… ; by default a SQLite file in the data folder."
+    data_dir: Path = Field(
+        Path("var"), description="Everything Rapport writes goes below this folder."
     )
-    migrate: bool = Field(True, description="Bring the database schema up to date at start.")
+    database_url: str | None = Field(
+        None, description="postgresql://…; by default a SQLite file in the data folder."
+    )
+    migrate: bool = Field(True, description="Upgrade the database schema at startup.")
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the service listens on.")
     public_url: str | None = Field(
-        None, description="How Slack users reach this service; without it no buttons."
+        None,
+        description="This service's URL for Slack users; if unset, messages have no buttons.",
     )
-    link_days: int = Field(30, ge=1, description="How long links in Slack messages work.")
+    link_days: int = Field(30, ge=1, description="How many days links in Slack messages work.")
     link_secret: SecretStr | None = Field(
         None, description="Signs links; by default made once and kept in the data folder."
     )
     executor_id: str | None = Field(
-        None, description="Stable name of this process; by default its data folder's."
+        None, description="Stable name of this process; by default made from its data folder's."
     )
     takeover_s: int = Field(
-        300, ge=2, description="A process silent for so long is taken for dead; its calls move on."
+        300,
+        ge=2,
+        description="Seconds without a heartbeat before another process takes over its calls.",
     )
-    keep_recordings: bool = Field(False, description="Keep media when a call is done.")
+    keep_recordings: bool = Field(False, description="Keep recordings after a call is done.")
     report_pictures: bool = Field(
         False,
-        description="Put small pictures of the moments' people into the PDF, which goes to Slack.",
+        description="Put small pictures of each moment's people into the PDF, which goes to Slack.",
     )
     retention_days: int = Field(
         0,
         ge=0,
-        description="Delete calls and webhooks older than this, scores included; 0 = never.",
+        description="Delete calls (scores included) and webhooks after this many days; 0 = never.",
     )
     reconcile_hours: int = Field(
-        24, ge=0, description="How often Zoom is asked for missed recordings; 0 = never."
+        24, ge=0, description="Hours between checks with Zoom for missed recordings; 0 = never."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     zoom: ZoomSettings = ZoomSettings()
@@ -185,7 +193,7 @@ class Settings(BaseSettings):
 
     @property
     def resolved_database_url(self) -> str:
-        """The SQLAlchemy URL: the one given (with the psycopg driver), or SQLite in `data_dir`."""
+        """The SQLAlchemy URL: `database_url` (with the psycopg driver), or SQLite in `data_dir`."""
         if self.database_url is None:
             return f"sqlite:///{(self.data_dir / 'rapport.db').resolve()}"
         for prefix in ("postgresql://", "postgres://"):
@@ -195,7 +203,7 @@ class Settings(BaseSettings):
 
 
 def variable_names() -> dict[str, bool]:
-    """Every variable that is read, and whether its value is written as JSON."""
+    """Return the name of every variable that is read, and whether its value is JSON."""
     names: dict[str, bool] = {}
     for name, field in Settings.model_fields.items():
         kind = field.annotation
@@ -209,13 +217,13 @@ def variable_names() -> dict[str, bool]:
 
 
 def unreadable_settings() -> list[str]:
-    """Names of the variables whose value should be JSON and is not."""
+    """Return the names of the variables whose value should be JSON but is not."""
     known = variable_names()
     return [name for name, value in _given().items() if known.get(name) and not _is_json(value)]
 
 
 def unknown_settings() -> list[str]:
-    """Names of variables that look like settings and are none: most are misspelt."""
+    """Return the names of variables that look like settings but are not: mostly typos."""
     groups = {name.partition("__")[0] for name in variable_names()}
     return sorted(_given().keys() - variable_names().keys() - groups)
 

@@ -1,1 +1,1 @@
-"""Outside services, one folder each. Knows nothing of analysis or storage."""
+"""Clients for outside services, one folder each. Independent of analysis and storage."""

@@ -1,27 +1,27 @@
-"""What can go wrong with an outside service.
+"""Errors from outside services.
 
 IntegrationError
-├── AuthFailed          the service refused our credentials or they lack a permission
+├── AuthFailed          the service rejected our credentials, or they lack a permission
 ├── RateLimited         too many requests; carries `retry_after_s`
-├── Unavailable         no answer, a 5xx, or a broken connection: worth another try
-├── NotFound            the thing does not exist there (or not any more)
-├── NoSpace             the disk cannot hold the download; carries `needed_bytes`, `free_bytes`
-└── UnexpectedResponse  an answer that the service's documentation does not allow
+├── Unavailable         no response, a 5xx or a broken connection: worth retrying
+├── NotFound            the thing does not exist there, or no longer does
+├── NoSpace             not enough disk for the download; carries `needed_bytes`, `free_bytes`
+└── UnexpectedResponse  a response that the service does not document
 """
 
 from __future__ import annotations
 
 
 class IntegrationError(Exception):
-    """Any failure of an outside service. Positional arguments only, so that pickling keeps them."""
+    """Any failure of an outside service. Takes positional arguments only, so that it pickles."""
 
 
 class AuthFailed(IntegrationError):
-    """The service refused our credentials; the message says which and what to set."""
+    """The service rejected our credentials; the message says which and what to set."""
 
 
 class RateLimited(IntegrationError):
-    """The service asks us to wait."""
+    """The service asked us to wait before the next request."""
 
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message, retry_after_s)
@@ -32,7 +32,7 @@ class RateLimited(IntegrationError):
 
 
 class Unavailable(IntegrationError):
-    """The service did not answer, answered 5xx, or the connection broke."""
+    """The service did not respond, responded with a 5xx, or the connection broke."""
 
 
 class NotFound(IntegrationError):
@@ -40,7 +40,7 @@ class NotFound(IntegrationError):
 
 
 class NoSpace(IntegrationError):
-    """The disk has too little room for a download."""
+    """There is not enough free disk space for a download."""
 
     def __init__(self, message: str, needed_bytes: int, free_bytes: int) -> None:
         super().__init__(message, needed_bytes, free_bytes)
@@ -52,4 +52,4 @@ class NoSpace(IntegrationError):
 
 
 class UnexpectedResponse(IntegrationError):
-    """The answer is not one that the service documents."""
+    """The service sent a response that it does not document."""

@@ -1,6 +1,6 @@
-"""Say in one sentence that a Python is too old or too new, instead of pip's error.
+"""Report in one sentence that a Python is too old or too new, instead of pip's error.
 
-This file must run on any Python there is, so it uses nothing that Python 2 lacks.
+This file must run on any Python, so it uses only what Python 2 has too.
 """
 
 import sys
@@ -8,8 +8,8 @@ import sys
 if not (3, 11) <= sys.version_info[:2] <= (3, 14):
     sys.exit(
         "Rapport needs Python 3.11, 3.12, 3.13 or 3.14; %s is %d.%d. "  # noqa: UP031  # see above
-        "Name another one: make %s PYTHON=python3.13"
+        "Choose another one: make %s PYTHON=python3.13"
         % (sys.executable, sys.version_info[0], sys.version_info[1], "demo")
     )
 if sys.platform == "win32":
-    sys.exit("Rapport does not run on Windows itself: use Docker Desktop or WSL (see README).")
+    sys.exit("Rapport does not run directly on Windows: use Docker Desktop or WSL (see README).")

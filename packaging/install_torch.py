@@ -1,8 +1,8 @@
 """Install the build of PyTorch that suits this machine; `make demo` and the Dockerfile call it.
 
-The registry's build for Linux brings CUDA: several gigabytes that are dead weight without an NVIDIA
+The registry's build for Linux includes CUDA: several gigabytes of dead weight without an NVIDIA
 card. PyTorch's own index has CPU builds of about 200 MB. This file runs before anything is
-installed, so it uses the standard library alone.
+installed, so it uses only the standard library.
 """
 
 from __future__ import annotations
@@ -30,19 +30,21 @@ def main() -> int:
     wants_cuda = given.build == "cuda" or (given.build == "auto" and has_nvidia_card())
     if is_installed(name, version, wants_cuda):
         return 0
-    # The registry's build for a Mac computes on the CPU and on Metal, and holds nothing of CUDA.
+    # The registry's build for macOS supports the CPU and Metal, without CUDA.
     if wants_cuda or platform.system() == "Darwin":
         return pip_install("--force-reinstall", given.requirement)
-    # A CPU build that pip finds without any index (a folder named in its settings) comes first.
+    # First try a CPU build that pip finds without an index (in a folder named in its settings).
     if pip_install("--no-index", given.requirement + "+cpu", quiet=True) == 0:
         return 0
     if answers(given.cpu_index + f"/{name}/"):
         return pip_install("--index-url", given.cpu_index, given.requirement)
     if given.build == "cpu":
-        print(f"{given.cpu_index} does not answer, and TORCH=cpu allows no other build of PyTorch.")
+        print(
+            f"{given.cpu_index} is not responding, and TORCH=cpu allows no other build of PyTorch."
+        )
         return 1
     print(
-        "PyTorch's index of CPU builds does not answer: pip chooses the build, maybe a large one."
+        "PyTorch's index of CPU builds is not responding: pip chooses the build, maybe a large one."
     )
     return 0
 
@@ -57,9 +59,9 @@ def has_nvidia_card() -> bool:
 
 
 def is_installed(name: str, version: str, wants_cuda: bool) -> bool:
-    """Return whether this version is installed, in the build that is wanted.
+    """Return whether this version is installed, in the wanted build.
 
-    Where CUDA is not wanted any build will do: it works, and replacing it only costs time.
+    If CUDA is not wanted, any build will do: it works, and replacing it only costs time.
     """
     try:
         found = metadata.version(name)
@@ -70,7 +72,7 @@ def is_installed(name: str, version: str, wants_cuda: bool) -> bool:
 
 
 def answers(url: str) -> bool:
-    """Return whether a page is served there within PROBE_S seconds."""
+    """Return whether this URL serves a page within PROBE_S seconds."""
     try:
         with urllib.request.urlopen(url, timeout=PROBE_S) as page:
             return bool(page.status == 200)
@@ -79,7 +81,7 @@ def answers(url: str) -> bool:
 
 
 def pip_install(*options: str, quiet: bool = False) -> int:
-    """Run pip without resolving what PyTorch needs: the install of Rapport does that."""
+    """Run pip without PyTorch's dependencies, which Rapport's install resolves; return status."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     command += ["--no-deps", *options]
     return subprocess.run(command, capture_output=quiet, check=False).returncode

@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# Run `make demo` and `make test` as an ordinary user in a minimal Debian that has nothing but
-# Python, venv, make and git. For maintainers: root, on Debian or Ubuntu with debootstrap.
+# Run `make demo` and `make test` as an ordinary user in a minimal Debian that has only Python,
+# venv, make and git. For maintainers: needs root, on Debian or Ubuntu with debootstrap.
 #
 #   make test-bare                        Debian 12, Python 3.11, the last commit
 #   SUITE=trixie make test-bare           Debian 13, Python 3.13
 #   COMMANDS="make demo" make test-bare   only that
 #   BARE_DIR=/big/disk make test-bare     where the Debian is built (about 4 GB; default /var/tmp)
-#   KEEP=1 make test-bare                 leave the folder for a look
+#   KEEP=1 make test-bare                 keep the folder afterwards, for inspection
 #
-# pip's settings of this machine (mirrors, certificates, folders of wheels) come along, read-only.
+# This machine's pip settings (mirrors, certificates, folders of wheels) are shared, read-only.
 set -euo pipefail
 
 suite=${SUITE:-bookworm}
 commands=${COMMANDS:-make demo; make test}
 repository=$(git -C "$(dirname "$0")/.." rev-parse --show-toplevel)
 
-[ "$(id -u)" = 0 ] || { echo "test-bare needs root: debootstrap and chroot do." >&2; exit 2; }
+[ "$(id -u)" = 0 ] || { echo "test-bare needs root, for debootstrap and chroot." >&2; exit 2; }
 command -v debootstrap > /dev/null || { echo "test-bare needs debootstrap: apt-get install debootstrap" >&2; exit 2; }
 
-# Mounts live in a namespace of their own: they are gone when this script is, however it ends.
+# Mounts are in their own namespace, so they disappear with this script, however it ends.
 if [ -z "${RAPPORT_BARE_NAMESPACE:-}" ]; then
     RAPPORT_BARE_NAMESPACE=1 exec unshare --mount --propagation private "$0" "$@"
 fi
@@ -43,7 +43,7 @@ mount --rbind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/tmp"
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
 
-# A path as read-only inside as it is here. Files and folders; missing ones are left out.
+# Bind-mount a file or folder of the host at the same path inside, read-only; skip missing ones.
 bring() {
     [ -e "$1" ] || return 0
     if [ -d "$1" ]; then mkdir -p "$root$1"; else mkdir -p "$root$(dirname "$1")"; touch "$root$1"; fi
@@ -56,11 +56,11 @@ named_by_pip() {
     pip config list 2> /dev/null | grep -o "file://[^ ']*" | sed 's|file://||' | xargs -r -n1 dirname
 }
 for path in $(named_by_pip | sort -u); do bring "$path"; done
-# Pictures and clips that some tests need, where there are any (see tests/).
+# Pictures and clips that some tests need, if there are any (see tests/).
 data=$(realpath "${RAPPORT_SHARED_DATA:-$repository/../shared/data}" 2> /dev/null || true)
 if [ -d "$data" ]; then mkdir -p "$root/srv/data"; mount --bind -o ro "$data" "$root/srv/data"; fi
 
-# A folder with a space and a letter beyond ASCII: both have broken an install before.
+# A folder with a space and a non-ASCII letter: both have broken an install before.
 home=/home/someone
 place="$home/Büro am Platz"
 chroot "$root" useradd --create-home --shell /bin/bash someone
@@ -69,7 +69,7 @@ git clone --quiet "$repository" "$root$place/rapport"
 chroot "$root" chown -R someone:someone "$home"
 
 inside() {
-    # The environment of a fresh login: nothing of this machine's but pip's and the tests' settings.
+    # The environment of a fresh login: from this machine, only the settings of pip and the tests.
     chroot --userspec=someone:someone "$root" /usr/bin/env -i HOME="$home" USER=someone PATH=/usr/local/bin:/usr/bin:/bin LC_ALL=C TERM=dumb \
         RAPPORT_SHARED_DATA=/srv/data \
         $(env | grep -E '^(PIP_|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|RAPPORT_TEST_|https?_proxy|no_proxy)' || true) \

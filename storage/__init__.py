@@ -1,1 +1,1 @@
-"""Tables, queries and files. Knows nothing of Zoom, Slack or analysis."""
+"""Tables, queries and files. Independent of Zoom, Slack and the analysis."""

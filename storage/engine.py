@@ -1,4 +1,4 @@
-"""The engine from a URL, and transactions that speak storage's own errors."""
+"""Opens database engines, and transactions that raise storage's own errors."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from sqlmodel import Session
 from storage.errors import DatabaseDown, Duplicate, Missing, StorageError
 
 BUSY_TIMEOUT_MS = 15_000
-"""How long SQLite waits for another writer: longer than any of our transactions takes."""
+"""How long SQLite waits for another writer: longer than any of our transactions."""
 
 CONNECT_TIMEOUT_S = 5
 """How long PostgreSQL may take to accept a connection."""
 
 
 def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
-    """Make an engine for a SQLite or PostgreSQL URL; nothing connects yet.
+    """Create an engine for a SQLite or PostgreSQL URL, without connecting.
 
-    The folder of a SQLite file is made. SQLite runs in WAL mode with foreign keys on (migrations
-    switch them off, because rebuilding a table would cascade) and PostgreSQL connections are
-    tried before use, so that a restarted server is not noticed by callers.
+    Creates the folder of a SQLite file. SQLite runs in WAL mode with foreign keys on (migrations
+    switch them off, because rebuilding a table would cascade). PostgreSQL connections are tested
+    before use, so that callers do not notice a restarted server.
 
     Raises:
-        StorageError: the URL is of another database, or is no URL.
+        StorageError: the URL is for another database, or is not a URL.
     """
     try:
         parsed = make_url(url)
     except ArgumentError as exc:
-        raise StorageError("The database URL cannot be read: check RAPPORT_DATABASE_URL.") from exc
+        raise StorageError("The database URL is not valid: check RAPPORT_DATABASE_URL.") from exc
     if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -60,20 +60,22 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
             pool_pre_ping=True,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
         )
-    raise StorageError(f"No support for {parsed.drivername} databases: use sqlite or postgresql.")
+    raise StorageError(
+        f"{parsed.drivername} databases are not supported: use sqlite or postgresql."
+    )
 
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """Open a session whose work is committed at the end, or undone when an error leaves it.
+    """Open a session that commits at the end, or rolls back if an error leaves the block.
 
-    On SQLite the write lock is taken at the start, so that no transaction that reads and then
-    writes can fail for having read too early. Rows stay readable afterwards.
+    SQLite takes the write lock at the start, so that a transaction that reads and then writes
+    cannot fail because its read is out of date. Rows stay readable afterwards.
 
     Raises:
-        DatabaseDown: the database does not answer or stayed locked; worth another try.
+        DatabaseDown: the database does not respond or stayed locked; worth retrying.
         Duplicate, Missing: a row with this identity exists, or the row it points to does not.
-        StorageError: anything else the database refused.
+        StorageError: the database rejected something else.
     """
     with _mapped_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
@@ -81,11 +83,11 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """Open a session for reading: it never waits for a writer on SQLite, and commits nothing.
+    """Open a session for reading: it commits nothing, and on SQLite never waits for a writer.
 
     Raises:
-        DatabaseDown: the database does not answer; worth another try.
-        StorageError: anything else the database refused.
+        DatabaseDown: the database does not respond; worth retrying.
+        StorageError: the database rejected something else.
     """
     with (
         _mapped_errors(),
@@ -95,11 +97,11 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 
 def ping(engine: Engine) -> None:
-    """Ask the database for its schema's version.
+    """Query the database for its schema version.
 
     Raises:
-        DatabaseDown: it does not answer.
-        StorageError: it holds no schema.
+        DatabaseDown: it does not respond.
+        StorageError: it has no schema.
     """
     with reading(engine) as session:
         session.connection().exec_driver_sql("SELECT version_num FROM alembic_version").all()
@@ -114,35 +116,35 @@ def _mapped_errors() -> Iterator[None]:
 
 
 def map_error(error: SQLAlchemyError) -> StorageError:
-    """Give the storage error for an error of the database library; its text holds no row data."""
+    """Return the storage error for a SQLAlchemy error; its text contains no row data."""
     if isinstance(error, PoolTimeout):
-        return DatabaseDown("All database connections are in use: try again.")
+        return DatabaseDown("All database connections are in use: try again later.")
     if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
-        return StorageError(f"A value cannot be stored: {error.orig}")
+        return StorageError(f"A value could not be stored: {error.orig}")
     if not isinstance(error, DBAPIError):
-        return StorageError(f"The database refused the work: {type(error).__name__}.")
+        return StorageError(f"The database operation failed: {type(error).__name__}.")
     detail = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
     sqlstate = getattr(error.orig, "sqlstate", None)
     if isinstance(error, IntegrityError):
         if sqlstate == "23505" or "UNIQUE constraint" in detail:
-            return Duplicate(f"A row with this identity exists already: {detail}")
+            return Duplicate(f"A row with this identity already exists: {detail}")
         if sqlstate == "23503" or "FOREIGN KEY constraint" in detail:
-            return Missing(f"The row that this belongs to does not exist: {detail}")
-        return StorageError(f"The database refused a row: {detail}")
+            return Missing(f"The row that this one refers to does not exist: {detail}")
+        return StorageError(f"The database rejected a row: {detail}")
     if sqlstate == "42P01" or "no such table" in detail or "no such column" in detail:
         return StorageError("The database schema is not up to date: run `rapport db upgrade`.")
     if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
-        return DatabaseDown(f"The database does not answer: {detail}")
-    return StorageError(f"The database refused the work: {detail}")
+        return DatabaseDown(f"The database is not responding: {detail}")
+    return StorageError(f"The database operation failed: {detail}")
 
 
 def _sqlite_connect(foreign_keys: bool) -> Any:
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        # The driver's own transactions begin late and miss DDL; ours begin in _sqlite_begin.
+        # The driver starts its transactions late and not for DDL; ours start in _sqlite_begin.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
-        # The mode is kept in the file; asking first spares the exclusive lock of setting it.
+        # The file remembers the mode; checking first avoids the exclusive lock of setting it.
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode = WAL")
 

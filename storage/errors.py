@@ -1,21 +1,21 @@
-"""What can go wrong in storage.
+"""Errors from storage.
 
 StorageError
-├── Duplicate      a row with this identity exists already
+├── Duplicate      a row with this identity already exists
 ├── Missing        no such row or file
-├── BadCursor      a page cursor that this service did not give
-└── DatabaseDown   the database did not answer or was locked too long: worth another try
+├── BadCursor      a page cursor that did not come from this service
+└── DatabaseDown   the database did not respond or was locked too long: worth retrying
 """
 
 from __future__ import annotations
 
 
 class StorageError(Exception):
-    """Any failure of storage. Positional arguments only, so that pickling keeps them."""
+    """Any failure of storage. Takes positional arguments only, so that it pickles."""
 
 
 class Duplicate(StorageError):
-    """A row with this identity exists already."""
+    """A row with this identity already exists."""
 
 
 class Missing(StorageError):
@@ -23,8 +23,8 @@ class Missing(StorageError):
 
 
 class BadCursor(StorageError):
-    """A page cursor that this service did not give."""
+    """The page cursor did not come from this service."""
 
 
 class DatabaseDown(StorageError):
-    """The database did not answer, or stayed locked past its timeout."""
+    """The database did not respond, or stayed locked past its timeout."""

@@ -1,9 +1,9 @@
-"""Files of a call: media while it is analysed, its series and its report.
+"""A call's files: media during the analysis, the series and the report.
 
 <root>/<call_id>/media/…      deleted by the retention rule
 <root>/<call_id>/series.npz   kept with the call
 <root>/<call_id>/report.pdf   kept with the call
-<root>/<call_id>/pictures/…   of moments, where the report has any; kept with the call
+<root>/<call_id>/pictures/…   pictures of moments, if the report has any; kept with the call
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from storage.errors import Missing, StorageError
 
 CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 FILE_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f:]{1,200}(?<![. ])")
-"""No separators, no leading dot, nothing that Windows would read as a device or stream."""
+"""No separators, no leading dot, nothing that Windows would take as a device or stream."""
 
 TEMPORARY = ".writing-"
 
 
 class MediaFiles:
-    """The folder that calls' files live in. Databases hold paths relative to `root`."""
+    """The folder with the files of all calls. The database stores paths relative to `root`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
 
     def call_folder(self, call_id: str) -> Path:
-        """Give the call's folder, which is made.
+        """Create the call's folder and return it.
 
         Raises:
-            StorageError: the id is not one of ours, or the disk refused.
+            StorageError: the id is not one of ours, or the folder could not be created.
         """
         return _made(self._folder(call_id))
 
     def media_folder(self, call_id: str, *, make: bool = True) -> Path:
-        """Give the folder for the call's recordings, which is made unless told otherwise."""
+        """Return the folder for the call's recordings, creating it by default."""
         folder = self._folder(call_id) / "media"
         return _made(folder) if make else folder
 
     def media_path(self, call_id: str, name: str) -> Path:
-        """Give where a recording file of that name goes.
+        """Return the path for a recording file of that name.
 
         Raises:
-            StorageError: the name could leave the folder.
+            StorageError: the name could lead out of the folder.
         """
         return self.media_folder(call_id) / _safe(name)
 
     def series_path(self, call_id: str) -> Path:
-        """Give where the call's series file is."""
+        """Return the path of the call's series file."""
         return self.call_folder(call_id) / "series.npz"
 
     def analysis_path(self, call_id: str) -> Path:
@@ -60,23 +60,23 @@ class MediaFiles:
         return self.call_folder(call_id) / "analysis.npz"
 
     def report_path(self, call_id: str) -> Path:
-        """Give where the call's PDF is."""
+        """Return the path of the call's PDF report."""
         return self.call_folder(call_id) / "report.pdf"
 
     def read_picture(self, call_id: str, name: str) -> bytes | None:
-        """Give one of the call's kept pictures, or None where there is none of that name."""
+        """Return the content of one of the call's stored pictures, or None."""
         try:
             return (self._pictures(call_id) / _safe(name)).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as exc:
-            raise StorageError(f"A picture of the call cannot be read: {exc.strerror}.") from exc
+            raise StorageError(f"A picture of the call could not be read: {exc.strerror}.") from exc
 
     def keep_pictures(self, call_id: str, pictures: Mapping[str, bytes]) -> None:
-        """Make these, by name, the call's pictures: any other is deleted first.
+        """Replace the call's pictures with these, by name; others are deleted first.
 
         Raises:
-            StorageError: one could not be deleted or written.
+            StorageError: a picture could not be deleted or written.
         """
         folder = self._pictures(call_id)
         if not pictures:
@@ -87,26 +87,28 @@ class MediaFiles:
                 if path.name not in pictures:
                     path.unlink()
         except OSError as exc:
-            raise StorageError(f"A picture of the call cannot be deleted: {exc.strerror}.") from exc
+            raise StorageError(
+                f"A picture of the call could not be deleted: {exc.strerror}."
+            ) from exc
         for name, data in pictures.items():
             write_atomically(folder / _safe(name), data)
 
     def relative(self, path: Path) -> str:
-        """Give a path as the database keeps it.
+        """Return a path relative to the root, as the database stores it.
 
         Raises:
-            StorageError: it is not below the root.
+            StorageError: the path is not inside the root.
         """
         try:
             return path.absolute().relative_to(self.root).as_posix()
         except ValueError as exc:
-            raise StorageError(f"{path.name} does not lie in the media folder.") from exc
+            raise StorageError(f"{path.name} is not in the media folder.") from exc
 
     def resolve(self, stored: str) -> Path:
-        """Give the file of a path that the database kept.
+        """Return the file at a path stored in the database.
 
         Raises:
-            StorageError: it leads out of the root, through a link or otherwise.
+            StorageError: the path leads out of the root, by a link or otherwise.
         """
         path = self.root / stored
         if "\x00" in stored or not path.resolve().is_relative_to(self.root.resolve()):
@@ -114,13 +116,13 @@ class MediaFiles:
         return path
 
     def write(self, call_id: str, name: str, data: bytes) -> Path:
-        """Write a whole file into the call's folder: all of it or nothing."""
+        """Write a file to the call's folder, atomically."""
         path = self.call_folder(call_id) / _safe(name)
         write_atomically(path, data)
         return path
 
     def read(self, stored: str) -> bytes:
-        """Give the content of a path that the database kept.
+        """Return the content of the file at a path stored in the database.
 
         Raises:
             Missing: the file is gone.
@@ -130,25 +132,25 @@ class MediaFiles:
         except FileNotFoundError as exc:
             raise Missing("The file is gone: analyse the call again.") from exc
         except OSError as exc:
-            raise StorageError(f"A file of the call cannot be read: {exc.strerror}.") from exc
+            raise StorageError(f"A file of the call could not be read: {exc.strerror}.") from exc
 
     def free_bytes(self) -> int:
-        """Give the free space of the disk that holds the root."""
+        """Return the free space on the root's disk."""
         folder = self.root
         while not folder.exists():
             folder = folder.parent
         return shutil.disk_usage(folder).free
 
     def size_bytes(self, call_id: str) -> int:
-        """Give the size of everything that lies there for a call; 0 when nothing does."""
+        """Return the total size of a call's files; 0 if there are none."""
         return _size_bytes(self._folder(call_id))
 
     def delete_media(self, call_id: str) -> int:
-        """Delete the call's recordings and give the bytes freed. Nothing there is no error."""
+        """Delete the call's recordings, if any, and return the bytes freed."""
         return _delete(self._folder(call_id) / "media")
 
     def delete_call(self, call_id: str) -> int:
-        """Delete everything that lies there for a call and give the bytes freed."""
+        """Delete all of a call's files and return the bytes freed."""
         return _delete(self._folder(call_id))
 
     def _pictures(self, call_id: str) -> Path:
@@ -156,15 +158,15 @@ class MediaFiles:
 
     def _folder(self, call_id: str) -> Path:
         if not CALL_ID.fullmatch(call_id):
-            raise StorageError("That is not the id of a call.")
+            raise StorageError("This is not a call's id.")
         return self.root / call_id
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a crash, meets the old content or the new, whole.
+    """Write a file atomically: a reader, even after a crash, sees all of the old or new content.
 
     Raises:
-        StorageError: the disk refused; the old content is still there.
+        StorageError: writing failed; the old content is still there.
     """
     temporary = None
     try:
@@ -176,14 +178,14 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
         temporary = None
-        # The rename itself is on disk only when its folder is.
+        # The rename itself is durable only once its folder is synced.
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
     except OSError as exc:
-        raise StorageError(f"{path.name} cannot be written: {exc.strerror}.") from exc
+        raise StorageError(f"{path.name} could not be written: {exc.strerror}.") from exc
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -199,7 +201,7 @@ def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise StorageError(f"A folder for the call cannot be made: {exc.strerror}.") from exc
+        raise StorageError(f"A folder for the call could not be created: {exc.strerror}.") from exc
     return folder
 
 
@@ -214,5 +216,5 @@ def _delete(folder: Path) -> int:
     except FileNotFoundError:
         return 0
     except OSError as exc:
-        raise StorageError(f"Files of the call cannot be deleted: {exc.strerror}.") from exc
+        raise StorageError(f"Files of the call could not be deleted: {exc.strerror}.") from exc
     return freed

@@ -1,4 +1,4 @@
-"""Bringing a database's schema up to date."""
+"""Migrates a database's schema to the current version."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ ADVISORY_LOCK = 0x52415050
 
 
 def scripts_folder() -> Path:
-    """Give the folder of the migrations: inside the installed package, or the repository's."""
+    """Return the folder of the migrations, in the installed package or in the repository."""
     here = Path(__file__).resolve().parent
-    # In an installed wheel ../alembic is the library, which has no env.py of ours.
+    # In an installed wheel ../alembic is the library, which does not have our env.py.
     for folder in (here / "_alembic", here.parent / "alembic"):
         if (folder / "env.py").is_file() and (folder / "versions").is_dir():
             return folder
-    raise StorageError("The migrations are missing from this installation: install rapport again.")
+    raise StorageError("The migrations are missing from this installation: reinstall rapport.")
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
-    """Give alembic's configuration over an open connection, without any ini file."""
+    """Build alembic's configuration for an open connection, without an ini file."""
     config = Config()
     config.set_main_option("script_location", str(scripts_folder()).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -38,17 +38,17 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the schema to a revision, all of it or nothing.
+    """Migrate the schema to a revision, in one transaction.
 
     Two processes may do this at once: the second waits, then finds nothing to do.
 
     Raises:
-        DatabaseDown: the database does not answer; worth another try.
+        DatabaseDown: the database does not respond; worth retrying.
         StorageError: the database was made by a newer version of Rapport.
     """
     engine = open_engine(url, foreign_keys=False)
     try:
-        # The transaction's start is the lock on SQLite (BEGIN IMMEDIATE).
+        # On SQLite, starting the transaction takes the lock (BEGIN IMMEDIATE).
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(
@@ -59,23 +59,23 @@ def upgrade(url: str, revision: str = "head") -> None:
         raise map_error(exc) from exc
     except CommandError as exc:
         raise StorageError(
-            f"The database cannot be migrated ({exc}): it was probably made by a newer Rapport."
+            f"The database cannot be migrated ({exc}): a newer Rapport probably created it."
         ) from exc
     finally:
         engine.dispose()
 
 
 def is_current(url: str) -> bool:
-    """Tell whether the schema is the one this version needs. Creates nothing.
+    """Return whether the schema is the one this version needs. Creates nothing.
 
     Raises:
-        DatabaseDown: the database does not answer.
-        StorageError: the URL cannot be read.
+        DatabaseDown: the database does not respond.
+        StorageError: the URL is not valid.
     """
     try:
         parsed = make_url(url)
     except ArgumentError as exc:
-        raise StorageError("The database URL cannot be read: check RAPPORT_DATABASE_URL.") from exc
+        raise StorageError("The database URL is not valid: check RAPPORT_DATABASE_URL.") from exc
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
         return False
     engine = open_engine(url)

@@ -1,4 +1,4 @@
-"""where a run is
+"""Store the progress of runs
 
 Revision: 0002, after 0001. Made 2026-11-21 15:36:13.272051.
 """

@@ -1,4 +1,4 @@
-"""words of the chat
+"""Store chat messages
 
 Revision: 0003, after 0002. Made 2026-11-21 16:11:42.666552.
 """

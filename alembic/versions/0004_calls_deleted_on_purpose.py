@@ -1,4 +1,4 @@
-"""calls deleted on purpose
+"""Remember deleted calls
 
 Revision: 0004, after 0003. Made 2026-11-21 16:43:39.105039.
 """

@@ -1,4 +1,4 @@
-"""names and sides that people correct
+"""Store people's corrections to names and sides
 
 Revision: 0005, after 0004. Made 2026-11-21 18:41:10.176890.
 """

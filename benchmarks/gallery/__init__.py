@@ -1,4 +1,4 @@
-"""Zoom-like recordings with known truth: a benchmark of "whose face is this?".
+"""Zoom-like recordings with a known truth: a benchmark for "whose face is this?".
 
     python -m benchmarks.gallery --out DIR --scenario gallery        # the demo's two faces
     python -m benchmarks.gallery --out DIR --scenario all --faces CLIPS --seconds 240
@@ -7,22 +7,22 @@ writes `recording.mp4` with everything that Zoom adds to a recording (`timeline.
 `transcript.vtt`, `participants.json`, an M4A per person in `audio/`), and `truth.json`: every
 second, whose tile is where. Faces come from any folder of clips with one person each; without one,
 from the demo's two public-domain photographs. The people are cut out of their background and put
-before invented rooms, so few faces make many cameras.
+in front of made-up rooms, so a few faces make many cameras.
 
-Scenarios of what is usual: `gallery`; `gallery_changes` (people join, leave, come back, turn their
+Usual scenarios: `gallery`; `gallery_changes` (people join, leave, come back, turn their
 video off and on; tiles move); `speaker`, `speaker_strip`, `speaker_pip`; `share_gallery`,
 `share_strip`, `share_speaker` (slides with faces, names and a film); `mixed` (all of them in one
 call); `names` (many scripts, cut off, two of one name); `similar_names`; `crosstalk`; `room`
-(three people before one camera); `phone` (voices without a picture); `restless` (silent mouths
+(three people at one camera); `phone` (voices without a picture); `restless` (silent mouths
 move); `same_background`. Of bad input: `foreign_timeline` (of another meeting of the same people),
 `shifted_timeline` (minutes late), `unknown_names` (the side files know nobody), `exchanged_names`
 (half-way), `bright`, `mirrored`, `upside_down`, `rotated`, `turned_cameras`, `tiny` (25 tiles).
 
-`participants.json` also tells the recording's `start_time`, from which its times of day count.
+`participants.json` also has the recording's `start_time`, which its times of day refer to.
 
 `truth.json`, times in seconds and boxes as xyxy in pixels:
 
-- `participants`: name, side, and `speaks_s` in all;
+- `participants`: name, side, and total `speaks_s`;
 - `faces`: a row per second and visible person: `t_s`, `name`, `box` (the whole tile), `label` (the
   text drawn on it, or null), `speaks_s`, and `people` where a camera shows several;
 - `layouts`: from change to change `start_s`, `end_s`, `kind`, and aligned `tiles`, `names` and

@@ -15,7 +15,7 @@ from benchmarks.gallery.scenarios import SCENARIOS, build_scenario
 
 
 def main() -> int:
-    """Make the recordings asked for; 2 for arguments that cannot be, 130 after Ctrl-C."""
+    """Generate the requested recordings; return 2 for invalid arguments, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.gallery",
         description="Make a Zoom-like recording with known truth.",
@@ -27,10 +27,10 @@ def main() -> int:
         nargs="+",
         default=["gallery"],
         metavar="NAME",
-        help="one or more; each of several gets a folder of its own below --out",
+        help="one or more; if several, each gets its own folder below --out",
     )
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--people", type=int, help="1-49; by default as suits the scenario")
+    parser.add_argument("--people", type=int, help="1-49; default: depends on the scenario")
     parser.add_argument("--size", default="1280x720", metavar="WxH")
     parser.add_argument("--labels", choices=("on", "off"), help="names drawn on the tiles")
     parser.add_argument("--faces", type=Path, metavar="DIR", help="clips with one person each")
@@ -66,7 +66,7 @@ def main() -> int:
         print(f"{error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Stopped; what was being made is gone.", file=sys.stderr)
+        print("Stopped; the unfinished recording was deleted.", file=sys.stderr)
         return 130
     return 0
 
@@ -74,7 +74,7 @@ def main() -> int:
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal()):
-        raise ValueError(f"A size is written like 1280x720, not {text!r}.")
+        raise ValueError(f"Write a size like 1280x720, not {text!r}.")
     return int(width), int(height)
 
 

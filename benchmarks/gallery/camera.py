@@ -1,4 +1,4 @@
-"""One person's camera: their footage before a background of their own, ready for the encoder."""
+"""One person's camera: their footage in front of their own background, ready for encoding."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FACE_SHARE = (0.40, 0.52)
 
 
 class Camera:
-    """Pictures of one person as the tile shows them, planar YUV 4:2:0, `size` pixels each."""
+    """Pictures of one person as shown in a tile, planar YUV 4:2:0, `size` pixels each."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Camera:
         self.player = footage.player(rng)
 
     def picture(self, number: int) -> U8:
-        """The planes (H·3/2, W) of a cutout; made once. The array is the camera's."""
+        """Return the planes (H·3/2, W) of a cutout, made once. The camera owns the array."""
         planes = self._made.get(number)
         if planes is None:
             planes = self._made[number] = self._make(self._footage.cutouts[number])
@@ -58,7 +58,7 @@ class Camera:
         if self._mirrored:
             x = columns - 1 - x
         scale = float(self._rng.uniform(*_FACE_SHARE)) * height / face
-        # The picture's lower edge cuts the body off: it has to lie at or below the tile's.
+        # The picture's lower edge cuts off the body, so it must be at or below the tile's.
         scale = max(scale, 0.44 * height / (rows - y))
         middle = max(0.47 * height, height - (rows - y) * scale)
         seated = (width * float(self._rng.uniform(0.42, 0.58)), middle, face * scale)
@@ -87,14 +87,14 @@ class Camera:
 
 
 def _soft_sides(alpha: U8) -> U8:
-    """Fade a body out where the picture's sides cut it off."""
+    """Fade out a body where the sides of the picture cut it off."""
     columns = np.arange(alpha.shape[1])
     fade = np.clip(np.minimum(columns, columns[::-1]) / (0.05 * len(columns)), 0, 1)
     return np.asarray(alpha * fade, np.uint8)
 
 
 def _sideways(image: U8) -> U8:
-    """The picture of a telephone that lies on its side: turned by 90°, black beside it."""
+    """Return the picture of a phone on its side: turned by 90°, with black at the sides."""
     height, width = image.shape[:2]
     narrow = height * 9 // 16
     left = (width - narrow) // 2
@@ -107,7 +107,7 @@ def _sideways(image: U8) -> U8:
 def paint_room(
     size: tuple[int, int], rng: np.random.Generator, is_bright: bool
 ) -> NDArray[np.float32]:
-    """An invented room out of focus, RGB float32 0–255: wall, window or shelves, a picture."""
+    """Draw a made-up room out of focus, RGB float32 0–255: wall, window or shelves, a picture."""
     width, height = 512, 288
     tone = rng.uniform(170, 250) if is_bright else rng.uniform(40, 210)
     wall = np.clip(tone + rng.normal(0, 14, 3), 12, 250)

@@ -1,4 +1,4 @@
-"""The picture itself, kept as planar YUV between changes: tiles, labels, slides, frames."""
+"""The canvas, kept as planar YUV between changes: tiles, labels, slides, frames."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LETTER_SHARE = 14 / 720
 """Size of a label's letters as a share of the picture's height, whatever the tile's size."""
 SMALLEST_LETTERS_PX = 8.0
 BOX_SHADE = 0.6
-"""How dark the box under a label is, 0–1."""
+"""How dark the box behind a label is, 0–1."""
 BRIGHT_SHADE = 0.2
-"""The same where labels shall be hard to read: Zoom has drawn them almost without a box."""
+"""The same for labels that are hard to read: Zoom has drawn them almost without a box."""
 FRAME_COLOUR = (35, 217, 89)
 """The frame around the active speaker's tile, RGB."""
 NAME_TILE = (36, 36, 36)
@@ -27,7 +27,7 @@ _MUTED = (232, 64, 60)
 
 
 class Canvas:
-    """A picture of planar YUV 4:2:0; every box has even edges."""
+    """A picture in planar YUV 4:2:0; every box has even edges."""
 
     def __init__(self, size: tuple[int, int], ground: tuple[int, int, int]) -> None:
         self.width, self.height = size
@@ -36,11 +36,11 @@ class Canvas:
         self.parts = _split(self.planes, self.width, self.height)
 
     def clear(self) -> None:
-        """Paint everything with the ground's colour."""
+        """Fill the canvas with the background colour."""
         self.paste((0, 0, self.width, self.height), _flat(self._ground, 2, 2))
 
     def paste(self, box: Box, planes: U8) -> None:
-        """Put a picture (planes, any even size) into a box, scaled to it."""
+        """Draw a picture (planes, any even size), scaled to fill a box."""
         x0, y0, x1, y1 = box
         width, height = planes.shape[1], planes.shape[0] * 2 // 3
         source = _split(planes, width, height)
@@ -54,7 +54,7 @@ class Canvas:
                 area[:] = cv2.resize(given, size, interpolation=cv2.INTER_LINEAR)
 
     def blend(self, at: tuple[int, int], sticker: Sticker) -> None:
-        """Lay a half-transparent picture over this one, its corner at an even place."""
+        """Blend a half-transparent picture over this one, with its corner at even coordinates."""
         x, y = at
         for part, (target, light, weight) in enumerate(
             zip(self.parts, sticker.light, sticker.weight, strict=True)
@@ -102,19 +102,19 @@ class Sticker:
 
 
 def letters_px(picture_height: int) -> float:
-    """Size of a label's letters in a picture of that height."""
+    """Return the size of a label's letters in a picture of that height."""
     return max(SMALLEST_LETTERS_PX, picture_height * LETTER_SHARE)
 
 
 @lru_cache(maxsize=1024)
 def label_text(name: str, tile_width: int, picture_height: int, is_muted: bool = False) -> str:
-    """What Zoom has room for of a name in a tile of that width."""
+    """Return as much of a name as Zoom fits in a tile of that width."""
     px = letters_px(picture_height)
     return shorten(name, px, round(0.92 * tile_width - (2.6 if is_muted else 1.4) * px))
 
 
 def label_sticker(text: str, picture_height: int, is_muted: bool, shade: float) -> Sticker:
-    """A name as Zoom draws it: white in a dark, half-transparent box, a red microphone before."""
+    """Draw a name as Zoom does: white in a dark, half-transparent box, after a red microphone."""
     px = letters_px(picture_height)
     letters = draw_text(text, px)
     pad = max(2, round(px * 0.4))
@@ -136,7 +136,7 @@ def label_sticker(text: str, picture_height: int, is_muted: bool, shade: float) 
 
 
 def name_tile(name: str, size: tuple[int, int], picture_height: int, number: int) -> U8:
-    """The planes of a tile without video: the name, or initials in a circle, on dark grey."""
+    """Return a tile without video as planes: the name, or initials in a circle, on dark grey."""
     width, height = size
     tile = np.zeros((height, width, 4), np.uint8)
     tile[...] = (*NAME_TILE, 255)
@@ -159,7 +159,7 @@ def name_tile(name: str, size: tuple[int, int], picture_height: int, number: int
 
 
 def _over(image: U8, letters: U8, x: int, y: int) -> None:
-    """Lay RGBA letters over an RGBA picture, as far as they fit in."""
+    """Blend RGBA letters over an RGBA picture, as far as they fit."""
     area = image[y : y + letters.shape[0], x : x + letters.shape[1]]
     letters = letters[: area.shape[0], : area.shape[1]]
     weight = letters[..., 3:].astype(np.float32) / 255
@@ -173,7 +173,7 @@ def _flat(colour: tuple[int, int, int], width: int, height: int) -> U8:
 
 
 def _split(planes: U8, width: int, height: int) -> tuple[U8, U8, U8]:
-    """Views on the luma plane and on both colour planes."""
+    """Return views of the luma plane and of both colour planes."""
     quarter = height * width // 4
     flat = planes.reshape(-1)
     size = (height // 2, width // 2)

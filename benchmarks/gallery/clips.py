@@ -1,6 +1,6 @@
-"""Footage from clips of single people, sorted by their mouths into silent and speaking pictures.
+"""Footage from clips of single people, split by their mouths into silent and speaking pictures.
 
-The clips stay where they are: nothing of them is kept but in the recordings that are made.
+The clips stay where they are: nothing from them is kept except in the generated recordings.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from inference.faces.detector import FaceDetector
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm")
 READ_PX = 288
-"""Height at which the clips are read: what counts as talking depends on it."""
+"""Height at which clips are analysed: the thresholds for talking depend on it."""
 LONGEST_READ_S = 14.0
 TALK_S = 6.0
 """Length of the talking stretch that is kept."""
 REST_S = (1.6, 1.2, 0.8, 0.48)
-"""Lengths of a silent stretch, the longest that is calm enough."""
+"""Lengths of a silent stretch to try; the longest that is calm enough is used."""
 CALM = 0.012
 """Standard deviation of the mouth's opening (height over width) at rest: 0.003–0.014 in a second
-of silence, 0.03–0.25 in one of speech, in the clips looked at."""
+of silence and 0.03–0.25 in a second of speech, in the clips examined."""
 TALKING = 4.5
-"""How many times as much the opening changes in 0.16 s while somebody speaks as while they are
-calm: 5–37 in clips of speech, below 4 in those of people who only smile."""
+"""How many times more the opening changes in 0.16 s during speech than at rest: 5–37 in clips of
+speech, below 4 in clips of people who only smile."""
 _CHANGE_PICTURES = 2  # 0.16 s
 
 
 class ClipFootage:
-    """One clip: its calmest stretch, played to and fro, and its talking.
+    """One clip: its calmest stretch, played back and forth, and its talking.
 
     Raises:
         ValueError: the clip shows no face for long enough.
@@ -55,7 +55,7 @@ class ClipFootage:
         self.face = (float(x), float(y), float(height))
 
     def scaled(self, height: int) -> ClipFootage:
-        """The same in pictures of another height."""
+        """Return the same footage with pictures of another height."""
         share = height / READ_PX
         smaller = copy(self)
         smaller.cutouts = [_scaled(picture, share) for picture in self.cutouts]
@@ -80,7 +80,7 @@ class _ClipPlayer:
         if is_speaking:
             return self._first_talk + self._talk.next()
         self._calls += 1
-        if not self._is_slow or self._calls % 2:  # a short loop at half its speed is calmer
+        if not self._is_slow or self._calls % 2:  # a short loop at half speed is calmer
             self._last = self._rest.next()
         return self._last
 
@@ -96,9 +96,9 @@ def _scaled(picture: Cutout, share: float) -> Cutout:
 
 
 def _read(path: Path) -> tuple[list[U8], NDArray[np.float64], NDArray[np.float64]]:
-    """Give pictures `READ_PX` high, mouth openings, and (x, y, height) of the faces.
+    """Return pictures `READ_PX` high, mouth openings, and (x, y, height) of the faces.
 
-    The longest stretch in which a face is seen all the time.
+    They are from the longest stretch in which a face is seen throughout.
     """
     pictures: list[U8] = []
     rows: list[tuple[float, float, float, float]] = []
@@ -148,7 +148,7 @@ def _calmest(openings: NDArray[np.float64]) -> list[int]:
 
 
 def _liveliest(openings: NDArray[np.float64]) -> list[int]:
-    """The stretch in which the mouth changes most quickly."""
+    """Return the stretch in which the mouth changes fastest."""
     count = min(round(TALK_S * PICTURES_HZ), len(openings))
     firsts = range(len(openings) - count + 1)
     means = [float(_changes(openings[first : first + count]).mean()) for first in firsts]
@@ -161,18 +161,18 @@ def _changes(openings: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def clips(folder: Path, height: int) -> tuple[ClipFootage, ...]:
-    """Footage of every clip in a folder, `height` pixels high, those first in which people speak.
+    """Return footage of every clip in a folder, `height` pixels high, those with speech first.
 
-    The clips are read once per process.
+    Each clip is analysed once per process.
 
     Raises:
-        ValueError: there is no such folder, it holds no clip, or one of them shows no face.
+        ValueError: the folder does not exist, contains no clips, or a clip shows no face.
     """
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder}.")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
-        raise ValueError(f"{folder} holds no clip ({', '.join(SUFFIXES)}).")
+        raise ValueError(f"{folder} contains no clips ({', '.join(SUFFIXES)}).")
     made = [_load_clip(path).scaled(height) for path in paths]
     return tuple(sorted(made, key=lambda clip: not clip.can_talk))
 

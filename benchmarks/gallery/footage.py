@@ -1,4 +1,4 @@
-"""Pictures of one person, cut out of their background: speaking ones and silent ones."""
+"""Pictures of one person, speaking and silent, cut out of their background."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from inference.faces.model_files import SELFIE
 U8 = NDArray[np.uint8]
 
 PICTURES_HZ = 12.5
-"""What a camera of the gallery delivers; Zoom sends small tiles at about half the full rate."""
+"""The frame rate of a gallery camera; Zoom sends small tiles at about half the full rate."""
 TABLE_TOP, TABLE = 0.7, (92, 80, 70)
-"""Where the table begins behind which a room's people sit, of the tile's height; its colour."""
+"""Where the table in front of a room's people begins, as a share of the tile's height; its
+colour."""
 _SURE, _SURELY_NOT = 0.95, 0.65
 
 
 @dataclass(frozen=True, slots=True)
 class Cutout:
-    """A person without the background: RGB (H, W, 3) and how much of each pixel is theirs."""
+    """A person without the background: RGB (H, W, 3) and each pixel's share of the person."""
 
     rgb: U8
     alpha: U8
 
 
 class Player(Protocol):
-    """Plays one person's pictures, `PICTURES_HZ` a second."""
+    """Plays one person's pictures, `PICTURES_HZ` per second."""
 
     def next(self, is_speaking: bool, loudness: float) -> int:
-        """Give the index of the next cutout. `loudness` is 0–1, of this moment."""
+        """Return the index of the next cutout. `loudness` is the current one, 0–1."""
 
 
 class Footage(Protocol):
@@ -47,24 +48,24 @@ class Footage(Protocol):
 
     @property
     def face(self) -> tuple[float, float, float] | None:
-        """Middle (x, y) and height of the face, in pixels; None: the pictures fill the tile."""
+        """The face's middle (x, y) and height, in pixels; None if the pictures fill the tile."""
 
     @property
     def can_talk(self) -> bool:
         """Whether the person speaks in any of the pictures."""
 
     def player(self, rng: np.random.Generator) -> Player:
-        """A player of its own for each recording."""
+        """Return a new player, one for each recording."""
 
 
 class PingPong:
-    """The numbers from 0 to count - 1 up and down, a step at a time."""
+    """Counts up and down between 0 and count - 1, one step at a time."""
 
     def __init__(self, count: int, start: int = 0) -> None:
         self._count, self._at, self._step = count, start % max(count, 1), 1
 
     def next(self) -> int:
-        """Give the next number."""
+        """Return the next number."""
         at = self._at
         if not 0 <= at + self._step < self._count:
             self._step = -self._step
@@ -74,7 +75,7 @@ class PingPong:
 
 
 def cut_out(rgb: U8) -> Cutout:
-    """Cut the person out of a picture with MediaPipe's selfie segmentation; the largest one."""
+    """Cut the largest person out of a picture, with MediaPipe's selfie segmentation."""
     share = _person_share(rgb)
     share = np.clip((share - _SURELY_NOT) / (_SURE - _SURELY_NOT), 0, 1)
     count, parts, stats, _ = cv2.connectedComponentsWithStats((share > 0.3).astype(np.uint8))
@@ -85,11 +86,11 @@ def cut_out(rgb: U8) -> Cutout:
 
 
 def _person_share(rgb: U8) -> NDArray[np.float32]:
-    """How much of each pixel is a person's, 0–1.
+    """Return each pixel's share of a person, 0–1.
 
     Source of the scaling: MediaPipe's selfie_segmentation_cpu.pbtxt (the whole picture, 0–1), its
-    image_to_tensor_calculator (places count from corners) and tensors_to_segmentation_calculator
-    (the answer enlarged linearly).
+    image_to_tensor_calculator (coordinates start at corners) and
+    tensors_to_segmentation_calculator (the result is enlarged linearly).
     """
     model = _segmenter()
     height, width = model.values.shape[1:3]
@@ -108,7 +109,7 @@ def _segmenter() -> Network:
 
 
 class RoomFootage:
-    """Several people in front of one camera, side by side; they speak in turn."""
+    """Several people at one camera, side by side; they take turns speaking."""
 
     face = None
     can_talk = True
@@ -159,7 +160,7 @@ def _place(
     face: tuple[float, float, float] | None,
     seated: tuple[float, float, float],
 ) -> None:
-    """Put a person into a picture, the face at that place and of that height."""
+    """Draw a person into a picture, with the face at that place and of that height."""
     matrix = placing(picture, face, seated)
     size = (rgb.shape[1], rgb.shape[0])
     person = cv2.warpAffine(picture.rgb, matrix, size, flags=cv2.INTER_LINEAR)
@@ -174,7 +175,7 @@ def placing(
     face: tuple[float, float, float] | None,
     seated: tuple[float, float, float],
 ) -> NDArray[np.float64]:
-    """The 2×3 matrix that brings a cutout's face to a place (x, y, height), in pixels."""
+    """Return the 2×3 matrix that moves a cutout's face to a place (x, y, height), in pixels."""
     x, y, height = face or (picture.rgb.shape[1] / 2, picture.rgb.shape[0] / 2, 1.0)
     scale = seated[2] / height
     return np.array([[scale, 0, seated[0] - x * scale], [0, scale, seated[1] - y * scale]])

@@ -1,4 +1,4 @@
-"""Text of the made recordings: labels cut to the room there is, as Zoom does."""
+"""Text in the generated recordings: labels are cut to the available width, as Zoom does."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from bot.text.draw_text import BOLD, REGULAR, draw_line
 
 WHITE = (255, 255, 255)
 LINE, ABOVE = 1.4, 0.72
-"""Height of a line in sizes of its letters, and the part of it above the baseline."""
+"""Height of a line as a multiple of the letter size, and the part of it above the baseline."""
 
 
 @lru_cache(maxsize=1024)
 def draw_text(
     text: str, height_px: float, colour: tuple[int, int, int] = WHITE, bold: bool = False
 ) -> U8:
-    """Draw a text as RGBA, shape (H, W, 4), W following from the text; do not write into it.
+    """Draw a text as RGBA, shape (H, W, 4), with W depending on the text; do not modify it.
 
-    `height_px` is the size of the letters as CSS counts it; the line is 1.4 times as high.
+    `height_px` is the font size as in CSS; the line is 1.4 times as high.
     """
     line = max(2, round(height_px * LINE))
     above = round(line * ABOVE)
@@ -27,7 +27,7 @@ def draw_text(
 
 
 def shorten(text: str, height_px: float, width_px: int) -> str:
-    """Cut a text off with "…" where it is wider than there is room for."""
+    """Shorten a text with "…" if it is wider than the available width."""
     if _width(text, height_px) <= width_px:
         return text
     for length in range(len(text) - 1, 0, -1):

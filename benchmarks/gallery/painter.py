@@ -1,4 +1,4 @@
-"""Paints the pictures of a recording, one after the other, from its plan."""
+"""Paints a recording's frames, one after another, from its plan."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from benchmarks.gallery.stages import Box, Stage, even
 from benchmarks.gallery.talk import ENVELOPE_HZ
 
 TALLEST_CAMERA_PX, SHORTEST_CAMERA_PX = 288, 90
-"""Height of a camera's pictures; Zoom sends no small tile with more, larger ones are enlarged."""
+"""Height of a camera's pictures, as in Zoom's small tiles; larger tiles are enlarged."""
 SHORTEST_FOOTAGE_PX = 120
 """Faces are found and warped in pictures of at least this height."""
 FILM_PX = (320, 180)
 GROUNDS = ((26, 26, 26), (0, 0, 0))
 FRAME_LAG_S = 0.3
-"""How long after a turn's start a frame stands around the speaker's tile."""
+"""Time from a turn's start until the speaker's tile is highlighted."""
 
 
 class Painter:
@@ -41,12 +41,12 @@ class Painter:
 
     Args:
         plan: what happens when.
-        mouths: how wide everybody's stands open, 0–1, `ENVELOPE_HZ` times a second.
-        fps: pictures a second.
-        faces: a folder of clips; None: the demo's photographs.
+        mouths: how wide everybody's mouth is open, 0–1, `ENVELOPE_HZ` times per second.
+        fps: frames per second.
+        faces: a folder of clips; None uses the demo's photographs.
 
     Raises:
-        ValueError: the folder of faces holds no clip, or one without a face.
+        ValueError: the folder of faces contains no clips, or a clip without a face.
     """
 
     def __init__(
@@ -73,24 +73,24 @@ class Painter:
         ]
         self._shown = [0] * len(self._cameras)
         has_screen = any(stage.screen is not None for stage in plan.stages)
-        # A guest's name and two from the call: a name below a photograph names nobody's camera.
+        # A guest's name and two from the call: a name below a photograph is not a camera's label.
         names = ("Oluchi Ade", *(person.name for person in plan.scenario.people))
         self._slides = paint_slides(footage, names, rng) if has_screen else []
         self._film = Camera(footage[-1], FILM_PX, rng)
         self._labels: dict[tuple[str, bool], Sticker] = {}
 
     def pictures(self) -> Iterator[U8]:
-        """Give the planes of every picture; the array is painted over for the next.
+        """Yield the planes of every frame; the array is reused for the next.
 
-        Only what has changed is painted: all of it at a new stage, else the tiles whose cameras
-        delivered a picture, by turns.
+        Only what has changed is painted: everything at a new stage, otherwise the tiles whose
+        cameras delivered a picture, in turn.
         """
         before: tuple[Stage, bool] | None = None
         slide, framed = -1, None
         for number in range(round(self._plan.seconds * self._fps)):
             at_s = number / self._fps
             stage = self._plan.stage(at_s)
-            now = (stage, at_s >= self._plan.seconds / 2)  # names are exchanged half-way
+            now = (stage, at_s >= self._plan.seconds / 2)  # names are exchanged halfway through
             is_new = now != before
             before = now
             if is_new:
@@ -100,7 +100,7 @@ class Painter:
                 slide = int(at_s // SLIDE_S) % len(self._slides)
                 if is_new or slide != was_slide:
                     self._canvas.paste(stage.screen, self._slides[slide])
-                    is_new = True  # tiles may lie on the screen
+                    is_new = True  # tiles may overlap the shared screen
                 if slide == FILM and number % self._step == 0:
                     at = self._film.player.next(True, abs(float(np.sin(at_s * 13))))
                     self._canvas.paste(_film_box(stage.screen), self._film.picture(at))
@@ -119,7 +119,7 @@ class Painter:
             yield self._finish(self._canvas.planes)
 
     def _framed(self, stage: Stage, at_s: float) -> int | None:
-        """Whose tile has a frame: in a grid, the last who took the turn."""
+        """Return whose tile is highlighted: in a grid, that of the last person to take a turn."""
         if stage.kind != "gallery":
             return None
         late_s = at_s - FRAME_LAG_S
@@ -151,7 +151,7 @@ class Painter:
         return self._labels[key]
 
     def _finish(self, planes: U8) -> U8:
-        """The picture as the recording has it: as painted, mirrored or turned."""
+        """Return the frame as recorded: as painted, mirrored or turned."""
         fault = self._plan.scenario.picture_fault
         if fault == "none":
             return planes
@@ -168,14 +168,14 @@ class Painter:
 
 
 def _film_box(screen: Box) -> Box:
-    """Where the film plays, in pixels of the picture."""
+    """Return where the film plays, in pixels of the picture."""
     scale = (screen[2] - screen[0]) / SLIDE_PX[0]
     x0, y0, x1, y1 = (even(edge * scale) for edge in FILM_BOX)
     return (screen[0] + x0, screen[1] + y0, screen[0] + x1, screen[1] + y1)
 
 
 def _camera_sizes(plan: Plan) -> list[tuple[int, int]]:
-    """How large each camera's pictures are made: as their largest tile, within the limit."""
+    """Return the size of each camera's pictures: that of its largest tile, within the limit."""
     tallest = [SHORTEST_CAMERA_PX] * len(plan.scenario.people)
     for stage in plan.stages:
         for tile in stage.tiles:
@@ -185,7 +185,7 @@ def _camera_sizes(plan: Plan) -> list[tuple[int, int]]:
 
 
 def _share_out(plan: Plan, footage: Sequence[Footage], tallest: int) -> list[Footage]:
-    """Whose camera shows which footage: who speaks gets one that can, by turns."""
+    """Return whose camera shows which footage: speakers get footage that speaks, in turn."""
     talking = [film for film in footage if film.can_talk] or list(footage)
     silent = [film for film in footage if film not in talking] + talking
     shown: list[Footage] = []

@@ -1,4 +1,4 @@
-"""A script played once: its turns and stages in seconds and pixels. No picture is made for it."""
+"""A script played once: its turns and stages in seconds and pixels, without any pictures."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LEAST_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What happens when in one recording; all of it follows from `plan_recording`'s arguments.
+    """What happens when in one recording; determined by `plan_recording`'s arguments.
 
-    Boxes of the stages are those of the picture as it is painted; `finished_box` gives them as the
-    recording has them, which differs where the whole picture is mirrored or turned.
+    The stages' boxes are those of the picture as painted; `finished_box` converts them to the
+    recording's, which differ if the whole picture is mirrored or turned.
     """
 
     scenario: Scenario
@@ -29,36 +29,36 @@ class Plan:
     seed: int
     turns: Sequence[Turn]
     stirs: Sequence[Turn]
-    """Mouths that move though nobody speaks."""
+    """Mouths that move without speech."""
     stages: Sequence[Stage]
 
     def stage(self, at_s: float) -> Stage:
-        """What the picture shows at a time."""
+        """Return what the picture shows at a time."""
         return next((s for s in self.stages if s.start_s <= at_s < s.end_s), self.stages[-1])
 
     def moving(self, at_s: float) -> set[int]:
-        """Whose mouth moves at a time, speaking or not."""
+        """Return whose mouth moves at a time, speaking or not."""
         both = (*self.turns, *self.stirs)
         return {turn.who for turn in both if turn.start_s <= at_s < turn.end_s}
 
     def spoken_s(self, who: int) -> float:
-        """How long somebody speaks in all."""
+        """Return how long somebody speaks in total."""
         return sum(turn.end_s - turn.start_s for turn in self.turns if turn.who == who)
 
     def holder(self, who: int, at_s: float) -> int:
-        """Whose name somebody bears at a time: the other's after an exchange, else their own."""
+        """Return whose name somebody has at a time: the other's after a swap, else their own."""
         pair = self.scenario.swaps_labels
         if pair is not None and who in pair and at_s >= self.seconds / 2:
             return pair[1 - pair.index(who)]
         return who
 
     def name_drawn(self, who: int, at_s: float) -> str:
-        """What Zoom writes for somebody where there is room enough."""
+        """Return what Zoom writes for somebody if there is enough room."""
         person = self.scenario.people[self.holder(who, at_s)]
         return person.label or person.name
 
     def label(self, who: int, box: Box, at_s: float) -> str | None:
-        """The text on somebody's tile, cut off where it is too narrow; None without labels."""
+        """Return the text on somebody's tile, shortened if it does not fit; None without labels."""
         if not self.scenario.has_labels:
             return None
         is_muted = self.scenario.people[who].talk == 0
@@ -71,7 +71,7 @@ class Plan:
         return (height, width) if self.scenario.picture_fault == "rotated" else (width, height)
 
     def finished_box(self, box: Box) -> Box:
-        """Where a painted box lies in the recording."""
+        """Return where a painted box is in the recording."""
         x0, y0, x1, y1 = box
         width, height = self.size
         match self.scenario.picture_fault:
@@ -91,16 +91,16 @@ def plan_recording(
     size: tuple[int, int] = (1280, 720),
     seed: int = 0,
 ) -> Plan:
-    """Play a script: the same arguments give the same plan.
+    """Play a script and return its plan; the same arguments return the same plan.
 
     Raises:
-        ValueError: a size or length out of range.
+        ValueError: the size or length is out of range.
     """
     width, height = size
     if width % 2 or height % 2 or width < 160 or height < 90:
         raise ValueError(f"A picture of {width}x{height} cannot be made: use even numbers.")
     if seconds < LEAST_SECONDS:
-        raise ValueError(f"A recording takes at least {LEAST_SECONDS:g} seconds.")
+        raise ValueError(f"A recording needs at least {LEAST_SECONDS:g} seconds.")
     rng = np.random.default_rng([seed, 1])
     turns = plan_turns(scenario, seconds, rng)
     stages = plan_stages(scenario, turns, seconds, size, rng)

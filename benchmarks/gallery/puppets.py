@@ -1,4 +1,4 @@
-"""Footage from the demo's photographs, which are in the public domain and always at hand."""
+"""Footage from the demo's photographs, which are in the public domain and always available."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from bot.demo.recording.puppet import Pose, Puppet
 MOUTHS = 5
 """Steps from a shut mouth to a wide open one."""
 LOOP_S = 4.0
-"""A head's sway, played to and fro."""
+"""A head's sway, played back and forth."""
 OUTLINED_PX = (512, 288)
-"""Size at which the person is told from the backdrop best."""
+"""Size at which the person is separated best from the backdrop."""
 _MOODS = {"astronaut": 0.75, "hopper": 0.3}
 
 
@@ -29,8 +29,8 @@ class PuppetFootage:
         portrait = PORTRAITS[photograph]
         width = height * 16 // 9 // 2 * 2
         puppet = Puppet(portrait, width, height)
-        # In some poses the segmentation takes white backdrop for the white suit: what lies off
-        # the outline of the photograph as it is, by more than the sway, does not count.
+        # In some poses the segmentation takes white backdrop for the white suit: ignore what is
+        # outside the original photograph's outline by more than the sway.
         large = tile_picture(portrait, *OUTLINED_PX)[..., ::-1]
         outline = cut_out(np.ascontiguousarray(large)).alpha
         outline = cv2.resize(outline, (width, height), interpolation=cv2.INTER_AREA)
@@ -47,7 +47,7 @@ class PuppetFootage:
                 self.cutouts.append(Cutout(rgb, alpha))
         brow = to_tile(portrait, height, np.concatenate(portrait.brows)).mean(axis=0)
         chin = to_tile(portrait, height, np.array([portrait.chin]))[0]
-        face_px = float(chin[1] - brow[1]) * 1.3  # the brows lie a good fifth below the outline
+        face_px = float(chin[1] - brow[1]) * 1.3  # the brows are a good fifth below the outline
         self.face = (float(chin[0]), float(chin[1]) - face_px / 2, face_px)
 
     def player(self, rng: np.random.Generator) -> Player:
@@ -83,5 +83,5 @@ def _pose(at_s: float, mouth: float, mood: float) -> Pose:
 
 @lru_cache(maxsize=8)
 def puppets(height: int) -> tuple[PuppetFootage, ...]:
-    """Footage of every photograph, `height` pixels high."""
+    """Return footage of every photograph, `height` pixels high."""
     return tuple(PuppetFootage(name, height) for name in sorted(PORTRAITS))

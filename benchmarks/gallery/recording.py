@@ -1,4 +1,4 @@
-"""Makes a recording from a script: pictures, sound, and all the files that Zoom would add."""
+"""Makes a recording from a script: video, audio, and all the files that Zoom would add."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from benchmarks.gallery.sound import Voice, add_sound, encode_sound, write_sound
 from benchmarks.gallery.talk import envelope, plan_turns
 
 BITS_PER_PIXEL = 0.05
-"""About 1.1 Mbit/s at 1280×720 and 25 pictures a second, what Zoom spends on a gallery."""
+"""About 1.1 Mbit/s at 1280×720 and 25 frames per second, as Zoom uses for a gallery."""
 KEYFRAME_S = 8
 STRANGERS = ("Quentin Abara", "Lioba Stern", "Yusuf Haddad", "Petra Novotna", "Ciaran Boyle")
 PITCHES_HZ = (95.0, 210.0)
 LARGEST_SHIFT_S, SHIFT_SHARE = 180.0, 0.4
-"""How late a shifted TIMELINE is: three minutes, in short recordings this share of them."""
+"""How late a shifted TIMELINE is: three minutes, or this share of a short recording."""
 
 
 def make_recording(
@@ -42,26 +42,27 @@ def make_recording(
     faces: Path | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> None:
-    """Write a recording and the files beside it into a folder; the same arguments, the same files.
+    """Write a recording and its side files to a folder; the same arguments make the same files.
 
-    Nothing stands in the folder before all of it is done.
+    The files appear in the folder only once all of them are done.
 
     Args:
-        folder: gets recording.mp4, timeline.json, transcript.vtt, participants.json, truth.json
-            and audio/, an M4A per person. Made if need be; older files of these names go.
+        folder: receives recording.mp4, timeline.json, transcript.vtt, participants.json,
+            truth.json and audio/, an M4A per person. Created if needed; older files with these
+            names are replaced.
         scenario: the script.
         seconds: length, at least 5.
         size: width and height in pixels, both even, at least 160×90.
-        fps: pictures a second.
-        seed: of everything that chance decides.
-        faces: a folder of clips, each of one person; None: the demo's photographs.
-        on_progress: told the share that is done, 0–1, once per second of video.
+        fps: frames per second.
+        seed: of all random choices.
+        faces: a folder of clips, each of one person; None uses the demo's photographs.
+        on_progress: called with the share that is done, 0–1, once per second of video.
 
     Raises:
-        ValueError: a size or length out of range, or a folder of faces without faces.
+        ValueError: the size or length is out of range, or the folder of faces has no faces.
     """
     if fps < 2:
-        raise ValueError("A recording takes at least 2 pictures a second.")
+        raise ValueError("A recording needs at least 2 frames per second.")
     plan = plan_recording(scenario, seconds=seconds, size=size, seed=seed)
     loudness = [
         envelope(plan.turns, who, seconds, np.random.default_rng([seed, 2, who]))
@@ -127,7 +128,7 @@ def _stranger(who: int) -> str:
 
 
 def _audio_files(scenario: Scenario, folder: Path) -> list[Path]:
-    """A file per person, named as Zoom does; two of the same name are numbered."""
+    """Write a file per person, named as Zoom does; equal names are numbered."""
     paths: list[Path] = []
     for person in scenario.people:
         name = "".join("_" if letter in '/\\:*?"<>|' else letter for letter in person.name)
@@ -165,10 +166,10 @@ def _encode(
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=fps)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        # Fewer pictures a second leave more bits to each, as with Zoom.
+        # Fewer frames per second leave more bits for each, as with Zoom.
         video.bit_rate = round(width * height * (fps + 25) / 2 * BITS_PER_PIXEL)
         video.gop_size = KEYFRAME_S * fps
-        # The number of threads is told: the same arguments give the same bytes on every machine.
+        # A fixed number of threads: the same arguments make the same bytes on every machine.
         video.options = {"preset": "superfast", "threads": "2"}
         audio = add_sound(container)
         heard = 0

@@ -1,4 +1,4 @@
-"""The scripts by name. Every name and address is invented."""
+"""The scripts by name. All names and addresses are made up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAMES = (
     "Anton Viklund", "Grace Mbeki", "Felix Moreau", "Priya Raman", "Noah Steiner",
 )  # fmt: skip
 _TALK = (1.0, 1.0, 0.8, 0.5, 0.12, 0.0, 0.6, 0.0, 0.4, 0.15)
-"""How much the first, second … person talks; then again from the start, but softer."""
+"""How much the first, second … person talks; then from the start again, but less."""
 
 SCRIPTS = (
     "Maya Lindqvist (she/her)", "Александра Рихтер", "陈伟明", "田中 美咲", "김서연",
@@ -35,7 +35,7 @@ ALIKE = (
     "Jon Smith", "John Smith", "Joan Smith", "John Smyth", "Hanna Berg", "Anna Berg",
     "Maria Garcia", "María García", "Al Ng", "Al Ngo",
 )  # fmt: skip
-"""Different people whose names a reader of small letters may take for each other."""
+"""Different people whose names are easy to confuse in small print."""
 
 
 def _crew(count: int, names: tuple[str, ...] = _NAMES) -> tuple[Person, ...]:
@@ -67,9 +67,9 @@ def _gallery(count: int) -> Scenario:
 
 
 def _gallery_changes(count: int) -> Scenario:
-    """Joins, leaves, a re-join, video off and on; the tiles move each time.
+    """Build a call with joins, leaves, a rejoin, video off and on; the tiles move each time.
 
-    Zoom moves who turns the video off behind those who have theirs on.
+    Zoom moves people who turn off their video behind those who have theirs on.
     """
     count = max(3, count)
     everybody = tuple(range(count))
@@ -119,7 +119,7 @@ def _room(count: int) -> Scenario:
 
 
 def _phone(count: int) -> Scenario:
-    """Somebody who called in and somebody whose camera stays off, both of whom speak."""
+    """Build a call with a phone caller and somebody whose camera stays off, who both speak."""
     count = max(3, count)
     people = list(_crew(count))
     people[-1] = replace(people[-1], name="+1 555 *** 0142", talk=0.8, email="", is_account=False)
@@ -130,7 +130,7 @@ def _phone(count: int) -> Scenario:
 
 
 def _same_background(count: int) -> Scenario:
-    """As gallery_changes, but everybody of the account sits before the company's picture."""
+    """Build gallery_changes, with the company's background picture for everybody in the account."""
     changes = _gallery_changes(count)
     people = tuple(
         replace(person, background=1 if person.is_account else None) for person in changes.people
@@ -151,7 +151,7 @@ def _view(name: str, layout: LayoutName) -> Callable[[int], Scenario]:
 
 
 def _but(name: str, **changes: object) -> Callable[[int], Scenario]:
-    # The checker cannot know that the changes are fields of `Scenario`; `replace` refuses others.
+    # mypy cannot know that the changes are fields of `Scenario`; `replace` rejects others.
     return lambda count: replace(_gallery(count), name=name, **changes)  # type: ignore[arg-type]
 
 
@@ -188,19 +188,19 @@ SCENARIOS: dict[str, tuple[Callable[[int], Scenario], int]] = {
     "turned_cameras": (_turned_cameras, 4),
     "tiny": (_gallery, 25),
 }  # fmt: skip
-"""Every scenario: how it is made for a number of people, and the number unless told."""
+"""Every scenario: how to build it for a number of people, and the default number."""
 
 
 def build_scenario(name: str, people: int | None = None, labels: bool | None = None) -> Scenario:
-    """Give the script of that name.
+    """Return the script with this name.
 
     Args:
         name: a key of `SCENARIOS`.
-        people: how many are in the call, 1 to `MOST_PEOPLE`; None: as many as suit the scenario.
-        labels: whether names are drawn on the tiles; None: as the scenario has it.
+        people: how many are in the call, 1 to `MOST_PEOPLE`; None uses the scenario's default.
+        labels: whether names are drawn on the tiles; None uses the scenario's default.
 
     Raises:
-        ValueError: no such scenario, or a number of people out of range.
+        ValueError: no such scenario, or the number of people is out of range.
     """
     if name not in SCENARIOS:
         raise ValueError(f"There is no scenario {name!r}: choose from {', '.join(SCENARIOS)}.")

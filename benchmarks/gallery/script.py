@@ -1,4 +1,4 @@
-"""What a made recording is about: who is in it, what the picture shows when, what goes wrong."""
+"""The script of a generated recording: who is in it, what is shown when, what goes wrong."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PictureFault = Literal["none", "mirrored", "upside_down", "rotated"]
 class Person:
     """Somebody in the call.
 
-    `name` is the display name of participants list, TIMELINE and transcript, letter for letter;
-    `label` what Zoom draws on the tile, the same unless told. `talk` is the relative share of the
-    talk, 0 for somebody who never says a word. `is_account` people belong to the recording's
-    account: Zoom tells their e-mail address. A `faces` above 1 is a room with several people.
+    `name` is the exact display name in the participants list, TIMELINE and transcript; `label` is
+    what Zoom draws on the tile, by default the same. `talk` is the relative share of the talk, 0
+    for somebody who never says a word. `is_account` people belong to the recording's account: Zoom
+    reveals their e-mail address. A `faces` above 1 is a room with several people.
     """
 
     name: str
@@ -30,9 +30,9 @@ class Person:
     is_account: bool = False
     faces: int = 1
     turned: Literal["none", "mirrored", "sideways"] = "none"
-    """How this one camera stands."""
+    """How this camera is turned."""
     background: int | None = None
-    """People with the same number sit before the same picture, as of a company; None: their own."""
+    """People with the same number share a background, such as a company's; None: their own."""
 
     @property
     def side(self) -> str:
@@ -44,8 +44,8 @@ class Person:
 class Span:
     """One stretch of a recording; it ends at `until`, a share (0–1) of the recording's length.
 
-    `present` are indexes into the scenario's people, in the order of the tiles. Who is in it and
-    also in `video_off` is shown by the name alone.
+    `present` holds indexes into the scenario's people, in the order of the tiles. For those who
+    are also in `video_off`, only the name is shown.
     """
 
     until: float
@@ -67,16 +67,16 @@ class Scenario:
     spans: tuple[Span, ...]
     has_labels: bool = True
     crosstalk: float = 0.05
-    """Share of the turns that begin before the one before has ended."""
+    """Share of the turns that begin before the previous one has ended."""
     lag_s: tuple[float, float] = (0.5, 1.5)
-    """How long after a turn's start the speaker views show its speaker."""
+    """Time from a turn's start until speaker views show its speaker."""
     side_fault: SideFault = "none"
     """What is wrong with TIMELINE and transcript. "foreign": they belong to another meeting of the
     same people. "shifted": their clock runs minutes late. "strangers": they and the participants
     list name people who are not in the picture."""
     picture_fault: PictureFault = "none"
     swaps_labels: tuple[int, int] | None = None
-    """Two people who take each other's display name half-way."""
+    """Two people who swap display names halfway through."""
     restless: float = 0.0
     """Share of their silent time in which people move their mouths: they chew, laugh, or talk to
     somebody in the room with the microphone off."""
@@ -94,7 +94,7 @@ class Scenario:
                 raise ValueError("Every span shows at least one of the scenario's people.")
 
     def stays(self, who: int, seconds: float) -> list[tuple[float, float]]:
-        """The spans of time, in seconds, in which a person is in the call."""
+        """Return the time spans, in seconds, in which a person is in the call."""
         stays: list[tuple[float, float]] = []
         start = 0.0
         for span in self.spans:
@@ -110,7 +110,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Somebody speaks; an `aside` ("mm-hm") does not take the turn from who has it."""
+    """Somebody speaks; an `aside` ("mm-hm") does not take the turn from whoever has it."""
 
     who: int
     start_s: float

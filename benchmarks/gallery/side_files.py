@@ -1,4 +1,4 @@
-"""The files beside the recording: TIMELINE, transcript, participants list, and the truth."""
+"""The recording's side files: TIMELINE, transcript, participants list, and the truth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.gallery.plan import Plan
 
 STARTED_AT = datetime(2026, 9, 10, 13, 0, 5, tzinfo=UTC)
 TIMELINE_LAG_S = (0.2, 0.6)
-"""How late an entry stands in the TIMELINE."""
+"""How late an entry is in the TIMELINE."""
 SHORT_TURN_S, SHORT_TURN_LOST = 0.8, 0.6
 """Turns shorter than this are missing from the TIMELINE in this share of cases."""
 CUE_S = 5.0
@@ -31,15 +31,15 @@ _TALK = (
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """How the side files call the people of a plan."""
+    """The side files' names and ids for the people of a plan."""
 
     plan: Plan
     user_ids: tuple[tuple[int, ...], ...]
-    """One per stay of each person, in the order of joining."""
+    """One id per stay of each person, in the order of joining."""
 
     @staticmethod
     def of(plan: Plan) -> Roster:
-        """Number every stay of everybody."""
+        """Assign an id to every stay of everybody."""
         people = range(len(plan.scenario.people))
         joins = sorted(
             (start, who) for who in people for start, _ in plan.scenario.stays(who, plan.seconds)
@@ -50,18 +50,18 @@ class Roster:
         return Roster(plan, tuple(tuple(stays) for stays in ids))
 
     def name(self, who: int, at_s: float) -> str:
-        """The display name at that time."""
+        """Return the display name at that time."""
         return self.plan.scenario.people[self.plan.holder(who, at_s)].name
 
     def user_id(self, who: int, at_s: float) -> int:
-        """The id of the stay at that time; after the end, of the last one."""
+        """Return the id of the stay at that time; after the end, that of the last one."""
         stays = self.plan.scenario.stays(who, self.plan.seconds)
         began = sum(start <= at_s for start, _ in stays)
         return self.user_ids[who][max(0, began - 1)]
 
 
 def timeline(roster: Roster, rng: np.random.Generator, shift_s: float = 0.0) -> dict[str, Any]:
-    """Zoom's TIMELINE: an entry wherever who speaks changes."""
+    """Build Zoom's TIMELINE: an entry whenever the speakers change."""
     spans: list[tuple[float, float, int]] = []
     for turn in roster.plan.turns:
         is_short = turn.end_s - turn.start_s < SHORT_TURN_S
@@ -95,7 +95,7 @@ def _timeline_user(roster: Roster, who: int, at_s: float) -> dict[str, Any]:
 
 
 def transcript(roster: Roster, rng: np.random.Generator, shift_s: float = 0.0) -> str:
-    """Zoom's transcript: WebVTT with the display name before the words."""
+    """Build Zoom's transcript: WebVTT with the display name before the words."""
     cues: list[str] = []
     vocabulary = _TALK.split()
     for turn in roster.plan.turns:
@@ -116,7 +116,7 @@ def transcript(roster: Roster, rng: np.random.Generator, shift_s: float = 0.0) -
 
 
 def participants(roster: Roster) -> dict[str, Any]:
-    """Zoom's list of past participants, a row per stay, and when the recording began."""
+    """Build Zoom's list of past participants, a row per stay, and the recording's start."""
     rows = []
     for who, person in enumerate(roster.plan.scenario.people):
         for number, (start, end) in enumerate(roster.plan.scenario.stays(who, roster.plan.seconds)):
@@ -138,7 +138,7 @@ def participants(roster: Roster) -> dict[str, Any]:
 
 
 def truth(plan: Plan) -> dict[str, Any]:
-    """What is so: whose tile is where each second, every change, and who speaks when."""
+    """Build the truth: whose tile is where each second, every change, and who speaks when."""
     people = plan.scenario.people
     spoken = [round(plan.spoken_s(who), 2) for who in range(len(people))]
     faces = []
@@ -189,11 +189,11 @@ def truth(plan: Plan) -> dict[str, Any]:
 
 
 def clock(at_s: float) -> str:
-    """Seconds as Zoom's HH:MM:SS.mmm."""
+    """Format seconds as Zoom's HH:MM:SS.mmm."""
     ms = round(at_s * 1000)
     return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}.{ms % 1000:03d}"
 
 
 def wall_clock(at_s: float) -> str:
-    """Seconds of the recording as Zoom writes a time of day: UTC, whole seconds."""
+    """Format a time in the recording as Zoom's time of day: UTC, whole seconds."""
     return (STARTED_AT + timedelta(seconds=round(at_s))).strftime("%Y-%m-%dT%H:%M:%SZ")

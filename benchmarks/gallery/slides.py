@@ -1,4 +1,4 @@
-"""Shared slides: words, bars, photographs with names, a film of somebody who speaks."""
+"""Shared slides: text, bars, photographs with names, and a film of somebody speaking."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.gallery.footage import U8, Footage, placing
 from benchmarks.gallery.lettering import draw_text
 
 SLIDE_S = 12.0
-"""How long one slide stays."""
+"""How long each slide is shown."""
 SLIDE_PX = (1280, 720)
 _TITLES = (
     "What a Monday costs",
@@ -29,13 +29,13 @@ _TEAM_X, _TEAM_Y, _TEAM_PX = (130, 500, 870), 230, 290
 FILM = len(_TITLES) - 1
 """The slide on which a film plays."""
 FILM_BOX = (320, 190, 960, 550)
-"""Where it plays, xyxy in the pixels of `SLIDE_PX`."""
+"""Where it plays, xyxy in pixels of `SLIDE_PX`."""
 
 
 def paint_slides(
     faces: Sequence[Footage], names: Sequence[str], rng: np.random.Generator
 ) -> list[U8]:
-    """Give the slides as planes of `SLIDE_PX`; the second shows faces with these names below."""
+    """Return the slides as planes of `SLIDE_PX`; the second shows faces above these names."""
     slides = [_slide(number, rng) for number in range(len(_TITLES))]
     for place, (name, x0) in enumerate(zip(names, _TEAM_X, strict=False)):
         footage = faces[place % len(faces)]

@@ -1,4 +1,4 @@
-"""Voices that are told apart by nothing but who speaks: a buzz per syllable, and quiet between."""
+"""Voices that differ only in when they speak: a buzz per syllable, and quiet in between."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RATE_HZ = 16_000
 BLOCK_S = 1
 PEAK = 0.25
 ROOM_NOISE = 0.0008
-"""Amplitude of the quiet between the words (-62 dB)."""
+"""Amplitude of the quiet between words (-62 dB)."""
 BIT_RATE = 32_000
 
 
@@ -30,7 +30,7 @@ class Voice:
         self._phase = 0.0
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Give the whole sound, a block at a time."""
+        """Yield the whole sound, one block at a time."""
         step = RATE_HZ // ENVELOPE_HZ
         for first in range(0, len(self._loudness), BLOCK_S * ENVELOPE_HZ):
             loud = self._loudness[first : first + BLOCK_S * ENVELOPE_HZ]
@@ -71,7 +71,7 @@ def encode_sound(
     block: NDArray[np.float32],
     at: int,
 ) -> int:
-    """Encode a block that begins with sample `at`; give the number of the next sample."""
+    """Encode a block that starts at sample `at`; return the number of the next sample."""
     frame = av.AudioFrame.from_ndarray(block[None], format="fltp", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, at, Fraction(1, RATE_HZ)
     container.mux(stream.encode(frame))

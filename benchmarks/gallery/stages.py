@@ -1,4 +1,4 @@
-"""Where Zoom puts whom in the picture, from one change to the next."""
+"""Where Zoom places people in the picture, from one change to the next."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ GUTTER_SHARE = 1 / 160
 STRIP_SHARE = 1 / 7
 """Height of the film strip above the speaker, as a share of the picture's."""
 COLUMN_SHARE = 1 / 5
-"""Width of the tiles beside a shared screen, as a share of the picture's."""
+"""Width of the tiles next to a shared screen, as a share of the picture's."""
 CORNER_SHARE = 1 / 4.5
-"""Width of a small picture in the corner."""
+"""Width of a small picture in the corner, as a share of the picture's."""
 SHORTEST_SWITCH_S = 1.0
-"""Zoom shows nobody large who speaks for less than this."""
+"""Zoom does not enlarge people who speak for less than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Stage:
     """What the picture shows from one change to the next, in seconds.
 
     `kind` is one of "gallery", "speaker", "share" and "single" (one undivided picture, whose only
-    tile is all of it). `screen` is the shared screen, which is no tile.
+    tile is all of it). `screen` is the shared screen, which is not a tile.
     """
 
     start_s: float
@@ -56,7 +56,7 @@ def plan_stages(
     size: tuple[int, int],
     rng: np.random.Generator,
 ) -> list[Stage]:
-    """Give the stages of a recording in order; they fill it without a gap."""
+    """Return the stages of a recording in order; they cover it without gaps."""
     stages: list[Stage] = []
     start_s, shown = 0.0, [scenario.spans[0].present[0]]
     for span in scenario.spans:
@@ -82,7 +82,7 @@ def _switches(
     shown: list[int],
     rng: np.random.Generator,
 ) -> Iterator[tuple[float, list[int]]]:
-    """When a speaker view shows whom: the one shown, then who was shown before."""
+    """Return whom a speaker view shows when: the current person, then the previous ones."""
     shown = [who for who in shown if who in span.present]
     shown = shown or [span.present[0]]
     yield start_s, shown
@@ -139,7 +139,7 @@ def _stage(
 
 
 def grid(count: int, size: tuple[int, int]) -> list[Box]:
-    """The boxes of a gallery: the columns that give the largest 16:9 tiles, last row centred."""
+    """Return a gallery's boxes, in the columns with the largest 16:9 tiles, last row centred."""
     width, height = size
     gutter = even(max(2, width * GUTTER_SHARE))
     best, columns = 0, 1
@@ -164,7 +164,7 @@ def grid(count: int, size: tuple[int, int]) -> list[Box]:
 
 
 def _beside(count: int, size: tuple[int, int], gutter: int) -> tuple[Box, list[Box]]:
-    """A shared screen at the left and a column of tiles at the right, as many as fit."""
+    """Return a shared screen on the left and a column of tiles on the right, as many as fit."""
     width, height = size
     tile_width = even(width * COLUMN_SHARE)
     tile_height = even(tile_width * 9 / 16)
@@ -182,7 +182,7 @@ def _beside(count: int, size: tuple[int, int], gutter: int) -> tuple[Box, list[B
 
 
 def _strip(count: int, size: tuple[int, int], gutter: int) -> list[Box]:
-    """The large tile, then the film strip above it, as many tiles as fit."""
+    """Return the large tile, then the film strip above it, with as many tiles as fit."""
     width, height = size
     tile_height = even(height * STRIP_SHARE)
     tile_width = even(tile_height * 16 / 9)
@@ -211,5 +211,5 @@ def _corner(size: tuple[int, int], gutter: int) -> Box:
 
 
 def even(length: float) -> int:
-    """The largest even whole number not above a length."""
+    """Round a length down to an even whole number."""
     return int(length) // 2 * 2

@@ -12,16 +12,16 @@ from benchmarks.gallery.script import Scenario, Turn
 SHORTEST_TURN_S, LONGEST_TURN_S = 2.0, 15.0
 MEDIAN_TURN_S = 5.0
 ASIDE_SHARE = 0.25
-"""Share of the longer turns into which somebody puts an "mm-hm"."""
+"""Share of the longer turns in which somebody else says "mm-hm"."""
 SHORTEST_STIR_S, LONGEST_STIR_S = 1.0, 5.0
 """A laugh, a bite, a word to somebody in the room."""
 ENVELOPE_HZ = 100
 SYLLABLES_HZ = 4.5
-"""Conversational speech has four to five syllables a second."""
+"""Conversational speech has four to five syllables per second."""
 
 
 def plan_turns(scenario: Scenario, seconds: float, rng: np.random.Generator) -> list[Turn]:
-    """Give the turns in order of their start; nobody speaks who is not there."""
+    """Return the turns by start time; only people who are in the call speak."""
     stays = [scenario.stays(who, seconds) for who in range(len(scenario.people))]
     turns: list[Turn] = []
     at_s, last = float(rng.uniform(0.3, 1.0)), -1
@@ -37,7 +37,7 @@ def plan_turns(scenario: Scenario, seconds: float, rng: np.random.Generator) -> 
         if not weights.any():
             last, at_s = -1, at_s + 1.0
             continue
-        # Who has had less than the share meant for them comes first: short recordings hold it too.
+        # People below their intended share go first, so that short recordings match it too.
         share = (spoken + 1.0) / np.maximum([p.talk for p in scenario.people], 1e-6)
         weights = weights * (share[weights > 0].min() / share) ** 1.5
         who = int(rng.choice(len(weights), p=weights / weights.sum()))
@@ -80,7 +80,7 @@ def _asides(
 def plan_stirs(
     scenario: Scenario, turns: Sequence[Turn], seconds: float, rng: np.random.Generator
 ) -> list[Turn]:
-    """Give the spans in which somebody's mouth moves though they do not speak."""
+    """Return the spans in which somebody's mouth moves although they do not speak."""
     stirs: list[Turn] = []
     if not scenario.restless:
         return stirs
@@ -98,7 +98,7 @@ def plan_stirs(
 def envelope(
     turns: Sequence[Turn], who: int, seconds: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """How loud a person is, 0–1, `ENVELOPE_HZ` times a second: one hump per syllable."""
+    """Return how loud a person is, 0–1, `ENVELOPE_HZ` times per second: one peak per syllable."""
     loud = np.zeros(round(seconds * ENVELOPE_HZ), np.float32)
     for turn in turns:
         if turn.who != who:

@@ -1,6 +1,6 @@
-"""The commands of `rapport`. Each one builds its settings once and passes them down.
+"""The commands of `rapport`. Each one reads the settings once and passes them down.
 
-Imports stand inside the commands: `rapport --help` must not wait for PyTorch.
+Imports are inside the commands, so that `rapport --help` does not wait for PyTorch.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="rapport",
-    help="Turns Zoom sales calls into evidence a manager can act on, on your own machine.",
+    help="Turn Zoom sales calls into evidence a manager can act on, on your own machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-inbox_app = typer.Typer(help="Webhooks as they arrived.", no_args_is_help=True)
-keys_app = typer.Typer(help="Keys for the REST API.", no_args_is_help=True)
-db_app = typer.Typer(help="The database schema.", no_args_is_help=True)
+inbox_app = typer.Typer(help="List and replay stored webhooks.", no_args_is_help=True)
+keys_app = typer.Typer(help="Manage keys for the REST API.", no_args_is_help=True)
+db_app = typer.Typer(help="Manage the database schema.", no_args_is_help=True)
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
@@ -43,7 +43,7 @@ app.add_typer(evaluate_app, name="evaluate")
 
 @contextmanager
 def _database() -> Iterator[Engine]:
-    """The database of the settings; what it refuses ends the command with one sentence."""
+    """Open the settings' database; a storage error ends the command with a one-line message."""
     from bot.service.run import open_database
     from storage.errors import StorageError
 
@@ -74,7 +74,7 @@ def serve(
 
 @app.command()
 def worker() -> None:
-    """Run a worker alone: it takes calls from the queue, and answers no requests."""
+    """Run only a worker: it takes calls from the queue and serves no requests."""
     from bot.service.run import run_service
 
     raise typer.Exit(run_service(read_settings(), with_api=False))
@@ -83,18 +83,18 @@ def worker() -> None:
 @app.command()
 def demo(
     recording: Annotated[
-        Path | None, typer.Option(help="A recording of your own, instead of the made one.")
+        Path | None, typer.Option(help="Your own recording, instead of the generated one.")
     ] = None,
     timeline: Annotated[Path | None, typer.Option(help="Its Zoom TIMELINE (JSON).")] = None,
     transcript: Annotated[Path | None, typer.Option(help="Its transcript (VTT).")] = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Keep everything in this folder (default: a new one).")
+        Path | None, typer.Option(help="Folder for all output (default: a new one).")
     ] = None,
     exit_: Annotated[
-        bool, typer.Option("--exit", help="End when the report is there, also on a terminal.")
+        bool, typer.Option("--exit", help="Exit when the report is ready, even on a terminal.")
     ] = False,
 ) -> None:
-    """Put a call through the whole way, against stand-ins for Zoom and Slack on this machine."""
+    """Process a call from webhook to Slack message, with local stand-ins for Zoom and Slack."""
     from bot.demo.run import run_demo
 
     keep_serving = sys.stdout.isatty() and not exit_
@@ -115,7 +115,7 @@ def _start_time(start: str | None) -> datetime | None:
 
     start_at = moment(start)
     if start and start_at is None:
-        raise fail(f"--start {start} is no time; write it as 2026-09-10T13:00:05Z.")
+        raise fail(f"--start {start} is not a time; write it as 2026-09-10T13:00:05Z.")
     return start_at
 
 
@@ -127,23 +127,27 @@ def analyze(
     chat: Annotated[Path | None, typer.Option(help="Zoom CHAT (TXT).")] = None,
     participants: Annotated[
         Path | None,
-        typer.Option(help="Who was there (JSON), as Zoom's past_meetings/…/participants tells."),
+        typer.Option(
+            help="Participants (JSON), as returned by Zoom's past_meetings/…/participants."
+        ),
     ] = None,
     participant_audio: Annotated[
         Path | None,
-        typer.Option(help='Folder with each person\'s own sound: "NAME.m4a", or as Zoom names it.'),
+        typer.Option(
+            help="Folder with each person's own audio: \"NAME.m4a\", or Zoom's file names."
+        ),
     ] = None,
     start: Annotated[
         str | None,
         typer.Option(
             metavar="TIME",
-            help="When the recording began (2026-09-10T13:00:05Z), for join and leave times.",
+            help="When the recording started (2026-09-10T13:00:05Z), for join and leave times.",
         ),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Scoring profile.")] = None,
     out_dir: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for JSON and PDF (default: beside FILE)."),
+        typer.Option("--out", help="Folder for JSON and PDF (default: next to FILE)."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
@@ -155,12 +159,12 @@ def analyze(
         bool | None,
         typer.Option(
             "--pictures/--no-pictures",
-            help="Small pictures of the moments in the PDF (default: RAPPORT_REPORT_PICTURES).",
+            help="Put small pictures of moments in the PDF (default: RAPPORT_REPORT_PICTURES).",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Analyse one recording without a database: prints a table, writes JSON and PDF."""
+    """Analyse one recording without a database: print a table, write JSON and PDF."""
     from bot.cli.recordings.analyze import analyze_file
     from bot.cli.recordings.local_files import SideFiles
 
@@ -190,22 +194,23 @@ def annotate(
     transcript: Annotated[Path | None, typer.Option(help="Transcript (VTT).")] = None,
     chat: Annotated[Path | None, typer.Option(help="Zoom CHAT (TXT).")] = None,
     participants: Annotated[
-        Path | None, typer.Option(help="Who was there (JSON), as for `analyze`.")
+        Path | None, typer.Option(help="Participants (JSON), as for `analyze`.")
     ] = None,
     participant_audio: Annotated[
-        Path | None, typer.Option(help="Folder with each person's own sound, as for `analyze`.")
+        Path | None, typer.Option(help="Folder with each person's own audio, as for `analyze`.")
     ] = None,
     start: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When the recording began, as for `analyze`.")
+        str | None,
+        typer.Option(metavar="TIME", help="When the recording started, as for `analyze`."),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Scoring profile.")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace an MP4 that exists.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing MP4.")] = False,
 ) -> None:
-    """Write the recording with a box, name and expression at each face, and engagement below.
+    """Write the recording with a box, name and expression on each face, and engagement below.
 
-    One pass: names are those that were certain by that second, so a face is "Person 1" until then.
-    A paler box is less sure; "not read" stands at faces too small to tell. With
-    RAPPORT_CALLS__SCORE_OWN_SIDE=false all are hidden who are not known to be of the other side.
+    Works in one pass: a face is "Person 1" until its name is certain. A paler box means less
+    certainty; "not read" marks faces that are too small to classify. With
+    RAPPORT_CALLS__SCORE_OWN_SIDE=false, everyone not known to be on the other side is hidden.
     """
     from bot.cli.recordings.annotate import annotate_file
     from bot.cli.recordings.local_files import SideFiles
@@ -226,7 +231,7 @@ def annotate(
 
 @app.command()
 def check() -> None:
-    """Say line by line what is set up and what is missing."""
+    """Check the setup, and list what is configured and what is missing."""
     from bot.cli.service.check import run_checks
 
     raise typer.Exit(run_checks(read_settings(), out))
@@ -234,16 +239,18 @@ def check() -> None:
 
 @inbox_app.command("list")
 def inbox_list(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Number of webhooks to show, newest first.")
+    ] = 20,
 ) -> None:
-    """Show the latest webhooks and what became of them."""
+    """Show the latest webhooks and their outcomes."""
     from storage.delivery import inbox
     from storage.engine import reading
 
     with _database() as engine, reading(engine) as session:
         rows = inbox.recent(session, limit)
     if not rows:
-        out.print("No webhook has come yet.")
+        out.print("No webhooks have arrived yet.")
         return
     table = Table("id", "received (UTC)", "event", "outcome", "call", box=box.SIMPLE_HEAD)
     for row in rows:
@@ -259,7 +266,7 @@ def inbox_list(
 
 @inbox_app.command("replay")
 def inbox_replay(id_: Annotated[int, typer.Argument(metavar="ID")]) -> None:
-    """Handle a stored webhook once more; the running service starts it within a few seconds."""
+    """Process a stored webhook again; the running service picks it up within a few seconds."""
     from storage.delivery import inbox
     from storage.engine import transaction
     from storage.errors import Missing
@@ -272,15 +279,15 @@ def inbox_replay(id_: Annotated[int, typer.Argument(metavar="ID")]) -> None:
                 inbox.mark(session, id_, inbox.PENDING)
         except Missing as exc:
             raise fail(f"There is no webhook {id_}; see `rapport inbox list`.") from exc
-    out.print(f"Webhook {id_} will be handled again by the running service.")
+    out.print(f"The running service will process webhook {id_} again.")
 
 
 @keys_app.command("add")
 def keys_add(
     name: Annotated[str, typer.Argument(help="Who or what will use the key.")],
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the key.")] = False,
 ) -> None:
-    """Make a key for the REST API. It is shown once and stored hashed."""
+    """Create a key for the REST API. It is shown once and stored hashed."""
     from storage.access import keys
     from storage.engine import transaction
     from storage.errors import Duplicate
@@ -292,7 +299,7 @@ def keys_add(
             with transaction(engine) as session:
                 token = keys.create(session, name.strip())
         except Duplicate as exc:
-            raise fail(f"There is a key named {name!r} already; revoke it first.") from exc
+            raise fail(f"There is already a key named {name!r}; revoke it first.") from exc
     if quiet:
         sys.stdout.write(token + "\n")
     else:
@@ -303,24 +310,26 @@ def keys_add(
 
 @keys_app.command("list")
 def keys_list() -> None:
-    """Show the names of the keys and when they were made."""
+    """Show the names of the keys and when they were created."""
     from storage.access import keys
     from storage.engine import reading
 
     with _database() as engine, reading(engine) as session:
         rows = keys.list(session)
     if not rows:
-        out.print("There is no key yet; make one with `rapport keys add NAME`.")
+        out.print("There are no keys yet; create one with `rapport keys add NAME`.")
         return
-    table = Table("name", "made (UTC)", box=box.SIMPLE_HEAD)
+    table = Table("name", "created (UTC)", box=box.SIMPLE_HEAD)
     for row in rows:
         table.add_row(Text(row.name), f"{row.created_at:%Y-%m-%d %H:%M}")
     out.print(table)
 
 
 @keys_app.command("revoke")
-def keys_revoke(name: Annotated[str, typer.Argument(help="As `rapport keys list` says.")]) -> None:
-    """Make a key useless from now on."""
+def keys_revoke(
+    name: Annotated[str, typer.Argument(help="The key's name, as in `rapport keys list`.")],
+) -> None:
+    """Revoke a key: it stops working at once."""
     from storage.access import keys
     from storage.engine import transaction
     from storage.errors import Missing
@@ -336,7 +345,7 @@ def keys_revoke(name: Annotated[str, typer.Argument(help="As `rapport keys list`
 
 @db_app.command("upgrade")
 def db_upgrade() -> None:
-    """Bring the schema up to date (the service does so at start unless RAPPORT_MIGRATE=false)."""
+    """Upgrade the schema (the service does so at startup unless RAPPORT_MIGRATE=false)."""
     from storage.errors import StorageError
     from storage.migrate import upgrade
 
@@ -351,7 +360,7 @@ def db_upgrade() -> None:
 
 @db_app.command("status")
 def db_status() -> None:
-    """Say whether the schema is up to date."""
+    """Check whether the schema is up to date."""
     from storage.errors import StorageError
     from storage.migrate import is_current
 
@@ -360,7 +369,7 @@ def db_status() -> None:
     except StorageError as exc:
         raise fail(str(exc)) from exc
     if not is_up_to_date:
-        raise fail("The database schema is missing or old. Run `rapport db upgrade`.")
+        raise fail("The database schema is missing or out of date. Run `rapport db upgrade`.")
     out.print("The database is up to date.")
 
 

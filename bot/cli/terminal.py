@@ -1,4 +1,4 @@
-"""What every command needs: two consoles, the settings, and errors for people."""
+"""Shared by every command: two consoles, the settings, and readable errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ err = Console(stderr=True)
 
 
 def read_settings() -> Settings:
-    """Give the settings; what cannot be read is told by its name, and the command ends with 2."""
+    """Return the settings; print the names of any that are wrong and exit with status 2."""
     from pydantic_settings import SettingsError
 
     from bot.settings import Settings, unreadable_settings
@@ -39,12 +39,12 @@ def read_settings() -> Settings:
 
 
 def say(name: str, problem: str) -> None:
-    """Tell on standard error what is wrong with something."""
-    # Texts of others are never markup: a name may be "[red]".
+    """Print on standard error what is wrong with something."""
+    # Never parse outside text as markup: a name may be "[red]".
     err.print(Text.assemble((name, "red"), ": ", problem), soft_wrap=True)
 
 
 def fail(message: str) -> typer.Exit:
-    """Tell an error and give what ends the command with 1, to be raised."""
+    """Print an error and return the exception to raise, which exits with status 1."""
     say("Error", message)
     return typer.Exit(1)

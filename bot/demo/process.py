@@ -1,4 +1,4 @@
-"""Rapport itself as a child process, set up to talk to the stand-ins."""
+"""Runs Rapport as a child process, set up to talk to the stand-ins."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LOG_TAIL_LINES = 25
 
 
 class DemoFailed(Exception):
-    """The demo cannot go on; the message says why."""
+    """The demo cannot continue; the message says why."""
 
 
 class RapportProcess:
-    """`rapport serve` over one data folder, with Zoom and Slack being the stand-ins.
+    """`rapport serve` on one data folder, with stand-ins for Zoom and Slack.
 
-    Its log goes to `rapport.log` in that folder. `more` are further settings, without `RAPPORT_`.
+    It logs to `rapport.log` in that folder. `more` is additional settings, without `RAPPORT_`.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class RapportProcess:
         return self._key
 
     def add_key(self, name: str) -> str:
-        """Make an API key with `rapport keys add`, and give it.
+        """Create an API key with `rapport keys add`, and return it.
 
         Raises:
-            DemoFailed: the command did not work.
+            DemoFailed: the command failed.
         """
         done = subprocess.run(
             [sys.executable, "-m", "bot", "keys", "add", name, "--quiet"],
@@ -66,13 +66,13 @@ class RapportProcess:
         )
         self._key = done.stdout.strip()
         if done.returncode != 0 or not self._key:
-            raise DemoFailed(f"No API key could be made: {done.stderr.strip()[-2000:]}")
+            raise DemoFailed(f"Could not create an API key: {done.stderr.strip()[-2000:]}")
         return self._key
 
     def start(self) -> None:
-        """Start it; `wait_until_ready` says when it answers."""
+        """Start the process; use `wait_until_ready` to wait until it responds."""
         with self.log_path.open("ab") as log:
-            # A session of its own, so that Ctrl-C reaches the demo alone, which then ends it.
+            # In its own session, so that Ctrl-C reaches only the demo, which then stops it.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bot", "serve"],
                 cwd=self.data_dir,
@@ -84,13 +84,13 @@ class RapportProcess:
             )
 
     def wait_until_ready(self) -> None:
-        """Wait for /readyz.
+        """Wait until /readyz reports that Rapport is ready.
 
         Raises:
-            DemoFailed: it ended, or says that it cannot work.
+            DemoFailed: the process exited, or did not become ready in time.
         """
         deadline = time.monotonic() + READY_TIMEOUT_S
-        last = "it did not answer"
+        last = "it did not respond"
         with httpx.Client(timeout=5.0, trust_env=False) as client:
             while time.monotonic() < deadline:
                 self.check_alive()
@@ -106,19 +106,19 @@ class RapportProcess:
         raise DemoFailed(f"Rapport did not become ready: {last}")
 
     def check_alive(self) -> None:
-        """Make sure that the process runs.
+        """Check that the process is running.
 
         Raises:
-            DemoFailed: it has ended.
+            DemoFailed: it has exited.
         """
         if self._process is None or self._process.poll() is not None:
-            raise DemoFailed("Rapport ended by itself.")
+            raise DemoFailed("Rapport exited unexpectedly.")
 
     def get(self, client: httpx.Client, path: str) -> Any:
-        """The JSON of a path below /api/v1, or None where there is nothing yet.
+        """Return the JSON at a path below /api/v1, or None if there is nothing there yet.
 
         Raises:
-            DemoFailed: it has ended, or refuses.
+            DemoFailed: the process has exited, or refuses the request.
         """
         self.check_alive()
         try:
@@ -130,11 +130,13 @@ class RapportProcess:
         if answer.status_code == 404:
             return None
         if answer.status_code != 200:
-            raise DemoFailed(f"Rapport answered {answer.status_code} to {path}: {answer.text}")
+            raise DemoFailed(
+                f"Rapport responded with {answer.status_code} to {path}: {answer.text}"
+            )
         return answer.json()
 
     def stop(self) -> None:
-        """End it, by force where it does not end in time. A second call does nothing."""
+        """Stop the process, killing it if it takes too long. A second call does nothing."""
         process = self._process
         if process is None or process.poll() is not None:
             return
@@ -143,13 +145,13 @@ class RapportProcess:
             process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             pass
-        finally:  # Also when an impatient second Ctrl-C comes while it ends.
+        finally:  # Also if an impatient second Ctrl-C interrupts the wait.
             if process.poll() is None:
                 process.kill()
                 process.wait()
 
     def log_tail(self) -> str:
-        """The last lines that it logged in this demo."""
+        """Return the last lines that the process logged in this demo."""
         if not self.log_path.exists():
             return ""
         with self.log_path.open("rb") as log:
@@ -168,7 +170,7 @@ def _free_port() -> int:
 def _environment(
     data_dir: Path, port: int, zoom: ZoomStandIn, slack: SlackStandIn, more: dict[str, str]
 ) -> dict[str, str]:
-    """The caller's environment with the demo's settings in place of any of its own."""
+    """Return the caller's environment, with its settings replaced by the demo's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAPPORT_")}
     settings = {
         "DATA_DIR": str(data_dir),
@@ -189,8 +191,8 @@ def _environment(
         "SLACK__API_URL": slack.api_url,
         **more,
     }
-    # The child runs in the data folder, where no .env of the operator's stands, and finds the
-    # package also when it is not installed.
+    # The child runs in the data folder, which has no .env of the operator's, and must find the
+    # package even if it is not installed.
     root = str(Path(bot.__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, [root, kept.get("PYTHONPATH", "")]))
     named = {f"RAPPORT_{name}": value for name, value in settings.items()}

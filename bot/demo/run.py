@@ -1,4 +1,4 @@
-"""`rapport demo`: one recording the whole way, against stand-ins for Zoom and Slack."""
+"""`rapport demo`: processes one recording end to end, with stand-ins for Zoom and Slack."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def run_demo(
     keep_serving: bool,
     console: Console,
 ) -> int:
-    """Put one call through Rapport and show what came of it; gives the exit status.
+    """Process one call with Rapport, show the result, and return the exit status.
 
     Args:
-        recording: a recording of the user's own; None makes one.
+        recording: the user's own recording; None generates one.
         timeline: the recording's Zoom TIMELINE, if any.
         transcript: the recording's transcript, if any.
-        data_dir: folder for everything; None makes a temporary one, which is kept.
-        keep_serving: go on serving until Ctrl-C when the report is there.
+        data_dir: folder for everything; None creates a temporary one, which is kept.
+        keep_serving: keep serving until Ctrl-C once the report is ready.
         console: where to print.
     """
     folder = Path(tempfile.mkdtemp(prefix="rapport-demo-")) if data_dir is None else data_dir
@@ -69,12 +69,12 @@ def run_demo(
                 _show_serve_line(rapport, console)
                 return 0
             is_shown = True
-            _print_line(console, f"\nRapport goes on serving at {rapport.url} until Ctrl-C.")
+            _print_line(console, f"\nRapport keeps serving at {rapport.url} until Ctrl-C.")
             while True:
                 rapport.check_alive()
                 time.sleep(0.5)
         except KeyboardInterrupt:
-            _print_line(console, f"\nStopped. Everything stays in {folder}")
+            _print_line(console, f"\nStopped. Everything is kept in {folder}")
             return 0 if is_shown else INTERRUPTED
         except (DemoFailed, InferenceError, OSError, httpx.HTTPError) as exc:
             console.print(Text(f"The demo failed: {exc}", style="bold red"))
@@ -87,7 +87,7 @@ def run_demo(
 
 
 def _settings(recording: Path | None, transcript: Path | None) -> dict[str, str]:
-    """What differs from the defaults: a recording of one's own is analysed whatever it is."""
+    """Return the settings that differ from the defaults: no rule may skip a user's recording."""
     if recording is None:
         return {}
     settings = {
@@ -109,15 +109,15 @@ def _one_call(
     transcript: Path | None,
     console: Console,
 ) -> str:
-    """Take the call the whole way, showing each step; gives its id."""
+    """Process the call end to end, showing each step, and return its id."""
     with StepBoard(console, ("recording", "start", "webhook", *STEPS)) as board:
         if recording is None:
-            board.start("recording", "making a sales call")
+            board.start("recording", "generating a sales call")
             meeting = None
         else:
             board.start("recording", str(recording))
             meeting = _own_meeting(uuid, recording, timeline, transcript)
-        # Rapport comes up while the recording is made.
+        # Rapport starts up while the recording is generated.
         rapport.add_key(f"demo-{secrets.token_hex(3)}")
         rapport.start()
         if meeting is None:
@@ -134,16 +134,18 @@ def _one_call(
         board.start("webhook", "URL validation")
         target = f"{rapport.url}/webhooks/zoom"
         if not zoom.validate(target):
-            raise DemoFailed("Rapport did not answer Zoom's URL validation.")
+            raise DemoFailed("Rapport did not pass Zoom's URL validation.")
         answer = zoom.send(target, uuid)
         if answer.status_code != 204:
-            raise DemoFailed(f"Rapport answered {answer.status_code} to the webhook, not 204.")
+            raise DemoFailed(
+                f"Rapport responded to the webhook with {answer.status_code}, not 204."
+            )
         board.finish("webhook", "validated, signed, accepted")
         return _follow(rapport, uuid, board)
 
 
 def _follow(rapport: RapportProcess, uuid: str, board: StepBoard) -> str:
-    """Show the workflow's steps until it is done; gives the call's id."""
+    """Show the workflow's steps until it is done, and return the call's id."""
     call_id = None
     with httpx.Client(timeout=10.0, trust_env=False) as client:
         while True:
@@ -158,10 +160,10 @@ def _follow(rapport: RapportProcess, uuid: str, board: StepBoard) -> str:
 
 
 def _show_state(state: dict[str, Any], board: StepBoard) -> bool:
-    """Bring the board up to what the workflow says; True when it is done.
+    """Update the board with the workflow's state; return True when it is done.
 
     Raises:
-        DemoFailed: the workflow failed, or left the call out.
+        DemoFailed: the workflow failed, or skipped the call.
     """
     status, step = state["status"], state.get("step")
     if status in ("failed", "skipped"):
@@ -181,17 +183,17 @@ def _show_state(state: dict[str, Any], board: StepBoard) -> bool:
 def _own_meeting(
     uuid: str, recording: Path, timeline: Path | None, transcript: Path | None
 ) -> MeetingFixture:
-    """A meeting around a recording of the user's own.
+    """Build a meeting around the user's own recording.
 
     Raises:
-        DemoFailed: a file is not there.
+        DemoFailed: a file is missing.
         InferenceError: the recording cannot be read.
     """
     given = [(recording, "MP4"), (timeline, "TIMELINE"), (transcript, "TRANSCRIPT")]
     for path, _ in given:
         if path is not None and not path.is_file():
             raise DemoFailed(f"There is no file {path}.")
-    # A file that does not tell its length is taken for a long one, so that no rule leaves it out.
+    # A file of unknown length is treated as a long one, so that no rule skips it.
     duration_s = probe(recording).duration_s or 3600.0
     return MeetingFixture(
         uuid=uuid,
@@ -207,14 +209,14 @@ def _own_meeting(
 def _show_result(
     rapport: RapportProcess, slack: SlackStandIn, call_id: str, console: Console
 ) -> None:
-    """Print the Slack message, where the PDF is, and what to try next.
+    """Print the Slack message, the PDF's location, and what to try next.
 
     Raises:
         DemoFailed: nothing was posted.
     """
     posts = [message for message in slack.messages if not message.is_reply]
     if not posts or not slack.files:
-        raise DemoFailed("The call is done, but Slack did not get its message and PDF.")
+        raise DemoFailed("The call is done, but Slack did not receive its message and PDF.")
     text = as_text(Message(posts[-1].text, posts[-1].blocks))
     channel = slack.workspace.channels[posts[-1].channel]
     console.rule(f"Slack: #{channel}", align="left")
@@ -236,13 +238,13 @@ def _show_result(
 
 
 def _show_serve_line(rapport: RapportProcess, console: Console) -> None:
-    _print_line(console, "\nThese work while Rapport serves the same folder:")
+    _print_line(console, "\nThese work while Rapport is serving the same folder:")
     command = serve_command(Path(sys.executable), rapport.data_dir, rapport.port)
     _print_line(console, f"  {command}")
 
 
 def serve_command(python: Path, data_dir: Path, port: int) -> str:
-    """Return the shell command that serves a data folder, quoted where a path needs it."""
+    """Return the shell command that serves a data folder, with paths quoted where needed."""
     rapport = python.with_name("rapport")
     program = [str(rapport)] if rapport.exists() else [str(python), "-m", "bot"]
     command = shlex.join([*program, "serve", "--port", str(port)])
@@ -250,13 +252,13 @@ def serve_command(python: Path, data_dir: Path, port: int) -> str:
 
 
 def _print_line(console: Console, line: str) -> None:
-    """Print a line whole, so that a command or path can be copied from it."""
+    """Print a line without wrapping, so that a command or path can be copied from it."""
     console.print(Text(line), soft_wrap=True)
 
 
 @contextmanager
 def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the demo as Ctrl-C does: no process stays behind."""
+    """Make SIGTERM and a closed terminal stop the demo as Ctrl-C does, leaving no process."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Shows the steps of the demo: bars on a terminal, a line per step elsewhere."""
+"""Shows the demo's steps: bars on a terminal, a line per step elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 
 
 class _SecondsColumn(ProgressColumn):
-    """How long a step has taken; nothing before it begins."""
+    """How long a step has taken; empty before it begins."""
 
     def render(self, task: Task) -> Text:
         took_s = task.finished_time if task.finished else task.elapsed
@@ -21,7 +21,7 @@ class _SecondsColumn(ProgressColumn):
 
 
 class StepBoard:
-    """The steps in their order; a context manager. Steps that began are drawn with a bar."""
+    """The steps in order; a context manager. Steps that have begun are drawn with a bar."""
 
     def __init__(self, console: Console, names: Sequence[str]) -> None:
         self._console = console
@@ -53,7 +53,7 @@ class StepBoard:
         self._progress.stop()
 
     def start(self, name: str, detail: str = "") -> None:
-        """Say that a step has begun, and what it does; told again, only the detail changes."""
+        """Mark a step as begun and show what it does; a repeated call only changes the detail."""
         if name in self._finished:
             return
         if name not in self._started_at:
@@ -62,12 +62,12 @@ class StepBoard:
         self._progress.update(self._tasks[name], sign="[cyan]•[/cyan]", detail=detail)
 
     def update(self, name: str, share: float) -> None:
-        """Say how far a step is, 0–1."""
+        """Show how far a step is, 0–1."""
         if name not in self._finished:
             self._progress.update(self._tasks[name], completed=share)
 
     def finish(self, name: str, detail: str = "") -> None:
-        """Say that a step is done; told again, nothing changes."""
+        """Mark a step as done; a repeated call changes nothing."""
         if name in self._finished:
             return
         self.start(name, detail)

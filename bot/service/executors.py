@@ -1,9 +1,9 @@
-"""Which processes work on this installation, and what a dead one left behind.
+"""The processes of this installation, and the takeover of calls from dead ones.
 
-Every process holds a lock file in the data folder under its own name. A process that starts again
-under its name finishes what it began. What a process began that does not come back is taken over by
-another: its lock can be had, and nobody has touched the file for a while. Both must hold, because
-locks do not cross every network file system and clocks may differ.
+Every process holds a lock file in the data folder under its own name. A process that restarts under
+the same name finishes what it started. If it does not come back, another process takes over its
+calls once the lock is free and the file has not been touched for a while. Both are required,
+because locks do not work across every network file system and clocks may differ.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ SUFFIX = ".lock"
 
 
 class NameTaken(Exception):
-    """Another process of this name is running on the same data folder."""
+    """Another process with this name is running on the same data folder."""
 
 
 class Executor:
-    """This process's place among those that work on the installation."""
+    """This process, as one of those that work on the installation."""
 
     def __init__(self, data_dir: Path, name: str) -> None:
         self.name = name
@@ -38,25 +38,25 @@ class Executor:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold the name.
+        """Hold the lock on this process's name.
 
         Raises:
-            NameTaken: two processes of one name would run the same step at once.
+            NameTaken: another process has the name; both would run the same steps at once.
         """
         with self._path.open("w") as lock:
             if not _can_lock(lock.fileno()):
                 raise NameTaken(
                     f"Another process named {self.name!r} is running on {self._data_dir}. "
-                    "Stop it, or give this one a name of its own with RAPPORT_EXECUTOR_ID."
+                    "Stop it, or give this one its own name with RAPPORT_EXECUTOR_ID."
                 )
             yield
 
     def touch(self) -> None:
-        """Say that this process is alive."""
+        """Record that this process is alive."""
         os.utime(self._path)
 
     def abandoned(self, after_s: float) -> list[str]:
-        """Names of the processes that are gone and were not alive for `after_s` seconds."""
+        """Return the names of the processes that are gone and silent for `after_s` seconds."""
         found = []
         for path in self._data_dir.glob(f"{PREFIX}*{SUFFIX}"):
             name = path.name.removeprefix(PREFIX).removesuffix(SUFFIX)
@@ -68,10 +68,10 @@ class Executor:
         return found
 
     def take_over(self, after_s: float) -> None:
-        """Put what dead processes began back into the queue; the step they were in is repeated."""
+        """Requeue the unfinished workflows of dead processes; their last step is repeated."""
         for name in self.abandoned(after_s):
             for left in DBOS.list_workflows(executor_id=name, status="PENDING", load_input=False):
-                log.warning("taking over %s from %s, which is gone", left.workflow_id, name)
+                log.warning("Taking over %s from %s, which is gone", left.workflow_id, name)
                 DBOS.resume_workflow(left.workflow_id)
 
 

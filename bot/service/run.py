@@ -1,4 +1,4 @@
-"""Builds the resources from the settings, and runs them: one process, one executor id, one stop."""
+"""Builds the service's resources from the settings and runs them: one process, one executor id."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ from storage.files import MediaFiles
 log = logging.getLogger(__name__)
 
 MOST_OPEN_CALLS = 100
-"""Runs that may be open at once in a process. Most of them wait; few are analysed."""
+"""Maximum number of runs open at once in a process. Most of them wait; few are analysed."""
 
 SECONDS_TO_STOP = 2.0
-"""Time that open requests get when the process is asked to end."""
+"""Time that open requests get to finish when the process is asked to stop."""
 
 
 class CannotStart(Exception):
-    """The process cannot run as it is set up; the message says what to do."""
+    """The process cannot run with its settings; the message says what to do."""
 
 
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Engine]:
-    """An engine for the settings' database, its schema brought up to date unless switched off."""
+    """Open the settings' database, upgrading its schema unless that is turned off."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     if settings.migrate:
         migrate.upgrade(settings.resolved_database_url)
@@ -71,10 +71,10 @@ def open_database(settings: Settings) -> Iterator[Engine]:
 
 
 def run_service(settings: Settings, *, with_api: bool) -> int:
-    """Run until SIGTERM or Ctrl-C. Gives the exit status.
+    """Run until SIGTERM or Ctrl-C, and return the exit status.
 
-    On a signal requests get two seconds, steps see the stop flag, and the process ends at once:
-    what was in progress is repeated by the next start.
+    On a signal, requests get two seconds, steps see the stop flag, and the process then exits:
+    the next start repeats the steps that were in progress.
     """
     _set_up_logging(settings.log_level)
     stop_requested = threading.Event()
@@ -123,23 +123,23 @@ def _run(
     stop_requested.wait()
     status = 0
     if server is not None and server.has_ended.is_set():
-        # Without an API the process would look alive and hear no webhook: let it be restarted.
-        log.error("The HTTP server ended by itself; Rapport stops so that it can be started again.")
+        # Without an API the process would look alive but receive no webhooks: let it restart.
+        log.error("The HTTP server stopped unexpectedly; Rapport exits so that it can restart.")
         status = 1
-    log.info("Stopping. What is in progress goes on at the next start.")
+    log.info("Stopping. Work in progress resumes at the next start.")
     resources.stop.set()
     if server is not None:
         server.should_exit = True
     schedules.shutdown(wait=False)
     DBOS.destroy()
-    # Threads in the middle of a step are left where they are: every step can be repeated.
+    # Threads in the middle of a step are abandoned: every step can be repeated.
     logging.shutdown()
     sys.stdout.flush()
     os._exit(status)
 
 
 def build_resources(settings: Settings, engine: Engine) -> Resources:
-    """Clients, device queue and folders, as the settings say. No service is called yet."""
+    """Build the clients, device queue and folders from the settings, without calling a service."""
     http = httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0), follow_redirects=False)
     classifier = ExpressionClassifier.load(
         settings.analysis.weights, device=settings.analysis.device, threads=1
@@ -169,7 +169,7 @@ def build_resources(settings: Settings, engine: Engine) -> Resources:
 
 
 def zoom_client(settings: Settings, http: httpx.Client) -> ZoomClient | None:
-    """The client of the Zoom app, or None where it is not set up."""
+    """Return a client for the Zoom app, or None if it is not set up."""
     zoom = settings.zoom
     if not (zoom.account_id and zoom.client_id and zoom.client_secret):
         return None
@@ -184,14 +184,14 @@ def zoom_client(settings: Settings, http: httpx.Client) -> ZoomClient | None:
 
 
 def messenger(settings: Settings) -> Messenger:
-    """Slack, or the outbox folder where no token is set up."""
+    """Return a Slack messenger, or the outbox folder if no token is set."""
     if settings.slack.token is None:
         return Outbox(settings.data_dir / "outbox")
     return SlackMessenger(settings.slack.token.get_secret_value(), settings.slack.api_url)
 
 
 def launch_workflows(settings: Settings, executor_id: str) -> None:
-    """Configure the workflow engine: a SQLite file beside ours, or the same PostgreSQL."""
+    """Configure the workflow engine: a SQLite file next to ours, or the same PostgreSQL."""
     url = settings.resolved_database_url
     if url.startswith("sqlite"):
         url = f"sqlite:///{(settings.data_dir / 'workflows.db').resolve()}"
@@ -217,7 +217,7 @@ def _make_data_dir(settings: Settings) -> None:
 
 
 def _executor(settings: Settings, with_api: bool) -> Executor:
-    """This process and its name: the setting's, or one made of installation and role."""
+    """Return this process's executor, named by the setting or by installation and role."""
     role = "serve" if with_api else "worker"
     name = settings.executor_id or f"{_installation(settings.data_dir)}-{role}"
     return Executor(settings.data_dir, name)
@@ -234,7 +234,7 @@ def _link_secret(settings: Settings) -> str:
 
 
 def _kept_text(path: Path, make: Callable[[], str]) -> str:
-    """The text of a small file that only the owner reads; made once, whole or not at all."""
+    """Return the text of a small file that only its owner can read, created once and atomically."""
     for _ in range(2):
         if path.exists() and (text := path.read_text().strip()):
             return text
@@ -243,14 +243,14 @@ def _kept_text(path: Path, make: Callable[[], str]) -> str:
             file.flush()
             os.fsync(file.fileno())
             if path.exists() and not path.read_text().strip():
-                path.unlink()  # An earlier start died while making it.
-            with contextlib.suppress(FileExistsError):  # Another process was faster: read its text.
+                path.unlink()  # An earlier start died while writing it.
+            with contextlib.suppress(FileExistsError):  # Another process was first: read its text.
                 os.link(file.name, path)
     return path.read_text().strip()
 
 
 class _HttpServer(uvicorn.Server):
-    """Uvicorn on a thread of its own. `has_ended` is set when it stops, whatever the reason."""
+    """Uvicorn on its own thread. `has_ended` is set when it stops, whatever the reason."""
 
     def __init__(self, config: uvicorn.Config, at_end: Callable[[], None]) -> None:
         super().__init__(config)
@@ -258,10 +258,10 @@ class _HttpServer(uvicorn.Server):
         self._at_end = at_end
 
     def serve_on(self, listener: socket.socket) -> None:
-        """Serve until `should_exit`; an error is logged."""
+        """Serve until `should_exit` is set; an error is logged."""
         try:
             self.run(sockets=[listener])
-        except Exception:  # The thread's edge: the process ends with an error.
+        except Exception:  # The thread's outermost frame: the process exits with an error.
             log.exception("The HTTP server failed")
         finally:
             self.has_ended.set()
@@ -310,5 +310,5 @@ def _set_up_logging(level: str) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in ("httpx", "httpcore", "apscheduler", "alembic", "uvicorn"):
-        # Their lines hold addresses of recordings, or say what ours say already.
+        # Their messages contain recording URLs, or repeat ours.
         logging.getLogger(name).setLevel(logging.WARNING)

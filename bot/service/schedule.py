@@ -1,7 +1,7 @@
-"""What happens by the clock. Each entry is due once per tick, however many processes run.
+"""Scheduled work. Each job runs once per tick, however many processes are running.
 
-APScheduler only says when: a tick starts a workflow whose id names the tick, so a second process
-that starts the same one joins it.
+APScheduler only decides when: a tick starts a workflow whose id contains the tick, so a second
+process that starts the same workflow joins it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ log = logging.getLogger(__name__)
 SECONDS_BETWEEN_INBOX_LOOKS = 5
 SECONDS_BETWEEN_CORRECTION_LOOKS = 60
 RECONCILE_DAYS = 7
-"""How far back Zoom is asked for recordings whose webhook never came."""
+"""How far back to look in Zoom for recordings whose webhook never arrived."""
 RETENTION_PAGE = 200
 FIRST_LOOK = timedelta(seconds=10)
-"""After the start, for what was missed while the service was down."""
+"""Delay of the first run after startup, which catches up on what was missed while down."""
 
 
 @DBOS.dbos_class()
 class Housekeeping(DBOSConfiguredInstance):
-    """The workflows that the clock starts."""
+    """The workflows that the scheduler starts."""
 
     def __init__(self, resources: Resources, intake: Intake, pipeline: CallPipeline) -> None:
         super().__init__("housekeeping")
@@ -47,15 +47,15 @@ class Housekeeping(DBOSConfiguredInstance):
 
     @DBOS.workflow()
     def reconcile(self, today: str) -> None:
-        """Start the recordings of the last days that no webhook announced."""
+        """Start runs for recent recordings that no webhook announced."""
         try:
             missed = self._register_missed(today)
-        except (IntegrationError, StorageError) as exc:  # The next tick asks again.
+        except (IntegrationError, StorageError) as exc:  # The next tick tries again.
             log.warning("reconcile: %s", exc)
             return
         for call_id, run in missed:
             self._pipeline.start(call_id, run)
-        log.info("reconcile: %d recordings were missed and are started now", len(missed))
+        log.info("reconcile: starting runs for %d missed recordings", len(missed))
 
     @DBOS.step()
     def _register_missed(self, today: str) -> list[tuple[str, int]]:
@@ -72,11 +72,11 @@ class Housekeeping(DBOSConfiguredInstance):
         return [(call.call_id, call.run) for call in found if call.call_id and call.run]
 
     def start_corrected(self) -> None:
-        """Queue the runs that were counted for corrections by a process that died just then."""
+        """Start runs for corrections whose process died before it could start them."""
         try:
             with reading(self._resources.engine) as session:
                 queued = [c for c in corrections.waiting(session) if c.status == "queued"]
-        except StorageError as exc:  # The next tick asks again.
+        except StorageError as exc:  # The next tick tries again.
             log.warning("corrections: %s", exc)
             return
         for call in queued:
@@ -84,9 +84,9 @@ class Housekeeping(DBOSConfiguredInstance):
 
     @DBOS.workflow()
     def retention(self, before: str) -> None:
-        """Delete calls that started before a time, scores and reports included, and webhooks."""
+        """Delete webhooks and calls from before a time, with the calls' scores and reports."""
         deleted = self._delete_before(before)
-        log.info("retention: %d calls deleted", deleted)
+        log.info("retention: deleted %d calls", deleted)
 
     @DBOS.step()
     def _delete_before(self, before: str) -> int:
@@ -115,7 +115,7 @@ def start_schedules(
     housekeeping: Housekeeping,
     executor: Executor,
 ) -> BackgroundScheduler:
-    """Start the clock. Shut it down before the resources are closed."""
+    """Start the scheduler. Shut it down before the resources are closed."""
     scheduler = BackgroundScheduler(
         timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
     )

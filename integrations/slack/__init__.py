@@ -1,1 +1,1 @@
-"""Slack, and a folder in its place where no token is set."""
+"""Slack, and a local folder that stands in for it when no token is set."""

@@ -1,7 +1,7 @@
-"""Slack by slack_sdk, with the library's errors mapped in one place.
+"""Slack through slack_sdk, with the library's errors mapped in one place.
 
-The library's own retry handlers are off: the default one sends a message again when the connection
-drops after Slack has accepted it, and the message would stand there twice.
+The library's own retry handlers are off: the default one resends a message when the connection
+drops after Slack has accepted it, which would post the message twice.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from integrations.slack.messenger import METADATA_EVENT, Account, Blocks, Posted
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 30
-PAGE_SIZE = 200  # Slack recommends no more.
+PAGE_SIZE = 200  # The most that Slack recommends.
 MOST_PAGES = 50
 CLOCK_MARGIN = timedelta(minutes=5)
-"""Slack's clock gives messages their time, ours gives `since`."""
+"""Allows for clock drift: messages are timed by Slack's clock, `since` by ours."""
 _WAIT_WITHOUT_WORD_S = 30.0
 
 _REFUSED = {
@@ -43,22 +43,22 @@ _REFUSED = {
     "not_authed": "no token was sent",
     "account_inactive": "the app or its workspace was removed",
     "token_revoked": "the token was revoked",
-    "token_expired": "the token has ended",
+    "token_expired": "the token has expired",
     "no_permission": "the token's app lacks a permission",
-    "org_login_required": "the workspace needs a sign-in to its organisation",
+    "org_login_required": "the workspace requires a sign-in to its organisation",
     "team_access_not_granted": "the app is not installed in this workspace",
     "access_denied": "access was denied",
-    "not_allowed_token_type": "this kind of token is not allowed (use a bot token, xoxb-…)",
-    "restricted_action": "an administrator's setting forbids it",
-    "ekm_access_denied": "the workspace's administrators suspended access",
+    "not_allowed_token_type": "this type of token is not allowed (use a bot token, xoxb-…)",
+    "restricted_action": "an administrator's setting does not allow it",
+    "ekm_access_denied": "the workspace's administrators have suspended access",
 }
 _MISSING = {
     "channel_not_found": "the channel {channel} does not exist or is private and the app is not in "
     "it: set the channel's ID (not its name) and invite the app with /invite",
     "is_archived": "the channel {channel} is archived: choose another",
-    "message_not_found": "the message is not there (any more)",
-    "thread_not_found": "the thread is not there (any more)",
-    "file_not_found": "the file is not there (any more)",
+    "message_not_found": "the message does not exist or was deleted",
+    "thread_not_found": "the thread does not exist or was deleted",
+    "file_not_found": "the file does not exist or was deleted",
     "file_deleted": "the file was deleted",
 }
 _TROUBLE = frozenset(
@@ -71,17 +71,17 @@ class SlackMessenger:
     """A Slack workspace. Thread-safe; the constructor does no I/O."""
 
     def __init__(self, token: str, base_url: str = "https://slack.com/api/") -> None:
-        # The library logs errors that we raise, and upload addresses, which are secrets.
+        # The library logs upload URLs, which are secrets, and errors that we raise anyway.
         quiet = logging.getLogger(f"{__name__}.sdk")
         quiet.setLevel(logging.CRITICAL + 1)
         self._web = _Web(
             token=token, base_url=base_url, timeout=TIMEOUT_S, logger=quiet, retry_handlers=[]
         )
-        # Its own reading of HTTPS_PROXY forgets NO_PROXY; without it urllib's is used.
+        # slack_sdk reads HTTPS_PROXY but ignores NO_PROXY; None leaves both to urllib.
         self._web.proxy = None
 
     def check(self) -> Account:
-        """Say which workspace and bot the token belongs to, and its scopes."""
+        """Return the workspace and bot that the token belongs to, and the token's scopes."""
         answer = self._call("auth.test", None, self._web.auth_test)
         headers = {name.lower(): value for name, value in answer.headers.items()}
         scopes = str(headers.get("x-oauth-scopes", ""))
@@ -92,7 +92,7 @@ class SlackMessenger:
         )
 
     def check_channel(self, channel: str) -> None:
-        """Return when the channel's history can be read; needs no scope that `find` does not."""
+        """Check that the channel's history can be read; needs only the scopes that `find` needs."""
         self._call(
             "conversations.history",
             channel,
@@ -102,7 +102,7 @@ class SlackMessenger:
     def post(
         self, channel: str, text: str, blocks: Blocks, *, key: str, thread_ts: str | None = None
     ) -> Posted:
-        """Post a message with its key as metadata; links in it are not unfolded."""
+        """Post a message with its key as metadata; links in it are not unfurled."""
         answer = self._call(
             "chat.postMessage",
             channel,
@@ -119,7 +119,7 @@ class SlackMessenger:
         return _posted(answer, channel)
 
     def update(self, channel: str, ts: str, text: str, blocks: Blocks, *, key: str) -> Posted:
-        """Edit a message of ours; its key stays."""
+        """Edit one of our messages; its key stays the same."""
         answer = self._call(
             "chat.update",
             channel,
@@ -134,9 +134,9 @@ class SlackMessenger:
         return _posted(answer, channel)
 
     def find(self, channel: str, key: str, since: datetime) -> Posted | None:
-        """Look through the channel's history for a message of ours with this key.
+        """Search the channel's history for our newest message with this key.
 
-        At most 10 000 messages are looked at; a search that ends there is logged.
+        Reads at most 10 000 messages, and logs a warning when it stops there.
         """
         oldest = f"{(since - CLOCK_MARGIN).timestamp():.6f}"
         found = [
@@ -167,10 +167,10 @@ class SlackMessenger:
         title: str,
         comment: str | None = None,
     ) -> str:
-        """Put a file into a message's thread and give its id.
+        """Upload a file to a message's thread and return its id.
 
         Raises:
-            NotFound: there is no such file here, or it is empty, which Slack does not take.
+            NotFound: the local file is missing, or is empty, which Slack does not accept.
         """
         if not path.is_file() or path.stat().st_size == 0:
             raise NotFound(f"The file {path.name} for Slack is missing or empty.")
@@ -189,11 +189,11 @@ class SlackMessenger:
         files = answer.get("files")
         file_id = files[0].get("id") if isinstance(files, list) and files else None
         if not isinstance(file_id, str):
-            raise UnexpectedResponse("Slack took the file but gave no id for it.")
+            raise UnexpectedResponse("Slack accepted the file but returned no id for it.")
         return file_id
 
     def find_upload(self, channel: str, thread_ts: str, filename: str) -> str | None:
-        """Look through a thread for a file with this name; the newest counts."""
+        """Return the id of the newest file with this name in a thread, or None."""
         found: str | None = None
         for message in self._messages(
             "conversations.replies",
@@ -209,11 +209,11 @@ class SlackMessenger:
         return found
 
     def delete_file(self, file_id: str) -> None:
-        """Delete a file; one that is gone already is no error."""
+        """Delete a file; a file that is already gone is not an error."""
         try:
             self._call("files.delete", None, lambda: self._web.files_delete(file=file_id))
         except NotFound:
-            log.info("The file %s was gone from Slack already.", file_id)
+            log.info("The file %s was already gone from Slack.", file_id)
 
     def _messages(
         self, method: str, channel: str, ask: Callable[[str | None], SlackResponse]
@@ -224,50 +224,50 @@ class SlackMessenger:
             answer = self._call(method, channel, lambda at=at: ask(at))  # type: ignore[misc]
             messages = answer.get("messages")
             if not isinstance(messages, list):
-                raise UnexpectedResponse(f"Slack's answer to {method} has no messages in it.")
+                raise UnexpectedResponse(f"Slack's response to {method} contains no messages.")
             yield from (message for message in messages if isinstance(message, dict))
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
             if cursor is None:
                 return
-        log.warning(
-            "Looked through %d messages in %s and stopped.", MOST_PAGES * PAGE_SIZE, channel
-        )
+        log.warning("Stopped after searching %d messages in %s.", MOST_PAGES * PAGE_SIZE, channel)
 
     def _call(
         self, method: str, channel: str | None, ask: Callable[[], SlackResponse]
     ) -> SlackResponse:
         if channel == "":
-            raise NotFound("No Slack channel is set: put its ID into RAPPORT_SLACK__CHANNEL.")
+            raise NotFound("No Slack channel is set: put its ID in RAPPORT_SLACK__CHANNEL.")
         try:
             return ask()
         except SlackApiError as exc:
             raise _error_from(exc, method, channel) from exc
-        except HTTPError as exc:  # from the upload, which is no API call
+        except HTTPError as exc:  # from the upload, which is not an API call
             with exc:
                 if exc.code == 429:
                     wait_s = _seconds(exc.headers.get("Retry-After"))
-                    raise RateLimited(f"Slack's rate limit is reached ({method}).", wait_s) from exc
+                    raise RateLimited(
+                        f"Slack's rate limit was reached ({method}).", wait_s
+                    ) from exc
             if exc.code >= 500:
-                raise Unavailable(f"Slack has trouble of its own ({method}).") from exc
+                raise Unavailable(f"Slack had an internal error ({method}).") from exc
             raise UnexpectedResponse(f"Slack refused the upload with HTTP {exc.code}.") from exc
         except (OSError, HTTPException) as exc:
-            # URLError, timeouts and broken connections; their text may hold an upload address.
+            # URLError, timeouts and broken connections; their text may contain an upload URL.
             reason = type(getattr(exc, "reason", None) or exc).__name__
             raise Unavailable(f"The connection to Slack broke ({method}): {reason}.") from exc
         except (SlackClientError, ValueError) as exc:
-            raise UnexpectedResponse(f"Slack's answer to {method} cannot be read.") from exc
+            raise UnexpectedResponse(f"Slack's response to {method} could not be read.") from exc
 
 
 class _Web(WebClient):
-    """slack_sdk's client, which sends files to no other address than it should."""
+    """slack_sdk's client, with a check on the address that files are uploaded to."""
 
     def files_getUploadURLExternal(self, **kwargs: Any) -> SlackResponse:
         answer = super().files_getUploadURLExternal(**kwargs)
         address = urlsplit(str(answer.get("upload_url", "")))
-        # Plain http is for the stand-in alone, which is reached by plain http itself.
+        # Plain http is allowed only for the stand-in, whose API also uses plain http.
         allowed = {"https"} if urlsplit(self.base_url).scheme == "https" else {"https", "http"}
         if address.scheme not in allowed or not address.hostname:
-            raise UnexpectedResponse("Slack names an upload address that is not https.")
+            raise UnexpectedResponse("Slack returned an upload address that is not https.")
         return answer
 
 
@@ -279,20 +279,20 @@ def _error_from(exc: SlackApiError, method: str, channel: str | None) -> Integra
         headers = {name.lower(): value for name, value in answer.headers.items()}
         wait_s = _seconds(headers.get("retry-after"))
         return RateLimited(
-            f"Slack's rate limit is reached ({method}); wait {wait_s:.0f} s.", wait_s
+            f"Slack's rate limit was reached ({method}); wait {wait_s:.0f} s.", wait_s
         )
     if answer.status_code >= 500 or error in _TROUBLE:
-        return Unavailable(f"Slack has trouble of its own ({method}).")
+        return Unavailable(f"Slack had an internal error ({method}).")
     if error == "missing_scope":
-        needed = body.get("needed") or "that Slack does not name"
+        needed = body.get("needed") or "(Slack did not name it)"
         return AuthFailed(
             f"Slack refused {method}: the app lacks the scope {needed}. "
-            "Add it under OAuth & Permissions and install the app again."
+            "Add it under OAuth & Permissions and reinstall the app."
         )
     if error == "not_in_channel":
         return AuthFailed(
             f"Slack refused {method}: the app is not in the channel {channel}. "
-            "Invite it there with /invite."
+            "Invite it with /invite."
         )
     if error in _REFUSED or error.startswith("restricted_action"):
         reason = _REFUSED.get(error, _REFUSED["restricted_action"])
@@ -302,8 +302,8 @@ def _error_from(exc: SlackApiError, method: str, channel: str | None) -> Integra
     if error in _MISSING:
         return NotFound(f"Slack, {method}: {_MISSING[error].format(channel=channel)}.")
     if " " in error or not error:
-        # slack_sdk puts the whole body there when it is not JSON.
-        return UnexpectedResponse(f"Slack's answer to {method} is not JSON: is a proxy in between?")
+        # slack_sdk puts the whole body into `error` when it is not JSON.
+        return UnexpectedResponse(f"Slack's response to {method} is not JSON; is there a proxy?")
     details = (body.get("response_metadata") or {}).get("messages") or body.get("errors") or []
     said = "; ".join(str(detail) for detail in details[:5])
     return UnexpectedResponse(f"Slack refused {method}: {error}. {said}".strip())
@@ -332,5 +332,5 @@ def _key_of(message: Mapping[str, Any]) -> str | None:
 def _posted(answer: SlackResponse, channel: str) -> Posted:
     ts = answer.get("ts")
     if not isinstance(ts, str) or not ts:
-        raise UnexpectedResponse("Slack took the message but gave no ts for it.")
+        raise UnexpectedResponse("Slack accepted the message but returned no ts for it.")
     return Posted(str(answer.get("channel") or channel), ts)

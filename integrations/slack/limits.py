@@ -1,7 +1,7 @@
-"""Slack's limits on messages, and text made safe for it.
+"""Slack's message limits, and functions that escape and shorten text for Slack.
 
-Source: slack_sdk's own models, and for the undocumented limit of all blocks together
-slackapi/bolt-js#2509.
+Source: slack_sdk's own models; slackapi/bolt-js#2509 for the undocumented limit on the text of all
+blocks together.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 MESSAGE_TEXT = 4000
-"""Longer texts are shown badly; Slack cuts at 40 000."""
+"""Slack displays longer texts badly, and truncates at 40 000."""
 BLOCKS = 50
 ALL_BLOCKS_TEXT = 13_000
 SECTION_TEXT = 3000
@@ -30,12 +30,12 @@ _ELLIPSIS = "…"
 
 
 def escape(text: str) -> str:
-    """Give user text in which Slack sees no link, mention or channel command."""
+    """Escape user text so that Slack sees no link, mention or channel command in it."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def clip(text: str, limit: int) -> str:
-    """Give text of at most `limit` characters, cut with "…", never within an `&amp;`."""
+    """Shorten text to at most `limit` characters, ending in "…", never cutting inside `&amp;`."""
     if len(text) <= limit:
         return text
     if limit < 1:
@@ -45,24 +45,24 @@ def clip(text: str, limit: int) -> str:
 
 
 def check_blocks(blocks: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Give a plain sentence for each limit that the blocks break; empty when Slack takes them."""
+    """Return a sentence for each limit that the blocks break; empty if Slack accepts them."""
     problems: list[str] = []
     if len(blocks) > BLOCKS:
-        problems.append(f"{len(blocks)} blocks; Slack takes {BLOCKS}.")
+        problems.append(f"{len(blocks)} blocks; Slack allows {BLOCKS}.")
     for number, block in enumerate(blocks):
         for what, size, limit in _sizes(block):
             if size > limit:
-                problems.append(f"Block {number}: {what} is {size}; Slack takes {limit}.")
+                problems.append(f"Block {number}: {what} is {size}; Slack allows {limit}.")
             elif size == 0:
                 problems.append(f"Block {number}: {what} is empty.")
     total = sum(len(text) for block in blocks for text in _texts(block))
     if total > ALL_BLOCKS_TEXT:
-        problems.append(f"All blocks hold {total} characters; Slack takes {ALL_BLOCKS_TEXT}.")
+        problems.append(f"The blocks total {total} characters; Slack allows {ALL_BLOCKS_TEXT}.")
     return tuple(problems)
 
 
 def _sizes(block: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
-    """Give every measured part of a block: what it is, its size, the limit."""
+    """Yield each limited part of a block: what it is, its size, the limit."""
     kind = block.get("type")
     if "block_id" in block:
         yield "the block id", len(block["block_id"]), BLOCK_ID
@@ -88,7 +88,7 @@ def _sizes(block: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
         if element.get("type") == "button":
             yield "a button's text", len(element["text"]["text"]), BUTTON_TEXT
             if "url" in element:
-                yield "a button's address", len(element["url"]), URL
+                yield "a button's URL", len(element["url"]), URL
 
 
 def _texts(value: object) -> Iterator[str]:

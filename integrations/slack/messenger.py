@@ -1,7 +1,8 @@
-"""What Rapport asks of a place for messages, and the values it gets back.
+"""The interface that Rapport posts messages through, and the values it returns.
 
-Two things are it: `SlackMessenger` (a workspace) and `Outbox` (a folder). A post carries a key in
-its metadata; a repeat finds by it what was posted before the process died or the answer was lost.
+It has two implementations: `SlackMessenger` (a workspace) and `Outbox` (a folder). Each post
+carries a key in its metadata, so a retry can find what was posted before the process died or the
+response was lost.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from typing import Any, Protocol
 
 METADATA_EVENT = "rapport_call"
 REQUIRED_SCOPES = frozenset({"chat:write", "files:write", "channels:history"})
-"""`groups:history` besides, where messages go to a private channel."""
+"""A private channel also needs `groups:history`."""
 
 Blocks = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who we are there."""
+    """The workspace and bot that we post as."""
 
     team: str
     bot_user: str
@@ -35,39 +36,39 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A message that stands there. `channel` is the ID that Slack gave back."""
+    """A posted message. `channel` is the ID that Slack returned."""
 
     channel: str
     ts: str
 
 
 class Messenger(Protocol):
-    """A place for messages with threads and files.
+    """A place to post messages, with threads and files.
 
-    Every method raises AuthFailed, RateLimited, Unavailable, NotFound or UnexpectedResponse.
-    None of them waits or tries again.
+    Every method may raise AuthFailed, RateLimited, Unavailable, NotFound or UnexpectedResponse.
+    None of them waits or retries.
     """
 
     def check(self) -> Account:
-        """Say who we are there and what we may do."""
+        """Return who we are posting as and which scopes we have."""
         ...
 
     def check_channel(self, channel: str) -> None:
-        """Return when messages of this channel can be read; raise what keeps us from it."""
+        """Check that this channel's messages can be read; raise the error if they cannot."""
         ...
 
     def post(
         self, channel: str, text: str, blocks: Blocks, *, key: str, thread_ts: str | None = None
     ) -> Posted:
-        """Post a message that `find` finds again by `key`. `text` is shown in notifications."""
+        """Post a message that `find` can find by `key`. `text` is shown in notifications."""
         ...
 
     def update(self, channel: str, ts: str, text: str, blocks: Blocks, *, key: str) -> Posted:
-        """Put other words into a message that stands there."""
+        """Replace the content of a posted message."""
         ...
 
     def find(self, channel: str, key: str, since: datetime) -> Posted | None:
-        """Give the newest message with this key that was posted since then, None if none was."""
+        """Return the newest message with this key posted since then, or None."""
         ...
 
     def upload(
@@ -80,13 +81,13 @@ class Messenger(Protocol):
         title: str,
         comment: str | None = None,
     ) -> str:
-        """Put a file into a message's thread and give its id."""
+        """Upload a file to a message's thread and return its id."""
         ...
 
     def find_upload(self, channel: str, thread_ts: str, filename: str) -> str | None:
-        """Give the id of the file with this name in a thread, None if there is none."""
+        """Return the id of the file with this name in a thread, or None."""
         ...
 
     def delete_file(self, file_id: str) -> None:
-        """Delete a file; one that is gone already is no error."""
+        """Delete a file; a file that is already gone is not an error."""
         ...

@@ -1,8 +1,8 @@
-"""A folder in place of Slack: messages as JSON and text, files beside them.
+"""A folder that stands in for Slack: messages as JSON and text, with their files next to them.
 
-Layout: `<ts>-<key>.json` is the message as Slack would get it, `<ts>-<key>.txt` as one reads it;
-files of its thread stand in the folder `<ts>-<key>/`. Everything is found again by reading the
-folder, so a repeat after a crash finds what stands there.
+Layout: `<ts>-<key>.json` is the message as Slack would receive it, `<ts>-<key>.txt` is the same
+message to read, and the folder `<ts>-<key>/` holds the files of its thread. Lookups read the
+folder, so a retry after a crash finds what is already there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEFAULT_CHANNEL = "outbox"
 
 
 class Outbox:
-    """A folder that messages are written to. Thread-safe; made when first written to."""
+    """A folder that messages are written to. Thread-safe; created by the first message."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._folder = folder
@@ -35,11 +35,11 @@ class Outbox:
         self._lock = threading.Lock()
 
     def check(self) -> Account:
-        """Say that this is a folder; everything is allowed in it."""
+        """Return the folder as the account; it has every scope."""
         return Account(team=str(self._folder), bot_user="rapport", scopes=REQUIRED_SCOPES)
 
     def check_channel(self, channel: str) -> None:
-        """Return: any channel will do, also none."""
+        """Accept any channel, even an empty one."""
 
     def post(
         self, channel: str, text: str, blocks: Blocks, *, key: str, thread_ts: str | None = None
@@ -51,7 +51,7 @@ class Outbox:
             while (ts := f"{micros // 1_000_000}.{micros % 1_000_000:06d}") in taken:
                 micros += 1
             if thread_ts is not None and thread_ts not in taken:
-                raise NotFound("The outbox has no message with this thread.")
+                raise NotFound("The outbox has no message to start this thread.")
             content = {
                 "channel": channel or DEFAULT_CHANNEL,
                 "ts": ts,
@@ -64,7 +64,7 @@ class Outbox:
         return Posted(str(content["channel"]), ts)
 
     def update(self, channel: str, ts: str, text: str, blocks: Blocks, *, key: str) -> Posted:
-        """Write other words into a message's files."""
+        """Rewrite a message's files with new content."""
         with self._lock:
             path, content = self._message(channel, ts)
             words = {"text": text, "blocks": [dict(block) for block in blocks]}
@@ -73,7 +73,7 @@ class Outbox:
         return Posted(content["channel"], ts)
 
     def find(self, channel: str, key: str, since: datetime) -> Posted | None:
-        """Give the newest message with this key, of any time: a folder is searched fast."""
+        """Return the newest message with this key, or None; ignores `since`."""
         for _, content in sorted(self._messages(), key=lambda one: one[1]["ts"], reverse=True):
             is_there = content["channel"] == (channel or DEFAULT_CHANNEL)
             if is_there and not content.get("thread_ts") and _key_of(content) == key:
@@ -90,10 +90,10 @@ class Outbox:
         title: str,
         comment: str | None = None,
     ) -> str:
-        """Copy a file beside its message. A file of the same name takes the place of the other.
+        """Copy a file next to its message, replacing any file of the same name.
 
         Raises:
-            NotFound: there is no such file, or it is empty, or there is no such message.
+            NotFound: the file is missing or empty, or the message does not exist.
         """
         if not path.is_file() or path.stat().st_size == 0:
             raise NotFound(f"The file {path.name} for the outbox is missing or empty.")
@@ -109,20 +109,20 @@ class Outbox:
         return f"{target.parent.name}/{target.name}"
 
     def find_upload(self, channel: str, thread_ts: str, filename: str) -> str | None:
-        """Give the id of the file with this name beside a message, None if there is none."""
+        """Return the id of the file with this name next to a message, or None."""
         message, _ = self._message(channel, thread_ts)
         target = message.with_suffix("") / _file_name(filename)
         return f"{target.parent.name}/{target.name}" if target.is_file() else None
 
     def delete_file(self, file_id: str) -> None:
-        """Delete a file; one that is gone already is no error."""
+        """Delete a file; a file that is already gone is not an error."""
         folder, _, name = file_id.partition("/")
         if any(part != Path(part).name or part in ("", "..") for part in (folder, name)):
-            raise UnexpectedResponse("This is no file of the outbox.")
+            raise UnexpectedResponse("This file is not in the outbox.")
         (self._folder / folder / name).unlink(missing_ok=True)
 
     def path_of(self, posted: Posted) -> Path:
-        """Give where a message stands as text."""
+        """Return the path of a message's text file."""
         return self._message(posted.channel, posted.ts)[0].with_suffix(".txt")
 
     def _messages(self) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -130,7 +130,7 @@ class Outbox:
             try:
                 content = json.loads(path.read_text("utf-8"))
             except (OSError, ValueError):
-                continue  # not ours: ours are written whole or not at all
+                continue  # not ours: we replace files atomically
             if isinstance(content, dict) and "ts" in content and "channel" in content:
                 yield path, content
 
@@ -138,10 +138,10 @@ class Outbox:
         for path, content in self._messages():
             if content["ts"] == ts and content["channel"] == (channel or DEFAULT_CHANNEL):
                 return path, content
-        raise NotFound("The message is not in the outbox (any more).")
+        raise NotFound("The message is not in the outbox, or no longer there.")
 
     def _write(self, path: Path, content: dict[str, Any]) -> None:
-        # The text first: the JSON says that the message is there.
+        # The text goes first: a message counts as posted once its JSON exists.
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             _write_whole(path.with_suffix(".txt"), _as_text(content))
@@ -151,7 +151,7 @@ class Outbox:
 
 
 def _as_text(content: dict[str, Any]) -> str:
-    """Give a message as one reads it: the words of its blocks, else its notification text."""
+    """Format a message for reading: the text of its blocks, or else its notification text."""
     lines = [line for block in content["blocks"] for line in _block_lines(block)]
     return "\n\n".join(lines or [content["text"]]) + "\n"
 
@@ -184,7 +184,7 @@ def _key_of(content: dict[str, Any]) -> object:
 
 
 def _file_name(name: str) -> str:
-    """Give a name that is safe in any file system and still tells names apart."""
+    """Return a file name that is safe on any file system and distinct for distinct names."""
     safe = re.sub(r"[^\w.-]+", "_", name).lstrip(".")
     if safe == name and len(name) <= 100:
         return name
@@ -201,5 +201,5 @@ def _write_whole(path: Path, text: str) -> None:
 
 def _unwritable(exc: OSError) -> NoSpace | UnexpectedResponse:
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace("The disk is full; the outbox cannot be written.", 0, 0)
-    return UnexpectedResponse(f"The outbox cannot be written: {exc.strerror or exc}.")
+        return NoSpace("The disk is full; the outbox could not be written.", 0, 0)
+    return UnexpectedResponse(f"The outbox could not be written: {exc.strerror or exc}.")

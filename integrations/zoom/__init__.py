@@ -1,1 +1,1 @@
-"""Zoom: its webhooks, REST API, downloads and file formats. Fields are named as Zoom does."""
+"""Zoom: webhooks, REST API, downloads and file formats. Fields keep Zoom's names."""

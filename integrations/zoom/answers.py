@@ -1,8 +1,8 @@
-"""What Zoom's answers mean: one table from answers and httpx's errors to ours.
+"""Maps Zoom's error responses, and httpx's exceptions, to our errors.
 
-Every body of an error is `{"code": int, "message": str}`. The numbers matter more than the HTTP
-status: 3301 also comes for a recording that is still being made, 124 is a token that ended, 4700
-and 4711 are a token without a permission.
+Every error body is `{"code": int, "message": str}`. The code matters more than the HTTP status:
+3301 is also returned for a recording that is still being made, 124 means that the token has
+expired, and 4700 and 4711 mean that the token lacks a permission.
 """
 
 from __future__ import annotations
@@ -34,63 +34,67 @@ _LONGEST_MESSAGE = 200
 
 
 def error_code(response: httpx.Response) -> int | None:
-    """Give Zoom's own number of an error, None where the body has none."""
+    """Return Zoom's own error code, or None if the body has none."""
     return _code_and_message(response)[0]
 
 
 def error_from(response: httpx.Response, what: str, now: float) -> IntegrationError:
-    """Give the error that an answer other than success means.
+    """Return our error for an unsuccessful response.
 
     Args:
-        what: what was asked, to complete "Zoom has no …" or "Zoom refused …": never a URL.
-        now: seconds since 1970, against which waiting times are counted.
+        what: what was requested, to complete "Zoom has no …" or "Zoom refused the …"; never a URL.
+        now: seconds since 1970; waits are counted from here.
     """
     status = response.status_code
     code, said = _code_and_message(response)
     if status == 429:
         wait_s = retry_after_s(response.headers, now)
-        return RateLimited(f"Zoom's rate limit is reached ({what}); wait {wait_s:.0f} s.", wait_s)
+        return RateLimited(f"Zoom's rate limit was reached ({what}); wait {wait_s:.0f} s.", wait_s)
     if status >= 500:
-        return Unavailable(f"Zoom has trouble of its own ({what}): HTTP {status}.")
+        return Unavailable(f"Zoom had an internal error ({what}): HTTP {status}.")
     if code in _MISSING_SCOPE:
         named = _SCOPES.search(said)
-        scope = named[1].strip() if named else "that this needs (Zoom does not say which)"
+        scope = named[1].strip() if named else "that this needs (Zoom did not say which)"
         return AuthFailed(
-            f"Zoom refused {what}: the app lacks the scope {scope}. "
-            "Add it to the app in the Zoom App Marketplace and activate the app again."
+            f"Zoom refused the {what}: the app lacks the scope {scope}. "
+            "Add it to the app in the Zoom App Marketplace and reactivate the app."
         )
     if status == 401 or code == TOKEN_ENDED:
         return AuthFailed(
-            f"Zoom refused {what}: the access token is not valid. "
-            "Check that the app is activated and its client ID and secret are right."
+            f"Zoom refused the {what}: the access token is not valid. "
+            "Check that the app is activated and that its client ID and secret are correct."
         )
     if code in _NOT_FOUND or status in (404, 410):
-        return NotFound(f"Zoom has no {what} (any more, or not yet).")
+        return NotFound(f"Zoom has no {what}: it was deleted, or is not ready yet.")
     if status == 403 or code in _NO_PERMISSION:
         return AuthFailed(
-            f"Zoom refused {what}: {said or 'no permission'} "
+            f"Zoom refused the {what}: {said or 'no permission'} "
             'The app\'s owner needs the role permission "View the recording content".'
         )
     detail = f"code {code}: {said}" if code is not None else f"HTTP {status}"
-    return UnexpectedResponse(f"Zoom answered {what} with {detail}")
+    return UnexpectedResponse(
+        f"Zoom's response to the request for the {what} was unexpected: {detail}"
+    )
 
 
 def error_from_httpx(exc: Exception, what: str) -> IntegrationError:
-    """Give the error that an exception of httpx means; its text is left out, it may hold a URL."""
+    """Return our error for an httpx exception, without its text, which may contain a URL."""
     if isinstance(exc, httpx.UnsupportedProtocol | httpx.InvalidURL):
-        return UnexpectedResponse(f"The address for {what} is no http or https URL.")
+        return UnexpectedResponse(f"The address for the {what} is not an http or https URL.")
     if isinstance(exc, httpx.TimeoutException):
-        return Unavailable(f"Zoom did not answer in time ({what}).")
+        return Unavailable(f"Zoom did not respond in time ({what}).")
     if isinstance(exc, httpx.DecodingError | httpx.TooManyRedirects):
-        return UnexpectedResponse(f"Zoom's answer cannot be read ({what}): {type(exc).__name__}.")
+        return UnexpectedResponse(
+            f"Zoom's response could not be read ({what}): {type(exc).__name__}."
+        )
     return Unavailable(f"The connection to Zoom broke ({what}): {type(exc).__name__}.")
 
 
 def retry_after_s(headers: httpx.Headers, now: float) -> float:
-    """Give how long Zoom wants us to wait, 1 s to a day.
+    """Return how long Zoom asks us to wait, from 1 s to a day.
 
-    `Retry-After` comes in seconds, and for the daily limit as an ISO time; `X-RateLimit-Reset` is
-    in seconds since 1970. Without any, the daily limit ends at midnight UTC, the others in 1 s.
+    `Retry-After` is in seconds, or an ISO time for the daily limit; `X-RateLimit-Reset` is in
+    seconds since 1970. Without either, the daily limit ends at midnight UTC, the others in 1 s.
     """
     for at in (_wait_until(headers.get("Retry-After"), now), _reset(headers, now)):
         if at is not None:
@@ -120,7 +124,7 @@ def _reset(headers: httpx.Headers, now: float) -> float | None:
     reset = whole_number(headers.get("X-RateLimit-Reset"))
     if reset is None:
         return None
-    # A small number is a span, a huge one milliseconds: either has been seen in the wild.
+    # A small number is a delay and a huge one is in milliseconds; both occur in practice.
     return now + reset if reset < 1_000_000 else reset / 1000 if reset > 10**11 else float(reset)
 
 

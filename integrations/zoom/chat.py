@@ -1,6 +1,6 @@
-"""Zoom's CHAT file: "HH:MM:SS<TAB>Name:<TAB>message", offsets from the start of the recording.
+"""Parses Zoom's CHAT file: "HH:MM:SS<TAB>Name:<TAB>message", times from the recording's start.
 
-Nothing in a file raises: what is sound is used, the rest is counted in plain sentences.
+No content raises an error: valid parts are used, and the rest is reported in `problems`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from itertools import pairwise
 
 from integrations.zoom.text import clean_text, count, decode, offset_s
 
-# Names may hold ":" and messages tabs, so the name ends at the first ":" that a tab follows.
+# A name may contain ":" and a message tabs, so the name ends at the first ":" before a tab.
 _LINE = re.compile(r"(\d{1,4}:\d{2}:\d{2})\t(.*?):(?:\t(.*)|\s*)")
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message, written at so many seconds of the recording; lines are kept."""
+    """One message and its time, in seconds from the start of the recording; keeps line breaks."""
 
     at_s: float
     sender: str
@@ -26,7 +26,7 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """All messages in order of time."""
+    """All messages in time order, and a sentence for each problem in the file."""
 
     messages: tuple[ChatMessage, ...]
     problems: tuple[str, ...]
@@ -36,9 +36,9 @@ def parse_chat(data: bytes, duration_s: float | None = None) -> Chat:
     """Read a CHAT file.
 
     Args:
-        data: the file; any encoding, may be cut off or malformed. Empty is no problem: a call in
-            which nobody wrote.
-        duration_s: length of the recording where known; what lies after it is left out.
+        data: the file; any encoding, may be truncated or malformed. An empty file is not a
+            problem: nobody wrote anything.
+        duration_s: length of the recording, if known; later messages are left out.
     """
     problems: list[str] = []
     text, complaint = decode(data)

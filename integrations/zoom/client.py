@@ -1,6 +1,6 @@
-"""Zoom's REST API with a server-to-server OAuth app: recordings and who was there.
+"""Zoom's REST API through a server-to-server OAuth app: recordings and participants.
 
-Paging and the renewal of the token live here; waiting and trying again do not.
+Handles paging and token renewal; waiting and retrying are left to the caller.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 RENEW_BEFORE_S = 60.0
-# Zoom lists at most one month at a time; February decides.
+# Zoom lists at most one month per request; 28 days is safe in any month.
 LONGEST_SPAN = timedelta(days=28)
 PAGE_SIZE = 300
-# Zoom lets `download_access_token` live for up to seven days; a day outlasts any retry of ours.
+# Zoom allows up to seven days for `download_access_token`; our retries end within a day.
 DOWNLOAD_TOKEN_TTL_S = 86_400
 _MOST_PAGES = 1000
 
@@ -44,7 +44,7 @@ class _Token:
 class ZoomClient:
     """Zoom's REST API for one account. Thread-safe; the constructor does no I/O.
 
-    All methods raise AuthFailed, RateLimited, Unavailable, NotFound or UnexpectedResponse.
+    All methods may raise AuthFailed, RateLimited, Unavailable, NotFound or UnexpectedResponse.
     """
 
     def __init__(
@@ -68,18 +68,18 @@ class ZoomClient:
         self._token: _Token | None = None
 
     def access_token(self) -> str:
-        """Give an access token that is good for another minute at least."""
+        """Return an access token that is valid for at least another minute."""
         return self._current().value
 
     def scopes(self) -> frozenset[str]:
-        """Give the scopes that Zoom granted to the app."""
+        """Return the scopes that Zoom granted to the app."""
         return self._current().scopes
 
     def recording(self, uuid: str) -> Meeting:
-        """Give one meeting's recording, with a token that can download it for a day.
+        """Return one meeting's recording, with a token that can download it for a day.
 
         Raises:
-            NotFound: never recorded, deleted, or still being made: Zoom does not tell them apart.
+            NotFound: never recorded, deleted or still being made; Zoom does not distinguish them.
         """
         answer = self._get(
             f"/meetings/{_twice_quoted(uuid)}/recordings",
@@ -89,10 +89,10 @@ class ZoomClient:
         return parse_meeting(answer, account_id=self._account_id)
 
     def recordings(self, from_: date, to: date) -> Iterator[Meeting]:
-        """Give all recordings of the account from the first to the last day (UTC), each once.
+        """Yield the account's recordings from the first to the last day (UTC), each once.
 
-        Entries that cannot be read are logged and left out. The pages are asked for one by one
-        while the caller takes what is given, so any error may come in the middle.
+        Entries that cannot be read are logged and left out. Pages are requested as the caller
+        iterates, so an error may be raised part-way through.
         """
         seen: set[str] = set()
         start = from_
@@ -104,7 +104,7 @@ class ZoomClient:
                 try:
                     meeting = parse_meeting(entry, account_id=self._account_id)
                 except UnexpectedResponse as exc:
-                    log.warning("Left out of the list of recordings: %s", exc)
+                    log.warning("Left an entry out of the list of recordings: %s", exc)
                     continue
                 if meeting.uuid not in seen:
                     seen.add(meeting.uuid)
@@ -112,7 +112,7 @@ class ZoomClient:
             start = end + timedelta(days=1)
 
     def participants(self, uuid: str) -> tuple[PastParticipant, ...]:
-        """Give who was in a meeting that has ended; who only waited outside is left out."""
+        """Return who was in a past meeting, without those who only waited to be let in."""
         path = f"/past_meetings/{_twice_quoted(uuid)}/participants"
         what = f"list of participants of the meeting {uuid}"
         people = (parse_participant(entry) for entry in self._pages(path, {}, "participants", what))
@@ -134,20 +134,20 @@ class ZoomClient:
                 return
             if page_token == previous:
                 break
-        raise UnexpectedResponse(f"Zoom's {what} does not end.")
+        raise UnexpectedResponse(f"Zoom's {what} never ends.")
 
     def _get(self, path: str, params: Mapping[str, str | int], what: str) -> Mapping[str, Any]:
         token = self._current()
         response = self._send(path, params, token, what)
         if response.status_code == 401 or error_code(response) == TOKEN_ENDED:
-            # A token may end before its time, for instance when the app is activated again.
+            # A token may expire early, for instance when the app is reactivated.
             token = self._current(instead_of=token)
             response = self._send(path, params, token, what)
         if response.is_success:
             return _json_object(response, what)
         error = error_from(response, what, self._clock())
         if isinstance(error, AuthFailed):
-            self._forget(token)  # so that a scope that is added meanwhile counts at once
+            self._forget(token)  # so that a scope added in the meantime takes effect at once
         raise error
 
     def _send(
@@ -165,7 +165,7 @@ class ZoomClient:
             raise error_from_httpx(exc, what) from exc
 
     def _current(self, instead_of: _Token | None = None) -> _Token:
-        # The lock is held while Zoom is asked, so that many threads ask for one token.
+        # The lock is held during the request, so that many threads share one token.
         with self._lock:
             token = self._token
             ends_at = 0.0 if token is None else token.ends_at
@@ -193,7 +193,7 @@ class ZoomClient:
         if response.status_code in (400, 401, 403):
             reason = _refusal(response)
             raise AuthFailed(
-                f"Zoom gives no access token: {reason} Check the account ID, client ID and client "
+                f"Zoom issued no access token: {reason} Check the account ID, client ID and client "
                 "secret of the server-to-server OAuth app, and that the app is activated."
             )
         if not response.is_success:
@@ -201,14 +201,14 @@ class ZoomClient:
         answer = _json_object(response, what)
         value = answer.get("access_token")
         if not isinstance(value, str) or not value:
-            raise UnexpectedResponse("Zoom's answer to the request for a token has no token in it.")
+            raise UnexpectedResponse("Zoom's response to the token request contains no token.")
         lives_s = whole_number(answer.get("expires_in")) or 3600
         scopes = frozenset(clean_text(answer.get("scope")).replace(",", " ").split())
         return _Token(value, self._clock() + lives_s, scopes)
 
 
 def _twice_quoted(uuid: str) -> str:
-    """Quote a uuid for a path: twice, because Zoom takes "/" and "//" in it only that way."""
+    """Quote a UUID for a path, twice: Zoom requires it for UUIDs that contain "/" or "//"."""
     return quote(quote(uuid, safe=""), safe="")
 
 
@@ -218,7 +218,7 @@ def _json_object(response: httpx.Response, what: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as exc:
         raise UnexpectedResponse(f"Zoom's {what} is not JSON.") from exc
     if not isinstance(answer, dict):
-        raise UnexpectedResponse(f"Zoom's {what} is JSON but no object.")
+        raise UnexpectedResponse(f"Zoom's {what} is JSON but not an object.")
     return answer
 
 

@@ -1,7 +1,7 @@
-"""Whether the bytes that came are the file that was announced.
+"""Checks whether the bytes received are the file that Zoom announced.
 
-Zoom answers a wrong token, and a file that was deleted, with status 200 and a page in HTML; so
-neither the status nor the ending of a name says anything.
+For a wrong token or a deleted file Zoom responds with status 200 and an HTML page, so neither the
+status nor the file extension can be relied on.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from integrations.zoom.recordings import RecordingFile
 from integrations.zoom.text import decode
 
 SIZE_TOLERANCE = 0.05
-"""Zoom's `file_size` is off by 2–5 % at times (dlzoom)."""
+"""Zoom's `file_size` is sometimes off by 2–5 % (dlzoom)."""
 SIZE_TOLERANCE_BYTES = 4096
 HEAD_BYTES = 4096
 _MEDIA = ("MP4", "M4A")
-# The type of the first box, at byte 4: `ftyp`, or what older QuickTime writers begin with.
+# The type of the first box, at byte 4: `ftyp`, or one that older QuickTime writers start with.
 _FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _HTML = ("<!doctype html", "<html", "<head", "<body")
 
 
 class Verdict(Enum):
-    """What the first bytes of an answer are."""
+    """What the first bytes of a response turned out to be."""
 
     FITS = "fits"
-    REFUSAL = "a page or an error message: Zoom's way to refuse a token"
-    WRONG = "no such file"
+    REFUSAL = "a page or an error message, which is how Zoom refuses a token"
+    WRONG = "not a file of this kind"
 
 
 def judge_type(file: RecordingFile, content_type: str) -> Verdict:
-    """Judge an answer by its Content-Type; an unknown or missing one fits."""
+    """Judge a response by its Content-Type; an unknown or missing one is accepted."""
     name = content_type.partition(";")[0].strip().lower()
     if name in ("text/html", "application/xhtml+xml"):
         return Verdict.REFUSAL
@@ -41,8 +41,8 @@ def judge_type(file: RecordingFile, content_type: str) -> Verdict:
 def judge_head(file: RecordingFile, head: bytes) -> Verdict:
     """Judge a file by its first bytes.
 
-    Media must begin as MP4 does. Text must only not be a page or an error message: what is
-    malformed in it is for its parser to tell, and must not cost the call.
+    Media must start like an MP4. Text only must not be a page or an error message: malformed
+    text is for its parser to report, and must not fail the call.
     """
     if _is_media(file) and head[4:8] in _FIRST_BOXES:
         return Verdict.FITS
@@ -55,7 +55,7 @@ def judge_head(file: RecordingFile, head: bytes) -> Verdict:
 
 
 def is_size_right(file: RecordingFile, size_bytes: int) -> bool:
-    """Say whether a file's size is what Zoom announced, as far as Zoom's own figures can be."""
+    """Return whether a file's size matches what Zoom announced, within Zoom's own error."""
     if not file.size_bytes:
         return True
     allowed = max(file.size_bytes * SIZE_TOLERANCE, SIZE_TOLERANCE_BYTES)
@@ -63,7 +63,7 @@ def is_size_right(file: RecordingFile, size_bytes: int) -> bool:
 
 
 def largest_size_bytes(file: RecordingFile) -> int | None:
-    """Give the size above which an answer is not the announced file, None where unknown."""
+    """Return the size above which a response is not the announced file; None if unknown."""
     if not file.size_bytes:
         return None
     return file.size_bytes + int(max(file.size_bytes * SIZE_TOLERANCE, SIZE_TOLERANCE_BYTES))

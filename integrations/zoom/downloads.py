@@ -1,8 +1,8 @@
-"""Downloads of recording files: streamed, resumed, checked, and moved into place whole.
+"""Downloads recording files: streamed, resumable, checked, and moved into place when complete.
 
-A file grows under its name and ".part". It gets its own name only when content type, size and first
-bytes agree, so a file that stands there under its own name is complete. Addresses and tokens are
-secrets: neither is in an error or a log.
+A file is written under its name plus ".part", and renamed only when its content type, size and
+first bytes are right, so a file under its own name is complete. Addresses and tokens are secrets:
+neither appears in an error or a log.
 """
 
 from __future__ import annotations
@@ -44,26 +44,26 @@ _NOT_SATISFIABLE = re.compile(r"bytes\s+\*/(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A token, and the address it belongs to where that is not the file's own."""
+    """A token, and the address it is for if that is not the file's own."""
 
     token: str
     download_url: str | None = None
 
 
 AccessSource = Callable[[], str | Access]
-"""Asked only when it is its turn; "" means that it has none."""
+"""Called only when this token is tried; "" means that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """A complete file."""
+    """A complete file on disk."""
 
     path: Path
     size_bytes: int
 
 
 class _TokenRefused(Exception):
-    """Zoom does not give this file for this token; another may do."""
+    """Zoom refused this token for this file; another may work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,12 @@ class _Job:
 
 
 class Downloader:
-    """Fetches recording files from allowed hosts. Thread-safe; the constructor does no I/O.
+    """Downloads recording files from allowed hosts. Thread-safe; the constructor does no I/O.
 
     Args:
-        allowed_hosts: hosts, with their subdomains, that files may come from, over https.
-        insecure_hosts: `host:port` pairs that may also be used over plain http: stand-ins.
-        reserve_bytes: free disk that a download must leave.
+        allowed_hosts: hosts, with their subdomains, that files may come from over https.
+        insecure_hosts: `host:port` pairs that may also be used over plain http, for stand-ins.
+        reserve_bytes: disk space that a download must leave free.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Downloader:
         self._http = http
         self._addresses = AllowedAddresses(allowed_hosts, insecure_hosts)
         self._reserve_bytes = reserve_bytes
-        # httpx logs every address at INFO, httpcore every header at DEBUG: both are secrets here.
+        # httpx logs every URL at INFO and httpcore every header at DEBUG; here both are secret.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -107,25 +107,25 @@ class Downloader:
         on_progress: Callable[[int], None] | None = None,
         stop: threading.Event | None = None,
     ) -> Downloaded:
-        """Bring a file to `target`; at once when it is there already.
+        """Download a file to `target`; return at once if it is already there.
 
         Args:
-            tokens: tried in order; when Zoom refuses one, also midway, the next goes on from
-                where the download stands.
-            on_progress: told the bytes on disk so far, often.
+            tokens: tried in order; when Zoom refuses one, even part-way through, the next one
+                resumes the download.
+            on_progress: called often with the number of bytes on disk so far.
 
         Raises:
-            NoSpace: the disk cannot hold it (and the reserve).
-            AuthFailed: every token was refused, which is also how Zoom says "deleted".
-            NotFound, RateLimited: Zoom says so.
-            Unavailable: the connection broke or `stop` was set; what has come is kept.
-            UnexpectedResponse: what came is not the file, or comes from where it must not.
+            NoSpace: the disk cannot hold the file and the reserve.
+            AuthFailed: every token was refused, which is also how Zoom reports a deleted file.
+            NotFound, RateLimited: Zoom said so.
+            Unavailable: the connection broke or `stop` was set; the bytes received are kept.
+            UnexpectedResponse: the response is not the file, or its host is not allowed.
         """
         what = f"{file.file_type} file {file.id}"
         if target.is_file() and _complaint(file, target) is None:
             return Downloaded(target, target.stat().st_size)
         if not file.download_url:
-            raise NotFound(f"Zoom offers no download of the {what} (yet).")
+            raise NotFound(f"Zoom offers no download of the {what}, or not yet.")
         target.parent.mkdir(parents=True, exist_ok=True)
         job = _Job(file, target.with_name(target.name + ".part"), what, on_progress, stop)
         refusal: Exception | None = None
@@ -139,16 +139,16 @@ class Downloader:
             except (_TokenRefused, AuthFailed) as exc:
                 refusal = exc
         if refusal is None:
-            raise AuthFailed(f"There is no token to download the {what} with.")
+            raise AuthFailed(f"There is no token for downloading the {what}.")
         if isinstance(refusal, AuthFailed):
             raise refusal
         raise AuthFailed(
-            f"Zoom gives the {what} for none of our tokens: it was deleted, or the app lacks the "
+            f"Zoom refused every token for the {what}: it was deleted, or the app lacks the "
             "scope cloud_recording:read:list_recording_files:admin or recording:read:admin."
         ) from refusal
 
     def _fetch(self, job: _Job, access: Access) -> None:
-        """Complete the part file, from where it stands if the server can."""
+        """Complete the part file, resuming if the server supports it."""
         have = _size_of(job.part)
         self._check_space(job, max(0, (job.file.size_bytes or 0) - have))
         with self._answer(job, access, have) as response:
@@ -160,16 +160,16 @@ class Downloader:
                 return
             if response.status_code == 416 and have and _whole_size(response) == have:
                 return
-        # The server has another file than the one that was begun, or counts differently.
+        # The server's file is not the one we started, or its size differs.
         job.part.unlink(missing_ok=True)
         with self._answer(job, access, 0) as response:
             if response.status_code != 200:
-                raise UnexpectedResponse(f"Zoom gives only a part of the {job.what}.")
+                raise UnexpectedResponse(f"Zoom sends only a part of the {job.what}.")
             self._receive(job, response, 0)
 
     @contextlib.contextmanager
     def _answer(self, job: _Job, access: Access, offset: int) -> Iterator[httpx.Response]:
-        """Give the answer 200, 206 or 416 that stands at the end of all redirects, unread."""
+        """Follow redirects and yield the final response (200, 206 or 416) with its body unread."""
         first = address = self._addresses.checked(
             access.download_url or job.file.download_url, job.what
         )
@@ -193,18 +193,20 @@ class Downloader:
             try:
                 joined = str(address.join(location))
             except httpx.InvalidURL as exc:
-                raise UnexpectedResponse(f"The {job.what} is redirected to no address.") from exc
+                raise UnexpectedResponse(
+                    f"The {job.what} redirects to an invalid address."
+                ) from exc
             address = self._addresses.checked(joined, job.what)
-        raise UnexpectedResponse(f"The {job.what} is redirected again and again.")
+        raise UnexpectedResponse(f"The {job.what} has too many redirects.")
 
     def _receive(self, job: _Job, response: httpx.Response, offset: int) -> None:
         whole = _announced_bytes(response, offset)
         size, next_check = offset, offset + SPACE_CHECK_BYTES
         try:
-            # As they arrive: what waits for a chunk to fill is lost when the connection breaks.
+            # No chunk size: bytes waiting to fill a chunk are lost when the connection breaks.
             chunks = response.iter_bytes()
             head = _head(chunks)
-            # Judged before the part file is touched: a refusal must not cost what is there.
+            # Checked before the part file is touched: a refusal must not lose what it holds.
             if offset == 0 and head:
                 _check_head(job, head)
             if whole is not None:
@@ -245,15 +247,15 @@ class Downloader:
         needed = missing_bytes + self._reserve_bytes
         free = shutil.disk_usage(job.part.parent).free
         return NoSpace(
-            f"The disk has {free / 1e9:.1f} GB free; the {job.what} and the reserve need "
-            f"{needed / 1e9:.1f} GB. Free some, or set RAPPORT_ZOOM__DISK_RESERVE_BYTES lower.",
+            f"The disk has {free / 1e9:.1f} GB free, but the {job.what} and the reserve need "
+            f"{needed / 1e9:.1f} GB. Free some space, or lower RAPPORT_ZOOM__DISK_RESERVE_BYTES.",
             needed,
             free,
         )
 
 
 def _check_status(job: _Job, response: httpx.Response) -> None:
-    """Pass 200, 206 and 416 that do not look like a refusal; raise what the rest means."""
+    """Accept 200, 206 and 416 unless they look like a refusal; raise an error for the rest."""
     if response.status_code == 416:
         return
     if response.status_code in (200, 206):
@@ -269,7 +271,7 @@ def _check_status(job: _Job, response: httpx.Response) -> None:
         body = b""
     told = httpx.Response(response.status_code, headers=_waits(response), content=body)
     if error_code(told) == TOKEN_ENDED:
-        raise _TokenRefused(f"the token for the {job.what} has ended")
+        raise _TokenRefused(f"the token for the {job.what} has expired")
     raise error_from(told, job.what, time.time())
 
 
@@ -283,7 +285,7 @@ def _check_head(job: _Job, head: bytes) -> None:
     if verdict is Verdict.REFUSAL:
         raise _TokenRefused(f"an error message instead of the {job.what}")
     if verdict is Verdict.WRONG:
-        raise UnexpectedResponse(f"What Zoom gives as the {job.what} does not begin as one.")
+        raise UnexpectedResponse(f"What Zoom sends as the {job.what} is not such a file.")
 
 
 def _check_size(job: _Job, whole_bytes: int) -> None:
@@ -291,13 +293,13 @@ def _check_size(job: _Job, whole_bytes: int) -> None:
         return
     job.part.unlink(missing_ok=True)  # it belongs to another file
     raise UnexpectedResponse(
-        f"What Zoom gives as the {job.what} has {whole_bytes} bytes where "
+        f"What Zoom sends as the {job.what} has {whole_bytes} bytes where "
         f"{job.file.size_bytes} were announced."
     )
 
 
 def _complaint(file: RecordingFile, path: Path) -> str | None:
-    """Say what is wrong with a file on disk, None when it is what was announced."""
+    """Return what is wrong with a file on disk, or None if it is the announced one."""
     size = path.stat().st_size
     if not is_size_right(file, size):
         return f"has {size} bytes where {file.size_bytes} were announced"
@@ -305,16 +307,16 @@ def _complaint(file: RecordingFile, path: Path) -> str | None:
         verdict = judge_head(file, opened.read(HEAD_BYTES))
     if verdict is Verdict.FITS:
         return None
-    return "is empty" if size == 0 else "does not begin as one"
+    return "is empty" if size == 0 else "is not such a file"
 
 
 def _put_in_place(job: _Job, target: Path) -> Downloaded:
     complaint = _complaint(job.file, job.part)
     if complaint is not None:
-        job.part.unlink(missing_ok=True)  # to go on from it would only make it longer
-        raise UnexpectedResponse(f"What Zoom gave as the {job.what} {complaint}.")
+        job.part.unlink(missing_ok=True)  # resuming would only make it longer
+        raise UnexpectedResponse(f"What Zoom sent as the {job.what} {complaint}.")
     os.replace(job.part, target)
-    with contextlib.suppress(OSError):  # some file systems cannot sync a folder
+    with contextlib.suppress(OSError):  # Some file systems cannot sync a folder.
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -324,7 +326,7 @@ def _put_in_place(job: _Job, target: Path) -> Downloaded:
 
 
 def _announced_bytes(response: httpx.Response, offset: int) -> int | None:
-    """Give the size of the whole file by Content-Length, None where it does not say."""
+    """Return the size of the whole file from the headers, or None if they do not say."""
     length = response.headers.get("Content-Length", "")
     if not length.isdecimal() or "Content-Encoding" in response.headers:
         return None

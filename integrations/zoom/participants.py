@@ -1,4 +1,4 @@
-"""Who was in a past meeting, as Zoom lists it."""
+"""Zoom's list of who was in a past meeting."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from integrations.zoom.text import clean_text, decode, moment
 
 @dataclass(frozen=True, slots=True)
 class PastParticipant:
-    """One stay of one person in a past meeting; who left and came back is listed again."""
+    """One stay of one person in a past meeting; Zoom lists a person who rejoins again."""
 
     id: str
-    """Zoom's id of the person, "" for guests."""
+    """Zoom's id for the person; "" for guests."""
     user_id: str
-    """The id within the meeting, as in the TIMELINE."""
+    """The person's id within the meeting, as in the TIMELINE."""
     name: str
     user_email: str
     """Empty for people outside the account."""
     join_time: datetime | None
     leave_time: datetime | None
     status: str
-    """"in_meeting", "in_waiting_room", or "" where Zoom does not say."""
+    """"in_meeting", "in_waiting_room", or "" if Zoom does not say."""
     is_internal: bool | None = None
-    """Whether the person belongs to the account, None where Zoom does not say."""
+    """Whether the person belongs to the account; None if Zoom does not say."""
     registrant_id: str = ""
     """Set for people who registered for the meeting."""
 
     @property
     def only_waited(self) -> bool:
-        """Whether this row is a stay in the waiting room, not in the meeting."""
+        """Whether this row is a stay in the waiting room rather than in the meeting."""
         return "waiting" in self.status
 
 
@@ -56,21 +56,21 @@ def parse_participant(entry: Mapping[str, Any]) -> PastParticipant:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantList:
-    """A list of participants that was saved to a file; who only waited outside is left out."""
+    """Participants read from a saved file, without those who only waited to be let in."""
 
     rows: tuple[PastParticipant, ...]
     start_time: datetime | None
-    """When the recording began, where the file says so. Zoom's own answer does not."""
+    """When the recording began, if the file says so. Zoom's own response does not."""
 
 
 def parse_participants(data: bytes) -> ParticipantList:
-    """Read the answer of `past_meetings/{uuid}/participants` as it was saved.
+    """Parse a saved response of `past_meetings/{uuid}/participants`.
 
-    One page, several pages one after the other or in a list, and a bare list of participants are
-    all read; fields may be missing, and further ones are passed over.
+    Accepts one page, several pages one after another or in a list, or a bare list of
+    participants. Fields may be missing; extra ones are ignored.
 
     Raises:
-        UnexpectedResponse: it is not JSON, or holds no list of participants.
+        UnexpectedResponse: not JSON, or no list of participants in it.
     """
     entries: list[Mapping[str, Any]] = []
     start_time: datetime | None = None
@@ -78,12 +78,14 @@ def parse_participants(data: bytes) -> ParticipantList:
         listed = page.get("participants")
         if not isinstance(listed, list):
             raise UnexpectedResponse(
-                'It holds no list "participants": save what Zoom answers to '
+                'The file has no "participants" list: save Zoom\'s response to '
                 "past_meetings/{uuid}/participants."
             )
         objects = [entry for entry in listed if isinstance(entry, dict)]
         if listed and not objects:
-            raise UnexpectedResponse("No participant of the list is an object with a name.")
+            raise UnexpectedResponse(
+                "None of the participants in the list is an object with a name."
+            )
         entries += objects
         start_time = start_time or moment(page.get("start_time"))
     rows = (parse_participant(entry) for entry in entries)
@@ -105,6 +107,6 @@ def _pages(text: str) -> list[Mapping[str, Any]]:
         else:
             content = [content]
         if not all(isinstance(page, dict) for page in content):
-            raise UnexpectedResponse("The list of participants is JSON of another shape.")
+            raise UnexpectedResponse("The list of participants is JSON of the wrong shape.")
         pages += content
     return pages

@@ -1,7 +1,8 @@
-"""Recordings as Zoom describes them, in webhooks and in REST answers alike.
+"""Recordings as Zoom describes them, both in webhooks and in REST responses.
 
-The two differ in types (a meeting's `id` is a number here and a string there), and entries of older
-recordings, above all TIMELINE, lack `id`, `status` and `file_size`. One parser reads all of them.
+The two differ in types (a meeting's `id` is a number in one and a string in the other), and entries
+of older recordings, TIMELINE above all, lack `id`, `status` and `file_size`. One parser reads them
+all.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from integrations.zoom.webhook import ZoomEvent
 
 VIDEO_ORDER = (
     # The gallery is the only cloud layout that shows every face. A shared screen makes faces
-    # small, and `shared_screen` alone shows none, so it comes after all that is not listed.
+    # small, and `shared_screen` alone shows none, so it comes after everything not listed.
     "gallery_view",
     "shared_screen_with_gallery_view",
     "active_speaker",
@@ -30,10 +31,10 @@ _EXTENSIONS = {"TIMELINE": "JSON", "TRANSCRIPT": "VTT", "CC": "VTT", "CHAT": "TX
 
 @dataclass(frozen=True, slots=True)
 class RecordingFile:
-    """One file of a recording. Fields are named and valued as Zoom does."""
+    """One file of a recording. Field names and values are Zoom's."""
 
     id: str
-    """Zoom's id; where Zoom gives none, one derived from the meeting, type and time."""
+    """Zoom's id, or one derived from the meeting, type and time if Zoom gives none."""
     file_type: str
     """MP4, M4A, TIMELINE, TRANSCRIPT, CHAT, CC, … (an open set, in capitals)."""
     recording_type: str
@@ -41,17 +42,17 @@ class RecordingFile:
     file_extension: str
     size_bytes: int | None
     download_url: str
-    """A secret of its own: never logged. "" where there is nothing to download yet."""
+    """A secret in itself: never logged. "" while there is nothing to download."""
     recording_start: datetime
     recording_end: datetime | None
     status: str
     file_name: str
-    """For participant audio the only place that names the participant."""
+    """For participant audio, the only field that names the participant."""
     is_participant_audio: bool
 
     @property
     def is_ready(self) -> bool:
-        """Whether the file can be downloaded now. Old entries have no status: they are done."""
+        """Whether the file can be downloaded now. Old entries have no status and are complete."""
         return bool(self.download_url) and self.status in ("", "completed")
 
 
@@ -61,7 +62,7 @@ class Meeting:
 
     uuid: str
     number: int | None
-    """The number that people dial; recurring meetings use one number again and again."""
+    """The number that people dial; every occurrence of a recurring meeting has the same one."""
     topic: str
     host_id: str
     host_email: str
@@ -71,21 +72,21 @@ class Meeting:
     duration_min: int
     files: tuple[RecordingFile, ...]
     download_token: str | None
-    """From a webhook (24 h) or, asked for by REST, `download_access_token`."""
+    """From a webhook (valid for 24 h), or REST's `download_access_token`."""
 
     @property
     def is_processing(self) -> bool:
-        """Whether Zoom is still at work on some file."""
+        """Whether Zoom is still processing any of the files."""
         return any(file.status == "processing" for file in self.files)
 
     def file(self, file_id: str) -> RecordingFile | None:
-        """Give the file with this id, None when the recording has none such."""
+        """Return the file with this id, or None if the recording has no such file."""
         return next((file for file in self.files if file.id == file_id), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One stretch of a recording, between a start and a stop, and the best file of each kind."""
+    """One stretch of a recording, from a start to a stop, with the best file of each kind."""
 
     recording_start: datetime
     recording_end: datetime | None
@@ -112,22 +113,22 @@ def parse_meeting(
     """Read a recording from a webhook's object, a REST answer, or one entry of a REST list.
 
     Args:
-        raw: the object; unknown fields are passed over, entries that are no objects too.
-        account_id: used where the object itself names none.
-        download_token: from beside a webhook's payload; a REST answer carries its own.
+        raw: the object; unknown fields, and entries that are not objects, are ignored.
+        account_id: used if the object itself names none.
+        download_token: sent next to a webhook's payload; a REST response carries its own.
 
     Raises:
-        UnexpectedResponse: without a uuid, or without any time.
+        UnexpectedResponse: no uuid, or no time at all.
     """
     uuid = clean_text(raw.get("uuid"))
     if not uuid:
-        raise UnexpectedResponse("Zoom described a recording without the meeting's uuid.")
+        raise UnexpectedResponse("Zoom described a recording without its meeting's UUID.")
     entries = [(entry, False) for entry in _objects(raw.get("recording_files"))]
     entries += [(entry, True) for entry in _objects(raw.get("participant_audio_files"))]
     starts = [at for entry, _ in entries if (at := moment(entry.get("recording_start")))]
     started_at = moment(raw.get("start_time")) or min(starts, default=None)
     if started_at is None:
-        raise UnexpectedResponse(f"Zoom gives no start time for the meeting {uuid}.")
+        raise UnexpectedResponse(f"Zoom sent no start time for the meeting {uuid}.")
     files = [
         _parse_file(entry, uuid, started_at, is_participant_audio)
         for entry, is_participant_audio in entries
@@ -156,15 +157,15 @@ def meeting_from_event(event: ZoomEvent) -> Meeting:
 
 
 def choose_files(meeting: Meeting) -> tuple[Segment, ...]:
-    """Give what to download: the best file of each kind, segment by segment in order of time.
+    """Return what to download: the best file of each kind, segment by segment in time order.
 
-    A meeting has one stretch of recording at a time, so files whose times overlap for more than
-    half of the shorter one belong to one segment, also where Zoom's times differ by seconds.
-    Files that are not ready, and kinds that Rapport has no use for, are left out.
+    A meeting has only one recording running at a time, so files that overlap by more than half
+    of the shorter one belong to the same segment, even if Zoom's times differ by seconds.
+    Files that are not ready, and kinds that Rapport does not use, are left out.
     """
     groups: list[list[RecordingFile]] = []
     ready = [file for file in meeting.files if file.is_ready]
-    # Pictures and sound of the whole room come first: they say where segments begin and end.
+    # Video and the shared audio come first: they define where segments begin and end.
     for file in sorted(ready, key=lambda file: (_anchor_rank(file), file.recording_start)):
         home = max(groups, key=lambda group: _overlap(group[0], file), default=None)
         if home is not None and _overlap(home[0], file) > 0.5:
@@ -176,7 +177,7 @@ def choose_files(meeting: Meeting) -> tuple[Segment, ...]:
 
 
 def view_name(recording_type: str) -> str:
-    """Give the kind of view without Zoom's "(CC)", which only says that captions were burnt in."""
+    """Return the view type without Zoom's "(CC)", which only means burnt-in captions."""
     return recording_type.lower().removesuffix("(cc)").strip()
 
 
@@ -226,7 +227,10 @@ def _anchor_rank(file: RecordingFile) -> int:
 
 
 def _overlap(one: RecordingFile, other: RecordingFile) -> float:
-    """Share of the shorter file that both cover, 0–1; an unknown end matches an equal start."""
+    """Return the share of the shorter file that both cover, 0–1.
+
+    Files with an unknown end match if their starts are equal.
+    """
     if one.recording_start == other.recording_start:
         return 1.0
     far = datetime.max.replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
-"""Text and numbers as Zoom sends them: any encoding, any type, made safe to keep.
+"""Converts text and numbers from Zoom, of any encoding and type, to values that are safe to store.
 
-Nothing here raises on content. PostgreSQL refuses NUL and no encoder takes half a surrogate pair,
-so both are removed once, where text comes in.
+No content raises an error. PostgreSQL rejects NUL and no encoder accepts half a surrogate pair, so
+both are removed once, where text comes in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
-    # UTF-32 before UTF-16: the little-endian mark of the one begins with the mark of the other.
+    # UTF-32 before UTF-16: UTF-32's little-endian mark starts with UTF-16's.
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -24,27 +24,27 @@ _LARGEST = 2**63 - 1
 
 
 def clean_text(value: object) -> str:
-    """Give a string (or number) as trimmed text without control characters; "" for the rest."""
+    """Return a string or number as trimmed text without control characters; else ""."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return _CONTROL.sub("", str(value)).strip()
 
 
 def whole_number(value: object) -> int | None:
-    """Give a whole number of at most 64 bits sent as number or digits; None for the rest."""
+    """Return an integer of at most 64 bits, sent as a number or as digits; otherwise None."""
     if isinstance(value, str) and value.strip().isdecimal() and len(value) <= 19:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         number = int(value)
-    except (ValueError, OverflowError):  # NaN and infinity, which Python's JSON reader lets in
+    except (ValueError, OverflowError):  # NaN and infinity, which Python's JSON reader accepts
         return None
     return number if -_LARGEST <= number <= _LARGEST else None
 
 
 def moment(value: object) -> datetime | None:
-    """Give an ISO time as aware UTC; without a zone it is UTC, as Zoom means it. None if none."""
+    """Parse an ISO time as aware UTC, or None. A time without a zone is UTC, as Zoom means it."""
     text = clean_text(value)
     if not text:
         return None
@@ -56,7 +56,7 @@ def moment(value: object) -> datetime | None:
 
 
 def offset_s(text: str) -> float | None:
-    """Give "HH:MM:SS.mmm" (hours and fraction may be missing) in seconds; None if it is none."""
+    """Parse "HH:MM:SS.mmm" (hours and fraction optional) as seconds; None if it is not a time."""
     match = _OFFSET.fullmatch(text.strip())
     if match is None:
         return None
@@ -68,10 +68,10 @@ def offset_s(text: str) -> float | None:
 
 
 def decode(data: bytes) -> tuple[str, str | None]:
-    """Give a file's text, and a plain sentence where it was not sound UTF-8 (None where it was).
+    """Decode a file's text; also return a sentence if it was not valid UTF-8 (None if it was).
 
-    Byte order marks decide first; then zero bytes at every other place mean UTF-16; then UTF-8.
-    What is none of these was written by an older Windows program: Windows-1252.
+    A byte order mark decides first; then, zero bytes in every other place mean UTF-16; then UTF-8.
+    Anything else is taken as Windows-1252, written by an older Windows program.
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
@@ -95,5 +95,5 @@ def _decode_as(data: bytes, encoding: str) -> tuple[str, str | None]:
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
-    """Give "1 entry" or "3 entries" for a sentence."""
+    """Return a number with its noun, such as "1 entry" or "3 entries"."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -1,7 +1,7 @@
-"""Zoom's TIMELINE: who was speaking at each change of speaker, as offsets from the recording.
+"""Parses Zoom's TIMELINE: who is speaking after each change, as offsets from the recording's start.
 
-An entry names everybody who speaks from its time to that of the next entry. Nothing in a file
-raises: what is sound is used, the rest is counted in plain sentences for the report.
+An entry names everybody who speaks from its time until the next entry. No content raises an error:
+valid parts are used, and the rest is reported in `problems`, as sentences for the report.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 from integrations.zoom.text import clean_text, count, decode, offset_s
 
-# Silence of up to 1.5 s does not end a turn (dlzoom), and what lasts no longer than 0.5 s is
-# noise (symblai's converter): the values that two open-source readers of the format settled on.
+# A silence of up to 1.5 s does not end a turn (dlzoom), and a turn of 0.5 s or less is noise
+# (symblai's converter): the values chosen by two open-source readers of the format.
 MERGE_GAP_S = 1.5
 SHORTEST_TURN_S = 0.5
-_LAST_TURN_S = 1.0  # where nothing says how long the last entry lasts
+_LAST_TURN_S = 1.0  # if nothing says how long the last entry lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class TimelineTurn:
     end_s: float
     username: str
     user_key: str
-    """Zoom's id of the person where it has one name, else the id within the meeting, else the
-    username."""
+    """Zoom's id for the person if only one name uses it, else the id within the meeting, else
+    the username."""
     email: str
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All turns in order of their start; turns of different people may overlap."""
+    """All turns by start time; turns of different people may overlap."""
 
     entries: tuple[TimelineTurn, ...]
     problems: tuple[str, ...]
@@ -65,11 +65,11 @@ def parse_timeline(
     """Read a TIMELINE file.
 
     Args:
-        data: the file; any encoding, may be cut off or malformed.
-        duration_s: length of the recording where known: ends the last turn, and what lies after
-            it is left out.
-        merge_gap_s: a silence up to this long, with nobody else speaking, joins two turns.
-        shortest_turn_s: turns that last no longer are left out as noise (not a problem).
+        data: the file; any encoding, may be truncated or malformed.
+        duration_s: length of the recording, if known: ends the last turn, and later entries are
+            left out.
+        merge_gap_s: joins two turns across a silence of up to this long in which nobody speaks.
+        shortest_turn_s: turns of this length or less are left out as noise (not a problem).
     """
     problems: list[str] = []
     text, complaint = decode(data)
@@ -87,7 +87,7 @@ def parse_timeline(
 
 
 def _entries(text: str, problems: list[str]) -> tuple[list[Any], bool]:
-    """Give the raw entries, and whether the file breaks off before its end."""
+    """Return the raw entries, and whether the file is truncated."""
     if not text.strip("\ufeff\x00 \t\r\n"):
         problems.append("the file is empty.")
         return [], False
@@ -108,12 +108,12 @@ def _entries(text: str, problems: list[str]) -> tuple[list[Any], bool]:
                 return content[name], False
         if isinstance(content.get("timeline"), list):
             return [], False  # nobody spoke
-    problems.append("the file holds no list of entries and was not used.")
+    problems.append("the file contains no list of entries and was not used.")
     return [], False
 
 
 def _salvage(text: str, name: str) -> list[Any]:
-    """Read the entries of a list up to the place where the JSON breaks."""
+    """Read the entries of a list up to the point where the JSON breaks off."""
     decoder = json.JSONDecoder()
     at = text.find(f'"{name}"')
     at = text.find("[", at) + 1 if at >= 0 else 0
@@ -144,7 +144,7 @@ def _changes(
             unsound += 1
             continue
         if duration_s is not None and at_s >= duration_s:
-            # "Nobody speaks" at the very end is how a timeline closes: nothing is lost by it.
+            # A timeline ends with an entry in which nobody speaks; dropping it loses nothing.
             past_end += bool(users)
             continue
         speakers: dict[str, _Speaker] = {}
@@ -174,12 +174,12 @@ def _changes(
             was = "was" if number == 1 else "were"
             problems.append(f"{count(number, 'entry', 'entries')} {what.format(was=was)}")
     if nameless:
-        problems.append(f"{count(nameless, 'speaker')} without a name left out.")
+        problems.append(f"left out {count(nameless, 'speaker')} without a name.")
     return named
 
 
 def _shared_accounts(entries: Sequence[Any]) -> set[str]:
-    """Give the Zoom ids under which several names speak: one account on several devices."""
+    """Return the Zoom ids that several names speak under: one account on several devices."""
     names: dict[str, set[str]] = {}
     for entry in entries:
         users = entry.get("users") if isinstance(entry, dict) else None
@@ -204,8 +204,8 @@ def _turns(
     changes: Sequence[_Change], end_s: float | None, merge_gap_s: float
 ) -> list[TimelineTurn]:
     done: list[TimelineTurn] = []
-    still: dict[str, TimelineTurn] = {}  # turns that may yet go on, by key
-    last_voice_s = 0.0  # until when anybody was speaking
+    still: dict[str, TimelineTurn] = {}  # turns that may still continue, by key
+    last_voice_s = 0.0  # when somebody was last speaking
     for i, change in enumerate(changes):
         if i + 1 < len(changes):
             until_s = changes[i + 1].at_s

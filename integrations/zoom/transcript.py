@@ -1,6 +1,6 @@
-"""Zoom's TRANSCRIPT and closed captions: WebVTT with "Display Name: " before the words.
+"""Parses Zoom's TRANSCRIPT and closed captions: WebVTT with "Display Name: " before the words.
 
-Nothing in a file raises: what is sound is used, the rest is counted in plain sentences.
+No content raises an error: valid parts are used, and the rest is reported in `problems`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TAG = re.compile(r"</?(?:[bicuv]|ruby|rt|lang)(?:[.\s][^<>]*)?>|<\d[\d:.]*>")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _LONGEST_NAME = 64
 _MOST_WORDS_IN_NAME = 6
-# Written small within names of several languages.
+# Lower-case parts of names in several languages.
 _PARTICLES = frozenset(
     {"af", "al", "bin", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "du"}
     | {"el", "ibn", "la", "le", "ten", "ter", "van", "von", "y"}
@@ -28,7 +28,7 @@ _PARTICLES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class TranscriptCue:
-    """One cue, in seconds from the start of the recording. No speaker: nobody is named."""
+    """One cue, in seconds from the start of the recording. `speaker` is None if nobody is named."""
 
     start_s: float
     end_s: float
@@ -38,7 +38,7 @@ class TranscriptCue:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """All cues in order of time."""
+    """All cues in time order, and a sentence for each problem in the file."""
 
     lines: tuple[TranscriptCue, ...]
     problems: tuple[str, ...]
@@ -51,17 +51,17 @@ def parse_vtt(
     names: Collection[str] = (),
     kind: str = "TRANSCRIPT",
 ) -> Transcript:
-    """Read a WebVTT file and split speakers from their words.
+    """Read a WebVTT file and separate speakers from their words.
 
     "So the plan: we ship on Friday" names nobody. A prefix counts as a name when it is one of
-    `names`, or looks like a name (short, no sentence marks) and is either capitalised throughout
-    or stands before several cues.
+    `names`, or if it looks like a name (short, no punctuation of a sentence) and is either
+    capitalised throughout or precedes several cues.
 
     Args:
-        data: the file; any encoding, may be cut off or malformed.
-        duration_s: length of the recording where known; what lies after it is left out.
-        names: display names that are known for certain; only these may hold ": " themselves.
-        kind: begins every sentence of `problems`.
+        data: the file; any encoding, may be truncated or malformed.
+        duration_s: length of the recording, if known; later cues are left out.
+        names: display names known for certain; only these may contain ": ".
+        kind: prefix of every sentence in `problems`.
     """
     problems: list[str] = []
     text, complaint = decode(data)
@@ -71,10 +71,10 @@ def parse_vtt(
     if not any(line.strip() for line in lines):
         problems.append("the file is empty.")
     elif not lines[0].startswith("WEBVTT"):
-        problems.append('the file does not begin with "WEBVTT".')
+        problems.append('the file does not start with "WEBVTT".')
     spans, unsound = _spans(lines)
     if lines and not spans and not unsound and not problems:
-        problems.append("the file holds no line of speech.")
+        problems.append("the file contains no speech.")
     past_end = [span for span in spans if duration_s is not None and span[0] >= duration_s]
     spans = [span for span in spans if duration_s is None or span[0] < duration_s]
     backwards = sum(later[0] < earlier[0] for earlier, later in pairwise(spans))
@@ -98,7 +98,7 @@ def parse_vtt(
 
 
 def _spans(lines: list[str]) -> tuple[list[tuple[float, float, str]], int]:
-    """Give (start, end, words) of every sound cue as it stands, and how many were not sound."""
+    """Return (start, end, words) of every valid cue in file order, and how many were invalid."""
     spans: list[tuple[float, float, str]] = []
     unsound = 0
     i = 0
@@ -114,7 +114,7 @@ def _spans(lines: list[str]) -> tuple[list[tuple[float, float, str]], int]:
             words.append(lines[i])
             i += 1
         if i < len(lines) and "-->" in lines[i] and words and words[-1].strip().isdecimal():
-            words.pop()  # the number of the next cue: the blank line between them is missing
+            words.pop()  # the next cue's number: the blank line before it is missing
         start_s, end_s = offset_s(timing[1]), offset_s(timing[2])
         if start_s is None or end_s is None or end_s < start_s:
             unsound += 1
@@ -126,7 +126,7 @@ def _spans(lines: list[str]) -> tuple[list[tuple[float, float, str]], int]:
 
 
 def _prefix(words: str) -> str:
-    """Give what stands before the first ": "; "" where nothing does."""
+    """Return what precedes the first ": ", or "" if there is none."""
     before, colon, _ = words.partition(": ")
     return before.strip() if colon else words[:-1].strip() if words.endswith(":") else ""
 
@@ -153,7 +153,7 @@ def _looks_like_name(prefix: str, is_repeated: bool) -> bool:
         return False
     if not any(letter.isalnum() for letter in prefix):
         return False
-    # Scripts without capitals have no lower case either, so their names pass.
+    # A script without capitals has no lower case either, so its names pass.
     capitalised = (
         all(
             not part[0].islower() or part.lower() in _PARTICLES or part.startswith("(")

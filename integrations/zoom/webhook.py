@@ -1,8 +1,8 @@
 """Zoom's webhook deliveries: signature, URL validation, and the envelope around every event.
 
-The signature covers the raw body bytes, so it is checked before anything is parsed. Zoom repeats an
-event that was not answered (after 5, 25 and 85 minutes), and the same event may be in several
-subscriptions: parsing says what was announced, never whether it is new.
+The signature covers the raw body bytes, so it is checked before anything is parsed. Zoom resends an
+event that got no response (after 5, 25 and 85 minutes), and several subscriptions may include the
+same event: parsing tells what was announced, never whether it is new.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ TRANSCRIPT_COMPLETED = "recording.transcript_completed"
 
 @dataclass(frozen=True, slots=True)
 class ZoomEvent:
-    """One webhook delivery, as Zoom spells it; unknown events keep their name and their object."""
+    """One webhook delivery, in Zoom's spelling; unknown events keep their name and object."""
 
     event: str
     event_ts: int
-    """Milliseconds since 1970, 0 where the delivery has none."""
+    """Milliseconds since 1970; 0 if the delivery has none."""
     account_id: str
     uuid: str | None
-    """The meeting instance that it is about, None for events without one."""
+    """The meeting instance that the event is about; None for events without one."""
     download_token: str | None
     plain_token: str | None
-    """What has to be hashed for `endpoint.url_validation`, None for every other event."""
+    """The token to hash for `endpoint.url_validation`; None for every other event."""
     raw: Mapping[str, Any]
-    """`payload.object`, or the whole payload where there is no object."""
+    """`payload.object`, or the whole payload if there is no object."""
 
 
 def sign(body: bytes, timestamp: str, secret: str) -> str:
-    """Give the signature that Zoom sends with a body: "v0=" and 64 hexadecimal digits.
+    """Compute the signature that Zoom sends with a body: "v0=" and 64 hexadecimal digits.
 
     Args:
         body: the raw bytes of the request.
-        timestamp: the header `x-zm-request-timestamp`, letter for letter.
+        timestamp: the header `x-zm-request-timestamp`, verbatim.
         secret: the Secret Token of the event subscription.
     """
     message = b"v0:" + timestamp.encode("utf-8", "replace") + b":" + body
@@ -54,47 +54,47 @@ def sign(body: bytes, timestamp: str, secret: str) -> str:
 
 
 def is_signed(body: bytes, timestamp: str, signature: str, secret: str) -> bool:
-    """Say whether Zoom signed this body, in constant time. An empty secret signs nothing."""
+    """Return whether Zoom signed this body, in constant time; always False for an empty secret."""
     if not secret:
         return False
     expected = sign(body, timestamp, secret)
-    # Bytes, because compare_digest refuses text beyond ASCII and a header may hold anything.
+    # Bytes, because compare_digest rejects non-ASCII text and a header may contain anything.
     return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
 
 
 def answer_validation(plain_token: str, secret: str) -> dict[str, str]:
-    """Give the JSON answer to `endpoint.url_validation`, which Zoom asks every 72 hours."""
+    """Build the JSON response to `endpoint.url_validation`, which Zoom sends every 72 hours."""
     digest = hmac.new(secret.encode(), plain_token.encode("utf-8", "replace"), hashlib.sha256)
     return {"plainToken": plain_token, "encryptedToken": digest.hexdigest()}
 
 
 def timestamp_age_s(timestamp: str, now: float) -> float | None:
-    """Give how old a delivery's timestamp is (negative: from the future), None if it is no time."""
+    """Return the age of a delivery's timestamp (negative if in the future); None if invalid."""
     seconds = whole_number(timestamp)
     return None if seconds is None else now - seconds
 
 
 def parse_event(body: bytes) -> ZoomEvent:
-    """Read the envelope of a delivery whose signature held.
+    """Parse the envelope of a delivery whose signature was valid.
 
     Raises:
-        UnexpectedResponse: not JSON, or without the fields that every event has.
+        UnexpectedResponse: not JSON, or a field that every event has is missing.
     """
     try:
         envelope = json.loads(body)
     except (ValueError, RecursionError) as exc:
         raise UnexpectedResponse("The webhook's body is not JSON.") from exc
     if not isinstance(envelope, dict):
-        raise UnexpectedResponse("The webhook's body is JSON but no object.")
+        raise UnexpectedResponse("The webhook's body is JSON but not an object.")
     event = clean_text(envelope.get("event"))
     if not event:
         raise UnexpectedResponse("The webhook names no event.")
     payload = envelope.get("payload", {})
     if not isinstance(payload, dict):
-        raise UnexpectedResponse(f"The payload of the webhook {event[:80]} is no object.")
+        raise UnexpectedResponse(f"The payload of the webhook {event[:80]} is not an object.")
     about = payload.get("object", payload)
     if not isinstance(about, dict):
-        raise UnexpectedResponse(f"The object of the webhook {event[:80]} is no object.")
+        raise UnexpectedResponse(f'The "object" of the webhook {event[:80]} is not a JSON object.')
     plain_token = payload.get("plainToken")
     if event == URL_VALIDATION and not isinstance(plain_token, str):
         raise UnexpectedResponse("The URL validation carries no plainToken.")
@@ -102,7 +102,7 @@ def parse_event(body: bytes) -> ZoomEvent:
         event=event,
         event_ts=whole_number(envelope.get("event_ts")) or 0,
         account_id=clean_text(payload.get("account_id") or about.get("account_id")),
-        # Most events name it `uuid`, RTMS and meeting summaries `meeting_uuid`.
+        # Most events call it `uuid`; RTMS and meeting summaries call it `meeting_uuid`.
         uuid=clean_text(about.get("uuid") or about.get("meeting_uuid")) or None,
         download_token=clean_text(envelope.get("download_token")) or None,
         plain_token=plain_token if isinstance(plain_token, str) else None,

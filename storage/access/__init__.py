@@ -1,1 +1,1 @@
-"""Who may use the service."""
+"""Access to the service."""

@@ -1,6 +1,6 @@
 """API keys: random tokens, of which only the SHA-256 is stored.
 
-A plain hash is enough for 256 random bits: there is no dictionary to try.
+A plain hash is enough for 256 random bits: no dictionary attack is possible.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TOKEN_BYTES = 32
 
 
 def create(session: Session, name: str) -> str:
-    """Make a key and give its token, which cannot be read again.
+    """Create a key and return its token, which cannot be read again.
 
     Raises:
         Duplicate: the name is taken (when the transaction maps its errors).
@@ -32,14 +32,14 @@ def create(session: Session, name: str) -> str:
 
 
 def verify(session: Session, token: str) -> str | None:
-    """Give the name of the key that a token belongs to; None if it is no valid token."""
-    # Looked up by digest: how long that takes tells nothing about a token.
+    """Return the name of the key that a token belongs to, or None if it is not valid."""
+    # Looked up by digest, so that the time it takes reveals nothing about a token.
     query = select(ApiKey.name).where(col(ApiKey.token_sha256) == _digest(token))
     return session.exec(query).one_or_none()
 
 
 def revoke(session: Session, name: str) -> None:
-    """Delete a key; its token is refused from now on.
+    """Delete a key; its token is refused from then on.
 
     Raises:
         Missing: no key has this name.
@@ -49,7 +49,7 @@ def revoke(session: Session, name: str) -> None:
 
 
 def list(session: Session) -> Sequence[ApiKey]:
-    """Give all keys by name."""
+    """Return all keys, sorted by name."""
     return session.exec(select(ApiKey).order_by(col(ApiKey.name))).all()
 
 

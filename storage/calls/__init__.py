@@ -1,4 +1,4 @@
-"""Calls: announced, run, found, scored, corrected and deleted."""
+"""Calls: announcements, runs, search, results, corrections and deletion."""
 
 from storage.calls.announce import (
     NewCall,

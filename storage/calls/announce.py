@@ -1,4 +1,4 @@
-"""Calls and files as Zoom announces them."""
+"""Stores calls and files as Zoom announces them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from storage.schema.tables import Call, RecordingFile
 from storage.schema.upsert import insert_or_ignore
 
 CALL_ID_CHARS = 16
-"""80 bits of a SHA-256 in base32: a million calls meet with a probability of 4e-13."""
+"""80 bits of a SHA-256 in base32: a million calls collide with a probability of 4e-13."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewCall:
-    """What is known of a call when Zoom announces it. `started_at` has a zone."""
+    """What is known about a call when Zoom announces it. `started_at` has a zone."""
 
     zoom_uuid: str
     zoom_meeting_id: str
@@ -52,16 +52,17 @@ class NewFile:
 
 
 def call_id_for(zoom_uuid: str) -> str:
-    """Give the call's own id: short, safe in URLs and file names, always the same for a UUID."""
+    """Return the call's id for a UUID: short, stable, and safe in URLs and file names."""
     digest = hashlib.sha256(zoom_uuid.encode("utf-8", "surrogatepass")).digest()
     return base64.b32encode(digest).decode()[:CALL_ID_CHARS].lower()
 
 
 def announce(session: Session, call: NewCall) -> Call:
-    """Store a call, or bring what Zoom says of a stored one up to date.
+    """Store a call, or update a stored one with what Zoom says about it.
 
-    Safe when several deliveries of one recording arrive at once. A stored duration, host name or
-    zone stays where it is known, because the analysis measures better than Zoom announces.
+    Safe when several deliveries for one recording arrive at once. A known duration or zone is not
+    overwritten, because the analysis measures better than Zoom announces, and a known host name
+    is kept when Zoom sends none.
     """
     now = utc_now()
     call_id = call_id_for(call.zoom_uuid)
@@ -71,7 +72,7 @@ def announce(session: Session, call: NewCall) -> Call:
         "status": "queued", "run": 0, "has_new_files": False, "has_new_corrections": False,
         "has_transcript": False, "created_at": now, "updated_at": now,
     }  # fmt: skip
-    # No conflict target: two unique keys clash at once here, and a target would cover one of them.
+    # No conflict target: two unique keys conflict at once here, and a target covers only one.
     inserted = session.exec(insert_or_ignore(session, Call, [row]).returning(col(Call.id))).all()
     if not inserted:
         session.exec(
@@ -92,10 +93,10 @@ def announce(session: Session, call: NewCall) -> Call:
 
 
 def add_files(session: Session, call_id: str, files: Sequence[NewFile]) -> int:
-    """Store the files that are not known yet and give their number; known ones stay as they are."""
+    """Store the files that are not known yet and return how many; known ones are unchanged."""
     if not files:
         return 0
-    # In one order everywhere, so that two deliveries at once cannot wait for each other.
+    # Always in the same order, so that two deliveries at once cannot deadlock.
     rows = [
         asdict(file) | {"call_id": call_id} for file in sorted(files, key=lambda f: f.zoom_file_id)
     ]
@@ -107,7 +108,7 @@ def add_files(session: Session, call_id: str, files: Sequence[NewFile]) -> int:
 
 
 def get_files(session: Session, call_id: str) -> Sequence[RecordingFile]:
-    """Give the call's files by segment, then type."""
+    """Return the call's files, sorted by segment, then type."""
     rows = select(RecordingFile).where(col(RecordingFile.call_id) == call_id)
     return session.exec(
         rows.order_by(
@@ -127,7 +128,7 @@ def set_file(
     path: str | None = None,
     size_bytes: int | None = None,
 ) -> None:
-    """Note what became of a file and where it is (None = not on disk).
+    """Record a file's state and its path (None = not on disk).
 
     Raises:
         Missing: the call has no such file.

@@ -1,4 +1,4 @@
-"""What people corrected about the participants of calls: kept in order, with who said it when."""
+"""People's corrections to the participants of calls: kept in order, with who made them when."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storage.schema.tables import Call, ParticipantCorrection
 
 @dataclass(frozen=True, slots=True)
 class NewCorrection:
-    """One correction, as `ParticipantCorrection` holds it."""
+    """One correction to store; the fields are those of `ParticipantCorrection`."""
 
     pid: str
     field: str
@@ -26,10 +26,10 @@ class NewCorrection:
 
 
 def add(session: Session, call_id: str, after: int, rows: Sequence[NewCorrection]) -> None:
-    """Store corrections that were made knowing the first `after` ones.
+    """Store corrections by somebody who has seen the first `after` ones.
 
     Raises:
-        Duplicate: others were made meanwhile (when the transaction maps its errors).
+        Duplicate: others were made in the meantime (when the transaction maps its errors).
     """
     now = utc_now()
     values = [
@@ -41,18 +41,18 @@ def add(session: Session, call_id: str, after: int, rows: Sequence[NewCorrection
 
 
 def list_for_call(session: Session, call_id: str) -> Sequence[ParticipantCorrection]:
-    """Give a call's corrections in the order in which they were made."""
+    """Return a call's corrections in the order in which they were made."""
     query = select(ParticipantCorrection).where(col(ParticipantCorrection.call_id) == call_id)
     return session.exec(query.order_by(col(ParticipantCorrection.position))).all()
 
 
 def mark_stored(session: Session, call_id: str, count: int) -> None:
-    """Note that the stored scores hold the first `count` corrections; newer ones stay waiting."""
+    """Record that the stored scores include the first `count` corrections; later ones wait."""
     newest = select(func.count()).where(col(ParticipantCorrection.call_id) == call_id)
     if session.exec(newest).one() == count:
         session.exec(update(Call).where(col(Call.id) == call_id).values(has_new_corrections=False))
 
 
 def waiting(session: Session) -> Sequence[Call]:
-    """Give the calls with corrections that no stored score holds yet."""
+    """Return the calls with corrections that their stored scores do not include yet."""
     return session.exec(select(Call).where(col(Call.has_new_corrections))).all()

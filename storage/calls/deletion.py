@@ -1,4 +1,4 @@
-"""Calls deleted on purpose, which stay away."""
+"""Deletes calls and remembers them, so that they do not come back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.schema.upsert import insert_or_ignore
 
 
 def delete_call(session: Session, call_id: str) -> list[str]:
-    """Delete a call with all its rows and empty its stored webhooks; they name people too.
+    """Delete a call with all its rows, and empty its stored webhooks, which also name people.
 
     Returns:
         Paths of its files, relative to the media root, for the caller to delete.
@@ -37,5 +37,5 @@ def delete_call(session: Session, call_id: str) -> list[str]:
 
 
 def was_deleted(session: Session, zoom_uuid: str) -> bool:
-    """Say whether the call of a meeting was deleted on purpose, and must not come back."""
+    """Return whether a meeting's call was deleted on purpose, and so must not come back."""
     return session.get(DeletedCall, call_id_for(zoom_uuid)) is not None

@@ -1,4 +1,4 @@
-"""One call by its id."""
+"""Looks up one call by its id."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storage.schema.tables import Call
 
 
 def get_call(session: Session, call_id: str) -> Call:
-    """Give a call.
+    """Return a call.
 
     Raises:
         Missing: no such call.
@@ -24,12 +24,12 @@ def get_call(session: Session, call_id: str) -> Call:
 
 
 def lock_call(session: Session, call_id: str) -> Call:
-    """Return a call for this transaction to change; others wait for its end.
+    """Return a call locked for this transaction; others wait until it ends.
 
     Raises:
         Missing: no such call.
     """
-    # FOR UPDATE is left out by SQLite, where the transaction holds the write lock already.
+    # SQLite ignores FOR UPDATE; its transaction already holds the write lock.
     query = select(Call).where(col(Call.id) == call_id).with_for_update()
     call = session.exec(query.execution_options(populate_existing=True)).one_or_none()
     if call is None:

@@ -1,4 +1,4 @@
-"""Where every run is, written by the process that works on it and read by all."""
+"""The progress of every run, written by the process that executes it and read by all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.schema.upsert import insert_or_update
 def record(
     session: Session, call_id: str, run: int, *, step: str, share: float, detail: str = ""
 ) -> None:
-    """Note the step a run is in and the share of it that is done, 0–1.
+    """Record the step a run is in and the share of that step that is done, 0–1.
 
     Raises:
         Missing: no such call (when the transaction maps its errors).
@@ -25,5 +25,5 @@ def record(
 
 
 def find(session: Session, call_id: str, run: int) -> Progress | None:
-    """Give where a run is; None before its first step."""
+    """Return a run's progress, or None before its first step."""
     return session.get(Progress, (call_id, run), populate_existing=True)

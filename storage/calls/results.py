@@ -1,4 +1,4 @@
-"""What an analysis leaves in the database, as plain rows: storage does not know the analysis."""
+"""The results of an analysis, as plain rows: storage does not depend on the analysis."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from storage.schema.tables import (
 )
 
 EXPRESSION_DIGITS = 4
-"""Decimals kept of a window's expressions; finer figures are in the series file."""
+"""Decimals kept for a window's expressions; the series file has finer figures."""
 
 
 Row = Mapping[str, Any]
-"""Values by column name. Columns that are left out get the table's default."""
+"""Values by column name. Omitted columns get the table's default."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultRows:
-    """What an analysis leaves in the database: rows of the tables, without `call_id`.
+    """The results of an analysis: rows for the tables, without `call_id`.
 
-    Milliseconds, shares of 0–1, None where nothing was seen. `call` holds the columns of `Call`
-    that an analysis fills. Moments, turns and lines may come in any order: `save_result` sorts
-    and numbers them.
+    Times are in milliseconds, shares are 0–1, and None means that nothing was seen. `call` holds
+    the columns of `Call` that an analysis fills. Moments, turns and lines may be in any order:
+    `save_result` sorts and numbers them.
     """
 
     call: Row
@@ -48,7 +48,7 @@ class ResultRows:
 
 
 def save_result(session: Session, call_id: str, result: ResultRows) -> None:
-    """Replace everything an earlier analysis left of the call, inside the session's transaction.
+    """Replace all results of an earlier analysis of the call, in the session's transaction.
 
     Raises:
         Missing: no such call.
@@ -72,13 +72,13 @@ def save_result(session: Session, call_id: str, result: ResultRows) -> None:
 
 
 def get_participants(session: Session, call_id: str) -> Sequence[Participant]:
-    """Give the people of a call by position; empty before the first analysis."""
+    """Return the people of a call by position; empty before the first analysis."""
     query = select(Participant).where(col(Participant.call_id) == call_id)
     return session.exec(query.order_by(col(Participant.position))).all()
 
 
 def get_people_of(session: Session, call_ids: Sequence[str]) -> Mapping[str, Sequence[Participant]]:
-    """Give the people of several calls at once, by call, then position."""
+    """Return the people of several calls at once, sorted by call, then position."""
     query = select(Participant).where(col(Participant.call_id).in_(call_ids))
     people: dict[str, list[Participant]] = {call_id: [] for call_id in call_ids}
     for person in session.exec(query.order_by(col(Participant.position))):
@@ -87,25 +87,25 @@ def get_people_of(session: Session, call_ids: Sequence[str]) -> Mapping[str, Seq
 
 
 def get_windows(session: Session, call_id: str) -> Sequence[Window]:
-    """Give the windows of a call by time, then person."""
+    """Return the windows of a call, sorted by time, then person."""
     query = select(Window).where(col(Window.call_id) == call_id)
     return session.exec(query.order_by(col(Window.start_ms), col(Window.participant))).all()
 
 
 def get_moments(session: Session, call_id: str) -> Sequence[Moment]:
-    """Give the moments of a call, strongest first."""
+    """Return the moments of a call, strongest first."""
     query = select(Moment).where(col(Moment.call_id) == call_id)
     return session.exec(query.order_by(col(Moment.position))).all()
 
 
 def get_turns(session: Session, call_id: str) -> Sequence[SpeakerTurn]:
-    """Give the speaker turns of a call by time."""
+    """Return the speaker turns of a call in time order."""
     query = select(SpeakerTurn).where(col(SpeakerTurn.call_id) == call_id)
     return session.exec(query.order_by(col(SpeakerTurn.position))).all()
 
 
 def get_transcript(session: Session, call_id: str) -> Sequence[TranscriptLine]:
-    """Give the transcript of a call by time; empty where there is none."""
+    """Return the transcript of a call in time order; empty if there is none."""
     query = select(TranscriptLine).where(col(TranscriptLine.call_id) == call_id)
     return session.exec(query.order_by(col(TranscriptLine.position))).all()
 
@@ -144,7 +144,7 @@ def _add(session: Session, table: type[Table], call_id: str, rows: Iterable[Row]
 
 
 def _plain(value: Any) -> Any:
-    # SQLite stores numpy's numbers as blobs, and a NaN is a NULL there but a number elsewhere.
+    # SQLite stores numpy's numbers as blobs, and NaN as NULL; PostgreSQL stores NaN as a number.
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and math.isnan(value):

@@ -1,4 +1,4 @@
-"""The runs of a call: which one is current, and where the call stands."""
+"""The runs of a call: which one is current, and the call's status."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Status = Literal["queued", "running", "waiting", "done", "failed", "skipped"]
 
 
 ACTIVE: tuple[Status, ...] = ("queued", "running", "waiting")
-"""A run in one of these is still going to do something."""
+"""The statuses of a run that is not finished."""
 
 
 def begin_run(session: Session, call_id: str, *, force: bool = False) -> int | None:
-    """Start the next run of a call and give its number, or None to join the present one.
+    """Start the next run of a call and return its number, or None to join the current one.
 
     A run that is queued, running or waiting is always joined. One that is done is joined unless
-    files came since it began or `force` asks again. Failed and skipped calls run again. Of several
-    callers at once one gets the number.
+    files were added since it began, or `force` is set. Failed and skipped calls run again. Of
+    several callers at once, only one gets the number.
 
     Raises:
         Missing: no such call.
@@ -64,12 +64,12 @@ def set_status(
     skipped_reason: str | None = None,
     failure: str | None = None,
 ) -> bool:
-    """Set where a call stands, with the reason where it was left out or failed.
+    """Set a call's status, with the reason if it was skipped or failed.
 
-    With `run`, only while that run is the current one: an older one cannot speak for it.
+    With `run`, only if that run is still the current one: an older run cannot set the status.
 
     Returns:
-        False when `run` is no longer current, and nothing was changed.
+        False if `run` is no longer current and nothing was changed.
 
     Raises:
         Missing: no such call.
@@ -87,7 +87,7 @@ def set_status(
 
 
 def set_host_name(session: Session, call_id: str, name: str) -> None:
-    """Note the host's display name, which is found in searches from then on.
+    """Store the host's display name, and make it searchable.
 
     Raises:
         Missing: no such call.
@@ -100,7 +100,7 @@ def set_host_name(session: Session, call_id: str, name: str) -> None:
 
 
 def set_report_path(session: Session, call_id: str, path: str | None) -> None:
-    """Note where the report is, relative to the media root.
+    """Store the report's path, relative to the media root.
 
     Raises:
         Missing: no such call.

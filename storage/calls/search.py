@@ -1,4 +1,4 @@
-"""Calls found by what they are about, a page at a time."""
+"""Searches calls, one page at a time."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from storage.schema.tables import Call, Participant
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """What calls to find; None does not filter.
+    """Which calls to find; None does not filter.
 
-    `from_` is included and `to` is not. `host` with an @ is a whole e-mail address, otherwise part
-    of a name or address. `participant` is part of a name, `text` part of the topic; all of them
-    without regard to case. Engagement is 0–1, both ends included.
+    `from_` is inclusive and `to` is exclusive. `host` with an @ is a whole e-mail address,
+    otherwise part of a name or address. `participant` is part of a name, `text` part of the topic.
+    All of them ignore case. Engagement is 0–1, both ends inclusive.
     """
 
     from_: datetime | None = None
@@ -35,7 +35,7 @@ class CallFilter:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some calls, latest first, and where the next ones begin; None at the end."""
+    """One page of calls, latest first, and the cursor of the next page; None on the last."""
 
     items: list[Call]
     next_cursor: str | None
@@ -44,10 +44,10 @@ class Page:
 def find_calls(
     session: Session, wanted: CallFilter, cursor: str | None = None, limit: int = 50
 ) -> Page:
-    """Find calls, latest first, one page at a time; calls that arrive meanwhile shift nothing.
+    """Return one page of calls, latest first; calls that arrive meanwhile do not shift pages.
 
     Raises:
-        BadCursor: the cursor was not given by this function.
+        BadCursor: the cursor did not come from this function.
     """
     query = select(Call)
     for condition in _conditions(wanted):
@@ -102,7 +102,7 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
         started_at, call_id = text.split("|")
         moment = datetime.fromisoformat(started_at)
     except ValueError as exc:
-        raise BadCursor("The cursor is not one that this service gave: start without one.") from exc
+        raise BadCursor("The cursor is not valid: start again without one.") from exc
     if moment.tzinfo is None:
-        raise BadCursor("The cursor is not one that this service gave: start without one.")
+        raise BadCursor("The cursor is not valid: start again without one.")
     return moment, call_id

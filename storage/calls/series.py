@@ -1,4 +1,4 @@
-"""Column files: the full-resolution series of a call as compressed arrays with their meta data."""
+"""Column files: a call's full-resolution series, as compressed arrays with metadata."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ UNREADABLE = (
 def write_columns(
     path: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, object]
 ) -> int:
-    """Write arrays and a JSON-able document into one file, all of it or nothing.
+    """Write arrays and a JSON-serialisable document to one file, atomically.
 
     Returns:
         The file's size in bytes.
 
     Raises:
-        StorageError: an array holds objects, a name is reserved, or the disk refused.
+        StorageError: an array contains objects, a name is reserved, or writing failed.
     """
     columns = {name: np.asarray(array) for name, array in arrays.items()}
     if META in columns or any(array.dtype.hasobject for array in columns.values()):
@@ -42,7 +42,7 @@ def write_columns(
     text = json.dumps(dict(meta), ensure_ascii=False).encode()
     buffer = io.BytesIO()
     columns[META] = np.frombuffer(text, np.uint8)
-    # mypy fears a column named like the option allow_pickle.
+    # mypy objects because a column could have the name of the option allow_pickle.
     np.savez_compressed(buffer, **columns)  # type: ignore[arg-type]
     data = buffer.getvalue()
     write_atomically(path, data)
@@ -50,11 +50,11 @@ def write_columns(
 
 
 def read_columns(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, object]]:
-    """Read what `write_columns` wrote.
+    """Read a file written by `write_columns`.
 
     Raises:
         Missing: there is no such file.
-        StorageError: the file is damaged or is not such a file.
+        StorageError: the file is damaged, or is not a column file.
     """
     try:
         with path.open("rb") as file:

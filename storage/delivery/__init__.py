@@ -1,1 +1,1 @@
-"""What comes in from Zoom and what goes out to Slack."""
+"""Deliveries received from Zoom and messages posted to Slack."""

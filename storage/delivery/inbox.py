@@ -1,4 +1,4 @@
-"""The inbox: every signed webhook delivery as it came, before anything is done with it."""
+"""The inbox: every signed webhook delivery as received, stored before it is processed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def receive(
     received_at: datetime,
     is_stale: bool,
 ) -> InboxRow:
-    """Store a delivery and give its row, with its id and the outcome "pending"."""
+    """Store a delivery and return its row, with its id and the outcome "pending"."""
     row = InboxRow(
         event=event,
         zoom_uuid=zoom_uuid,
@@ -35,7 +35,7 @@ def receive(
 
 
 def mark(session: Session, row_id: int, outcome: str, call_id: str | None = None) -> None:
-    """Note what became of a delivery, and the call it belongs to.
+    """Record the outcome of a delivery, and the call it belongs to.
 
     Raises:
         Missing: no such row.
@@ -49,18 +49,18 @@ def mark(session: Session, row_id: int, outcome: str, call_id: str | None = None
 
 
 def pending(session: Session) -> Sequence[InboxRow]:
-    """Give the deliveries that were stored but not dealt with, oldest first."""
+    """Return the deliveries that are stored but not processed, oldest first."""
     query = select(InboxRow).where(col(InboxRow.outcome) == PENDING)
     return session.exec(query.order_by(col(InboxRow.id))).all()
 
 
 def recent(session: Session, limit: int = 50) -> Sequence[InboxRow]:
-    """Give the latest deliveries, latest first."""
+    """Return the most recent deliveries, latest first."""
     return session.exec(select(InboxRow).order_by(col(InboxRow.id).desc()).limit(limit)).all()
 
 
 def get(session: Session, row_id: int) -> InboxRow:
-    """Give one delivery.
+    """Return one delivery.
 
     Raises:
         Missing: no such row.
@@ -72,9 +72,9 @@ def get(session: Session, row_id: int) -> InboxRow:
 
 
 def bodies_for(session: Session, zoom_uuid: str, events: Sequence[str]) -> Sequence[bytes]:
-    """Give the bodies of a meeting's deliveries of some events, latest first.
+    """Return the bodies of a meeting's deliveries of some events, latest first.
 
-    Bodies emptied with their deleted call do not count.
+    Leaves out bodies that were emptied when their call was deleted.
     """
     query = select(InboxRow.raw_body).where(
         col(InboxRow.zoom_uuid) == zoom_uuid,
@@ -85,7 +85,7 @@ def bodies_for(session: Session, zoom_uuid: str, events: Sequence[str]) -> Seque
 
 
 def delete_before(session: Session, before: datetime) -> int:
-    """Delete the deliveries that came before a time and were dealt with; gives their number."""
+    """Delete the processed deliveries received before a time; return how many."""
     old = delete(InboxRow).where(
         col(InboxRow.received_at) < before, col(InboxRow.outcome) != PENDING
     )

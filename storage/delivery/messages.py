@@ -1,4 +1,4 @@
-"""What was posted about a call: one row per kind, so that a repeat edits and never posts again."""
+"""What was posted about a call: one row per kind, so that a retry edits instead of reposting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def record(
     file_id: str = "",
     version: str = "",
 ) -> Delivery:
-    """Note what was posted, in place of an earlier note of that kind.
+    """Record what was posted, replacing an earlier record of that kind.
 
     Raises:
         Missing: no such call (when the transaction maps its errors).
@@ -37,11 +37,11 @@ def record(
 
 
 def find(session: Session, call_id: str, kind: str) -> Delivery | None:
-    """Give what was posted of a kind about a call; None if nothing was."""
+    """Return what was posted of a kind about a call, or None."""
     return session.get(Delivery, (call_id, kind))
 
 
 def list_for_call(session: Session, call_id: str) -> Sequence[Delivery]:
-    """Give all that was posted about a call."""
+    """Return everything that was posted about a call, sorted by kind."""
     query = select(Delivery).where(col(Delivery.call_id) == call_id)
     return session.exec(query.order_by(col(Delivery.kind))).all()

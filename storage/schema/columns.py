@@ -1,4 +1,4 @@
-"""Column types that behave alike on SQLite and PostgreSQL."""
+"""Column types that behave the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ REPLACEMENT = "\ufffd"
 
 
 def clean_text(text: str) -> str:
-    """Give text that both databases can store.
+    """Return text that both databases can store.
 
-    PostgreSQL refuses NUL and no database takes half of a surrogate pair; both come from damaged
-    transcripts and become U+FFFD.
+    PostgreSQL rejects NUL and no database accepts half a surrogate pair. Both occur in damaged
+    transcripts, and are replaced with U+FFFD.
     """
     if "\x00" in text:
         text = text.replace("\x00", REPLACEMENT)
@@ -31,30 +31,30 @@ def clean_text(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Give text as it is searched: without case, in every script.
+    """Return text case-folded for searching, in every script.
 
-    SQLite's own LIKE folds ASCII alone and PostgreSQL's depends on the server's locale.
+    SQLite's own LIKE ignores case only for ASCII, and PostgreSQL's depends on the server's locale.
     """
     return clean_text(text).casefold()
 
 
 def utc_now() -> datetime:
-    """Give this instant, with its zone."""
+    """Return the current time as an aware datetime in UTC."""
     return datetime.now(UTC)
 
 
 def clean_json(value: object) -> object:
-    """Give a JSON-able value as both databases can store it; numpy's numbers become Python's.
+    """Return a JSON value in a form that both databases can store; numpy numbers become Python's.
 
     Raises:
-        ValueError: it holds NaN or an infinity, which PostgreSQL refuses.
+        ValueError: it contains NaN or an infinity, which PostgreSQL rejects.
     """
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("NaN and infinities have no place in JSON: give None")
+        raise ValueError("NaN and infinity are not valid JSON: use None")
     if isinstance(value, Mapping):
         return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -63,7 +63,7 @@ def clean_json(value: object) -> object:
 
 
 class CleanText(TypeDecorator[str]):
-    """Text of any length in which damaged characters were replaced."""
+    """Text of any length, with damaged characters replaced."""
 
     impl = Text
     cache_ok = True
@@ -73,7 +73,7 @@ class CleanText(TypeDecorator[str]):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: aware going in, UTC coming out, on SQLite too, which drops zones."""
+    """A time: aware on the way in, UTC on the way out, even on SQLite, which drops zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -82,7 +82,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no zone: give an aware datetime")
+            raise ValueError(f"{value!r} has no zone: pass an aware datetime")
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
@@ -93,7 +93,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON document; None is SQL's NULL."""
+    """A JSON document; None is stored as SQL's NULL."""
 
     impl = JSON(none_as_null=True)
     cache_ok = True

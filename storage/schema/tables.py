@@ -1,4 +1,4 @@
-"""The tables. Media times are integer milliseconds, wall-clock times are UTC with a zone."""
+"""The tables. Media times are integer milliseconds; wall-clock times are UTC with a zone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMING = {
 
 
 class Table(SQLModel):
-    """Base of every table."""
+    """Base class of every table."""
 
     metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMING)
 
@@ -41,14 +41,14 @@ class Call(Table, table=True):
     zoom_meeting_id: str = Field(sa_type=CleanText)
     topic: str = Field(sa_type=CleanText)
     topic_folded: str = Field(sa_type=CleanText)
-    """The topic without case, for searching."""
+    """The topic, case-folded for searching."""
     host_email: str = Field(sa_type=CleanText)
     host_name: str | None = Field(default=None, sa_type=CleanText)
     host_folded: str = Field(sa_type=CleanText)
-    """Name and e-mail of the host without case, for searching."""
+    """The host's name and e-mail, case-folded for searching."""
     started_at: datetime = Field(sa_type=UtcDateTime)
     timezone: str | None = Field(default=None, sa_type=CleanText)
-    """IANA name of the meeting's zone, as Zoom gives it."""
+    """IANA name of the meeting's time zone, from Zoom."""
     duration_ms: int = 0
     status: str = Field(default="queued", sa_type=CleanText)
     """"queued", "running", "waiting" (for a transcript), "done", "failed" or "skipped"."""
@@ -57,9 +57,9 @@ class Call(Table, table=True):
     run: int = 0
     """Number of the current run; 0 before the first."""
     has_new_files: bool = False
-    """Files were announced since the current run began."""
+    """Whether files were announced since the current run began."""
     has_new_corrections: bool = False
-    """People corrected names or sides since the scores were stored."""
+    """Whether people corrected names or sides since the scores were stored."""
     profile: str | None = Field(default=None, sa_type=CleanText)
     scoring_version: int | None = None
     model: str | None = Field(default=None, sa_type=CleanText)
@@ -71,7 +71,7 @@ class Call(Table, table=True):
     quality: dict[str, Any] | None = Field(default=None, sa_type=Json)
     score: dict[str, Any] | None = Field(default=None, sa_type=Json)
     sides: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
-    """What each side showed, as docs/scoring.md names it."""
+    """The figures of each side, named as in docs/scoring.md."""
     series_path: str | None = Field(default=None, sa_type=CleanText)
     """Relative to the media root."""
     report_path: str | None = Field(default=None, sa_type=CleanText)
@@ -81,17 +81,17 @@ class Call(Table, table=True):
 
 
 class Participant(Table, table=True):
-    """A person of a call with the figures that are searched and listed; the rest is in `score`."""
+    """A person in a call, with the figures used for searching and lists; the rest is in `score`."""
 
     __tablename__ = "participants"
 
     call_id: str = _call_key()
     position: int = Field(primary_key=True)
-    """Index of the person in the call's analysis."""
+    """The person's index in the call's analysis."""
     pid: str = Field(default="", sa_type=CleanText)
-    """Stays the same when the call is reported again; "" until a call of an earlier version is."""
+    """Stable when the call is reported again; "" for calls of an earlier version until they are."""
     former_pids: list[str] = Field(default_factory=list, sa_type=Json)
-    """Further ids that find this person."""
+    """Other ids under which this person can be found."""
     name: str = Field(sa_type=CleanText)
     name_folded: str = Field(sa_type=CleanText)
     key: str = Field(default="", sa_type=CleanText)
@@ -101,9 +101,9 @@ class Participant(Table, table=True):
     is_scored: bool = True
     name_confidence: float = 0.0
     is_confirmed: bool = False
-    """A person gave or confirmed the name."""
+    """Whether somebody entered or confirmed the name."""
     is_blanked: bool = False
-    """What the face showed was not kept."""
+    """Whether the face's expressions were discarded."""
     camera_off_ms: int | None = None
     first_seen_ms: int = 0
     last_seen_ms: int = 0
@@ -119,7 +119,7 @@ class Participant(Table, table=True):
 
 
 class Window(Table, table=True):
-    """One person over one window of (unless told) ten seconds."""
+    """One person's figures in one window, ten seconds by default."""
 
     __tablename__ = "windows"
 
@@ -136,13 +136,13 @@ class Window(Table, table=True):
 
 
 class Moment(Table, table=True):
-    """A span worth watching. `participants` holds positions, `lines` the words around it."""
+    """A span worth watching. `participants` holds positions; `lines` is what was said around it."""
 
     __tablename__ = "moments"
 
     call_id: str = _call_key()
     position: int = Field(primary_key=True)
-    """Strongest first."""
+    """Rank by strength, strongest first."""
     start_ms: int
     end_ms: int
     kind: str = Field(sa_type=CleanText)
@@ -153,35 +153,35 @@ class Moment(Table, table=True):
     strength: float = 0.0
     lines: list[dict[str, Any]] = Field(sa_type=Json)
     side: str = Field(default="", sa_type=CleanText)
-    """Of all its people; "" where they are of several sides."""
+    """The side of all its people; "" if they are on different sides."""
     speakers: list[int] = Field(default_factory=list, sa_type=Json)
-    """Positions of who spoke in it, most first."""
+    """Positions of the people who spoke in it, longest first."""
 
 
 class ParticipantCorrection(Table, table=True):
-    """What a person said about a participant, and who said it when; applied in order."""
+    """A correction to a participant, with who made it and when; applied in order."""
 
     __tablename__ = "participant_corrections"
 
     call_id: str = _call_key()
     position: int = Field(primary_key=True)
-    """In the order in which they were made."""
+    """Number in the order in which the corrections were made."""
     pid: str = Field(sa_type=CleanText)
-    """The participant's id at that time."""
+    """The participant's id at the time."""
     field: str = Field(sa_type=CleanText)
     """"name" or "side"."""
     old_value: str = Field(sa_type=CleanText)
     new_value: str = Field(sa_type=CleanText)
-    """An empty name took one away."""
+    """An empty name removes one."""
     anchor: dict[str, Any] = Field(sa_type=Json)
-    """What it is tied to: Zoom's key and name, or places and seconds of the face."""
+    """What identifies the participant: Zoom's key and name, or where and when the face was seen."""
     made_by: str = Field(sa_type=CleanText)
-    """Name of the API key."""
+    """Name of the API key that was used."""
     made_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class TranscriptLine(Table, table=True):
-    """One cue of the transcript or message of the chat, in order of time."""
+    """One transcript cue or chat message, in time order."""
 
     __tablename__ = "transcript_lines"
 
@@ -195,7 +195,7 @@ class TranscriptLine(Table, table=True):
 
 
 class SpeakerTurn(Table, table=True):
-    """Who spoke from when to when, in order of time."""
+    """Who spoke from when to when, in time order."""
 
     __tablename__ = "speaker_turns"
 
@@ -208,7 +208,7 @@ class SpeakerTurn(Table, table=True):
 
 
 class RecordingFile(Table, table=True):
-    """One file of a call's recording, announced by Zoom and perhaps on disk."""
+    """One file of a call's recording, announced by Zoom and possibly on disk."""
 
     __tablename__ = "recording_files"
 
@@ -228,7 +228,7 @@ class RecordingFile(Table, table=True):
 
 
 class InboxRow(Table, table=True):
-    """One signed webhook delivery as it came, and what became of it."""
+    """One signed webhook delivery as received, and its outcome."""
 
     __tablename__ = "inbox"
     __table_args__ = (Index(None, "zoom_uuid", "event"), Index(None, "outcome"))
@@ -247,19 +247,19 @@ class InboxRow(Table, table=True):
 
 
 class Delivery(Table, table=True):
-    """What was posted about a call: one row per kind, so that a repeat edits."""
+    """What was posted about a call: one row per kind, so that a retry edits it."""
 
     __tablename__ = "deliveries"
 
     call_id: str = _call_key()
     kind: str = Field(sa_type=CleanText, primary_key=True)
-    """"message", "report_file" or "failure", or one of these + " attempt" while it is posted."""
+    """"message", "report_file" or "failure", or one of these + " attempt" while posting."""
     channel: str = Field(sa_type=CleanText)
     ts: str = Field(default="", sa_type=CleanText)
-    """Slack's time stamp of the message, its identity in the channel."""
+    """Slack's timestamp of the message, which identifies it in the channel."""
     file_id: str = Field(default="", sa_type=CleanText)
     version: str = Field(default="", sa_type=CleanText)
-    """What was posted, such as a run or a digest of the content."""
+    """Which version was posted, such as a run or a digest of the content."""
     updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -274,7 +274,7 @@ class ApiKey(Table, table=True):
 
 
 class Progress(Table, table=True):
-    """Where a run is: the step it is in and how far that is."""
+    """The progress of a run: its current step, and how much of it is done."""
 
     __tablename__ = "progress"
 
@@ -282,16 +282,16 @@ class Progress(Table, table=True):
     run: int = Field(primary_key=True)
     step: str = Field(sa_type=CleanText)
     share: float = 0.0
-    """Done of the step, 0–1."""
+    """Share of the step that is done, 0–1."""
     detail: str = Field("", sa_type=CleanText)
     updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class DeletedCall(Table, table=True):
-    """A call that was deleted on purpose: Zoom may announce or list it again, it stays away."""
+    """A call that was deleted on purpose: it stays deleted even if Zoom announces or lists it."""
 
     __tablename__ = "deleted_calls"
 
     call_id: str = Field(sa_type=CleanText, primary_key=True)
-    """Made from the meeting's UUID alone; tells nothing about it."""
+    """Derived from the meeting's UUID alone; reveals nothing about the call."""
     deleted_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,4 +1,4 @@
-"""INSERT … ON CONFLICT, which SQLite and PostgreSQL share and SQLAlchemy keeps in two places."""
+"""INSERT … ON CONFLICT, which SQLite and PostgreSQL share but SQLAlchemy has in two places."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from storage.schema.tables import Table
 def insert_or_ignore(
     session: Session, table: type[Table], rows: Sequence[Mapping[str, Any]]
 ) -> postgresql.Insert | sqlite.Insert:
-    """Give the statement that inserts the rows that are not there yet, whatever they clash with."""
+    """Build a statement that inserts rows and skips those that conflict with any existing row."""
     return _insert(session, table).values(list(rows)).on_conflict_do_nothing()
 
 
 def insert_or_update(
     session: Session, table: type[Table], row: Mapping[str, Any], keys: Sequence[str]
 ) -> postgresql.Insert | sqlite.Insert:
-    """Give the statement that inserts a row, or sets the other columns of the one with its keys."""
+    """Build a statement that inserts a row, or updates the existing row with the same keys."""
     changes = {name: value for name, value in row.items() if name not in keys}
     return (
         _insert(session, table)

@@ -41,7 +41,7 @@ def wait_until(
     timeout_s: float = CALL_TIMEOUT_S,
     every_s: float = 0.05,
 ) -> Any:
-    """Wait for a true value and give it; fail the test with `what` when it does not come."""
+    """Wait for a true value and return it; fail the test with `what` if there is none in time."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         value = condition()
@@ -115,7 +115,7 @@ class Rapport:
         def is_ready() -> re.Match[str] | None:
             assert self.process is not None
             if self.process.poll() is not None:
-                pytest.fail(f"the service ended by itself:\n{self.log[already:]}")
+                pytest.fail(f"the service exited unexpectedly:\n{self.log[already:]}")
             return re.search(ready, self.log[already:])
 
         self.url = wait_until(is_ready, "the process is ready", START_TIMEOUT_S).group(1)
@@ -130,7 +130,7 @@ class Rapport:
         self.process.wait(10)
 
     def terminate(self) -> float:
-        """SIGTERM; gives the seconds until the process is gone."""
+        """Send SIGTERM, and return the seconds until the process is gone."""
         assert self.process is not None
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
@@ -156,7 +156,7 @@ class Rapport:
         return items
 
     def wait_for(self, status: str, run: int = 1) -> dict[str, Any]:
-        """Wait until the only call has a status, and give it."""
+        """Wait until the only call has a status, and return the call."""
 
         def reached() -> dict[str, Any] | None:
             found = self.calls()
@@ -183,7 +183,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> DemoRecording:
 
 @pytest.fixture
 def meeting(recording: DemoRecording) -> MeetingFixture:
-    """A recorded meeting with everything that Zoom can give."""
+    """A recorded meeting with everything that Zoom can provide."""
     return recording.meeting(UUID)
 
 
@@ -213,7 +213,7 @@ def any_database(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture
 def empty_postgres() -> Iterator[str]:
-    """The URL of an empty PostgreSQL database of this test's own."""
+    """The URL of an empty PostgreSQL database for this test alone."""
     from tests.conftest import scratch_postgres
 
     with scratch_postgres() as url:
@@ -222,7 +222,7 @@ def empty_postgres() -> Iterator[str]:
 
 @contextmanager
 def running(rapport: Rapport) -> Iterator[Rapport]:
-    """Start a service and make sure that nothing of it stays."""
+    """Start a service, and make sure that no process is left behind."""
     try:
         yield rapport.start()
     finally:
@@ -241,7 +241,7 @@ def rapport(
 
 @pytest.fixture
 def embedded(tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn) -> Iterator[Rapport]:
-    """A service on the embedded database that the test starts itself, with settings of its own."""
+    """A service on the embedded database that the test starts itself, with its own settings."""
     service = Rapport(tmp_path / "data", zoom, slack, None)
     yield service
     if service.process is not None and service.process.poll() is None:

@@ -1,4 +1,4 @@
-"""Zoom and Slack fail in the ways they do; the call is told once, or the reason is."""
+"""Zoom and Slack fail in their usual ways; the call, or why it failed, is posted once."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_zoom_being_down_is_waited_for(
     [b"", b"\x00\x00\x00\x20ftypisom" + b"\x00" * 5000],
     ids=["zero bytes", "no media behind the header"],
 )
-def test_a_recording_that_cannot_be_read_is_told_with_the_reason(
+def test_an_unreadable_recording_is_reported_with_the_reason(
     embedded: Rapport,
     slack: SlackStandIn,
     meeting: MeetingFixture,
@@ -141,7 +141,7 @@ def test_a_call_deleted_while_it_is_analysed_leaves_nothing(
     assert slack.messages == []
 
 
-def test_a_recording_whose_webhook_never_came_is_found_by_asking_zoom(
+def test_a_recording_whose_webhook_never_arrived_is_found_in_zoom(
     embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
 ) -> None:
     meeting.started_at = datetime.now(UTC) - timedelta(days=1)
@@ -153,7 +153,7 @@ def test_a_recording_whose_webhook_never_came_is_found_by_asking_zoom(
     assert_told_once(slack)
 
 
-def test_old_calls_are_deleted_where_a_setting_says_so(
+def test_old_calls_are_deleted_if_the_setting_says_so(
     embedded: Rapport, slack: SlackStandIn
 ) -> None:
     embedded.start()
@@ -187,7 +187,7 @@ def test_a_database_that_drops_every_connection_is_waited_for(
         assert_told_once(slack)
 
 
-def test_a_transcript_that_zoom_announces_but_refuses_leaves_the_call_told_once(
+def test_a_transcript_that_zoom_announces_but_refuses_leaves_the_call_posted_once(
     embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture, tmp_path: Path
 ) -> None:
     page = tmp_path / "refused.vtt"
@@ -220,7 +220,7 @@ def test_the_api_says_why_a_step_waits(embedded: Rapport, zoom: ZoomStandIn) -> 
     assert "disk" in workflow["detail"].lower()
 
 
-def test_a_message_deleted_in_slack_is_posted_anew_when_there_is_news(
+def test_a_message_deleted_in_slack_is_posted_again_when_there_is_news(
     embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
 ) -> None:
     transcript = next(file for file in meeting.files if file.file_type == "TRANSCRIPT")
@@ -243,7 +243,7 @@ def test_a_message_deleted_in_slack_is_posted_anew_when_there_is_news(
     assert_told_once(slack)
 
 
-def test_a_data_folder_that_cannot_be_used_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_an_unusable_data_folder_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     kept = {k: v for k, v in os.environ.items() if not k.startswith("RAPPORT_")}
     answer = subprocess.run(
@@ -260,7 +260,7 @@ def test_a_data_folder_that_cannot_be_used_is_told_in_one_sentence(tmp_path: Pat
     assert "Traceback" not in answer.stderr
 
 
-def test_a_secret_that_was_never_written_whole_is_made_anew(embedded: Rapport) -> None:
+def test_a_half_written_secret_is_created_again(embedded: Rapport) -> None:
     embedded.data_dir.mkdir()
     secret = embedded.data_dir / "link-secret"
     secret.touch()

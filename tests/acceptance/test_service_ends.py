@@ -1,4 +1,4 @@
-"""What `rapport serve` does when a part of it stops by itself."""
+"""What `rapport serve` does when one of its parts stops unexpectedly."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ def test_a_service_without_its_api_ends_with_an_error(tmp_path: Path) -> None:
 
     assert ended.returncode == 1, ended.stderr
     assert "the event loop is gone" in ended.stderr
-    assert "The HTTP server ended by itself" in ended.stderr
+    assert "The HTTP server stopped unexpectedly" in ended.stderr

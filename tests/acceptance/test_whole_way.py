@@ -1,4 +1,4 @@
-"""A recording becomes a message, a PDF and a row in the history, whatever happens on the way."""
+"""A recording becomes a message, a PDF and a row in the history, whatever happens meanwhile."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ STEPS = ("fetch", "analyse", "store", "report", "notify", "clean up")
 
 
 def _said(service: Rapport, call: dict[str, Any]) -> list[str]:
-    """What the stored transcript says was spoken."""
+    """Return what was said, according to the stored transcript."""
     items = service.get(f"/calls/{call['id']}/transcript").json()["items"]
     return [item["text"] for item in items if not item["is_chat"]]
 
 
 def assert_told_once(slack: SlackStandIn) -> None:
-    """One message, and one PDF in its thread."""
+    """Check that there is one message, with one PDF in its thread."""
     posts = [message for message in slack.messages if message.thread_ts in (None, message.ts)]
     assert len(posts) == 1
     assert len(slack.files) == 1
@@ -59,7 +59,7 @@ def test_a_recording_becomes_a_message_a_pdf_and_a_call_in_the_history(
     assert not list((rapport.data_dir / "calls").rglob("*.mp4")), "the recording is deleted"
 
 
-def test_five_deliveries_in_any_order_give_one_call_one_message_one_pdf(
+def test_five_deliveries_in_any_order_make_one_call_one_message_one_pdf(
     rapport: Rapport, slack: SlackStandIn
 ) -> None:
     for event in ("recording.completed", "recording.completed", "recording.started"):
@@ -122,7 +122,7 @@ def _make_clean_up_slow(service: Rapport) -> None:
         (media / f"filler-{number}").touch()
 
 
-def test_ctrl_c_or_sigterm_ends_within_five_seconds_and_the_call_goes_on_later(
+def test_ctrl_c_or_sigterm_stops_within_five_seconds_and_the_call_resumes_later(
     embedded: Rapport, slack: SlackStandIn
 ) -> None:
     embedded.start()
@@ -163,7 +163,7 @@ def _without_transcript(meeting: MeetingFixture) -> FileFixture:
 
 
 def _newer_version(source: Path, target: Path) -> Path:
-    """The same product with a step more before the report, guarded as an upgrade must be."""
+    """The same product with one more step before the report, guarded as an upgrade must be."""
     for package in ("bot", "integrations", "inference", "storage", "alembic"):
         shutil.copytree(
             source / package, target / package, ignore=shutil.ignore_patterns("__pycache__")
@@ -208,7 +208,7 @@ def test_a_late_transcript_edits_the_message_and_replaces_the_pdf(
     assert slack.files[0].content != first_pdf
 
 
-def test_a_call_waits_for_its_transcript_and_takes_it_up_at_once(
+def test_a_call_waits_for_its_transcript_and_uses_it_at_once(
     embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
 ) -> None:
     transcript = _without_transcript(meeting)
@@ -227,7 +227,7 @@ def test_a_call_waits_for_its_transcript_and_takes_it_up_at_once(
     assert not slack.messages[0].edited
 
 
-def test_another_process_finishes_what_a_dead_one_began(
+def test_another_process_finishes_what_a_dead_one_started(
     tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn, empty_postgres: str
 ) -> None:
     first = Rapport(tmp_path / "data", zoom, slack, empty_postgres)
@@ -244,7 +244,7 @@ def test_another_process_finishes_what_a_dead_one_began(
     assert second.log.count("run 1: fetch …") == 1, "finished steps are not repeated"
 
 
-def test_two_processes_of_one_name_do_not_run_at_once(
+def test_two_processes_with_one_name_do_not_run_at_once(
     embedded: Rapport, tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn
 ) -> None:
     embedded.start()
@@ -262,7 +262,7 @@ def test_two_processes_of_one_name_do_not_run_at_once(
     assert "Traceback" not in again.stderr
 
 
-def test_two_stretches_of_one_meeting_are_one_call(
+def test_two_segments_of_one_meeting_are_one_call(
     embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
 ) -> None:
     first = list(meeting.files)
@@ -301,7 +301,7 @@ def test_a_call_can_be_analysed_again_until_zoom_has_deleted_it(
     assert refused.headers["content-type"] == "application/problem+json"
 
 
-def test_an_internal_call_is_left_out_and_can_be_started_by_hand(
+def test_an_internal_call_is_skipped_and_can_be_started_by_hand(
     embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
 ) -> None:
     colleague = "colleague@" + meeting.host_email.partition("@")[2]
@@ -320,7 +320,7 @@ def test_an_internal_call_is_left_out_and_can_be_started_by_hand(
     assert_told_once(slack)
 
 
-def test_a_transcript_that_comes_while_the_report_is_made_is_taken_up_by_the_next_run(
+def test_a_transcript_that_arrives_during_the_report_is_used_by_the_next_run(
     embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture
 ) -> None:
     transcript = _without_transcript(meeting)
@@ -338,7 +338,7 @@ def test_a_transcript_that_comes_while_the_report_is_made_is_taken_up_by_the_nex
     assert embedded.log.count("analyse …") == 1, "nobody looks at the pictures again"
 
 
-def test_calls_that_end_together_are_told_each_on_its_own(
+def test_calls_that_end_together_are_posted_separately(
     embedded: Rapport, slack: SlackStandIn, zoom: ZoomStandIn, meeting: MeetingFixture
 ) -> None:
     topics = {f"{number}/call==": f"Renewal with customer {number}" for number in range(3)}

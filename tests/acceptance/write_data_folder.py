@@ -1,4 +1,4 @@
-"""Write the data folder with which `test_upgrade.py` tries an upgrade.
+"""Write the data folder that `test_upgrade.py` upgrades.
 
     python -m tests.acceptance.write_data_folder CHECKOUT_OF_THE_OLD_VERSION OUT.zip
 
@@ -26,7 +26,7 @@ CORRECTED_NAME = "Maria Okafor"
 
 
 def main(source: Path, out: Path) -> None:
-    """Run the old version, kill it, and pack what it leaves."""
+    """Run the old version, kill it, and pack what it leaves behind."""
     with (
         tempfile.TemporaryDirectory() as folder,
         ZoomStandIn() as zoom,
@@ -73,7 +73,7 @@ def find(service: Rapport, uuid: str) -> dict[str, Any]:
 
 
 def done(service: Rapport, zoom: ZoomStandIn, meeting: MeetingFixture) -> None:
-    """Take a call all the way."""
+    """Process a call to the end."""
     send(service, zoom, meeting.uuid)
 
     def is_done() -> bool:
@@ -86,7 +86,7 @@ def done(service: Rapport, zoom: ZoomStandIn, meeting: MeetingFixture) -> None:
 
 
 def pack(data_dir: Path, out: Path) -> None:
-    """Say how the workflows stand, and write the folder as a zip, without its log."""
+    """Print the state of the workflows, and write the folder as a zip, without its log."""
     for name in ("rapport.db", "workflows.db"):
         database = sqlite3.connect(data_dir / name)
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

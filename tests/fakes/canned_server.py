@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that gives every request the same answer."""
+"""A server on 127.0.0.1 that sends the same response to every request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class CannedServer:
-    """Serves from construction until `stop`."""
+    """A server that runs from construction until `stop`."""
 
     def __init__(self, body: bytes, content_type: str, status: int = 200) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -30,7 +30,7 @@ class CannedServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the server and its thread."""
+        """Stop the server and its thread."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

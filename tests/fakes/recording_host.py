@@ -1,4 +1,4 @@
-"""Zoom's host of recordings, as far as a download sees it: no sockets, answers by a function."""
+"""Zoom's recording host as a download sees it, answering from a function instead of sockets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def file_of(file_type: str = "MP4", size: int | None = len(MP4), url: str = URL)
 
 
 class Broken(httpx.SyncByteStream):
-    """A body that breaks off."""
+    """A body that breaks off part-way through."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -38,7 +38,7 @@ class Broken(httpx.SyncByteStream):
 
 
 class RecordingHost:
-    """Gives MP4 by ranges to the tokens that are good; notes what was asked."""
+    """Serves MP4 byte ranges to valid tokens, and records the requests."""
 
     def __init__(self, *good: str, content: bytes = MP4, content_type: str = "video/mp4") -> None:
         self.good = good or ("t1",)

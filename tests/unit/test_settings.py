@@ -1,4 +1,4 @@
-"""README's settings table is what the code reads."""
+"""README's settings table matches the code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _shown(value: Any) -> str:
 
 
 def settings_table() -> str:
-    """The table as README must show it."""
+    """Return the table as README must show it."""
     rows = ["| setting | default | what it does |", "| --- | --- | --- |"]
     for name, field in _fields(Settings, "RAPPORT_"):
         default = _shown(field.default).replace("|", "\\|")
@@ -56,11 +56,11 @@ def test_readme_lists_every_setting_with_its_default_and_meaning() -> None:
     assert found.group(1) == settings_table(), "paste the output of settings_table() into README"
 
 
-def test_every_setting_says_what_it_does() -> None:
+def test_every_setting_has_a_description() -> None:
     assert [name for name, field in _fields(Settings, "") if not field.description] == []
 
 
-def test_a_setting_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAPPORT_CALLS__TOPICS", '["("]')
 
     with pytest.raises(ValidationError, match="is not a regular expression"):
@@ -82,7 +82,7 @@ def test_a_setting_without_a_value_is_not_set_up(
     assert (settings.calls.hosts, settings.port) == ([], 8080)
 
 
-def test_a_postgres_address_is_taken_as_it_is_usually_written() -> None:
+def test_a_postgres_url_is_accepted_in_its_usual_form() -> None:
     settings = Settings(_env_file=None, database_url="postgresql://me@localhost/db")
 
     assert settings.resolved_database_url == "postgresql+psycopg://me@localhost/db"

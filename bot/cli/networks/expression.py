@@ -1,4 +1,4 @@
-"""The commands about the networks: training, measuring and listing, as tables for people."""
+"""The work of the network commands: training, measuring and listing, with tables as output."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def train(options: TrainOptions, console: Console) -> Path:
-    """Train with a progress bar. Gives the weights file.
+    """Train with a progress bar, and return the weights file.
 
     Raises:
         InferenceError: see `train_expression`.
@@ -38,7 +38,7 @@ def train(options: TrainOptions, console: Console) -> Path:
 
 
 def evaluate_crops(images: Path, labels: Path, weights: Path | None) -> Evaluation:
-    """Measure labelled face crops of the user's own, as reports read them.
+    """Measure the user's own labelled face crops, classified as for reports.
 
     Raises:
         InferenceError: weights, labels or a picture cannot be read.
@@ -51,16 +51,16 @@ def evaluate_crops(images: Path, labels: Path, weights: Path | None) -> Evaluati
 def evaluate_split(
     data: Path, split: str, weights: Path | None, *, curves: bool, pictures: Path | None
 ) -> tuple[dict[str, Evaluation], dict[str, list[CurvePoint]]]:
-    """Measure one split of training data in every way of the model card.
+    """Measure one split of training data in all the ways of the model card.
 
     Args:
         data: as for training.
         split: a name in SPLITS.
-        curves: also measure over size and JPEG quality.
+        curves: also measure over face size and JPEG quality.
         pictures: a folder for confusion-SPLIT-ROW.svg, size-SPLIT.svg and quality-SPLIT.svg.
 
     Raises:
-        InferenceError: weights or data cannot be read, or the data have no such split.
+        InferenceError: weights or data cannot be read, or the data has no such split.
     """
     from inference.expression.training.charts import confusion_svg, curve_svg, write_picture
     from inference.expression.training.curves import quality_curve, size_curve
@@ -94,7 +94,7 @@ def evaluate_split(
 def split_as_json(
     rows: dict[str, Evaluation], curves: dict[str, list[CurvePoint]]
 ) -> dict[str, object]:
-    """Give the figures of `evaluate_split` as values that JSON knows."""
+    """Return the figures of `evaluate_split` as JSON values."""
     from dataclasses import asdict
 
     points = {name: [asdict(point) for point in of] for name, of in curves.items()}
@@ -107,7 +107,7 @@ def split_as_json(
 def split_tables(
     rows: dict[str, Evaluation], curves: dict[str, list[CurvePoint]]
 ) -> RenderableType:
-    """Give the figures of `evaluate_split` as tables."""
+    """Return the figures of `evaluate_split` as tables."""
     table = Table("measured against", "faces", "accuracy", "macro F1", "ECE", box=box.SIMPLE_HEAD)
     for name, found in rows.items():
         table.add_row(
@@ -131,7 +131,7 @@ def split_tables(
 
 
 def crops_tables(found: Evaluation) -> RenderableType:
-    """Give the figures of `evaluate_crops` as tables."""
+    """Return the figures of `evaluate_crops` as tables."""
     headline = (
         f"{found.n} faces: accuracy {_interval(found, 'accuracy', percent=True)}, macro F1"
         f" {_interval(found, 'macro_f1')}, calibration error {_interval(found, 'ece')}"
@@ -140,7 +140,7 @@ def crops_tables(found: Evaluation) -> RenderableType:
 
 
 def class_table(found: Evaluation) -> Table:
-    """Give precision, recall and F1 per expression."""
+    """Return a table of precision, recall and F1 per expression."""
     table = Table("expression", "precision", "recall", "F1", "faces")
     for label, of in found.per_class.items():
         table.add_row(
@@ -150,7 +150,7 @@ def class_table(found: Evaluation) -> Table:
 
 
 def confusion_table(found: Evaluation) -> Table:
-    """Give the confusion matrix; rows are the truth."""
+    """Return the confusion matrix as a table; rows are the truth."""
     table = Table("truth \\ read as", *found.labels)
     for label, counts in zip(found.labels, found.confusion, strict=True):
         table.add_row(label, *(str(count) for count in counts))
@@ -167,7 +167,7 @@ def _interval(found: Evaluation, name: str, *, percent: bool = False) -> str:
 
 
 def list_weights(own: Path | None) -> list[WeightsFile]:
-    """Describe the weights that ship and, where set, the operator's own; the one in use comes last.
+    """Describe the shipped weights and the operator's own, if set; the weights in use come last.
 
     Raises:
         InferenceError: a file is missing or damaged.
@@ -178,7 +178,7 @@ def list_weights(own: Path | None) -> list[WeightsFile]:
 
 
 def weights_as_json(files: list[WeightsFile]) -> list[dict[str, Any]]:
-    """Give what is known of weights files as values that JSON knows."""
+    """Return what is known about weights files as JSON values."""
     return [
         {
             "name": file.name,
@@ -202,7 +202,7 @@ def weights_as_json(files: list[WeightsFile]) -> list[dict[str, Any]]:
 
 
 def weights_tables(files: list[WeightsFile]) -> RenderableType:
-    """Give what is known of weights files as a block each."""
+    """Return what is known about weights files, as one block each."""
     blocks: list[RenderableType] = []
     for entry in weights_as_json(files):
         block = Table.grid(padding=(0, 2))
@@ -212,9 +212,9 @@ def weights_tables(files: list[WeightsFile]) -> RenderableType:
             ("size", f"{entry['size_bytes'] / 1e6:.1f} MB, {entry['parameters']:,} parameters"),
             ("architecture", entry["architecture"]),
             ("accuracy", measured or "not stated in the file"),
-            ("learnt from", entry["training_data"] or "not stated in the file"),
-            ("terms of the data", entry["data_license"] or "not stated in the file"),
-            ("terms of the weights", entry["weights_license"] or "not stated in the file"),
+            ("trained on", entry["training_data"] or "not stated in the file"),
+            ("license of the data", entry["data_license"] or "not stated in the file"),
+            ("license of the weights", entry["weights_license"] or "not stated in the file"),
             ("SHA-256", entry["sha256"]),
         ):
             block.add_row(Text(f"  {what}", style="dim"), Text(str(value), overflow="fold"))

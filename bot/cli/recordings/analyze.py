@@ -1,4 +1,4 @@
-"""`rapport analyze FILE`: no database; a table on the terminal, JSON and PDF in files."""
+"""`rapport analyze FILE`: without a database; prints a table, writes JSON and PDF files."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def analyze_file(
     with_pictures: bool | None = None,
     settings: Settings,
 ) -> int:
-    """Analyse a recording and give the exit status: 0, or 1 with one sentence on what to do.
+    """Analyse a recording and return the exit status: 0, or 1 after printing what to do.
 
-    Writes `<stem>.rapport.json` and `<stem>.rapport.pdf` into `out_dir`, by default beside the
-    file. With `as_json` standard output holds one JSON object and nothing else, not even a line
-    that a native library writes. `with_faces` adds every face, view and label to the object.
-    `with_pictures` puts small pictures of the moments into the PDF; None: as the settings say.
+    Writes `<stem>.rapport.json` and `<stem>.rapport.pdf` to `out_dir`, by default next to the
+    file. With `as_json`, standard output contains one JSON object and nothing else, not even lines
+    from native libraries. `with_faces` adds every face, view and label to the object.
+    `with_pictures` puts small pictures of the moments into the PDF; None uses the setting.
     """
     terminal = Console(stderr=True)
     wanted = profile or settings.analysis.profile
@@ -95,8 +95,8 @@ def analyze_file(
     except OSError as exc:
         return refuse(
             terminal,
-            f"{file_name(file)}: the result cannot be written to {file_name(folder, whole=True)} "
-            f"({exc.strerror or exc}); name another folder with --out.",
+            f"{file_name(file)}: could not write the result to {file_name(folder, whole=True)} "
+            f"({exc.strerror or exc}); choose another folder with --out.",
         )
     except (InferenceError, IntegrationError, StorageError, ReportFailed) as exc:
         return refuse(terminal, str(exc))
@@ -115,7 +115,7 @@ def analyze_file(
 
 
 class _Stopwatch:
-    """What the analysis takes: seconds by the clock and of the processor, in all threads."""
+    """Measures how long the analysis takes: wall-clock and CPU seconds, across all threads."""
 
     def __init__(self) -> None:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
@@ -140,25 +140,25 @@ def _json_text(analysis: CallAnalysis, elapsed_s: dict[str, float], *, with_face
 
 
 def refuse(terminal: Console, problem: str) -> int:
-    """Print why a command does nothing; gives its exit status."""
-    # As text, not as markup: a file may be named "[/b].mp4".
+    """Print why a command cannot run, and return its exit status."""
+    # As Text, not as markup: a file may be named "[/b].mp4".
     terminal.print(Text.assemble(("Error: ", "red"), problem), soft_wrap=True)
     return 1
 
 
 def file_problem(file: Path, sides: SideFiles, profile: str) -> str | None:
-    """Say why a recording and its side files cannot be read as named; None where they can."""
+    """Return why a recording or its side files cannot be read, or None if they can."""
     for path in (file, *sides.files.values()):
         if path.is_dir():
-            return f"{file_name(path, whole=True)} is a folder; name one file in it."
+            return f"{file_name(path, whole=True)} is a folder; choose a file in it."
         if not path.is_file():
-            return f"There is no file {file_name(path, whole=True)}; check its name and folder."
+            return f"There is no file {file_name(path, whole=True)}; check the path."
     folder = sides.participant_audio
     if folder is not None and not folder.is_dir():
-        return f"There is no folder {file_name(folder, whole=True)}; check its name."
+        return f"There is no folder {file_name(folder, whole=True)}; check the path."
     for path in (*sides.files.values(), *([folder] if folder else [])):
         if not os.access(path, os.R_OK):
-            return f"{file_name(path, whole=True)} may not be read by you; change its permissions."
+            return f"You may not read {file_name(path, whole=True)}; change its permissions."
     if profile not in get_args(Profile):
         return f"There is no profile {profile!r}; choose one of {', '.join(get_args(Profile))}."
     return None
@@ -172,7 +172,7 @@ def observe_file(
     *,
     observer: Observer | None = None,
 ) -> Observations:
-    """Look at one recording, with a bar on the terminal.
+    """Observe one recording, with a progress bar on the terminal and an optional observer.
 
     Raises:
         UnreadableMedia, NoVideoStream, WeightsInvalid: see `inference.errors`.
@@ -209,7 +209,7 @@ def observe_file(
 
 
 def _info(file: Path, topic: str, analysis: CallAnalysis) -> CallInfo:
-    # The file's own date is the best that is known without Zoom.
+    # Without Zoom, the file's own date is the best one available.
     modified = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     return CallInfo(
         call_id=topic,
@@ -218,5 +218,5 @@ def _info(file: Path, topic: str, analysis: CallAnalysis) -> CallInfo:
         timezone=None,
         host_name=None,
         has_transcript=any(not line.is_chat for line in analysis.transcript),
-        notes=("Analysed from a file: the date is the file's own.",),
+        notes=("Analysed from a file: the date is the file's.",),
     )

@@ -38,7 +38,7 @@ from storage.errors import StorageError
 
 SUFFIXES = (".mp4", ".m4v")
 PART = ".part"
-"""Behind the name of what is not complete."""
+"""Suffix of an incomplete file."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -51,9 +51,9 @@ def annotate_file(
     overwrite: bool,
     settings: Settings,
 ) -> int:
-    """Write the annotated recording; gives the exit status: 0, or 1 with one sentence.
+    """Write the annotated recording and return the exit status: 0, or 1 after printing why.
 
-    It appears under its name when it is complete. `out` is by default FILE.annotated.mp4 beside
+    The file gets its name only when it is complete. `out` defaults to FILE.annotated.mp4 next to
     the recording.
     """
     terminal = Console(stderr=True)
@@ -111,18 +111,18 @@ def _annotate(
         wrong = wrongly_shown(analysis, recorder.sightings())
         if wrong is not None:
             raise AnnotateFailed(
-                f"Nothing was written: a face shown at {words.clock(wrong.t_s)} is, by the whole "
-                "call, not certainly of the other side, and RAPPORT_CALLS__SCORE_OWN_SIDE=false "
-                "hides all others. Give the list of participants (--participants) or the TIMELINE, "
-                "so that faces are told apart sooner."
+                f"Nothing was written: over the whole call, a face shown at "
+                f"{words.clock(wrong.t_s)} is not certain to be on the other side, and "
+                "RAPPORT_CALLS__SCORE_OWN_SIDE=false hides everyone else. Add the list of "
+                "participants (--participants) or the TIMELINE, so that faces are named sooner."
             )
         part.replace(target)
     finally:
         recorder.drop()
     if not options.score_own_side and not any(p.is_scored for p in analysis.participants):
         return (
-            "Every face is hidden: nobody is known to be of the other side "
-            "(RAPPORT_CALLS__SCORE_OWN_SIDE=false; --participants tells sides)."
+            "Every face is hidden: nobody is known to be on the other side "
+            "(RAPPORT_CALLS__SCORE_OWN_SIDE=false; --participants tells Rapport the sides)."
         )
     return ""
 
@@ -137,28 +137,28 @@ def _target_problem(read: Sequence[Path], target: Path, overwrite: bool) -> str 
     if target.suffix.lower() not in SUFFIXES:
         return f"{name} does not end in .mp4; the annotated recording is an MP4 file."
     if target.is_dir():
-        return f"{name} is a folder; name a file in it."
+        return f"{name} is a folder; choose a file in it."
     if target.exists() and target.resolve() == read[0].resolve():
-        return f"{name} is the recording itself; name another file with -o."
+        return f"{name} is the recording itself; choose another file with -o."
     if part.is_dir() or any(part.exists() and part.samefile(path) for path in read):
         return (
-            f"{file_name(part, whole=True)} is there already, and what is not complete would be "
-            "written under that name; name another file with -o."
+            f"{file_name(part, whole=True)} already exists, and the unfinished file would have "
+            "that name; choose another file with -o."
         )
     if target.exists() and not overwrite:
-        return f"{name} exists already; name another file with -o, or add --overwrite."
+        return f"{name} already exists; choose another file with -o, or add --overwrite."
     if not folder.is_dir():
-        return f"There is no folder {file_name(folder, whole=True)}; make it or name another."
+        return f"There is no folder {file_name(folder, whole=True)}; create it or choose another."
     if not os.access(folder, os.W_OK):
-        return f"{file_name(folder, whole=True)} may not be written to; name another folder."
+        return f"You may not write to {file_name(folder, whole=True)}; choose another folder."
     return None
 
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM, and a terminal that goes away, end the work as Ctrl-C does; once is enough.
+    """Make SIGTERM, and a closed terminal, end the work as Ctrl-C does; later signals are ignored.
 
-    What was begun is deleted then, which a second signal must not interrupt.
+    The unfinished file is then deleted, which a second signal must not interrupt.
     """
     before = {number: signal.getsignal(number) for number in ENDING}
     heard = [number for number, action in before.items() if action is not signal.SIG_IGN]

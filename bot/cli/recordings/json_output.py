@@ -1,4 +1,4 @@
-"""What `rapport analyze --json` prints: one object, engagement 0–1, null where nothing was seen."""
+"""The output of `rapport analyze --json`: one object, engagement 0–1, null if nothing was seen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inference.schema.analysis import CallAnalysis, Estimate
 
 
 def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
-    """The figures of the call, its participants, its moments and its quality."""
+    """Return the figures of the call, its participants, its moments and its quality."""
     call = analysis.call
     quality = analysis.quality
     return {
@@ -95,11 +95,11 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
 
 
 def faces_json(analysis: CallAnalysis) -> Iterator[str]:
-    """The fields "views", "labels" and "faces" as JSON text, piece by piece, each after a comma.
+    """Yield the fields "views", "labels" and "faces" as pieces of JSON text, each after a comma.
 
-    A row of "faces" is one face in one sampled picture: `name` letter for letter as the roster has
-    it, null where nobody is named, and then `confidence` is 0. Boxes are in pixels of the picture.
-    Five people for an hour are 36 000 rows, 4 MB.
+    A row of "faces" is one face in one sampled frame. `name` is exactly as in the roster; if nobody
+    is named it is null and `confidence` is 0. Boxes are in pixels of the frame. An hour with five
+    people is 36 000 rows, 4 MB.
     """
     seen = analysis.observations
     last = len(seen.t_s)
@@ -126,7 +126,7 @@ def faces_json(analysis: CallAnalysis) -> Iterator[str]:
     labels = []
     for label in seen.labels:
         if not label.text:
-            continue  # told by its shape, if at all
+            continue  # identified by its shape, if at all
         tiles_of_view = seen.views[label.view].tiles
         whole = (0, 0, seen.width_px, seen.height_px)
         labels.append(

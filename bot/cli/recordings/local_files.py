@@ -1,4 +1,4 @@
-"""The files that Zoom keeps beside a recording, named one by one on the command line."""
+"""The files that Zoom stores with a recording, given one by one on the command line."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from integrations.zoom.participants import parse_participants
 from storage.files import MediaFiles
 
 START_FROM_FILE = (
-    "Join and leave times were laid over the recording by the time in its file; "
-    "--start names another."
+    "Join and leave times were matched to the recording by the time in its file; "
+    "set another time with --start."
 )
 START_NOT_KNOWN = (
-    "Join and leave times were not used: name the recording's start with --start, "
+    "Join and leave times were not used: set the recording's start with --start, "
     "or as start_time in the list of participants."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SideFiles:
-    """What was saved beside a recording; everything may be missing.
+    """The files saved with a recording; any of them may be missing.
 
-    `start_at` is when the recording began, for the participants' join and leave times; a
-    "start_time" in the participants' file goes before the time that the recording's file holds.
+    `start_at` is when the recording began, for the participants' join and leave times. A
+    "start_time" in the participants' file takes precedence over the time in the recording's file.
     """
 
     timeline: Path | None = None
@@ -47,7 +47,7 @@ class SideFiles:
 
     @property
     def files(self) -> dict[str, Path]:
-        """Those that are single files, by what they are."""
+        """The single files, by what they are."""
         every = {
             "timeline": self.timeline,
             "transcript": self.transcript,
@@ -59,7 +59,7 @@ class SideFiles:
 
 @dataclass(frozen=True, slots=True)
 class LocalRoster:
-    """Who took part, when the recording began, and notes on what is not known."""
+    """Who took part, when the recording began, and notes on what is uncertain."""
 
     roster: Roster
     start_at: datetime | None
@@ -67,11 +67,11 @@ class LocalRoster:
 
 
 def read_roster(file: Path, sides: SideFiles, settings: Settings) -> LocalRoster:
-    """Read the list of participants, and lay the clock over the recording.
+    """Read the list of participants, and find out when the recording began.
 
     Raises:
-        UnexpectedResponse: the file is no such list.
-        UnreadableMedia: the recording was asked when it began, and is none.
+        UnexpectedResponse: the file is not such a list.
+        UnreadableMedia: the start was looked up in the recording, which could not be read.
     """
     if sides.participants is None:
         return LocalRoster(Roster(), sides.start_at)
@@ -90,7 +90,7 @@ def read_roster(file: Path, sides: SideFiles, settings: Settings) -> LocalRoster
 
 
 def with_local_files(evidence: Evidence, sides: SideFiles, listed: LocalRoster) -> Evidence:
-    """Return the evidence with the local side files, read as a recording's own would be."""
+    """Return the evidence with the side files, read in the same way as Zoom's."""
     with tempfile.TemporaryDirectory() as folder:
         for kind, path in sides.files.items():
             (Path(folder) / kind).write_bytes(path.read_bytes())
@@ -108,7 +108,7 @@ def with_local_files(evidence: Evidence, sides: SideFiles, listed: LocalRoster) 
 
 
 def with_local_sounds(evidence: Evidence, sides: SideFiles) -> Evidence:
-    """Return the evidence with when each person is heard in the folder's sound files."""
+    """Return the evidence with the times at which each person is heard in the folder's audio."""
     if sides.participant_audio is None:
         return evidence
     end_s = evidence.observations.duration_s
@@ -119,13 +119,13 @@ def with_local_sounds(evidence: Evidence, sides: SideFiles) -> Evidence:
     ]
     if not sounds:
         folder = file_name(sides.participant_audio)
-        evidence = evidence.with_notes((f"The folder {folder!r} holds no sound file.",))
-    # Where nothing else says who was there, the files' names do.
+        evidence = evidence.with_notes((f"The folder {folder!r} contains no audio files.",))
+    # If nothing else says who was there, use the names in the file names.
     named = dict.fromkeys((name_in(sound.file_name), "") for sound in sounds)
     owners = known_names(evidence) or tuple(named)
     return with_voices(evidence, sounds, owners)
 
 
 def file_name(path: Path, *, whole: bool = False) -> str:
-    """The name of a file (or its whole path) as text that can be printed, whatever its bytes."""
+    """Return a file's name (or whole path) as printable text, whatever its bytes."""
     return os.fsencode(path if whole else path.name).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""An analysis as it reads in a terminal of 80 columns."""
+"""Prints an analysis for a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_MOMENTS = 5
 
 
 def print_analysis(analysis: CallAnalysis, out: Console) -> None:
-    """Print a row per person, the strongest moments, and what the pictures did not allow."""
+    """Print a row per person, the strongest moments, and the limits of the recording."""
     length = words.length(analysis.duration_s)
     title = f"{length}, profile {analysis.profile}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
@@ -33,7 +33,9 @@ def print_analysis(analysis: CallAnalysis, out: Console) -> None:
         table.add_row("the call", *_figures(analysis.call, bool(scale)), talk, "")
     if analysis.participants:
         out.print(table)
-        out.print(Text("Engagement (95 % interval) and attention run from 0 to 100.", style="dim"))
+        out.print(
+            Text("Engagement (95 % interval) and attention range from 0 to 100.", style="dim")
+        )
     else:
         out.print(Text(f"{length}, profile {analysis.profile}: nobody was seen or heard."))
     for moment in analysis.moments[:MAX_MOMENTS]:

@@ -1,4 +1,4 @@
-"""`rapport check`: line by line what is set up, what is missing, and what to do about it."""
+"""`rapport check`: lists what is set up, what is missing, and what to do about it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ZOOM_SCOPES = (
     "meeting:read:list_past_participants:admin",
 )
 CLASSIC_SCOPES = frozenset({"recording:read:admin", "meeting:read:admin"})
-"""Apps made before granular scopes have these instead."""
+"""Apps created before granular scopes have these instead."""
 
 LEAST_FREE_BYTES = 5_000_000_000
-"""About ten hours of 720p recordings."""
+"""Enough for about ten hours of 720p recordings."""
 
 MEMORY_PER_CALL_BYTES = 1_000_000_000
-"""The analysis of an hour took 0.65 GB (docs/benchmarks.md), with room for the rest."""
+"""Analysing an hour took 0.65 GB (docs/benchmarks.md); the rest is headroom."""
 
 Verdict = Literal["ok", "optional", "wrong"]
 MARKS: dict[Verdict, tuple[str, str]] = {
@@ -37,12 +37,12 @@ MARKS: dict[Verdict, tuple[str, str]] = {
     "optional": ("–", "yellow"),
     "wrong": ("✗", "red"),
 }
-"""Signs and their colours."""
+"""Each verdict's mark and colour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, how it stands, and what to do where it is not right."""
+    """One line: what was checked, the verdict, and what to do if it is not right."""
 
     what: str
     verdict: Verdict
@@ -50,7 +50,7 @@ class Finding:
 
 
 def run_checks(settings: Settings, out: Console) -> int:
-    """Print every finding. Gives 0, or 1 where something is wrong."""
+    """Print every finding. Return 0, or 1 if something is wrong."""
     is_wrong = False
     for check in (
         _names,
@@ -79,7 +79,7 @@ def run_checks(settings: Settings, out: Console) -> int:
 
 def _names(settings: Settings) -> Iterator[Finding]:
     for name in unknown_settings():
-        yield Finding("Settings", "optional", f"{name} is no setting of Rapport; is it misspelt?")
+        yield Finding("Settings", "optional", f"{name} is not a Rapport setting (typo?)")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -88,15 +88,17 @@ def _database(settings: Settings) -> Iterator[Finding]:
     url = settings.resolved_database_url
     kind = "SQLite" if url.startswith("sqlite") else "PostgreSQL"
     if kind == "SQLite" and not (settings.data_dir / "rapport.db").exists():
-        yield Finding("Database", "ok", "SQLite, made at the first start")
+        yield Finding("Database", "ok", "SQLite, will be created at the first start")
         return
     try:
         if is_current(url):
             yield Finding("Database", "ok", f"{kind}, schema up to date")
         elif settings.migrate:
-            yield Finding("Database", "ok", f"{kind}, brought up to date at the next start")
+            yield Finding("Database", "ok", f"{kind}, schema will be upgraded at the next start")
         else:
-            yield Finding("Database", "wrong", "the schema is old: run `rapport db upgrade`")
+            yield Finding(
+                "Database", "wrong", "the schema is out of date: run `rapport db upgrade`"
+            )
     except StorageError as exc:
         yield Finding("Database", "wrong", f"{exc} The setting is RAPPORT_DATABASE_URL.")
 
@@ -143,7 +145,7 @@ def _memory(settings: Settings) -> Iterator[Finding]:
 
 
 def _video(settings: Settings) -> Iterator[Finding]:
-    """Encode a black picture as Zoom does and decode it again; no ffmpeg program is needed."""
+    """Encode a black picture as Zoom does and decode it; needs no ffmpeg program."""
     import io
 
     import av
@@ -159,12 +161,12 @@ def _video(settings: Settings) -> Iterator[Finding]:
         with av.open(clip, "r") as read:
             decoded = len(list(read.decode(video=0)))
     except (av.FFmpegError, OSError, ValueError) as exc:
-        yield Finding("Video", "wrong", f"H.264 cannot be decoded ({exc}): install PyAV again")
+        yield Finding("Video", "wrong", f"H.264 cannot be decoded ({exc}): reinstall PyAV")
         return
     if decoded == 1:
-        yield Finding("Video", "ok", "H.264 is decoded by PyAV; no ffmpeg program is needed")
+        yield Finding("Video", "ok", "PyAV decodes H.264; no ffmpeg program is needed")
     else:
-        yield Finding("Video", "wrong", "PyAV decodes H.264 wrongly: install PyAV again")
+        yield Finding("Video", "wrong", "PyAV decodes H.264 incorrectly: reinstall PyAV")
 
 
 def _recordings(settings: Settings) -> Iterator[Finding]:
@@ -172,7 +174,7 @@ def _recordings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "Annotated recordings",
             "wrong",
-            "none is made while recordings are not kept: set RAPPORT_KEEP_RECORDINGS=true",
+            "none are made unless recordings are kept: set RAPPORT_KEEP_RECORDINGS=true",
         )
 
 
@@ -192,12 +194,12 @@ def _face_models(settings: Settings) -> Iterator[Finding]:
 
     if settings.analysis.faces == "mediapipe":
         try:
-            yield Finding("Face models", "ok", f"of mediapipe {version('mediapipe')}")
+            yield Finding("Face models", "ok", f"from mediapipe {version('mediapipe')}")
         except PackageNotFoundError:
             yield Finding(
                 "Face models",
                 "wrong",
-                "mediapipe is not installed: run `make install-mediapipe`, or leave out "
+                "mediapipe is not installed: run `make install-mediapipe`, or remove "
                 "RAPPORT_ANALYSIS__FACES",
             )
         return
@@ -205,7 +207,7 @@ def _face_models(settings: Settings) -> Iterator[Finding]:
 
 
 def face_model_findings(states: Sequence[ModelFileState]) -> Iterator[Finding]:
-    """Say of every file that is not right what to do, or that all are."""
+    """Yield what to do about each missing or damaged file, or that all are fine."""
     for state in states:
         if not state.fits:
             what = "damaged; delete it and run" if state.is_there else "missing; run"
@@ -250,9 +252,9 @@ def _device(settings: Settings) -> Iterator[Finding]:
     if device.startswith("cuda"):
         yield Finding("GPU", "ok", torch.cuda.get_device_name(torch.device(device)))
     elif device.startswith("mps"):
-        yield Finding("GPU", "optional", "an Apple GPU, on which Rapport was not tried yet")
+        yield Finding("GPU", "optional", "an Apple GPU, on which Rapport has not been tested")
     elif torch.cuda.is_available():
-        yield Finding("GPU", "optional", "there is one; RAPPORT_ANALYSIS__DEVICE keeps to the CPU")
+        yield Finding("GPU", "optional", "available, but RAPPORT_ANALYSIS__DEVICE selects the CPU")
     else:
         yield Finding("GPU", "optional", "none; the analysis runs on the CPU")
 
@@ -266,7 +268,7 @@ def _webhook(settings: Settings) -> Iterator[Finding]:
             "RAPPORT_ZOOM__WEBHOOK_SECRET",
         )
     else:
-        yield Finding("Zoom webhook", "ok", "secret is set")
+        yield Finding("Zoom webhook", "ok", "the secret is set")
 
 
 def _zoom(settings: Settings) -> Iterator[Finding]:
@@ -287,12 +289,12 @@ def _zoom(settings: Settings) -> Iterator[Finding]:
         except IntegrationError as exc:
             yield Finding("Zoom app", "wrong", str(exc))
             return
-    yield Finding("Zoom app", "ok", "Zoom gave an access token")
+    yield Finding("Zoom app", "ok", "Zoom issued an access token")
     missing = [scope for scope in ZOOM_SCOPES if scope not in granted]
     if missing and not granted >= CLASSIC_SCOPES:
         yield Finding("Zoom scopes", "wrong", f"add to the app: {', '.join(missing)}")
     else:
-        yield Finding("Zoom scopes", "ok", "all there")
+        yield Finding("Zoom scopes", "ok", "complete")
 
 
 def _slack(settings: Settings) -> Iterator[Finding]:
@@ -315,9 +317,9 @@ def _slack(settings: Settings) -> Iterator[Finding]:
     yield Finding("Slack", "ok", f"{account.bot_user} in {account.team}")
     if account.missing_scopes:
         scopes = ", ".join(sorted(account.missing_scopes))
-        yield Finding("Slack scopes", "wrong", f"add to the app and install it again: {scopes}")
+        yield Finding("Slack scopes", "wrong", f"add to the app and reinstall it: {scopes}")
     else:
-        yield Finding("Slack scopes", "ok", "all there")
+        yield Finding("Slack scopes", "ok", "complete")
     channels = {settings.slack.channel or "", *settings.slack.channel_by_host.values()}
     if not settings.slack.channel:
         yield Finding("Slack channel", "wrong", "set RAPPORT_SLACK__CHANNEL to a channel ID")
@@ -338,7 +340,7 @@ def _links(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "Links",
             "optional",
-            "RAPPORT_PUBLIC_URL is not set: Slack messages carry no buttons",
+            "RAPPORT_PUBLIC_URL is not set: Slack messages have no buttons",
         )
     else:
         yield Finding("Links", "ok", settings.public_url)

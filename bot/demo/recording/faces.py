@@ -1,8 +1,8 @@
-"""The photographs that lend the demo its faces, with their landmarks.
+"""The photographs used as the demo's faces, with their landmarks.
 
 Both photographs are by NASA and the US Navy, in the public domain, and come with installed
 packages: Eileen Collins with scikit-image, Grace Hopper with matplotlib. The landmarks below were
-measured on them once with MediaPipe's face mesh.
+measured once with MediaPipe's face mesh.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Points = NDArray[np.float64]
 class Portrait:
     """A photograph with its landmarks, in its own pixels (x, y).
 
-    Lips run from the left corner to the right one; eyes and brows likewise. `crop` is the box
-    (x, y, height) that fills a tile 16:9; where it is wider than the photograph the backdrop is
-    continued. `rest_mood` is the mood that the photograph itself shows.
+    Lips run from the left corner to the right one, as do eyes and brows. `crop` is the box
+    (x, y, height) that fills a 16:9 tile; where it is wider than the photograph, the backdrop is
+    extended. `rest_mood` is the mood in the photograph itself.
     """
 
     package: str
@@ -38,7 +38,7 @@ class Portrait:
     lower_inner: Points
     lower_outer: Points
     eyes: tuple[tuple[Points, Points], tuple[Points, Points]]
-    """Upper and lower lid of the left and the right eye of the picture."""
+    """Upper and lower lid of the eye on the left of the picture, then of the one on the right."""
     brows: tuple[Points, Points]
     nose: tuple[float, float]
     chin: tuple[float, float]
@@ -132,7 +132,7 @@ PORTRAITS = {
 
 
 def portrait_path(portrait: Portrait) -> Path:
-    """Where the installed package keeps the photograph.
+    """Return the path of the photograph in its installed package.
 
     Raises:
         FileNotFoundError: the package, or the photograph in it, is not installed.
@@ -142,19 +142,21 @@ def portrait_path(portrait: Portrait) -> Path:
         raise FileNotFoundError(f"The demo needs the package {portrait.package}: install it.")
     path = Path(spec.origin).parent / portrait.file
     if not path.exists():
-        raise FileNotFoundError(f"{portrait.package} came without {portrait.file}: reinstall it.")
+        raise FileNotFoundError(
+            f"{portrait.package} does not contain {portrait.file}: reinstall it."
+        )
     return path
 
 
 def to_tile(portrait: Portrait, height: int, points: Points) -> Points:
-    """Points of the photograph, in pixels of a tile of that height."""
+    """Convert points of the photograph to pixels of a tile of that height."""
     x, y, crop_height = portrait.crop
     return (points - (x, y)) * (height / crop_height)
 
 
 def tile_picture(portrait: Portrait, width: int, height: int) -> Picture:
-    """The photograph cropped for a tile of that size, BGR; its backdrop goes on at the sides."""
-    # OpenCV would print a warning of the PNG's colour profile.
+    """Return the photograph cropped for a tile of that size, BGR, extending its backdrop."""
+    # OpenCV would print a warning about the PNG's colour profile.
     photo = np.ascontiguousarray(imread(portrait_path(portrait))[..., ::-1])
     x, y, crop_height = portrait.crop
     scale = height / crop_height
@@ -177,7 +179,7 @@ def tile_picture(portrait: Portrait, width: int, height: int) -> Picture:
 
 
 def _continue_backdrop(photo: Picture, left: int, right: int) -> Picture:
-    """The photograph with mirrored, softened sides, as of a camera that blurs the background."""
+    """Extend the photograph with mirrored, blurred sides, like a camera's background blur."""
     wide = cv2.copyMakeBorder(photo, 0, 0, left, right, cv2.BORDER_REFLECT)
     soft = cv2.GaussianBlur(wide, (0, 0), 11)
     columns = np.arange(wide.shape[1])

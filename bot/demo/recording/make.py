@@ -1,6 +1,6 @@
 """Makes the demo's recording: two people in Zoom's gallery, with all the files Zoom would add.
 
-The same arguments give the same recording.
+The same arguments produce the same recording.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ TIMEZONE = "Europe/Amsterdam"
 GUTTER_SHARE = 1 / 160
 """Black between and around tiles, as a share of the picture's width."""
 LABEL_SHARE = 1 / 15
-"""Height of a name's strip, as a share of the tile's height."""
+"""Height of a name label, as a share of the tile's height."""
 VIDEO_BITS_PER_PIXEL = 0.05
-"""About 1.1 Mbit/s at 1280x720 and 25 pictures a second: what Zoom spends on a gallery."""
+"""About 1.1 Mbit/s at 1280x720 and 25 frames per second, as Zoom uses for a gallery."""
 AUDIO_BIT_RATE = 64_000
 KEYFRAME_S = 4
 BLINK_S = 0.2
 MOUTH_POWER = 0.8
-"""A mouth stands open longer than it is loud: its opening is the loudness to this power."""
+"""A mouth stays open longer than its sound is loud: it opens by the loudness to this power."""
 NOISE_PICTURES = 5
 
 
 @dataclass(frozen=True)
 class DemoRecording:
-    """The files of one made recording, and what Zoom would tell about it."""
+    """The files of one generated recording, and what Zoom would report about it."""
 
     video: Path
     timeline: Path
@@ -62,7 +62,7 @@ class DemoRecording:
     duration_s: float
 
     def meeting(self, uuid: str = DEMO_UUID) -> MeetingFixture:
-        """The meeting for a Zoom stand-in, with these files; as at Zoom, no chat means no file."""
+        """Build the stand-in's meeting with these files; as with Zoom, no chat means no file."""
         files = [
             FileFixture(self.video, "MP4"),
             FileFixture(self.timeline, "TIMELINE"),
@@ -88,23 +88,23 @@ def make_recording(
     fps: int = 25,
     size: tuple[int, int] = (1280, 720),
 ) -> DemoRecording:
-    """Write a recording of a sales call into `folder`, which is made if need be.
+    """Write a recording of a sales call to `folder`, creating the folder if needed.
 
     Args:
-        folder: gets gallery.mp4, timeline.json, transcript.vtt and chat.txt.
-        seconds: its length; the call as written takes 96.
-        on_progress: told the share that is done, 0–1, once per second of video.
-        fps: pictures a second.
+        folder: receives gallery.mp4, timeline.json, transcript.vtt and chat.txt.
+        seconds: length of the recording; the scripted call takes 96.
+        on_progress: called with the share that is done, 0–1, once per second of video.
+        fps: frames per second.
         size: width and height in pixels, both even.
 
     Raises:
-        ValueError: a size or length out of range.
+        ValueError: the size or length is out of range.
     """
     width, height = size
     if width % 2 or height % 2 or width < 64 or height < 64:
         raise ValueError(f"A picture of {width}x{height} cannot be encoded: use even numbers.")
     if seconds < 1 or fps < 1:
-        raise ValueError("A recording takes at least a second and one picture a second.")
+        raise ValueError("A recording needs at least one second and one frame per second.")
     folder.mkdir(parents=True, exist_ok=True)
     video, timeline = folder / "gallery.mp4", folder / "timeline.json"
     transcript, chat = folder / "transcript.vtt", folder / "chat.txt"
@@ -117,7 +117,7 @@ def make_recording(
         ParticipantFixture(
             person.name,
             person.user_id,
-            # Zoom does not tell the e-mail of people outside the account.
+            # Zoom does not reveal the e-mail of people outside the account.
             email=person.email if person.zoom_id else "",
             zoom_id=person.zoom_id,
             is_internal=bool(person.zoom_id),
@@ -139,7 +139,7 @@ def make_recording(
 
 
 def _gallery(seconds: float, fps: int, width: int, height: int) -> Iterator[Picture]:
-    """Every picture of the call, BGR: tiles 16:9 side by side on black, with names."""
+    """Yield every frame of the call, BGR: 16:9 tiles side by side on black, with names."""
     gutter = max(2, round(width * GUTTER_SHARE))
     tile_width = (width - gutter * 3) // 2 // 2 * 2
     tile_height = min(tile_width * 9 // 16, height - 2 * gutter) // 2 * 2
@@ -163,7 +163,7 @@ def _gallery(seconds: float, fps: int, width: int, height: int) -> Iterator[Pict
 
 
 def _poses(person: Person, seconds: float, fps: int) -> Iterator[Pose]:
-    """How the person sits in every picture of the call."""
+    """Return the person's pose in every frame of the call."""
     count = round(seconds * fps)
     at = np.arange(count) / fps
     rng = np.random.default_rng(person.user_id + 1)
@@ -214,7 +214,7 @@ def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
 
 
 def _noise(width: int, height: int) -> list[Picture]:
-    """Faint grain of a laptop's camera, brightening only: a few pictures, used in turn."""
+    """Return a laptop camera's faint grain, only brightening: a few pictures, used in turn."""
     rng = np.random.default_rng(3)
     small = (height // 2, width // 2)
     grains = []
@@ -225,7 +225,7 @@ def _noise(width: int, height: int) -> list[Picture]:
 
 
 def _label(name: str, tile_height: int) -> Picture:
-    """A name as Zoom writes it: white on a dark strip."""
+    """Draw a name as Zoom does: white on a dark strip."""
     strip_height = max(10, round(tile_height * LABEL_SHARE))
     font = Typeface(("DejaVu Sans",), folder=Path(get_data_path()) / "fonts" / "ttf")
     letters = draw_text(name, round(strip_height * 0.62), (250, 250, 250), font)

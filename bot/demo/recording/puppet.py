@@ -1,8 +1,8 @@
-"""Photographs that move: a face that speaks, smiles, falls, blinks, sways and turns.
+"""Animates photographs: a face that speaks, smiles, falls, blinks, sways and turns.
 
 Mouth and eyes are warped column by column: each column of pixels has knots (nose, lips, chin; brow,
-lids) that are moved up and down, and what lies between two knots is stretched. Pictures for every
-level are made once; a picture of the video picks its mouth and its eyes and sways the head.
+lids) that move up and down, and the pixels between two knots are stretched. Pictures for every
+level are made once; each video frame then picks a mouth and eyes, and sways the head.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOUTH_LEVELS = 7
 MOOD_LEVELS = 17
 EYE_LEVELS = 4
 
-# Lengths below are shares of the mouth's width, or of the eye's.
+# Lengths below are shares of the width of the mouth, or of the eye.
 CORNER_LIFT = 0.14
 CORNER_SPREAD = 0.09
 CHEEK_LIFT = 0.06
@@ -36,7 +36,7 @@ TEETH_BGR = (140.0, 162.0, 182.0)
 
 @dataclass(frozen=True)
 class Pose:
-    """How one picture shows a face. Shifts are shares of the face's height."""
+    """A face's pose in one frame. Shifts are shares of the face's height."""
 
     mouth: float = 0.0
     """0 shut, 1 wide open."""
@@ -48,14 +48,14 @@ class Pose:
     shift_y: float = 0.0
     tilt_rad: float = 0.0
     turn_x: float = 0.0
-    """The middle of the face against its edge: positive looks to the picture's right."""
+    """The face's middle against its edge: positive looks to the right of the picture."""
     turn_y: float = 0.0
     """Positive looks down."""
     light: float = 1.0
 
 
 class Puppet:
-    """One photograph in a tile, ready to be posed; making it warps every level once."""
+    """One photograph in a tile, ready to be posed; constructing it warps every level once."""
 
     def __init__(self, portrait: Portrait, width: int, height: int) -> None:
         self._tile = tile_picture(portrait, width, height)
@@ -66,7 +66,7 @@ class Puppet:
         self._make_sway_fields()
 
     def picture(self, pose: Pose) -> Picture:
-        """The tile in that pose, BGR. The array is the caller's."""
+        """Return the tile in that pose, BGR. The caller owns the array."""
         mood = round((np.clip(pose.mood, -1, 1) + 1) / 2 * (MOOD_LEVELS - 1))
         mouth = round(float(np.clip(pose.mouth, 0, 1)) * (MOUTH_LEVELS - 1))
         eyes = round(float(np.clip(pose.eyes, 0, 1)) * (EYE_LEVELS - 1))
@@ -111,7 +111,7 @@ class Puppet:
         return np.array(levels), (box[0], box[1])
 
     def _make_sway_fields(self) -> None:
-        """Where a moving head takes pixels from: fields that fade out around the head."""
+        """The pixel displacements of a moving head: fields that fade out around the head."""
         chin = self._points(np.array([self._portrait.chin]))[0]
         brow = self._points(np.concatenate(self._portrait.brows)).mean(axis=0)
         nose = self._points(np.array([self._portrait.nose]))[0]
@@ -139,7 +139,7 @@ class Puppet:
 
 
 class _MouthKnots:
-    """Knots of the columns around a mouth, in pixels of the tile."""
+    """The knots of the columns around a mouth, in pixels of the tile."""
 
     def __init__(self, portrait: Portrait, height: int) -> None:
         self._curves = [
@@ -160,7 +160,7 @@ class _MouthKnots:
         self._shows_teeth = portrait.shows_teeth
 
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """The part of the tile that a mouth can change: left, top, right, bottom."""
+        """Return the part of the tile that a mouth can change: left, top, right, bottom."""
         return (
             max(0, int(self._centre[0] - 1.35 * self._width)),
             max(0, int(self._nose[1] - 0.55 * self._width)),
@@ -171,7 +171,7 @@ class _MouthKnots:
     def warp(
         self, tile: Picture, box: tuple[int, int, int, int], mouth: float, mood: float
     ) -> Picture:
-        """That part of the tile with the mouth opened and the mood shown."""
+        """Return that part of the tile with the mouth opened and the mood applied."""
         width_px, smile = self._width, mood - self._rest_mood
         x, y = np.arange(box[0], box[2], dtype=float), np.arange(box[1], box[3], dtype=float)
         u = (x - self._centre[0]) / (width_px / 2)
@@ -222,7 +222,7 @@ class _MouthKnots:
     def _paint_inside(
         self, picture: Picture, y: Field, top: Field, bottom: Field, in_mouth: Field
     ) -> Picture:
-        """Darken what an open mouth shows; a face that shuts its teeth away shows their edge."""
+        """Darken the inside of an open mouth; a face with hidden teeth shows their edge."""
         rows = y[:, None]
         soft_px = max(0.6, 0.02 * self._width)
         inside = np.clip((rows - top) / soft_px + 0.5, 0, 1) * np.clip(
@@ -240,7 +240,7 @@ class _MouthKnots:
 
 
 class _EyeKnots:
-    """Knots of the columns around both eyes, in pixels of the tile."""
+    """The knots of the columns around both eyes, in pixels of the tile."""
 
     def __init__(self, portrait: Portrait, height: int) -> None:
         self._lids = [
@@ -252,7 +252,7 @@ class _EyeKnots:
         self._rest_mood = portrait.rest_mood
 
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """The part of the tile that eyes and brows can change: left, top, right, bottom."""
+        """Return the part of the tile that eyes and brows can change: left, top, right, bottom."""
         brow_top = min(float(brow[:, 1].min()) for brow in self._brows)
         lid_bottom = max(float(lower[:, 1].max()) for _, lower in self._lids)
         return (
@@ -265,7 +265,7 @@ class _EyeKnots:
     def warp(
         self, tile: Picture, box: tuple[int, int, int, int], eyes: float, mood: float
     ) -> Picture:
-        """That part of the tile with the lids lowered and the mood shown."""
+        """Return that part of the tile with the lids lowered and the mood applied."""
         width_px, smile = self._width, mood - self._rest_mood
         x, y = np.arange(box[0], box[2], dtype=float), np.arange(box[1], box[3], dtype=float)
         middle = (self._lids[0][0][-1, 0] + self._lids[1][0][0, 0]) / 2
@@ -289,7 +289,7 @@ class _EyeKnots:
             lid = opening * (0.88 * (1 - eyes) + squint * eyes)
             floor = np.full_like(part, box[3] - 1.0)
             ceiling = np.full_like(part, float(box[1]))
-            # Just above the lid the skin of the eye socket does not move with it.
+            # Just above the lid, the skin of the eye socket does not move with the lid.
             socket = np.minimum(top - 0.12 * width_px, (brow + top) / 2 + 0.1 * width_px)
             columns[0].append(np.array([ceiling, brow, socket, top, bottom, floor]))
             columns[1].append(
@@ -310,7 +310,7 @@ class _EyeKnots:
 
 
 def _ascending(knots: list[Field]) -> list[Field]:
-    """The knots of each column, pushed down where they would not ascend."""
+    """Return each column's knots, pushed down where they are not in ascending order."""
     rising = [knots[0]]
     for knot in knots[1:]:
         rising.append(np.maximum(knot, rising[-1] + 0.05))
@@ -318,7 +318,7 @@ def _ascending(knots: list[Field]) -> list[Field]:
 
 
 def _column_map(y: Field, source: list[Field], target: list[Field]) -> Field:
-    """Where each pixel of a column comes from, when its knots move from source to target."""
+    """Map each pixel of a column to its source, for knots that move from source to target."""
     rows = y[:, None]
     start, end = target[0], target[-1]
     mapped: Field = source[0] + np.minimum(rows - start, 0) + np.maximum(rows - end, 0)
@@ -341,7 +341,7 @@ def _remap(tile: Picture, map_x: Field, map_y: Field) -> Picture:
 
 
 def _fade(x: Field | float) -> Field:
-    """1 below 0, 0 above 1, smooth between."""
+    """Return 1 below 0, 0 above 1, and a smooth transition between."""
     share = np.clip(x, 0.0, 1.0)
     return np.asarray(1.0 - share * share * (3.0 - 2.0 * share), float)
 

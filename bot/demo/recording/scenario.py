@@ -1,7 +1,7 @@
-"""The sales call of the demo: who says what when, and how each face moves meanwhile.
+"""The demo's sales call: who says what when, and how each face moves meanwhile.
 
-The names are invented and the words are our own. The call is played at its own pace; a shorter
-recording shows its beginning, a longer one repeats it.
+The names are made up and the script is our own. The call plays at its own pace: a shorter recording
+shows only its beginning, a longer one repeats it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CALL_S = 96.0
-"""Length of the call as it is written below."""
+"""Length of the call as scripted below."""
 
 ENVELOPE_HZ = 100
 """Samples per second of `speech_envelope`."""
@@ -28,10 +28,10 @@ Photograph = Literal["astronaut", "hopper"]
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody in the call: the name, the photograph that lends the face, and the voice.
+    """A person in the call: name, the photograph used as the face, and voice.
 
-    `mood` holds (second, level) knots: 1 is a broad smile, 0 a face at rest, -1 a face that has
-    fallen. `glances` are (start, end) spans in which the person looks down and aside.
+    `mood` holds (second, level) knots: 1 is a broad smile, 0 a face at rest, -1 a fallen face.
+    `glances` are (start, end) spans in which the person looks down and to the side.
     """
 
     name: str
@@ -102,8 +102,8 @@ _SCRIPT: tuple[tuple[float, float, Person, str], ...] = (
     (88.3, 90.8, PROSPECT, "Better. Can we start on the ninth?"),
     (91.2, 94.3, REP, "The ninth it is. You'll have the paper tomorrow."),
 )  # fmt: skip
-"""Turns are as uneven as people's are: a regular rhythm would fit any other moment as well, and
-then the moving mouths prove nobody's name."""
+"""The turns are as uneven as in real speech: a regular rhythm would match at any offset, and
+moving mouths would then not prove who is who."""
 
 _CHAT: tuple[tuple[float, Person, str], ...] = (
     (5.0, REP, "The forty notes, line by line: https://brightfield.example.com/harbourline"),
@@ -115,7 +115,7 @@ _CHAT: tuple[tuple[float, Person, str], ...] = (
 
 @dataclass(frozen=True)
 class Line:
-    """One thing said, in seconds from the start of the recording."""
+    """One spoken line, in seconds from the start of the recording."""
 
     start_s: float
     end_s: float
@@ -124,7 +124,7 @@ class Line:
 
 
 def lines(seconds: float) -> list[Line]:
-    """What is said in a recording of that length, in order; the last line may be cut short."""
+    """Return the lines of a recording of that length, in order; the last may be cut short."""
     said = [
         Line(start + offset, min(end + offset, seconds), person, text)
         for offset in _offsets(seconds)
@@ -134,7 +134,7 @@ def lines(seconds: float) -> list[Line]:
 
 
 def mood(person: Person, seconds: float, fps: float) -> NDArray[np.float64]:
-    """The person's mood, -1 to 1, at every picture of a recording."""
+    """Return the person's mood, -1 to 1, in every frame of a recording."""
     times, levels = zip(*person.mood, strict=True)
     at = np.arange(round(seconds * fps)) / fps
     moods: NDArray[np.float64] = np.interp(at % CALL_S, times, levels)
@@ -142,7 +142,7 @@ def mood(person: Person, seconds: float, fps: float) -> NDArray[np.float64]:
 
 
 def glance(person: Person, seconds: float, fps: float) -> NDArray[np.float64]:
-    """How far the person looks down and aside, 0 to 1, at every picture of a recording."""
+    """Return how far the person looks down and to the side, 0 to 1, in every frame."""
     at = (np.arange(round(seconds * fps)) / fps) % CALL_S
     away = np.zeros(len(at))
     for start, end in person.glances:
@@ -154,9 +154,9 @@ def glance(person: Person, seconds: float, fps: float) -> NDArray[np.float64]:
 
 
 def speech_envelope(person: Person, seconds: float) -> NDArray[np.float64]:
-    """How loudly the person speaks, 0 to 1, `ENVELOPE_HZ` times a second: syllable after syllable.
+    """Return how loudly the person speaks, 0 to 1, `ENVELOPE_HZ` times per second, by syllable.
 
-    Voice and mouth both follow it.
+    Both voice and mouth follow it.
     """
     envelope = np.zeros(round(seconds * ENVELOPE_HZ))
     rng = np.random.default_rng(person.user_id)
@@ -178,7 +178,7 @@ def speech_envelope(person: Person, seconds: float) -> NDArray[np.float64]:
 
 
 def _syllables(text: str) -> Iterator[float]:
-    """Relative lengths of the syllables of a text; a pause is negative."""
+    """Return the relative lengths of a text's syllables; a pause is negative."""
     for word in text.split():
         groups = 0
         was_vowel = False
@@ -191,11 +191,11 @@ def _syllables(text: str) -> Iterator[float]:
 
 
 def timeline_json(seconds: float) -> str:
-    """The recording's TIMELINE file, in Zoom's form."""
+    """Return the content of the recording's TIMELINE file, in Zoom's format."""
     said = lines(seconds)
     entries: list[dict[str, object]] = [] if said and said[0].start_s == 0 else [_entry(0.0)]
     for line, following in zip(said, [*said[1:], None], strict=True):
-        # Zoom repeats a speaker's entry while a long turn goes on.
+        # Zoom repeats a speaker's entry during a long turn.
         middle = (line.start_s + line.end_s) / 2
         entries += [_entry(line.start_s, line.person), _entry(middle, line.person)]
         next_s = seconds if following is None else following.start_s
@@ -205,7 +205,7 @@ def timeline_json(seconds: float) -> str:
 
 
 def transcript_vtt(seconds: float) -> str:
-    """The recording's transcript, in Zoom's form."""
+    """Return the content of the recording's transcript, in Zoom's format."""
     cues = []
     for number, line in enumerate(lines(seconds), 1):
         span = f"{clock(line.start_s)} --> {clock(line.end_s)}"
@@ -214,7 +214,7 @@ def transcript_vtt(seconds: float) -> str:
 
 
 def chat_txt(seconds: float) -> str:
-    """The recording's chat, in Zoom's form."""
+    """Return the content of the recording's chat file, in Zoom's format."""
     said = [
         (at + offset, person, text)
         for offset in _offsets(seconds)
@@ -225,7 +225,7 @@ def chat_txt(seconds: float) -> str:
 
 
 def clock(at_s: float) -> str:
-    """Seconds as Zoom writes a place in a recording: HH:MM:SS.mmm."""
+    """Format seconds as Zoom writes a time in a recording: HH:MM:SS.mmm."""
     ms = round(at_s * 1000)
     return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}.{ms % 1000:03d}"
 

@@ -1,4 +1,4 @@
-"""Sound that is like speech: a buzz with vowels, loud and soft with the syllables."""
+"""Generates speech-like sound: a buzz with vowels that rises and falls with the syllables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOM_NOISE = 0.0006
 
 
 def mix(seconds: float) -> NDArray[np.float32]:
-    """The sound of the call: mono, -1 to 1, `SAMPLE_RATE_HZ` samples a second."""
+    """Return the call's audio: mono, -1 to 1, `SAMPLE_RATE_HZ` samples per second."""
     sound = np.random.default_rng(7).standard_normal(round(seconds * SAMPLE_RATE_HZ))
     mixed = (sound * ROOM_NOISE).astype(np.float32)
     for person in PEOPLE:
@@ -34,7 +34,7 @@ def mix(seconds: float) -> NDArray[np.float32]:
 
 
 def _voice(person: Person, envelope: NDArray[np.float64], first: int) -> NDArray[np.float32]:
-    """The person's voice over a span of the envelope that begins with its sample `first`."""
+    """Return the person's voice for a span of the envelope that starts at sample `first`."""
     samples = len(envelope) * SAMPLE_RATE_HZ // ENVELOPE_HZ
     coarse_s = (first + np.arange(len(envelope))) / ENVELOPE_HZ
     fine_s = first / ENVELOPE_HZ + np.arange(samples) / SAMPLE_RATE_HZ
@@ -45,7 +45,7 @@ def _voice(person: Person, envelope: NDArray[np.float64], first: int) -> NDArray
     )
     pitch_hz = np.interp(fine_s, coarse_s, person.pitch_hz * tune)
     phase = (2 * np.pi * np.cumsum(pitch_hz) / SAMPLE_RATE_HZ)[spoken].astype(np.float32)
-    # A new vowel begins in each valley between two syllables.
+    # A new vowel starts in each dip between two syllables.
     valleys = (envelope[1:-1] <= envelope[:-2]) & (envelope[1:-1] < envelope[2:])
     syllable = np.concatenate([[0], np.cumsum(valleys), [valleys.sum()]]) + first
     vowel = np.array(VOWELS_HZ)[(syllable * 5 + person.user_id) % len(VOWELS_HZ)]

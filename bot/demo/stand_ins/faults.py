@@ -1,4 +1,4 @@
-"""Faults that a stand-in can be told to show, and its record of what was asked of it."""
+"""The faults that a stand-in can be told to produce, and its record of requests."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any, Literal
 FaultKind = Literal["status", "drop", "delay"]
 
 KEPT_BODY_BYTES = 65_536
-"""Longer request bodies are recorded by their length alone."""
+"""For longer request bodies, only the length is recorded."""
 
 
 @dataclass
 class Fault:
-    """One thing that goes wrong for the next `times` requests below `path`.
+    """A fault that affects the next `times` requests below `path`.
 
-    `status`: the request is refused with this HTTP status, and with `retry_after` where given
-    (seconds or a date, as it stands). `drop`: the request is handled, then the connection is cut
-    after `after_bytes` of the answer's body; None cuts it before any byte of the answer. `delay`:
-    the request is handled after `seconds`. The first `skip` requests pass unharmed.
+    `status`: the request is refused with this HTTP status, and with `retry_after` if given (seconds
+    or a date, sent verbatim). `drop`: the request is handled, then the connection is cut after
+    `after_bytes` of the response body; None cuts it before any byte of the response. `delay`: the
+    request is handled after `seconds`. The first `skip` requests are not affected.
     """
 
     kind: FaultKind
@@ -36,11 +36,13 @@ class Fault:
         if self.kind not in ("status", "drop", "delay"):
             raise ValueError(f"Unknown fault {self.kind!r}: use status, drop or delay.")
         if self.times < 1 or self.skip < 0 or self.seconds < 0:
-            raise ValueError("A fault needs times of at least 1, and no negative skip or seconds.")
+            raise ValueError(
+                "A fault's times must be at least 1, and its skip and seconds must not be negative."
+            )
 
 
 class Faults:
-    """The faults still to come, in the order in which they were asked for. Thread-safe."""
+    """The pending faults, in the order in which they were added. Thread-safe."""
 
     def __init__(self) -> None:
         self._pending: list[Fault] = []
@@ -62,25 +64,25 @@ class Faults:
     def drop(
         self, path: str, *, times: int = 1, after_bytes: int | None = None, skip: int = 0
     ) -> None:
-        """Handle the next `times` requests below `path`, and cut the connection while answering."""
+        """Handle the next `times` requests below `path`, and cut the connection midway."""
         self.add(Fault("drop", path, times, skip, after_bytes=after_bytes))
 
     def delay(self, path: str, seconds: float, *, times: int = 1, skip: int = 0) -> None:
-        """Let the next `times` requests below `path` wait before they are handled."""
+        """Delay the next `times` requests below `path` before handling them."""
         self.add(Fault("delay", path, times, skip, seconds=seconds))
 
     def add(self, fault: Fault) -> None:
-        """Queue a fault behind those that wait already."""
+        """Queue a fault behind the pending ones."""
         with self._lock:
             self._pending.append(fault)
 
     def clear(self) -> None:
-        """Forget every fault that has not happened yet."""
+        """Discard all pending faults."""
         with self._lock:
             self._pending.clear()
 
     def take(self, path: str) -> Fault | None:
-        """The fault that befalls a request to `path` now, used up by one; None when all is well."""
+        """Return the fault for a request to `path`, using it once; None if there is none."""
         with self._lock:
             for fault in self._pending:
                 if not path.startswith(fault.path):
@@ -95,14 +97,14 @@ class Faults:
         return None
 
     def pending(self) -> list[dict[str, Any]]:
-        """The faults still to come, as JSON-able values."""
+        """Return the pending faults as JSON values."""
         with self._lock:
             return [asdict(fault) for fault in self._pending]
 
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One request that a stand-in got. Header names are in lower case."""
+    """One request that a stand-in received. Header names are in lower case."""
 
     method: str
     path: str
@@ -110,10 +112,10 @@ class RecordedRequest:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     body_bytes: int = 0
-    """Length of the body; longer ones are not kept."""
+    """Length of the body, also for bodies that are too long to keep."""
 
     def to_json(self) -> dict[str, Any]:
-        """The request as JSON-able values, its body as text."""
+        """Return the request as JSON values, with its body as text."""
         return {
             "method": self.method,
             "path": self.path,
@@ -125,7 +127,7 @@ class RecordedRequest:
 
 
 class RequestLog:
-    """Every request in the order of arrival. Thread-safe; iterating gives a copy."""
+    """All requests in order of arrival. Thread-safe; iterates over a copy."""
 
     def __init__(self) -> None:
         self._requests: list[RecordedRequest] = []
@@ -134,7 +136,7 @@ class RequestLog:
     def add(
         self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
     ) -> None:
-        """Record one request; a long body is dropped, its length kept."""
+        """Record one request; for a long body, only its length is kept."""
         kept = body if len(body) <= KEPT_BODY_BYTES else b""
         with self._lock:
             self._requests.append(RecordedRequest(method, path, query, headers, kept, len(body)))
@@ -148,10 +150,10 @@ class RequestLog:
             return len(self._requests)
 
     def to(self, path: str) -> list[RecordedRequest]:
-        """The requests whose path starts with `path`."""
+        """Return the requests whose path starts with `path`."""
         return [request for request in self if request.path.startswith(path)]
 
     def clear(self) -> None:
-        """Forget every request so far."""
+        """Discard all recorded requests."""
         with self._lock:
             self._requests.clear()

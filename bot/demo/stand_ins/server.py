@@ -1,4 +1,4 @@
-"""What both stand-ins are made of: an HTTP server in a thread, which fails when it is told to."""
+"""The base of both stand-ins: an HTTP server in a thread, which fails when it is told to."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
 
 Connections = dict[tuple[str, int], asyncio.Transport]
-"""Open connections by the client's address, so that a fault can cut one."""
+"""Open connections by client address, so that a fault can cut one."""
 
 
 class LocalServer:
     """An ASGI app on 127.0.0.1, served from a thread until `stop`.
 
-    The port is taken when the object is made, so `base_url` is known before `start`.
+    The port is bound by the constructor, so `base_url` is known before `start`.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class LocalServer:
 
     @property
     def base_url(self) -> str:
-        """Where the server listens, without a slash at the end."""
+        """URL of the server, without a trailing slash."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Serve from now on; returns when the server answers.
+        """Start serving; return once the server responds.
 
         Raises:
-            TimeoutError: it did not come up.
+            TimeoutError: the server did not start in time.
         """
         self._thread.start()
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -72,7 +72,7 @@ class LocalServer:
             time.sleep(0.005)
 
     def stop(self) -> None:
-        """End the server and its thread. A second call does nothing."""
+        """Stop the server and its thread. A second call does nothing."""
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(STOP_TIMEOUT_S)
@@ -83,13 +83,13 @@ class LocalServer:
 
 
 def _tracking_protocol(connections: Connections) -> type[H11Protocol]:
-    """uvicorn's HTTP protocol, which also notes each open connection in `connections`.
+    """uvicorn's HTTP protocol, which also records each open connection in `connections`.
 
-    ASGI gives an app no way to cut its own connection, and that is what a fault has to do.
+    ASGI gives an app no way to cut its own connection, which is what a fault needs to do.
     """
 
     class TrackingProtocol(H11Protocol):
-        # uvicorn narrows the argument of asyncio's own protocol, and so must this.
+        # uvicorn narrows the argument of asyncio's own protocol, so this must too.
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             connections[transport.get_extra_info("peername")] = transport
@@ -102,11 +102,11 @@ def _tracking_protocol(connections: Connections) -> type[H11Protocol]:
 
 
 class StandIn:
-    """A service on 127.0.0.1 in place of the real one; a context manager.
+    """A service on 127.0.0.1 that stands in for the real one; a context manager.
 
-    `faults` says what goes wrong next, `requests` what was asked. Both can be reached from another
-    process: `POST /_faults` (one fault as JSON, see `Fault`), `GET` and `DELETE /_faults`, and
-    `GET /_requests`.
+    `faults` holds what goes wrong next, `requests` the requests received. Both are available to
+    other processes: `POST /_faults` (one fault as JSON, see `Fault`), `GET` and `DELETE /_faults`,
+    and `GET /_requests`.
     """
 
     def __init__(self, routes: list[BaseRoute], *, port: int = 0) -> None:
@@ -129,7 +129,7 @@ class StandIn:
 
     @property
     def base_url(self) -> str:
-        """Where the stand-in listens, without a slash at the end."""
+        """URL of the stand-in, without a trailing slash."""
         return self._server.base_url
 
     @property
@@ -138,11 +138,11 @@ class StandIn:
         return self._server.port
 
     def start(self) -> None:
-        """Serve from now on, in a thread of its own."""
+        """Start serving, in a separate thread."""
         self._server.start()
 
     def stop(self) -> None:
-        """End serving. A second call does nothing."""
+        """Stop serving. A second call does nothing."""
         self._server.stop()
 
     def __enter__(self) -> Self:
@@ -158,15 +158,15 @@ class StandIn:
         self.stop()
 
     def fault_response(self, fault: Fault) -> Response:
-        """The answer to a refused request; each stand-in has the form of its service."""
+        """Build the response to a refused request, in the service's own format."""
         raise NotImplementedError
 
     def unknown_path_response(self, status: int) -> Response:
-        """The answer to a path or method it does not have; each stand-in has its own."""
+        """Build the response to an unknown path or method, in the service's own format."""
         raise NotImplementedError
 
     def apply_command(self, command: dict[str, Any]) -> bool:
-        """Do what a `POST /_faults` asks beyond the common faults; False when it is unknown."""
+        """Apply a service-specific fault from `POST /_faults`; return False if it is unknown."""
         return False
 
     async def _post_fault(self, request: Request) -> Response:
@@ -194,7 +194,7 @@ class StandIn:
 
 
 class _FaultyApp:
-    """ASGI: records each request, lets the fault that is due happen, hands on the rest."""
+    """ASGI middleware that records each request, applies the next fault, and passes on the rest."""
 
     def __init__(self, app: ASGIApp, stand_in: StandIn, connections: Connections) -> None:
         self._app = app
@@ -272,7 +272,7 @@ async def _read_body(receive: Receive) -> bytes:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body, read already, once more."""
+    """Return a `receive` that returns the already read body once more."""
     given = False
 
     async def replay() -> Message:

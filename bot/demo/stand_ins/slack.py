@@ -1,7 +1,7 @@
 """A stand-in for Slack on 127.0.0.1: messages with metadata, threads, file uploads and limits.
 
-slack_sdk talks to it by `WebClient(token, base_url=stand_in.api_url)`. What was posted is readable
-in Python (`messages`, `files`) and from another process (`GET /_messages`, `GET /_files`).
+slack_sdk connects to it with `WebClient(token, base_url=stand_in.api_url)`. Posts can be read in
+Python (`messages`, `files`) and from another process (`GET /_messages`, `GET /_files`).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ SCOPES = (
 
 
 class SlackStandIn(StandIn):
-    """Slack, as far as Rapport talks to it. Use it as a context manager.
+    """The part of Slack that Rapport uses. Use it as a context manager.
 
-    Faults go by method: `faults.status("/api/chat.postMessage", 429, retry_after=1)`,
-    `faults.drop("/api/chat.postMessage")` (the message is accepted, then the connection cut).
+    Faults are set per method: `faults.status("/api/chat.postMessage", 429, retry_after=1)`,
+    `faults.drop("/api/chat.postMessage")` (accepts the message, then cuts the connection).
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class SlackStandIn(StandIn):
 
     @property
     def api_url(self) -> str:
-        """The base URL for a Slack client, with its slash at the end."""
+        """The base URL for a Slack client, with a trailing slash."""
         return f"{self.base_url}/api/"
 
     @property
@@ -81,13 +81,13 @@ class SlackStandIn(StandIn):
         return self.workspace.files
 
     def fault_response(self, fault: Fault) -> Response:
-        """A refusal in Slack's form."""
+        """Build a refusal in Slack's format."""
         headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
         code = "ratelimited" if fault.status == 429 else "internal_error"
         return JSONResponse({"ok": False, "error": code}, fault.status, headers)
 
     def unknown_path_response(self, status: int) -> Response:
-        """Slack's answer to a path it does not have."""
+        """Build Slack's response to an unknown path."""
         return JSONResponse({"ok": False, "error": "unknown_method"}, status)
 
     async def _call(self, request: Request) -> Response:
@@ -154,7 +154,7 @@ class SlackStandIn(StandIn):
 
 
 async def _arguments(request: Request) -> Arguments:
-    """The arguments of a call from its query, form or JSON body; JSON in a form is parsed."""
+    """Return a call's arguments from its query, form or JSON body; JSON in a form is parsed."""
     arguments: Arguments = dict(request.query_params)
     if request.headers.get("content-type", "").startswith("application/json"):
         body = json.loads(await request.body() or b"{}")

@@ -1,4 +1,4 @@
-"""Slack's limits on blocks, checked as Slack checks them."""
+"""Checks blocks against Slack's limits, as Slack does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BLOCK_ID_CHARS = 255
 ALT_CHARS = 2000
 MARKDOWN_CHARS = 12_000
 TOTAL_CHARS = 13_000
-"""Over all blocks of a message; undocumented (slackapi/bolt-js issue 2509)."""
+"""Limit for all blocks of a message together; undocumented (slackapi/bolt-js issue 2509)."""
 
 TYPES = {
     "actions", "context", "divider", "file", "header", "image", "input", "markdown", "rich_text",
@@ -27,7 +27,7 @@ TYPES = {
 
 
 def block_errors(blocks: Any) -> tuple[str, list[str]]:
-    """Slack's error code for `blocks`, with its explanations; an empty code when all is well."""
+    """Return Slack's error code and explanations for `blocks`; the code is "" if they are valid."""
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         return "invalid_blocks_format", ["[ERROR] blocks must be an array of objects"]
     found: list[str] = []

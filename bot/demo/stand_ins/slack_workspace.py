@@ -1,4 +1,4 @@
-"""What the Slack stand-in keeps, and the methods of Slack's Web API over it."""
+"""The Slack stand-in's data, and the methods of Slack's Web API on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.demo.stand_ins.slack_blocks import block_errors
 
 DEFAULT_CHANNEL = "C0RAPPORT"
 TEXT_CHARS = 40_000
-"""Slack cuts a longer text."""
+"""Slack truncates longer texts."""
 
 Arguments = dict[str, Any]
 Answer = dict[str, Any]
@@ -33,13 +33,13 @@ class SlackMessage:
 
     @property
     def is_reply(self) -> bool:
-        """Whether it stands in the thread of another message."""
+        """Whether the message is a reply in another message's thread."""
         return self.thread_ts is not None and self.thread_ts != self.ts
 
 
 @dataclass
 class SlackFile:
-    """One upload. `is_complete` once files.completeUploadExternal has named it."""
+    """One upload. `is_complete` is set once files.completeUploadExternal has named the file."""
 
     id: str
     name: str
@@ -52,7 +52,7 @@ class SlackFile:
 
 
 class SlackError(Exception):
-    """An answer with `ok: false`; carries Slack's code and further fields of the answer."""
+    """A response with `ok: false`; carries Slack's error code and other fields."""
 
     def __init__(self, code: str, fields: Answer | None = None) -> None:
         super().__init__(code, fields)
@@ -61,7 +61,7 @@ class SlackError(Exception):
 
 
 class SlackWorkspace:
-    """Channels, messages and files. Thread-safe; `base_url` begins the URLs that it gives out."""
+    """Channels, messages and files. Thread-safe; `base_url` is the start of the URLs it returns."""
 
     def __init__(self, channels: dict[str, str], scopes: tuple[str, ...]) -> None:
         self.channels = channels
@@ -99,10 +99,10 @@ class SlackWorkspace:
             return [file for file in self._files.values() if file.is_complete]
 
     def call(self, method: str, arguments: Arguments) -> Answer:
-        """Do what a method of the Web API does, and give its answer without `ok`.
+        """Execute a method of the Web API and return its response without `ok`.
 
         Raises:
-            SlackError: Slack would answer `ok: false`.
+            SlackError: Slack would respond with `ok: false`.
         """
         if method not in self._methods:
             raise SlackError("unknown_method", {"req_method": method})
@@ -114,10 +114,10 @@ class SlackWorkspace:
             return do(arguments)
 
     def upload(self, file_id: str, content: bytes) -> None:
-        """Take the bytes of an announced file.
+        """Store the bytes of an announced file.
 
         Raises:
-            SlackError: no such file was announced, or not of that length.
+            SlackError: no such file was announced, or the length is different.
         """
         with self._lock:
             file = self.file(file_id)
@@ -126,10 +126,10 @@ class SlackWorkspace:
             file.content = content
 
     def file(self, file_id: str) -> SlackFile:
-        """The file of that id.
+        """Return the file with this id.
 
         Raises:
-            SlackError: there is none.
+            SlackError: there is no such file.
         """
         file = self._files.get(file_id)
         if file is None:
@@ -137,7 +137,7 @@ class SlackWorkspace:
         return file
 
     def message_view(self, message: SlackMessage, *, metadata: bool) -> dict[str, Any]:
-        """A message as Slack's API shows it."""
+        """Return a message in the format of Slack's API."""
         with self._lock:
             return self._view(message, metadata=metadata)
 
@@ -274,7 +274,7 @@ class SlackWorkspace:
     # Parts of the methods.
 
     def _has_scope(self, scope: str) -> bool:
-        """channels:… and groups:… stand for each other: the stand-in's channels are of no kind."""
+        """Return whether a scope is granted; channels:… and groups:… count as the same here."""
         return scope in self.scopes or scope.replace("channels:", "groups:") in self.scopes
 
     def _channel(self, arguments: Arguments) -> str:
@@ -288,7 +288,7 @@ class SlackWorkspace:
         return next(found, None)
 
     def _new_ts(self) -> str:
-        """Slack's time stamp, which is also the message's name: unique and ascending."""
+        """Return a new Slack timestamp, which also identifies the message: unique and ascending."""
         self._last_ts = max(self._last_ts + 1, int(time.time() * 1_000_000))
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
@@ -333,7 +333,7 @@ class SlackWorkspace:
         return view
 
     def file_view(self, file: SlackFile) -> dict[str, Any]:
-        """A file as Slack's API shows it."""
+        """Return a file in the format of Slack's API."""
         return {
             "id": file.id,
             "name": file.name,
@@ -344,7 +344,7 @@ class SlackWorkspace:
 
 
 def _content(arguments: Arguments) -> tuple[str, list[dict[str, Any]]]:
-    """The checked text and blocks of a message."""
+    """Validate and return the text and blocks of a message."""
     text = str(arguments.get("text") or "")
     blocks = arguments.get("blocks") or []
     if not text and not blocks:

@@ -1,8 +1,8 @@
 """A stand-in for Zoom on 127.0.0.1: token, recordings, participants, downloads and webhooks.
 
-It behaves as Zoom does where a client can go wrong: identifiers in a path are encoded twice, a
-download with a wrong token answers 200 with a page of HTML, downloads redirect to another path.
-Beyond the common faults, `POST /_faults` takes `{"kind": "expire_tokens"}`,
+It behaves as Zoom does where clients tend to go wrong: identifiers in a path are encoded twice, a
+download with a wrong token returns 200 with an HTML page, and downloads redirect to another path.
+Besides the common faults, `POST /_faults` accepts `{"kind": "expire_tokens"}`,
 `{"kind": "delete_recording", "uuid": …}` and `{"kind": "ignore_range", "on": true}`;
 `POST /_send` with `target`, `uuid` and `event` sends a webhook.
 """
@@ -41,7 +41,7 @@ from bot.demo.stand_ins.zoom_meeting import (
 TOKEN_LIFE_S = 3600.0
 DOWNLOAD_TOKEN_LIFE_S = 86_400.0
 WEBHOOK_TIMEOUT_S = 10.0
-"""Zoom itself waits three seconds; a loaded laptop may need longer."""
+"""Zoom itself waits three seconds; a busy laptop may need longer."""
 
 SCOPES = (
     "cloud_recording:read:list_recording_files:admin",
@@ -58,7 +58,7 @@ NO_MEETING = (404, 3001, "Meeting does not exist.")
 
 
 class ZoomStandIn(StandIn):
-    """Zoom, as far as Rapport talks to it. Use it as a context manager.
+    """The part of Zoom that Rapport uses. Use it as a context manager.
 
     `faults` and `requests` come from `StandIn`; downloads end below `/cdn/`, where
     `faults.drop("/cdn/", after_bytes=…)` cuts them.
@@ -80,7 +80,7 @@ class ZoomStandIn(StandIn):
         self.webhook_secret = webhook_secret
         self.scopes = scopes
         self.ignore_range = False
-        """True: a `Range` is ignored and the whole file sent, as some servers do."""
+        """If True, `Range` is ignored and the whole file is sent, as by some servers."""
         self._meetings: dict[str, MeetingFixture] = {}
         self._access_tokens: dict[str, float] = {}
         self._download_tokens: dict[str, float] = {}
@@ -101,31 +101,30 @@ class ZoomStandIn(StandIn):
             port=port,
         )
 
-    # What a test or the demo does with it.
+    # Used by tests and the demo.
 
     def add_meeting(self, meeting: MeetingFixture) -> None:
-        """Let a meeting exist, in place of an earlier one of the same uuid."""
+        """Add a meeting, replacing an earlier one with the same uuid."""
         with self._lock:
             self._meetings[meeting.uuid] = meeting
 
     def delete_recording(self, uuid: str) -> None:
-        """Let a recording be gone: its metadata answers 3301, its files a page of HTML."""
+        """Delete a recording: its metadata then returns 3301, and its files an HTML page."""
         with self._lock:
             self._meetings.pop(uuid, None)
             self._signed_paths.clear()
 
     def expire_tokens(self) -> None:
-        """End every access token, download token and signed path that was given out so far."""
+        """Expire every access token, download token and signed path issued so far."""
         with self._lock:
             self._access_tokens.clear()
             self._download_tokens.clear()
             self._signed_paths.clear()
 
     def webhook_body(self, uuid: str, event: str = "recording.completed") -> bytes:
-        """The raw body of a webhook about a meeting, with a fresh download token.
+        """Build the raw body of a webhook about a meeting, with a fresh download token.
 
-        `recording.transcript_completed` holds the transcript's entries alone, every other event
-        all files.
+        `recording.transcript_completed` lists only the transcripts, every other event all files.
 
         Raises:
             KeyError: no such meeting.
@@ -150,7 +149,7 @@ class ZoomStandIn(StandIn):
     def signed_headers(
         self, body: bytes, *, timestamp: int | None = None, secret: str | None = None
     ) -> dict[str, str]:
-        """The headers Zoom sends with a webhook of that raw body."""
+        """Return the headers that Zoom sends with this webhook body."""
         sent_at = str(int(time.time()) if timestamp is None else timestamp)
         key = (self.webhook_secret if secret is None else secret).encode()
         digest = hmac.new(key, b"v0:" + sent_at.encode() + b":" + body, hashlib.sha256)
@@ -171,13 +170,13 @@ class ZoomStandIn(StandIn):
         timestamp: int | None = None,
         secret: str | None = None,
     ) -> httpx.Response:
-        """Deliver a signed webhook to `target_url` once, and give the answer.
+        """Deliver a signed webhook to `target_url` once, and return the response.
 
-        `body` repeats an earlier delivery letter for letter; `timestamp` and `secret` sign it late
-        or wrongly.
+        `body` repeats an earlier delivery verbatim; `timestamp` and `secret` sign it late or with
+        the wrong secret.
 
         Raises:
-            httpx.HTTPError: nothing answered there.
+            httpx.HTTPError: there was no response.
         """
         raw = self.webhook_body(uuid, event) if body is None else body
         headers = self.signed_headers(raw, timestamp=timestamp, secret=secret)
@@ -185,7 +184,7 @@ class ZoomStandIn(StandIn):
             return client.post(target_url, content=raw, headers=headers)
 
     def validate(self, target_url: str) -> bool:
-        """Ask for URL validation, as Zoom does at set-up and every 72 hours; True when it holds."""
+        """Request URL validation, as Zoom does at setup and every 72 hours; return if it passed."""
         plain = secrets.token_urlsafe(16)
         body = json.dumps(
             {
@@ -205,7 +204,7 @@ class ZoomStandIn(StandIn):
         return bool(reply == {"plainToken": plain, "encryptedToken": expected.hexdigest()})
 
     def apply_command(self, command: dict[str, Any]) -> bool:
-        """The faults that only Zoom has."""
+        """Apply a fault that only Zoom has; return False if it is unknown."""
         kind = command.get("kind")
         if kind == "expire_tokens":
             self.expire_tokens()
@@ -218,7 +217,7 @@ class ZoomStandIn(StandIn):
         return True
 
     def fault_response(self, fault: Fault) -> Response:
-        """A refusal in Zoom's form."""
+        """Build a refusal in Zoom's format."""
         code, message = 500, "Internal server error, please try again later."
         headers = {}
         if fault.status == 429:
@@ -232,7 +231,7 @@ class ZoomStandIn(StandIn):
         return JSONResponse({"code": code, "message": message}, fault.status, headers)
 
     def unknown_path_response(self, status: int) -> Response:
-        """Zoom's answer to a path it does not have."""
+        """Build Zoom's response to an unknown path."""
         return error((status, 300, "Request path or method not found."))
 
     # Endpoints.
@@ -364,7 +363,7 @@ class ZoomStandIn(StandIn):
         return self._is_live(self._access_tokens, bearer_of(request))
 
     def _find(self, path_uuid: str) -> MeetingFixture | None:
-        """The meeting of an identifier, which the server has decoded once already."""
+        """Return the meeting with an identifier, which the server has already decoded once."""
         wanted = unquote(path_uuid)
         with self._lock:
             by_number = [

@@ -1,4 +1,4 @@
-"""How the Zoom stand-in answers: errors, pages of a list, files and the page instead of a file."""
+"""The Zoom stand-in's responses: errors, pages of lists, files, and HTML pages instead of files."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ CHUNK_BYTES = 65_536
 
 
 def bearer_of(request: Request) -> str:
-    """The bearer token of a request, or an empty string."""
+    """Return the bearer token of a request, or an empty string."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" else ""
 
 
 def error(kind: tuple[int, int, str]) -> Response:
-    """An error in Zoom's form, of (HTTP status, Zoom's code, message)."""
+    """Build an error in Zoom's format from (HTTP status, Zoom's code, message)."""
     status, code, message = kind
     return JSONResponse({"code": code, "message": message}, status)
 
 
 def html_page(message: str) -> Response:
-    """What Zoom answers, with status 200, in place of a file that it does not give."""
+    """Build the page that Zoom returns, with status 200, instead of a file it refuses."""
     return HTMLResponse(
         "<!DOCTYPE html><html><head><title>Error - Zoom</title></head>"
         f"<body><h1>{message}</h1></body></html>"
@@ -36,7 +36,7 @@ def html_page(message: str) -> Response:
 
 
 def page_of(entries: list[dict[str, Any]], name: str, request: Request) -> dict[str, Any]:
-    """One page of a list in Zoom's form."""
+    """Return one page of a list in Zoom's format."""
     size = min(300, max(1, int(request.query_params.get("page_size", 30))))
     start = int(request.query_params.get("next_page_token") or 0)
     following = start + size
@@ -50,7 +50,7 @@ def page_of(entries: list[dict[str, Any]], name: str, request: Request) -> dict[
 
 
 def send_file(file: FileFixture, byte_range: str | None) -> Response:
-    """The whole file, or the part that a `Range: bytes=A-B` asks for."""
+    """Send the whole file, or the part requested by `Range: bytes=A-B`."""
     size = file.path.stat().st_size
     first, last, status = 0, size - 1, 200
     headers = {

@@ -10,7 +10,7 @@ from typing import Any
 
 ACCOUNT_ID = "Ac0unt-Demo_1A"
 DEMO_UUID = "/9qTzRapport//demo4Rw=="
-"""Starts with a slash and holds two in a row, so that it must be encoded twice in a path."""
+"""Starts with a slash and contains two in a row, so it must be encoded twice in a path."""
 
 CONTENT_TYPES = {
     "MP4": "video/mp4",
@@ -40,7 +40,7 @@ RECORDING_TYPES = {
 
 
 def zoom_time(moment: datetime) -> str:
-    """A time as Zoom writes it: UTC, whole seconds, Z."""
+    """Format a time as Zoom does: UTC, whole seconds, Z."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -48,8 +48,8 @@ def zoom_time(moment: datetime) -> str:
 class FileFixture:
     """One file of a recording, with its bytes on disk.
 
-    `file_size` is the size that Zoom tells, by default the true one. `starts_after_s` and
-    `duration_s` place the file's segment in the meeting; None as duration means to its end.
+    `file_size` is the size that Zoom reports, by default the real one. `starts_after_s` and
+    `duration_s` place the file's segment in the meeting; no duration means until its end.
     """
 
     path: Path
@@ -76,7 +76,7 @@ class FileFixture:
 
 @dataclass
 class ParticipantFixture:
-    """One person of the meeting. Somebody outside the account has no `zoom_id`, nor an e-mail."""
+    """One person in the meeting. People outside the account have no `zoom_id` and no e-mail."""
 
     name: str
     user_id: int
@@ -104,7 +104,7 @@ class MeetingFixture:
     host_id: str = "hOsTiD_demo12345678"
 
     def file(self, file_id: str) -> FileFixture | None:
-        """The file of that id, or None."""
+        """Return the file with this id, or None."""
         every = [*self.files, *self.participant_audio]
         return next((file for file in every if file.id == file_id), None)
 
@@ -112,7 +112,7 @@ class MeetingFixture:
 def recording_object(
     meeting: MeetingFixture, files: list[FileFixture], base_url: str, area: str
 ) -> dict[str, Any]:
-    """Zoom's `object` of a recording webhook about `files`; their URLs stand below /rec/`area`."""
+    """Build Zoom's recording webhook `object` for `files`, with URLs below /rec/`area`."""
     entries = [_file_entry(meeting, file, base_url, area) for file in files]
     audio = [_audio_entry(meeting, file, base_url, area) for file in meeting.participant_audio]
     recording: dict[str, Any] = {
@@ -141,7 +141,7 @@ def recording_object(
 
 
 def participant_entry(meeting: MeetingFixture, person: ParticipantFixture) -> dict[str, Any]:
-    """Zoom's entry of a past participant."""
+    """Build Zoom's entry for a past participant."""
     leaves = meeting.duration_s if person.leaves_after_s is None else person.leaves_after_s
     return {
         "id": person.zoom_id,

@@ -1,4 +1,4 @@
-"""`rapport annotate`: what it refuses, and what it leaves when it is ended."""
+"""`rapport annotate`: what it refuses, and what it leaves behind when it is stopped."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("out.mkv", "does not end in .mp4"),
         ("in.mp4", "is the recording itself"),
-        ("there.mp4", "exists already"),
+        ("there.mp4", "already exists"),
         ("nowhere/out.mp4", "There is no folder"),
     ],
 )
-def test_an_output_that_cannot_be_is_refused_before_any_work(
+def test_an_impossible_output_is_refused_before_any_work(
     name: str, said: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "in.mp4").write_bytes(clip.read_bytes())
@@ -63,12 +63,12 @@ def test_a_recording_named_like_the_unfinished_output_is_left_alone(
         settings=Settings(_env_file=None),
     )  # fmt: skip
     assert status == 1
-    assert "call.mp4.part is there already" in capsys.readouterr().err
+    assert "call.mp4.part already exists" in capsys.readouterr().err
     assert path.read_bytes() == clip.read_bytes()
 
 
 @pytest.mark.parametrize("ending", [(signal.SIGTERM,), (signal.SIGHUP, signal.SIGINT)])
-def test_a_command_that_is_ended_leaves_no_file(
+def test_a_stopped_command_leaves_no_file(
     ending: tuple[signal.Signals, ...], tmp_path: Path
 ) -> None:
     path = media.write_clip(tmp_path / "in.mp4", seconds=120, fps=8, width_px=640, height_px=360)
@@ -92,7 +92,7 @@ def test_a_command_that_is_ended_leaves_no_file(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4"]
 
 
-def test_own_side_unscored_and_nobody_known_says_why_all_is_hidden(
+def test_with_own_side_unscored_and_nobody_known_it_says_why_all_faces_are_hidden(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = media.write_clip(tmp_path / "in.mp4", seconds=1)
@@ -101,6 +101,6 @@ def test_own_side_unscored_and_nobody_known_says_why_all_is_hidden(
         path, None, SideFiles(), profile=None, overwrite=False, settings=settings
     )
     assert status == 0
-    assert "nobody is known to be of the other side" in capsys.readouterr().err
+    assert "nobody is known to be on the other side" in capsys.readouterr().err
     assert (tmp_path / "in.annotated.mp4").is_file()
     assert not (tmp_path / "in.annotated.mp4.part").exists()

@@ -325,7 +325,7 @@ SIDE_FILES: dict[str, tuple[bytes, bytes, dict[str, float], list[str]]] = {
         vtt_of(*CUES).encode("cp1252"),
         {"Ana": 2.5, "Tom": 3.0},  # the transcript tells who spoke where the TIMELINE cannot
         [
-            "TIMELINE: the file holds no list of entries and was not used.",
+            "TIMELINE: the file contains no list of entries and was not used.",
             "TRANSCRIPT: not UTF-8, read as Windows-1252.",
         ],
     ),
@@ -336,7 +336,7 @@ SIDE_FILES: dict[str, tuple[bytes, bytes, dict[str, float], list[str]]] = {
         {},
         [
             "TIMELINE: the file is not JSON and was not used.",
-            'TRANSCRIPT: the file does not begin with "WEBVTT".',
+            'TRANSCRIPT: the file does not start with "WEBVTT".',
         ],
     ),
 }

@@ -1,4 +1,4 @@
-"""The commands of `rapport`, as an operator types them: what they print, and how they refuse."""
+"""The commands of `rapport` as an operator types them: their output and their errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own for every test; no setting of the machine or a `.env` gets in."""
+    """Give every test its own folder, without the machine's settings or a `.env`."""
     for name in list(os.environ):
         if name.startswith("RAPPORT_"):
             monkeypatch.delenv(name)
@@ -60,8 +60,8 @@ def one_line(text: str) -> str:
 # Keys.
 
 
-def test_a_key_is_made_listed_and_revoked(rapport: Run, data_dir: Path) -> None:
-    assert "There is no key yet" in rapport("keys", "list").stdout
+def test_a_key_is_created_listed_and_revoked(rapport: Run, data_dir: Path) -> None:
+    assert "There are no keys yet" in rapport("keys", "list").stdout
     token = one_line(rapport("keys", "add", "crm [prod]", "--quiet").stdout)
     with transaction(open_engine(f"sqlite:///{data_dir / 'rapport.db'}")) as session:
         assert keys.verify(session, token) == "crm [prod]"
@@ -71,7 +71,7 @@ def test_a_key_is_made_listed_and_revoked(rapport: Run, data_dir: Path) -> None:
     again = rapport("keys", "add", "crm [prod]")
     assert (again.exit_code, again.stdout) == (1, "")
     assert one_line(again.stderr) == (
-        "Error: There is a key named 'crm [prod]' already; revoke it first."
+        "Error: There is already a key named 'crm [prod]'; revoke it first."
     )
     assert rapport("keys", "revoke", "crm [prod]").exit_code == 0
     gone = rapport("keys", "revoke", "crm [prod]")
@@ -79,7 +79,7 @@ def test_a_key_is_made_listed_and_revoked(rapport: Run, data_dir: Path) -> None:
     assert "There is no key named 'crm [prod]'" in one_line(gone.stderr)
 
 
-def test_a_key_is_shown_once_on_a_line_of_its_own(rapport: Run) -> None:
+def test_a_key_is_shown_once_on_its_own_line(rapport: Run) -> None:
     shown = rapport("keys", "add", "crm").stdout.splitlines()
     assert shown[0].startswith("rpt_")
     assert shown[1].endswith(f"Authorization: Bearer {shown[0]}")
@@ -90,7 +90,7 @@ def test_a_key_is_shown_once_on_a_line_of_its_own(rapport: Run) -> None:
 
 
 def test_an_empty_inbox_says_so_and_has_nothing_to_replay(rapport: Run) -> None:
-    assert rapport("inbox", "list").stdout.strip() == "No webhook has come yet."
+    assert rapport("inbox", "list").stdout.strip() == "No webhooks have arrived yet."
     refused = rapport("inbox", "replay", "7")
     assert refused.exit_code == 1
     assert "There is no webhook 7" in one_line(refused.stderr)
@@ -123,7 +123,7 @@ def test_webhooks_are_listed_newest_first_and_replayed_by_number(
     assert "emptied when its call was deleted" in one_line(refused.stderr)
 
 
-def test_the_schema_is_missing_until_it_is_made(rapport: Run) -> None:
+def test_the_schema_is_missing_until_it_is_created(rapport: Run) -> None:
     before = rapport("db", "status")
     assert before.exit_code == 1
     assert "rapport db upgrade" in one_line(before.stderr)
@@ -137,10 +137,10 @@ def test_the_schema_is_missing_until_it_is_made(rapport: Run) -> None:
     [
         ("banana", "RAPPORT_DATABASE_URL"),
         ("mysql://localhost/rapport", "use sqlite or postgresql"),
-        ("postgresql://nobody@127.0.0.1:9/rapport", "does not answer"),
+        ("postgresql://nobody@127.0.0.1:9/rapport", "is not responding"),
     ],
 )
-def test_a_database_that_cannot_be_used_is_told_in_one_sentence(
+def test_an_unusable_database_is_reported_in_one_sentence(
     rapport: Run, words: tuple[str, ...], url: str, said: str
 ) -> None:
     refused = rapport(*words, DATABASE_URL=url)
@@ -207,7 +207,7 @@ def test_analyze_refuses_a_missing_file_and_a_wrong_profile(rapport: Run, tmp_pa
 
 @pytest.fixture
 def faces(tmp_path: Path) -> tuple[Path, Path]:
-    """Seven pictures of noise in several sizes and colours, with labels of all sorts."""
+    """Write seven pictures of noise in several sizes and colours, with various labels."""
     folder = tmp_path / "faces"
     folder.mkdir()
     rng = np.random.default_rng(1)
@@ -221,7 +221,7 @@ def faces(tmp_path: Path) -> tuple[Path, Path]:
     return folder, labels
 
 
-def test_evaluate_gives_one_json_object_with_the_keys_as_promised(
+def test_evaluate_prints_one_json_object_with_the_documented_keys(
     rapport: Run, faces: tuple[Path, Path]
 ) -> None:
     images, labels = faces
@@ -243,7 +243,7 @@ def test_evaluate_gives_one_json_object_with_the_keys_as_promised(
     assert json.loads(rapport(*words, "--json").stdout)["n"] == 0
 
 
-def test_evaluate_refuses_what_is_not_there(rapport: Run, faces: tuple[Path, Path]) -> None:
+def test_evaluate_refuses_missing_files(rapport: Run, faces: tuple[Path, Path]) -> None:
     images, labels = faces
     for words in (
         ("--images", images, "--labels", images / "no.csv"),
@@ -260,7 +260,7 @@ def test_evaluate_refuses_what_is_not_there(rapport: Run, faces: tuple[Path, Pat
 
 
 def findings(result: Result) -> dict[str, list[tuple[str, str]]]:
-    """Mark and text of every line, by what was looked at."""
+    """Return the mark and text of every line, by what was checked."""
     found: dict[str, list[tuple[str, str]]] = {}
     for line in result.stdout.splitlines():
         mark, _, rest = line.partition(" ")
@@ -269,7 +269,7 @@ def findings(result: Result) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def test_check_says_line_by_line_what_is_missing(rapport: Run) -> None:
+def test_check_lists_what_is_missing(rapport: Run) -> None:
     result = rapport("check")
     assert result.exit_code == 1
     found = findings(result)
@@ -284,7 +284,7 @@ def test_check_says_line_by_line_what_is_missing(rapport: Run) -> None:
     assert "RAPPORT_SLACK__TOKEN" in found["Slack"][0][1]
 
 
-def test_check_tells_what_of_this_machine_is_wrong(rapport: Run, tmp_path: Path) -> None:
+def test_check_reports_what_is_wrong_with_this_machine(rapport: Run, tmp_path: Path) -> None:
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(b"no")
     taken = tmp_path / "taken"
@@ -301,7 +301,7 @@ def test_check_tells_what_of_this_machine_is_wrong(rapport: Run, tmp_path: Path)
         )
     )
     assert found["Settings"] == [
-        ("–", "RAPPORT_ZOOM__WEBHOOK_SECRT is no setting of Rapport; is it misspelt?")
+        ("–", "RAPPORT_ZOOM__WEBHOOK_SECRT is not a Rapport setting (typo?)")
     ]
     for what, said in (
         ("Database", "RAPPORT_DATABASE_URL"),
@@ -315,7 +315,7 @@ def test_check_tells_what_of_this_machine_is_wrong(rapport: Run, tmp_path: Path)
         assert said in detail
 
 
-def test_check_tells_every_face_model_that_is_missing_or_damaged(tmp_path: Path) -> None:
+def test_check_reports_every_missing_or_damaged_face_model(tmp_path: Path) -> None:
     (tmp_path / FACE_MESH.name).write_bytes(b"half a model")
     found = list(face_model_findings(list_model_files(tmp_path)))
     assert [finding.verdict for finding in found] == ["wrong"] * len(MODEL_FILES)
@@ -346,7 +346,7 @@ def connected(zoom: ZoomStandIn, slack: SlackStandIn, **changes: str) -> dict[st
     return settings | changes
 
 
-def test_check_is_green_where_zoom_and_slack_are_connected(
+def test_check_is_green_when_zoom_and_slack_are_connected(
     rapport: Run, stand_ins: tuple[ZoomStandIn, SlackStandIn]
 ) -> None:
     result = rapport("check", **connected(*stand_ins))
@@ -357,7 +357,7 @@ def test_check_is_green_where_zoom_and_slack_are_connected(
         assert marks[what] == "✓"
 
 
-def test_check_names_what_zoom_and_slack_refuse(
+def test_check_reports_what_zoom_and_slack_refuse(
     rapport: Run, stand_ins: tuple[ZoomStandIn, SlackStandIn]
 ) -> None:
     wrong = {"ZOOM__CLIENT_SECRET": "wrong-secret", "SLACK__TOKEN": "xoxb-wrong"}
@@ -372,7 +372,7 @@ def test_check_names_what_zoom_and_slack_refuse(
     assert "xoxb-wrong" not in result.output
 
 
-def test_check_names_scopes_and_channels_that_are_missing(rapport: Run) -> None:
+def test_check_names_missing_scopes_and_channels(rapport: Run) -> None:
     scopes = ("cloud_recording:read:list_recording_files:admin",)
     with (
         ZoomStandIn(scopes=scopes) as zoom,
@@ -392,12 +392,12 @@ def test_check_names_scopes_and_channels_that_are_missing(rapport: Run) -> None:
             "meeting:read:list_past_participants:admin",
         )
     ]
-    assert found["Slack scopes"] == [("✗", "add to the app and install it again: files:write")]
+    assert found["Slack scopes"] == [("✗", "add to the app and reinstall it: files:write")]
     channels = {detail.partition(":")[0]: mark for mark, detail in found["Slack channel"]}
     assert channels == {"C0WRONG": "✗", DEFAULT_CHANNEL: "✓"}
 
 
-def test_check_says_when_zoom_and_slack_do_not_answer(
+def test_check_reports_when_zoom_and_slack_do_not_respond(
     rapport: Run, stand_ins: tuple[ZoomStandIn, SlackStandIn]
 ) -> None:
     nowhere = {

@@ -22,7 +22,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """PyTorch's threads wait for each other: on a machine busy with other tests that takes long."""
+    """Use one thread: PyTorch's threads wait for each other, which is slow on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -45,7 +45,7 @@ def rapport(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def faces_csv(tmp_path: Path) -> Path:
-    """Noise in the form of Kaggle's fer2013.csv."""
+    """Write noise in the format of Kaggle's fer2013.csv."""
     rng = np.random.default_rng(0)
     path = tmp_path / "fer2013.csv"
     with path.open("w") as file:
@@ -57,7 +57,7 @@ def faces_csv(tmp_path: Path) -> Path:
     return path
 
 
-def test_models_prints_the_checksum_of_the_file_that_ships(rapport: Run) -> None:
+def test_models_prints_the_checksum_of_the_shipped_file(rapport: Run) -> None:
     shown = rapport("models")
     assert shown.exit_code == 0
     digest = hashlib.sha256(SHIPPED_WEIGHTS.read_bytes()).hexdigest()
@@ -65,7 +65,7 @@ def test_models_prints_the_checksum_of_the_file_that_ships(rapport: Run) -> None
     assert "(in use)" in shown.stdout
 
 
-def test_models_tells_the_weights_of_the_operator_as_those_in_use(
+def test_models_lists_the_operators_weights_as_those_in_use(
     rapport: Run, faces_csv: Path, tmp_path: Path
 ) -> None:
     trained = rapport(
@@ -83,7 +83,7 @@ def test_models_tells_the_weights_of_the_operator_as_those_in_use(
     assert set(listed[1]["accuracy"]) == {"public_test", "private_test"}
 
 
-def test_models_names_weights_that_are_not_there(rapport: Run, tmp_path: Path) -> None:
+def test_models_names_missing_weights(rapport: Run, tmp_path: Path) -> None:
     refused = rapport("models", ANALYSIS__WEIGHTS=str(tmp_path / "none.safetensors"))
     assert refused.exit_code == 1
     assert "not found" in refused.stderr
@@ -107,7 +107,7 @@ def test_a_split_is_measured_with_intervals_curves_and_pictures(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("evaluate", "expression"), "Give --images and --labels, or --data"),
+        (("evaluate", "expression"), "Use either --images and --labels, or --data"),
         (("evaluate", "expression", "--data", "fer2013.csv", "--split", "exam"), "no exam"),
         (
             ("train", "expression", "--data", "fer2013.csv", "--out", "o", "--architecture", "vgg"),
@@ -115,7 +115,7 @@ def test_a_split_is_measured_with_intervals_curves_and_pictures(
         ),
     ],
 )
-def test_what_cannot_be_is_said_in_a_sentence(
+def test_impossible_requests_are_refused_with_a_sentence(
     rapport: Run, faces_csv: Path, words: tuple[str, ...], message: str
 ) -> None:
     refused = rapport(*words)

@@ -1,4 +1,4 @@
-"""The demo's recording plays, shows two faces, and its words, sound and mouths agree."""
+"""The demo's recording plays and shows two faces; its transcript, sound and mouths agree."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> DemoRecording:
     return make_recording(tmp_path_factory.mktemp("demo"), seconds=SECONDS, size=SIZE)
 
 
-def test_it_is_a_video_with_sound_of_the_length_asked_for(recording: DemoRecording) -> None:
+def test_it_is_a_video_with_sound_of_the_requested_length(recording: DemoRecording) -> None:
     with av.open(str(recording.video)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         assert (video.codec_context.name, audio.codec_context.name) == ("h264", "aac")
@@ -43,7 +43,7 @@ def test_the_same_call_is_made_every_time(tmp_path: Path) -> None:
     assert first == second
 
 
-def test_both_faces_are_seen_and_the_mouth_moves_of_who_speaks(recording: DemoRecording) -> None:
+def test_both_faces_are_seen_and_the_speakers_mouth_moves(recording: DemoRecording) -> None:
     detector = FaceDetector(DetectOptions())
     openings: dict[tuple[int, bool], list[float]] = {}
     seen, pictures = 0, 0
@@ -70,7 +70,7 @@ def test_both_faces_are_seen_and_the_mouth_moves_of_who_speaks(recording: DemoRe
         assert np.nanmean(spoken) > np.nanmean(silent)
 
 
-def test_the_timeline_tells_who_speaks_as_zoom_does(recording: DemoRecording) -> None:
+def test_the_timeline_says_who_speaks_as_zoom_does(recording: DemoRecording) -> None:
     timeline = json.loads(recording.timeline.read_text())["timeline"]
     assert [entry["ts"] for entry in timeline] == sorted(entry["ts"] for entry in timeline)
     names = {user["username"] for entry in timeline for user in entry["users"]}
@@ -78,7 +78,7 @@ def test_the_timeline_tells_who_speaks_as_zoom_does(recording: DemoRecording) ->
     assert all(isinstance(user["user_id"], int) for entry in timeline for user in entry["users"])
 
 
-def test_transcript_and_chat_have_zooms_form(recording: DemoRecording) -> None:
+def test_transcript_and_chat_have_zooms_format(recording: DemoRecording) -> None:
     transcript = recording.transcript.read_text()
     assert transcript.startswith("WEBVTT\n\n1\n00:00:00.800 --> 00:00:02.100\nMaya Lindqvist: Hi")
     full = scenario.chat_txt(scenario.CALL_S).splitlines()
@@ -113,14 +113,14 @@ def test_sound_is_loud_in_speech_and_faint_in_silence() -> None:
         assert level(line.start_s, line.end_s) > 20 * silent
 
 
-def test_the_face_of_the_prospect_falls_at_the_price_and_recovers() -> None:
+def test_the_prospects_face_falls_at_the_price_and_recovers() -> None:
     mood = scenario.mood(scenario.PROSPECT, scenario.CALL_S, 1.0)
     before, price, pilot = mood[17:25].mean(), mood[31:56].mean(), mood[78:].mean()
     assert before > 0.5 > -0.5 > price
     assert pilot > 0.8
 
 
-def test_the_meeting_tells_zoom_of_the_files_and_people(recording: DemoRecording) -> None:
+def test_the_meeting_gives_zoom_the_files_and_people(recording: DemoRecording) -> None:
     meeting = recording.meeting()
     kinds = [file.file_type for file in meeting.files]
     assert kinds == ["MP4", "TIMELINE", "TRANSCRIPT", "CHAT"]

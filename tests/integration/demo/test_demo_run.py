@@ -1,4 +1,4 @@
-"""`rapport demo` takes a call the whole way, and says what went wrong when it cannot."""
+"""`rapport demo` processes a call end to end, and says what went wrong when it cannot."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def printed(console: Console) -> str:
     return console.file.getvalue()
 
 
-def test_a_recording_of_ones_own_becomes_a_message_and_a_pdf(
+def test_the_users_own_recording_becomes_a_message_and_a_pdf(
     tmp_path: Path, console: Console
 ) -> None:
     made = make_recording(tmp_path / "own", seconds=5, size=(320, 180))
@@ -67,7 +67,9 @@ def test_the_serve_line_works_where_paths_have_spaces(tmp_path: Path, is_install
     assert words == expected
 
 
-def test_a_file_that_is_no_recording_is_told_at_once(tmp_path: Path, console: Console) -> None:
+def test_a_file_that_is_not_a_recording_is_reported_at_once(
+    tmp_path: Path, console: Console
+) -> None:
     text = tmp_path / "notes.mp4"
     text.write_text("not a movie")
     assert demo(console, tmp_path / "data", recording=text) == 1
@@ -92,7 +94,7 @@ def test_a_terminal_shows_every_step_with_a_bar() -> None:
     assert "✓" in output
 
 
-def test_a_step_is_told_once_where_there_is_no_terminal(console: Console) -> None:
+def test_without_a_terminal_each_step_is_printed_once(console: Console) -> None:
     with StepBoard(console, ("fetch",)) as board:
         board.finish("fetch", "4 files")
         board.finish("fetch")

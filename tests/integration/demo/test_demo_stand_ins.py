@@ -1,4 +1,4 @@
-"""The stand-ins answer real clients as Zoom and Slack do, and fail when they are told to."""
+"""The stand-ins respond to real clients as Zoom and Slack do, and fail when told to."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def recordings_url(zoom: ZoomStandIn, uuid: str = DEMO_UUID) -> str:
     return f"{zoom.base_url}/v2/meetings/{twice}/recordings?include_fields=download_access_token"
 
 
-def test_zoom_gives_a_token_only_for_the_right_secret(
+def test_zoom_issues_a_token_only_for_the_right_secret(
     zoom: ZoomStandIn, client: httpx.Client
 ) -> None:
     wrong = client.post(
@@ -152,7 +152,7 @@ def test_zoom_downloads_redirect_and_resume(zoom: ZoomStandIn, client: httpx.Cli
 
 
 @pytest.mark.parametrize("reason", ["wrong token", "expired", "deleted"])
-def test_zoom_answers_200_with_html_for_a_download_it_does_not_give(
+def test_zoom_returns_200_with_html_for_a_download_it_refuses(
     zoom: ZoomStandIn, client: httpx.Client, reason: str
 ) -> None:
     body = json.loads(zoom.webhook_body(DEMO_UUID))
@@ -168,9 +168,7 @@ def test_zoom_answers_200_with_html_for_a_download_it_does_not_give(
     assert answer.headers["content-type"].startswith("text/html")
 
 
-def test_zoom_cuts_a_download_as_often_as_it_was_told(
-    zoom: ZoomStandIn, client: httpx.Client
-) -> None:
+def test_zoom_cuts_a_download_as_often_as_told(zoom: ZoomStandIn, client: httpx.Client) -> None:
     body = json.loads(zoom.webhook_body(DEMO_UUID))
     url = body["payload"]["object"]["recording_files"][0]["download_url"]
     headers = {"Authorization": f"Bearer {body['download_token']}"}
@@ -271,7 +269,7 @@ def test_slack_pages_through_history(slack: SlackStandIn) -> None:
     assert texts == ["4", "3", "2", "1"]
 
 
-def test_slack_takes_a_file_into_a_thread(slack: SlackStandIn, tmp_path: Path) -> None:
+def test_slack_accepts_a_file_in_a_thread(slack: SlackStandIn, tmp_path: Path) -> None:
     client = slack_client(slack)
     report = tmp_path / "report.pdf"
     report.write_bytes(b"%PDF-1.7 demo")
@@ -294,7 +292,7 @@ def test_slack_takes_a_file_into_a_thread(slack: SlackStandIn, tmp_path: Path) -
     assert slack.files == []
 
 
-def test_slack_refuses_a_wrong_token_and_tells_the_scopes_of_the_right_one(
+def test_slack_refuses_a_wrong_token_and_returns_the_scopes_of_the_right_one(
     slack: SlackStandIn,
 ) -> None:
     with pytest.raises(SlackApiError, match="invalid_auth"):
@@ -307,7 +305,7 @@ def test_slack_refuses_a_wrong_token_and_tells_the_scopes_of_the_right_one(
         slack_client(slack).conversations_info(channel="C0OTHER")
 
 
-def test_slack_asks_for_the_scope_that_is_missing() -> None:
+def test_slack_names_the_missing_scope() -> None:
     with (
         SlackStandIn(scopes=("chat:write",)) as slack,
         pytest.raises(SlackApiError, match="missing_scope") as caught,
@@ -331,7 +329,7 @@ def test_slack_asks_for_the_scope_that_is_missing() -> None:
         ),
     ],
 )
-def test_slack_holds_to_its_limits(
+def test_slack_enforces_its_limits(
     slack: SlackStandIn, blocks: list[dict[str, object]], error: str
 ) -> None:
     with pytest.raises(SlackApiError, match=error):
@@ -360,7 +358,7 @@ def test_slack_accepts_a_message_and_drops_the_connection(slack: SlackStandIn) -
     assert [m["text"] for m in seen] == ["once"]
 
 
-def test_zoom_records_what_it_was_asked(zoom: ZoomStandIn, client: httpx.Client) -> None:
+def test_zoom_records_its_requests(zoom: ZoomStandIn, client: httpx.Client) -> None:
     access_token(zoom, client)
     [request] = zoom.requests.to("/oauth/token")
     expected = base64.b64encode(f"{zoom.client_id}:{zoom.client_secret}".encode()).decode()

@@ -1,4 +1,4 @@
-"""The benchmark's recordings show what their truth says, and their side files can be read."""
+"""The benchmark's recordings match their truth, and their side files can be read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def truth_of(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize("size", [(1920, 1080), (640, 360)])
-def test_every_tile_lies_in_the_picture_and_none_in_a_grid_over_another(
+def test_every_tile_is_inside_the_picture_and_tiles_in_a_grid_do_not_overlap(
     name: str, size: tuple[int, int]
 ) -> None:
     plan = played(name, size=size)
@@ -68,7 +68,7 @@ def test_a_gallery_of_any_number_shows_everybody_once(people: int) -> None:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_nobody_speaks_who_is_not_there(name: str) -> None:
+def test_only_people_in_the_call_speak(name: str) -> None:
     plan = played(name)
     for turn in plan.turns:
         stays = plan.scenario.stays(turn.who, plan.seconds)
@@ -87,7 +87,7 @@ def test_a_speaker_view_shows_the_speaker_after_the_lag() -> None:
     assert max(behind_s) <= 1.5
 
 
-def test_the_side_files_are_read_without_a_complaint(recording: Path) -> None:
+def test_the_side_files_are_read_without_problems(recording: Path) -> None:
     names = {person["name"] for person in truth_of(recording)["participants"]}
     timeline = parse_timeline((recording / "timeline.json").read_bytes(), SECONDS)
     transcript = parse_vtt((recording / "transcript.vtt").read_bytes(), SECONDS)
@@ -101,7 +101,7 @@ def test_the_side_files_are_read_without_a_complaint(recording: Path) -> None:
     assert len(people) > len(names)  # somebody leaves and comes back
 
 
-def test_the_timeline_tells_who_really_speaks_a_little_late(recording: Path) -> None:
+def test_the_timeline_says_who_speaks_slightly_late(recording: Path) -> None:
     timeline = parse_timeline((recording / "timeline.json").read_bytes(), SECONDS)
     for spoken in truth_of(recording)["speaking"]:
         if spoken["end_s"] - spoken["start_s"] >= SHORTEST_TURN_S:
@@ -190,22 +190,22 @@ def test_another_seed_makes_another_call() -> None:
     assert one.turns != other.turns
 
 
-def test_nothing_is_left_of_a_recording_that_fails(tmp_path: Path) -> None:
+def test_a_failed_recording_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
-    with pytest.raises(ValueError, match="holds no clip"):
+    with pytest.raises(ValueError, match="contains no clips"):
         make_recording(
             tmp_path / "out", build_scenario("gallery"), seconds=6, faces=tmp_path / "none"
         )
     assert [path.name for path in tmp_path.iterdir()] == ["none"]
 
 
-def test_without_labels_the_truth_tells_no_label(tmp_path: Path) -> None:
+def test_without_labels_the_truth_has_none(tmp_path: Path) -> None:
     scenario = build_scenario("gallery", 2, labels=False)
     make_recording(tmp_path / "out", scenario, seconds=5, size=(320, 180), fps=5)
     assert {row["label"] for row in truth_of(tmp_path / "out")["faces"]} == {None}
 
 
-def test_long_names_are_cut_off_as_the_tile_has_room() -> None:
+def test_long_names_are_shortened_to_fit_the_tile() -> None:
     plan = played("names", size=SIZE)
     drawn = [plan.label(tile.who, tile.box, 0.0) or "" for tile in plan.stages[0].tiles]
     names = [person.name for person in plan.scenario.people]
@@ -214,7 +214,7 @@ def test_long_names_are_cut_off_as_the_tile_has_room() -> None:
     assert all(label.endswith("…") and name.startswith(label[:-1].rstrip()) for label, name in cut)
 
 
-def test_exchanged_names_stand_on_the_labels_and_not_in_the_truth() -> None:
+def test_swapped_names_are_on_the_labels_and_not_in_the_truth() -> None:
     plan = played("exchanged_names")
     tile = plan.stages[0].tiles[0]
     first, second = (person.name for person in plan.scenario.people[:2])
@@ -223,7 +223,7 @@ def test_exchanged_names_stand_on_the_labels_and_not_in_the_truth() -> None:
     assert plan.stage(110.0).tiles[0].who == tile.who
 
 
-def test_strangers_are_named_by_the_side_files_alone(tmp_path: Path) -> None:
+def test_strangers_are_named_only_by_the_side_files(tmp_path: Path) -> None:
     make_recording(
         tmp_path / "out", build_scenario("unknown_names", 2), seconds=6, size=(320, 180), fps=5
     )

@@ -18,7 +18,8 @@ from inference.expression.crop import face_crop
 from inference.faces.detector import DetectOptions, FaceDetector
 from inference.schema.arrays import F32, U8
 from inference.schema.observations import Detection
-from tests.integration.faces.test_detector import CLIPS, SHARED
+from tests.integration.faces.test_detector import CLIPS
+from tests.places import SHARED_DATA
 from tests.portraits import Portrait, gallery, read_portraits, webcam
 
 BOX_PX, POINT_PX, PROBABILITY = 1.0, 0.5, 0.01

@@ -1,4 +1,4 @@
-"""Slack and the outbox behind one interface, and what Slack's errors mean."""
+"""Slack and the outbox behind one interface, and the mapping of Slack's errors."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def long_ago() -> datetime:
 
 
 class TestMessengers:
-    """What both places for messages do alike."""
+    """Behaviour that both messengers share."""
 
     @pytest.fixture(params=["slack", "outbox"])
     def place(self, request: pytest.FixtureRequest, tmp_path: Path) -> Messenger:
@@ -82,14 +82,16 @@ class TestMessengers:
         assert account.missing_scopes == frozenset()
         place.check_channel(DEFAULT_CHANNEL)
 
-    def test_what_was_posted_is_found_by_its_key(self, place: Messenger) -> None:
+    def test_a_posted_message_is_found_by_its_key(self, place: Messenger) -> None:
         assert place.find(DEFAULT_CHANNEL, "call-1:message", long_ago()) is None
         posted = place.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="call-1:message")
         place.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="call-2:message")
         assert place.find(DEFAULT_CHANNEL, "call-1:message", long_ago()) == posted
         assert place.find(DEFAULT_CHANNEL, "call-1", long_ago()) is None
 
-    def test_an_edited_message_is_the_same_and_found_still(self, place: Messenger) -> None:
+    def test_an_edited_message_keeps_its_identity_and_is_still_found(
+        self, place: Messenger
+    ) -> None:
         posted = place.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="k")
         assert place.update(posted.channel, posted.ts, "Better", BLOCKS, key="k") == posted
         assert place.find(DEFAULT_CHANNEL, "k", long_ago()) == posted
@@ -99,7 +101,7 @@ class TestMessengers:
         second = place.post(DEFAULT_CHANNEL, "two", BLOCKS, key="k")
         assert place.find(DEFAULT_CHANNEL, "k", long_ago()) == second
 
-    def test_replies_in_a_thread_are_not_taken_for_the_message(self, place: Messenger) -> None:
+    def test_thread_replies_are_not_mistaken_for_the_message(self, place: Messenger) -> None:
         posted = place.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="k")
         place.post(DEFAULT_CHANNEL, "reply", [], key="k", thread_ts=posted.ts)
         assert place.find(DEFAULT_CHANNEL, "k", long_ago()) == posted
@@ -118,7 +120,7 @@ class TestMessengers:
         assert place.find_upload(posted.channel, posted.ts, "rapport.pdf") is None
         place.delete_file(file_id)
 
-    def test_an_empty_or_missing_file_is_told(
+    def test_an_empty_or_missing_file_is_reported(
         self, place: Messenger, report: Path, tmp_path: Path
     ) -> None:
         posted = place.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="k")
@@ -127,7 +129,7 @@ class TestMessengers:
             with pytest.raises(NotFound, match=path.name):
                 place.upload(posted.channel, posted.ts, path, filename="r.pdf", title="Report")
 
-    def test_a_message_that_is_gone_is_told(self, place: Messenger) -> None:
+    def test_a_missing_message_is_reported(self, place: Messenger) -> None:
         with pytest.raises(NotFound):
             place.update(DEFAULT_CHANNEL, "1.000001", "x", BLOCKS, key="k")
         with pytest.raises(NotFound):
@@ -135,7 +137,7 @@ class TestMessengers:
 
 
 class TestSlack:
-    """What is Slack's alone."""
+    """Behaviour that only Slack has."""
 
     def test_the_message_is_posted_with_metadata_and_without_previews(
         self, slack: SlackStandIn, messenger: SlackMessenger
@@ -150,7 +152,7 @@ class TestSlack:
         sent = json.loads(slack.requests.to("/api/chat.postMessage")[0].body)
         assert (sent["unfurl_links"], sent["unfurl_media"]) == (False, False)
 
-    def test_the_file_arrives_byte_by_byte_in_the_thread(
+    def test_the_file_arrives_unchanged_in_the_thread(
         self, slack: SlackStandIn, messenger: SlackMessenger, report: Path
     ) -> None:
         posted = messenger.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="k")
@@ -159,12 +161,12 @@ class TestSlack:
         assert (file.content, file.name, file.title) == (report.read_bytes(), "r.pdf", "Report: Ü")
         assert (file.channel, file.thread_ts) == (posted.channel, posted.ts)
 
-    def test_only_messages_since_then_are_looked_at(self, messenger: SlackMessenger) -> None:
+    def test_only_messages_since_then_are_searched(self, messenger: SlackMessenger) -> None:
         messenger.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="k")
         later = datetime.now(UTC) + timedelta(hours=1)
         assert messenger.find(DEFAULT_CHANNEL, "k", later) is None
 
-    def test_a_message_is_found_pages_back(
+    def test_a_message_several_pages_back_is_found(
         self, slack: SlackStandIn, messenger: SlackMessenger
     ) -> None:
         posted = messenger.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="k")
@@ -175,7 +177,7 @@ class TestSlack:
         assert messenger.find(DEFAULT_CHANNEL, "k", long_ago()) == posted
         assert len(slack.requests.to("/api/conversations.history")) == 2
 
-    def test_a_post_that_was_accepted_but_not_answered_is_sent_once_and_found(
+    def test_a_post_that_was_accepted_without_a_response_is_sent_once_and_found(
         self, slack: SlackStandIn, messenger: SlackMessenger
     ) -> None:
         slack.faults.drop("/api/chat.postMessage")
@@ -202,7 +204,7 @@ class TestSlack:
         assert pickle.loads(pickle.dumps(caught.value)).retry_after_s == 3
 
     @pytest.mark.parametrize("path", ["/api/", "/api/files.complete", "/upload/"])
-    def test_trouble_of_slacks_own_is_worth_another_try(
+    def test_an_internal_error_of_slack_is_worth_retrying(
         self, slack: SlackStandIn, messenger: SlackMessenger, report: Path, path: str
     ) -> None:
         posted = messenger.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="k")
@@ -217,13 +219,13 @@ class TestSlack:
             messenger.upload(posted.channel, posted.ts, report, filename="r.pdf", title="R")
         assert len(slack.files) == 1
 
-    def test_a_workspace_that_cannot_be_reached_is_worth_another_try(self) -> None:
+    def test_an_unreachable_workspace_is_worth_retrying(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
         with pytest.raises(Unavailable, match="ConnectionRefusedError"):
             SlackMessenger(TOKEN, f"http://127.0.0.1:{port}/api/").check()
 
-    def test_a_host_that_needs_no_proxy_is_reached_without_one(
+    def test_a_host_in_no_proxy_is_reached_without_the_proxy(
         self, slack: SlackStandIn, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy"):
@@ -243,7 +245,7 @@ class TestSlack:
             with pytest.raises(AuthFailed, match="scope channels:history"):
                 messenger.find(DEFAULT_CHANNEL, "k", long_ago())
 
-    def test_a_channel_that_is_not_there_says_what_to_do(self, messenger: SlackMessenger) -> None:
+    def test_a_missing_channel_says_what_to_do(self, messenger: SlackMessenger) -> None:
         for ask in (
             lambda: messenger.post("#sales", "Weekly", BLOCKS, key="k"),
             lambda: messenger.check_channel("#sales"),
@@ -251,14 +253,14 @@ class TestSlack:
             with pytest.raises(NotFound, match=r"#sales does not exist.*ID"):
                 ask()
 
-    def test_a_channel_that_nobody_set_is_told_before_slack_is_asked(
+    def test_an_unset_channel_is_reported_before_slack_is_called(
         self, slack: SlackStandIn, messenger: SlackMessenger
     ) -> None:
         with pytest.raises(NotFound, match="RAPPORT_SLACK__CHANNEL"):
             messenger.find("", "k", long_ago())
         assert len(slack.requests) == 0
 
-    def test_blocks_that_slack_refuses_are_told_with_slacks_own_words(
+    def test_refused_blocks_are_reported_with_slacks_own_words(
         self, messenger: SlackMessenger
     ) -> None:
         blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}]
@@ -282,13 +284,13 @@ ERRORS: list[tuple[str, type[IntegrationError], str]] = [
     ("restricted_action_read_only_channel", AuthFailed, "administrator"),
     ("is_archived", NotFound, "archived"),
     ("ratelimited", RateLimited, "wait 30 s"),
-    ("internal_error", Unavailable, "trouble"),
+    ("internal_error", Unavailable, "internal error"),
     ("something_new", UnexpectedResponse, "something_new"),
 ]
 
 
 @pytest.mark.parametrize(("error", "kind", "words"), ERRORS)
-def test_each_of_slacks_words_is_one_kind_of_error(
+def test_each_slack_error_code_maps_to_one_error(
     canned: Callable[[str, str], str], error: str, kind: type[IntegrationError], words: str
 ) -> None:
     base_url = canned(json.dumps({"ok": False, "error": error}), "application/json")
@@ -300,7 +302,7 @@ def test_each_of_slacks_words_is_one_kind_of_error(
     ("body", "words"),
     [("<html>proxy</html>", "not JSON"), ('{"ok": true}', "no ts"), ("", "not JSON")],
 )
-def test_an_answer_that_is_none_of_slacks_is_told(
+def test_a_response_that_is_not_slacks_is_reported(
     canned: Callable[[str, str], str], body: str, words: str
 ) -> None:
     with pytest.raises(UnexpectedResponse, match=words) as caught:
@@ -309,7 +311,7 @@ def test_an_answer_that_is_none_of_slacks_is_told(
 
 
 @pytest.mark.parametrize("address", ["ftp://x.test/f", "file:///etc/passwd", "", "//"])
-def test_a_file_is_sent_to_no_odd_address(
+def test_a_file_is_never_uploaded_to_an_odd_address(
     canned: Callable[[str, str], str], report: Path, address: str
 ) -> None:
     body = json.dumps({"ok": True, "upload_url": address, "file_id": "F1"})
@@ -319,9 +321,9 @@ def test_a_file_is_sent_to_no_odd_address(
 
 
 class TestOutbox:
-    """What is the folder's alone."""
+    """Behaviour that only the folder has."""
 
-    def test_a_message_stands_there_as_json_and_as_one_reads_it(self, tmp_path: Path) -> None:
+    def test_a_message_is_written_as_json_and_as_readable_text(self, tmp_path: Path) -> None:
         blocks = [
             {"type": "header", "text": {"type": "plain_text", "text": "Weekly"}},
             *BLOCKS,
@@ -341,7 +343,7 @@ class TestOutbox:
         (path,) = tmp_path.glob("*.json")
         assert json.loads(path.read_text("utf-8"))["blocks"] == blocks
 
-    def test_a_message_without_blocks_stands_as_its_text(self, tmp_path: Path) -> None:
+    def test_a_message_without_blocks_is_written_as_its_text(self, tmp_path: Path) -> None:
         outbox = Outbox(tmp_path)
         posted = outbox.post("C1", "One line", [], key="k")
         assert outbox.path_of(posted).read_text("utf-8") == "One line\n"
@@ -349,12 +351,12 @@ class TestOutbox:
         assert outbox.path_of(posted).read_text("utf-8") == "Another\n"
         assert len(list(tmp_path.iterdir())) == 2
 
-    def test_messages_of_one_instant_are_told_apart(self, tmp_path: Path) -> None:
+    def test_messages_of_the_same_instant_are_kept_apart(self, tmp_path: Path) -> None:
         outbox = Outbox(tmp_path, clock=lambda: 1789012345.0)
         first, second = (outbox.post("C1", "x", [], key=key) for key in "ab")
         assert (first.ts, second.ts) == ("1789012345.000000", "1789012345.000001")
 
-    def test_a_new_process_finds_what_stands_there(self, tmp_path: Path) -> None:
+    def test_a_new_process_finds_earlier_messages(self, tmp_path: Path) -> None:
         posted = Outbox(tmp_path).post("C1", "x", [], key="k")
         assert Outbox(tmp_path).find("C1", "k", long_ago()) == posted
 
@@ -368,15 +370,15 @@ class TestOutbox:
         with pytest.raises(UnexpectedResponse):
             Outbox(tmp_path).delete_file(file_id)
 
-    def test_a_folder_that_cannot_be_written_is_told(self, tmp_path: Path) -> None:
+    def test_an_unwritable_folder_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("x", "utf-8")
-        with pytest.raises(UnexpectedResponse, match="cannot be written"):
+        with pytest.raises(UnexpectedResponse, match="could not be written"):
             Outbox(tmp_path / "file" / "outbox").post("C1", "x", [], key="k")
 
 
 @pytest.fixture
 def canned() -> Iterator[Callable[[str, str], str]]:
-    """A server that gives every request one answer; called with the body and its type."""
+    """Start a server that sends every request one response, of the given body and type."""
     servers: list[CannedServer] = []
 
     def start(body: str, content_type: str) -> str:

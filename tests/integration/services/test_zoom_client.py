@@ -1,4 +1,4 @@
-"""Zoom's REST client: tokens, paths, pages and what its errors mean."""
+"""Zoom's REST client: tokens, paths, pages and errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Zoom:
-    """Answers as Zoom does; `answer` gives what an API request gets, `requests` what was asked."""
+    """Responds as Zoom does: `answer` builds API responses, `requests` records the requests."""
 
     def __init__(self, answer: Answer | None = None) -> None:
         self.answer: Answer = answer or (lambda request: httpx.Response(200, json={}))
@@ -80,11 +80,11 @@ def recording(uuid: str = "u1") -> dict[str, Any]:
     return {"uuid": uuid, "id": "1", "type": "2", "start_time": "2026-09-10T08:00:05Z"}
 
 
-def test_nothing_is_asked_before_something_is_wanted() -> None:
+def test_the_constructor_sends_no_request() -> None:
     assert Zoom().requests == []
 
 
-def test_the_token_is_asked_for_as_zoom_documents_and_kept() -> None:
+def test_the_token_is_requested_as_zoom_documents_and_reused() -> None:
     zoom = Zoom()
     assert zoom.client.access_token() == "t1"
     assert zoom.client.scopes() == {"a:read", "b:read"}
@@ -95,7 +95,7 @@ def test_the_token_is_asked_for_as_zoom_documents_and_kept() -> None:
     assert form == {"grant_type": ["account_credentials"], "account_id": ["acc"]}
 
 
-def test_the_token_is_renewed_a_minute_before_it_ends() -> None:
+def test_the_token_is_renewed_a_minute_before_it_expires() -> None:
     zoom = Zoom()
     zoom.client.access_token()
     zoom.now = NOW + 3600 - 61
@@ -104,7 +104,7 @@ def test_the_token_is_renewed_a_minute_before_it_ends() -> None:
     assert zoom.client.access_token() == "t2"
 
 
-def test_many_threads_ask_for_one_token() -> None:
+def test_many_threads_share_one_token_request() -> None:
     zoom = Zoom()
     with ThreadPoolExecutor(8) as pool:
         tokens = set(pool.map(lambda _: zoom.client.access_token(), range(40)))
@@ -112,7 +112,7 @@ def test_many_threads_ask_for_one_token() -> None:
 
 
 @pytest.mark.parametrize("refusal", [failing(401, {"code": 124}), failing(400, {"code": 124})])
-def test_a_token_that_ended_early_is_renewed_once(refusal: Answer) -> None:
+def test_a_token_that_expired_early_is_renewed_once(refusal: Answer) -> None:
     zoom = Zoom()
     zoom.answer = lambda request: (
         refusal(request)
@@ -123,7 +123,7 @@ def test_a_token_that_ended_early_is_renewed_once(refusal: Answer) -> None:
     assert zoom.tokens == 2
 
 
-def test_a_refusal_of_the_fresh_token_too_is_an_error_and_not_a_loop() -> None:
+def test_a_refused_fresh_token_is_an_error_and_not_a_loop() -> None:
     zoom = Zoom(failing(401, {"code": 124, "message": "Invalid access token."}))
     with pytest.raises(AuthFailed, match="access token is not valid"):
         zoom.client.recording("u1")
@@ -139,7 +139,7 @@ def test_wrong_credentials_say_what_to_check() -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_recording_is_asked_for_by_its_twice_encoded_uuid() -> None:
+def test_a_recording_is_requested_by_its_twice_encoded_uuid() -> None:
     zoom = Zoom(
         lambda request: httpx.Response(200, json={**recording(UUID), "download_access_token": "d"})
     )
@@ -151,7 +151,7 @@ def test_a_recording_is_asked_for_by_its_twice_encoded_uuid() -> None:
     assert 0 < int(parse_qs(query)["ttl"][0]) <= 604_800
 
 
-def test_all_pages_of_participants_come_without_those_who_only_waited() -> None:
+def test_all_pages_of_participants_are_read_and_those_who_only_waited_left_out() -> None:
     pages = {
         "": {"participants": [{"name": "Ada", "user_id": 16778240, "internal_user": True}],
              "next_page_token": "p2"},
@@ -173,7 +173,7 @@ def test_all_pages_of_participants_come_without_those_who_only_waited() -> None:
     assert zoom.api_requests[0].url.params["page_size"] == "300"
 
 
-def test_a_long_span_is_asked_for_month_by_month_and_gives_each_recording_once() -> None:
+def test_a_long_span_is_requested_month_by_month_and_yields_each_recording_once() -> None:
     zoom = Zoom(
         lambda request: httpx.Response(
             200, json={"meetings": [recording("same"), recording(request.url.params["from"]), {}]}
@@ -193,9 +193,9 @@ def test_one_day_is_one_request() -> None:
     assert list(zoom.client.recordings(date(2026, 1, 2), date(2026, 1, 1))) == []
 
 
-def test_pages_that_go_in_a_circle_end_in_an_error() -> None:
+def test_pages_that_loop_end_in_an_error() -> None:
     zoom = Zoom(lambda r: httpx.Response(200, json={"participants": [], "next_page_token": "p"}))
-    with pytest.raises(UnexpectedResponse, match="does not end"):
+    with pytest.raises(UnexpectedResponse, match="never ends"):
         zoom.client.participants("u1")
 
 
@@ -217,11 +217,11 @@ def test_pages_that_go_in_a_circle_end_in_an_error() -> None:
         (failing(400, {"code": 300, "message": "Bad request"}), UnexpectedResponse, "code 300"),
         (failing(302, Location="https://elsewhere.test"), UnexpectedResponse, "302"),
         (failing(200, "<html>"), UnexpectedResponse, "not JSON"),
-        (failing(200, "[]"), UnexpectedResponse, "no object"),
-        (failing(200, "{}"), UnexpectedResponse, "uuid"),
+        (failing(200, "[]"), UnexpectedResponse, "not an object"),
+        (failing(200, "{}"), UnexpectedResponse, "UUID"),
     ],
 )  # fmt: skip
-def test_each_answer_is_one_kind_of_error_that_says_what_failed(
+def test_each_response_maps_to_an_error_that_says_what_failed(
     answer: Answer, error: type[IntegrationError], words: str
 ) -> None:
     with pytest.raises(error, match=words):
@@ -252,7 +252,7 @@ def test_after_a_missing_scope_the_next_request_uses_a_new_token() -> None:
         ({"Retry-After": "99999999"}, 86_400.0),
     ],
 )
-def test_every_form_of_a_rate_limit_says_how_long_to_wait(
+def test_every_form_of_rate_limit_says_how_long_to_wait(
     headers: dict[str, str], wait_s: float
 ) -> None:
     assert retry_after_s(httpx.Headers(headers), NOW) == wait_s
@@ -263,7 +263,7 @@ def test_every_form_of_a_rate_limit_says_how_long_to_wait(
 
 
 @pytest.mark.parametrize("exc", [httpx.ReadTimeout, httpx.ConnectError, httpx.RemoteProtocolError])
-def test_a_broken_connection_is_worth_another_try(exc: type[httpx.TransportError]) -> None:
+def test_a_broken_connection_is_worth_retrying(exc: type[httpx.TransportError]) -> None:
     def break_off(request: httpx.Request) -> httpx.Response:
         raise exc("https://secret.test/token")
 
@@ -272,7 +272,7 @@ def test_a_broken_connection_is_worth_another_try(exc: type[httpx.TransportError
     assert "secret" not in str(caught.value)
 
 
-def test_a_token_endpoint_that_is_down_is_worth_another_try() -> None:
+def test_a_token_endpoint_that_is_down_is_worth_retrying() -> None:
     zoom = Zoom()
     zoom.token_answer = lambda: httpx.Response(502, text="bad gateway")
     with pytest.raises(Unavailable):

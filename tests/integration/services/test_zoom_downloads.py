@@ -1,4 +1,4 @@
-"""Downloads: resumed, renewed midway, and whole or not there."""
+"""Downloads: resumed, switched to another token midway, and complete or not there at all."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def part(target: Path) -> Path:
     return target.with_name(target.name + ".part")
 
 
-def test_a_file_arrives_whole_with_the_token_in_a_header(target: Path) -> None:
+def test_a_file_is_downloaded_whole_with_the_token_in_a_header(target: Path) -> None:
     zoom = RecordingHost()
     seen: list[int] = []
     zoom.downloader().download(file_of(), target, [lambda: "t1"], seen.append)
@@ -56,7 +56,7 @@ def test_a_file_arrives_whole_with_the_token_in_a_header(target: Path) -> None:
     assert "t1" not in str(request.url)
 
 
-def test_a_file_that_is_there_is_not_fetched_again(target: Path) -> None:
+def test_an_existing_file_is_not_downloaded_again(target: Path) -> None:
     zoom = RecordingHost()
     assert zoom.fetch(target) == zoom.fetch(target) == MP4
     assert len(zoom.requests) == 1
@@ -64,7 +64,7 @@ def test_a_file_that_is_there_is_not_fetched_again(target: Path) -> None:
     assert zoom.fetch(target) == MP4
 
 
-def test_a_broken_connection_keeps_what_came_and_the_next_try_goes_on(
+def test_a_broken_connection_keeps_the_bytes_received_and_the_next_try_resumes(
     target: Path, part: Path
 ) -> None:
     zoom = RecordingHost()
@@ -91,7 +91,7 @@ def test_a_body_shorter_than_its_length_is_a_broken_connection(target: Path, par
     assert part.stat().st_size == 5000
 
 
-def test_a_server_that_ignores_the_range_starts_afresh(target: Path, part: Path) -> None:
+def test_a_server_that_ignores_the_range_restarts_the_download(target: Path, part: Path) -> None:
     part.write_bytes(b"\x00\x00\x00\x18ftyp other bytes")
     zoom = RecordingHost()
     headers = {"Content-Type": "video/mp4"}
@@ -99,7 +99,7 @@ def test_a_server_that_ignores_the_range_starts_afresh(target: Path, part: Path)
     assert zoom.fetch(target) == MP4
 
 
-def test_a_part_from_elsewhere_in_the_file_starts_afresh(target: Path, part: Path) -> None:
+def test_a_range_from_elsewhere_in_the_file_restarts_the_download(target: Path, part: Path) -> None:
     part.write_bytes(MP4[:1000])
     zoom = RecordingHost()
     wrong = {"Content-Type": "video/mp4", "Content-Range": f"bytes 500-{len(MP4) - 1}/{len(MP4)}"}
@@ -112,14 +112,14 @@ def test_a_part_from_elsewhere_in_the_file_starts_afresh(target: Path, part: Pat
     assert len(zoom.requests) == 2
 
 
-def test_a_part_that_is_complete_already_is_taken_as_it_is(target: Path, part: Path) -> None:
+def test_a_part_file_that_is_already_complete_is_used_as_it_is(target: Path, part: Path) -> None:
     part.write_bytes(MP4)
     zoom = RecordingHost()
     assert zoom.fetch(target) == MP4
     assert len(zoom.requests) == 1
 
 
-def test_a_part_longer_than_the_file_starts_afresh(target: Path, part: Path) -> None:
+def test_a_part_file_longer_than_the_file_restarts_the_download(target: Path, part: Path) -> None:
     part.write_bytes(MP4 + b"more")
     assert RecordingHost().fetch(target) == MP4
 
@@ -137,7 +137,7 @@ def test_a_part_longer_than_the_file_starts_afresh(target: Path, part: Path) -> 
         ),
     ],
 )
-def test_a_refused_token_midway_is_followed_by_the_next_without_loss(
+def test_a_token_refused_midway_is_followed_by_the_next_without_loss(
     target: Path, part: Path, refusal: Handler
 ) -> None:
     part.write_bytes(MP4[:1000])
@@ -154,14 +154,14 @@ def test_a_refused_token_midway_is_followed_by_the_next_without_loss(
     assert zoom.requests[-1].headers["Range"] == "bytes=1000-"
 
 
-def test_later_tokens_are_not_asked_for_while_the_first_is_good(target: Path) -> None:
+def test_later_tokens_are_not_requested_while_the_first_works(target: Path) -> None:
     def never() -> str:
         raise AssertionError("not needed")
 
     RecordingHost().downloader().download(file_of(), target, [lambda: "t1", never])
 
 
-def test_a_source_without_permission_is_passed_over(target: Path) -> None:
+def test_a_source_without_permission_is_skipped(target: Path) -> None:
     def refused() -> str:
         raise AuthFailed("no scope")
 
@@ -169,15 +169,17 @@ def test_a_source_without_permission_is_passed_over(target: Path) -> None:
     assert target.read_bytes() == MP4
 
 
-def test_a_source_may_bring_the_address_that_belongs_to_its_token(target: Path) -> None:
+def test_a_source_may_supply_the_address_that_its_token_is_for(target: Path) -> None:
     zoom = RecordingHost()
     fresh = "https://us06web.zoom.us/rec/download/NEW"
     zoom.downloader().download(file_of(), target, [lambda: "old", lambda: Access("t1", fresh)])
     assert [str(request.url) for request in zoom.requests] == [URL, fresh]
 
 
-def test_when_every_token_is_refused_the_error_says_what_that_can_mean(target: Path) -> None:
-    with pytest.raises(AuthFailed, match=r"MP4 file file-1 .* deleted, or the app lacks") as caught:
+def test_when_every_token_is_refused_the_error_lists_the_possible_causes(target: Path) -> None:
+    with pytest.raises(
+        AuthFailed, match=r"MP4 file file-1: .* deleted, or the app lacks"
+    ) as caught:
         RecordingHost().fetch(target, "wrong", "worse")
     assert "SECRET" not in str(caught.value)
     assert "worse" not in str(caught.value)
@@ -199,7 +201,7 @@ def test_when_every_token_is_refused_the_error_says_what_that_can_mean(target: P
         ),
     ],
 )
-def test_other_answers_are_told_as_what_they_are(
+def test_other_responses_map_to_their_own_errors(
     target: Path, answer: httpx.Response, error: type[Exception]
 ) -> None:
     zoom = RecordingHost()
@@ -209,7 +211,7 @@ def test_other_answers_are_told_as_what_they_are(
     assert "SECRET" not in str(caught.value)
 
 
-def test_a_full_disk_is_told_before_anything_is_fetched(target: Path) -> None:
+def test_a_full_disk_is_reported_before_anything_is_downloaded(target: Path) -> None:
     zoom = RecordingHost()
     with pytest.raises(NoSpace) as caught:
         zoom.downloader(reserve_bytes=10**18).download(file_of(), target, [lambda: "t1"])
@@ -217,7 +219,9 @@ def test_a_full_disk_is_told_before_anything_is_fetched(target: Path) -> None:
     assert caught.value.needed_bytes >= 10**18 > caught.value.free_bytes
 
 
-def test_a_stop_leaves_at_once_and_keeps_what_came(target: Path, part: Path) -> None:
+def test_a_stop_ends_the_download_at_once_and_keeps_the_bytes_received(
+    target: Path, part: Path
+) -> None:
     stop = threading.Event()
     zoom = RecordingHost()
 
@@ -230,12 +234,12 @@ def test_a_stop_leaves_at_once_and_keeps_what_came(target: Path, part: Path) -> 
     assert zoom.fetch(target) == MP4
 
 
-def test_a_file_without_an_address_is_not_there_yet(target: Path) -> None:
+def test_a_file_without_an_address_is_not_available_yet(target: Path) -> None:
     with pytest.raises(NotFound):
         RecordingHost().fetch(target, file=replace(file_of(), download_url=""))
 
 
-def test_over_real_sockets_a_cut_and_an_ended_token_cost_no_byte(target: Path) -> None:
+def test_over_real_sockets_a_cut_and_an_expired_token_lose_no_byte(target: Path) -> None:
     recorded = target.parent / "recorded.mp4"
     recorded.parent.mkdir()
     recorded.write_bytes(MP4)

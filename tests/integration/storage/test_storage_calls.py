@@ -90,7 +90,7 @@ def at_once(work: Callable[[], object], count: int = 6) -> list[object]:
         return [future.result() for future in [pool.submit(one) for _ in range(count)]]
 
 
-def test_a_call_comes_back_as_it_was_announced(engine: Engine) -> None:
+def test_a_stored_call_reads_back_as_announced(engine: Engine) -> None:
     with transaction(engine) as session:
         stored = calls.announce(session, replace(CALL, started_at=STARTED_AT.astimezone()))
     with reading(engine) as session:
@@ -124,7 +124,7 @@ def test_announcing_again_updates_the_topic_and_keeps_what_was_measured(engine: 
         assert calls.find_calls(session, CallFilter(host="weiss")).items == [call]
 
 
-def test_announcements_at_once_give_one_call_and_one_run(engine: Engine) -> None:
+def test_simultaneous_announcements_make_one_call_and_one_run(engine: Engine) -> None:
     def deliver() -> object:
         with transaction(engine) as session:
             call = calls.announce(session, CALL)
@@ -162,7 +162,7 @@ def test_runs_join_while_active_and_start_again_for_new_files_force_or_failure(
         assert calls.get_call(session, call_id).failure is None
 
 
-def test_files_that_come_during_a_run_make_another_one(engine: Engine) -> None:
+def test_files_added_during_a_run_start_another_run(engine: Engine) -> None:
     call_id = announce(engine)
     with transaction(engine) as session:
         calls.begin_run(session, call_id)
@@ -186,7 +186,7 @@ def test_an_older_run_cannot_set_the_status(engine: Engine) -> None:
             calls.begin_run(session, "nobody")
 
 
-def test_a_result_replaces_the_one_before(engine: Engine) -> None:
+def test_a_result_replaces_the_previous_one(engine: Engine) -> None:
     call_id = announce(engine)
     for _ in range(2):
         with transaction(engine) as session:
@@ -213,7 +213,7 @@ def test_a_result_replaces_the_one_before(engine: Engine) -> None:
         assert calls.get_participants(session, call_id) == []
 
 
-def test_numbers_of_numpy_are_stored_as_numbers(engine: Engine) -> None:
+def test_numpy_numbers_are_stored_as_numbers(engine: Engine) -> None:
     call_id = announce(engine)
     third = np.float32(0.25)
     score = {"n": np.int32(3)}
@@ -231,7 +231,7 @@ def test_numbers_of_numpy_are_stored_as_numbers(engine: Engine) -> None:
         assert stored["other"] == []
 
 
-def test_a_figure_that_is_not_a_number_is_refused_and_nothing_changes(engine: Engine) -> None:
+def test_a_nan_figure_is_refused_and_nothing_changes(engine: Engine) -> None:
     call_id = announce(engine)
     broken = {**RESULT.call, "score": {"talk_s": float("nan")}}
     with pytest.raises(StorageError), transaction(engine) as session:
@@ -280,7 +280,7 @@ def test_calls_are_found_by(engine: Engine, wanted: CallFilter, found: list[str]
     assert [call.zoom_uuid for call in page.items] == found
 
 
-def test_pages_hold_every_call_once_though_calls_arrive_meanwhile(engine: Engine) -> None:
+def test_pages_list_every_call_once_even_if_calls_arrive_meanwhile(engine: Engine) -> None:
     ids = [announce(engine, replace(CALL, zoom_uuid=f"u{number}")) for number in range(5)]
     seen: list[Call] = []
     cursor = None
@@ -301,7 +301,7 @@ def test_a_cursor_of_unknown_origin_is_refused(engine: Engine, cursor: str) -> N
         calls.find_calls(session, CallFilter(), cursor)
 
 
-def test_a_deleted_call_leaves_nothing_and_names_its_files(engine: Engine) -> None:
+def test_deleting_a_call_leaves_nothing_and_returns_its_files(engine: Engine) -> None:
     call_id = announce(engine)
     with transaction(engine) as session:
         calls.add_files(session, call_id, [VIDEO])
@@ -318,7 +318,7 @@ def test_a_deleted_call_leaves_nothing_and_names_its_files(engine: Engine) -> No
             calls.get_call(session, call_id)
 
 
-def test_rows_for_a_call_that_is_not_there_are_refused(engine: Engine) -> None:
+def test_rows_for_a_missing_call_are_refused(engine: Engine) -> None:
     with pytest.raises(Missing), transaction(engine) as session:
         calls.add_files(session, "nobody", [VIDEO])
 
@@ -331,14 +331,14 @@ def test_readers_do_not_wait_for_a_writer(engine: Engine) -> None:
             assert calls.get_call(reader, call_id).status == "queued"
 
 
-def test_a_database_that_went_away_is_said_to_be_down() -> None:
+def test_a_lost_database_is_reported_as_down() -> None:
     engine = open_engine("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(DatabaseDown), reading(engine) as session:
         calls.get_call(session, "x")
     engine.dispose()
 
 
-def test_a_database_without_tables_asks_for_the_upgrade(tmp_path: Path) -> None:
+def test_a_database_without_tables_says_to_upgrade(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'blank.db'}")
     with pytest.raises(StorageError, match="rapport db upgrade"), reading(engine) as session:
         calls.get_call(session, "x")

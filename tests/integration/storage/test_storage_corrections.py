@@ -1,4 +1,4 @@
-"""Corrections are kept in order, once, with who made them; old databases take them too."""
+"""Corrections are stored once, in order, with who made them; older databases accept them too."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_call(engine: Engine) -> str:
     return call_id
 
 
-def test_corrections_come_back_in_order_with_who_made_them_when(engine: Engine) -> None:
+def test_corrections_read_back_in_order_with_who_made_them_when(engine: Engine) -> None:
     call_id = add_call(engine)
     before = datetime.now(UTC)
     with transaction(engine) as session:
@@ -39,7 +39,7 @@ def test_corrections_come_back_in_order_with_who_made_them_when(engine: Engine) 
     assert before <= first.made_at <= datetime.now(UTC)
 
 
-def test_two_who_correct_at_once_do_not_overwrite_each_other(engine: Engine) -> None:
+def test_two_people_correcting_at_once_do_not_overwrite_each_other(engine: Engine) -> None:
     call_id = add_call(engine)
     with transaction(engine) as session:
         corrections.add(session, call_id, 0, [EVE])
@@ -47,7 +47,7 @@ def test_two_who_correct_at_once_do_not_overwrite_each_other(engine: Engine) -> 
         corrections.add(session, call_id, 0, [EVE])
 
 
-def test_what_the_scores_hold_waits_no_longer_and_what_came_since_does(engine: Engine) -> None:
+def test_corrections_in_the_scores_stop_waiting_and_later_ones_still_wait(engine: Engine) -> None:
     call_id = add_call(engine)
     with transaction(engine) as session:
         corrections.add(session, call_id, 0, [EVE, EVE])
@@ -69,7 +69,7 @@ def test_a_deleted_call_leaves_no_correction(engine: Engine) -> None:
         assert not corrections.list_for_call(session, call_id)
 
 
-def test_people_of_an_older_database_are_still_read(blank_url: str) -> None:
+def test_people_in_an_older_database_can_still_be_read(blank_url: str) -> None:
     migrate.upgrade(blank_url, "0004")
     engine = open_engine(blank_url)
     with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""The schema: built by the migrations, equal to the tables declared, safe to build at once."""
+"""The schema: built by migrations, equal to the declared tables, safe to migrate concurrently."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_two_processes_may_migrate_at_once(blank_url: str) -> None:
     assert migrate.is_current(blank_url)
 
 
-def test_a_database_of_a_newer_version_is_refused_with_a_reason(database_url: str) -> None:
+def test_a_database_of_a_newer_version_is_rejected_with_a_reason(database_url: str) -> None:
     engine = open_engine(database_url)
     try:
         with engine.begin() as connection:
@@ -66,17 +66,17 @@ def test_a_database_of_a_newer_version_is_refused_with_a_reason(database_url: st
         engine.dispose()
 
 
-def test_asking_for_the_version_makes_no_file(tmp_path: Path) -> None:
+def test_checking_the_version_creates_no_file(tmp_path: Path) -> None:
     assert not migrate.is_current(f"sqlite:///{tmp_path / 'none.db'}")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_does_not_answer_is_said_to_be_down() -> None:
+def test_a_server_that_does_not_respond_is_reported_as_down() -> None:
     with pytest.raises(DatabaseDown):
         migrate.upgrade("postgresql+psycopg://nobody@127.0.0.1:1/none")
 
 
-def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported_as_such(tmp_path: Path) -> None:
     path = tmp_path / "rapport.db"
     path.write_bytes(b"not a database" * 1000)
     with pytest.raises(StorageError, match="not a database"):

@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 CALL = calls.NewCall("uuid/1", "987", "Demo", "dana@example.com", NOW)
 
 
-def test_every_delivery_stays_as_it_came_until_it_is_dealt_with(engine: Engine) -> None:
+def test_every_delivery_is_kept_as_received_until_it_is_processed(engine: Engine) -> None:
     with transaction(engine) as session:
         first = inbox.receive(session, "recording.completed", "uuid/1", b"\x00\xff{", NOW, False)
         second = inbox.receive(session, "unheard.of", None, b"{}", NOW, True)
@@ -41,7 +41,7 @@ def test_every_delivery_stays_as_it_came_until_it_is_dealt_with(engine: Engine) 
             inbox.get(session, 99)
 
 
-def test_old_deliveries_go_unless_they_still_wait(engine: Engine) -> None:
+def test_old_deliveries_are_deleted_unless_they_are_pending(engine: Engine) -> None:
     with transaction(engine) as session:
         for days in (9, 8, 0):
             row = inbox.receive(session, "x", None, b"{}", NOW - timedelta(days=days), False)
@@ -79,7 +79,7 @@ def test_a_delivery_is_recorded_once_per_kind(engine: Engine) -> None:
         messages.record(session, "nobody", "message", channel="C1")
 
 
-def test_a_key_opens_until_it_is_revoked_and_its_token_is_not_stored(engine: Engine) -> None:
+def test_a_key_works_until_it_is_revoked_and_its_token_is_not_stored(engine: Engine) -> None:
     with transaction(engine) as session:
         token = keys.create(session, "crm")
     assert token.startswith("rpt_")
@@ -100,7 +100,7 @@ def test_a_key_opens_until_it_is_revoked_and_its_token_is_not_stored(engine: Eng
             keys.revoke(session, "crm")
 
 
-def test_columns_come_back_equal(tmp_path: Path) -> None:
+def test_columns_read_back_equal(tmp_path: Path) -> None:
     path = tmp_path / "new" / "series.npz"
     arrays = {
         "t_s": np.arange(5) / 3,
@@ -138,13 +138,13 @@ def test_a_damaged_column_file_is_a_storage_error(tmp_path: Path) -> None:
         np.testing.assert_array_equal(arrays["x"], noise)
 
 
-def test_objects_are_not_written(tmp_path: Path) -> None:
+def test_object_arrays_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         series.write_columns(tmp_path / "x.npz", {"x": np.array([object()])}, {})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_of_a_call_lie_together_and_media_go_first(tmp_path: Path) -> None:
+def test_a_calls_files_are_together_and_its_media_can_be_deleted_first(tmp_path: Path) -> None:
     files = MediaFiles(tmp_path / "media")
     assert files.size_bytes("abc") == 0
     assert files.free_bytes() > 0
@@ -186,7 +186,7 @@ def test_no_stored_path_leaves_the_folder(tmp_path: Path) -> None:
         files.relative(tmp_path / "secret")
 
 
-def test_a_full_write_or_none(tmp_path: Path) -> None:
+def test_a_write_is_complete_or_has_no_effect(tmp_path: Path) -> None:
     files = MediaFiles(tmp_path)
     path = files.write("abc", "report.pdf", b"old")
     path.parent.chmod(0o500)

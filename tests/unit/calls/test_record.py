@@ -188,5 +188,5 @@ def test_a_folder_without_any_sound_is_told(tmp_path: Path) -> None:
     heard = with_local_sounds(Evidence(observed()), SideFiles(participant_audio=tmp_path))
     assert heard.voices == ()
     assert heard.observations.quality.notes == (
-        f"The folder {tmp_path.name!r} holds no sound file.",
+        f"The folder {tmp_path.name!r} contains no audio files.",
     )

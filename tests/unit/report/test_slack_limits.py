@@ -1,4 +1,4 @@
-"""Slack's limits on messages, and text made safe for it."""
+"""Slack's message limits, and text escaped and shortened for Slack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
-def test_user_text_makes_no_link_mention_or_command() -> None:
+def test_user_text_cannot_form_a_link_mention_or_command() -> None:
     assert escape("<!channel> R&D <@U1>") == "&lt;!channel&gt; R&amp;D &lt;@U1&gt;"
 
 
@@ -44,31 +44,31 @@ def test_a_good_message_breaks_no_limit() -> None:
 @pytest.mark.parametrize(
     ("blocks", "problem"),
     [
-        ([{"type": "divider"}] * 51, "51 blocks; Slack takes 50."),
-        ([section("x" * 3001)], "Block 0: the section's text is 3001; Slack takes 3000."),
+        ([{"type": "divider"}] * 51, "51 blocks; Slack allows 50."),
+        ([section("x" * 3001)], "Block 0: the section's text is 3001; Slack allows 3000."),
         ([section("")], "Block 0: the section's text is empty."),
         (
             [{"type": "header", "text": {"text": "x" * 151}}],
-            "Block 0: the header's text is 151; Slack takes 150.",
+            "Block 0: the header's text is 151; Slack allows 150.",
         ),
         (
             [{"type": "section", "fields": [{"text": "x"}] * 11}],
-            "Block 0: the number of fields is 11; Slack takes 10.",
+            "Block 0: the number of fields is 11; Slack allows 10.",
         ),
         (
             [{"type": "section", "fields": [{"text": "x" * 2001}]}],
-            "Block 0: a field is 2001; Slack takes 2000.",
+            "Block 0: a field is 2001; Slack allows 2000.",
         ),
         (
             [{"type": "context", "elements": [{"type": "mrkdwn", "text": "x"}] * 11}],
-            "Block 0: the number of elements is 11; Slack takes 10.",
+            "Block 0: the number of elements is 11; Slack allows 10.",
         ),
         (
             [{"type": "actions", "elements": [{"type": "button", "text": {"text": "x" * 76}}]}],
-            "Block 0: a button's text is 76; Slack takes 75.",
+            "Block 0: a button's text is 76; Slack allows 75.",
         ),
-        ([section("x" * 2900)] * 5, "All blocks hold 14500 characters; Slack takes 13000."),
+        ([section("x" * 2900)] * 5, "The blocks total 14500 characters; Slack allows 13000."),
     ],
 )
-def test_each_broken_limit_is_told(blocks: list[dict[str, Any]], problem: str) -> None:
+def test_each_broken_limit_is_reported(blocks: list[dict[str, Any]], problem: str) -> None:
     assert check_blocks(blocks) == (problem,)

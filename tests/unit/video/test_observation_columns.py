@@ -1,4 +1,4 @@
-"""What was seen survives being stored, within the stated loss and size."""
+"""Observations survive storage, within the stated loss and size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOSS = 1e-3
 
 
 def call(samples: int, people: int) -> Observations:
-    """Draw a call of plausible faces at two samples per second, some of them not classified."""
+    """Generate a call of plausible faces at two samples per second, some of them unclassified."""
     rng = np.random.default_rng(7)
     n = samples * people
 
@@ -59,7 +59,7 @@ def call(samples: int, people: int) -> Observations:
 
 
 def stored(observations: Observations) -> Observations:
-    """Write to a compressed file and JSON text, and read back."""
+    """Write to a compressed file and JSON text, and read them back."""
     arrays, meta = observations_to_columns(observations)
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -86,7 +86,7 @@ def test_a_stored_call_reads_back_within_the_stated_loss() -> None:
     assert after.views[1].tiles.shape == (0, 4)
 
 
-def test_probabilities_still_sum_to_one_and_unclassified_faces_stay_so() -> None:
+def test_probabilities_still_sum_to_one_and_unclassified_faces_stay_unclassified() -> None:
     before, after = call(120, 4), stored(call(120, 4))
     sums = after.faces.probs.sum(axis=1)
     assert sums[~np.isnan(sums)] == pytest.approx(1, abs=1e-6)
@@ -108,7 +108,7 @@ def test_a_call_without_any_face_is_stored() -> None:
     assert after.views == ()
 
 
-def test_an_hour_with_four_people_takes_under_two_megabytes() -> None:
+def test_an_hour_with_four_people_needs_under_two_megabytes() -> None:
     arrays, meta = observations_to_columns(call(7200, 4))
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]

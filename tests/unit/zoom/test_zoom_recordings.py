@@ -1,4 +1,4 @@
-"""Recordings from webhooks and REST answers, and which of their files are chosen."""
+"""Recordings from webhooks and REST responses, and which of their files are chosen."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def meeting(*files: Any, **more: Any) -> Meeting:
     return parse_meeting(raw, account_id="A1")
 
 
-def test_webhook_and_rest_give_the_same_meeting_though_their_types_differ() -> None:
+def test_webhook_and_rest_parse_to_the_same_meeting_though_their_types_differ() -> None:
     told = meeting(entry("MP4", "gallery_view"), type=8)
     asked = meeting(entry("MP4", "gallery_view"), type="8", id="84212345678", account_id="A1")
     assert told == asked
@@ -57,7 +57,7 @@ def test_webhook_and_rest_give_the_same_meeting_though_their_types_differ() -> N
     assert told.files[0].recording_start == START
 
 
-def test_the_token_comes_from_beside_the_payload_or_from_the_rest_answer() -> None:
+def test_the_token_comes_from_next_to_the_payload_or_from_the_rest_response() -> None:
     raw = {"uuid": "u", "start_time": "2026-09-10T08:00:05Z"}
     event = ZoomEvent("recording.completed", 0, "A1", "u", "from-webhook", None, raw)
     assert meeting_from_event(event).download_token == "from-webhook"
@@ -96,7 +96,7 @@ def test_gallery_comes_before_speaker_view_and_a_screen_without_faces_comes_last
         assert segment.video.recording_type == order[at]
 
 
-def test_burnt_in_captions_do_not_change_the_kind_of_view() -> None:
+def test_burnt_in_captions_do_not_change_the_view_type() -> None:
     captioned = entry("MP4", "shared_screen_with_speaker_view(CC)")
     plain = entry("MP4", "shared_screen_with_speaker_view")
     (segment,) = choose_files(meeting(captioned, plain))
@@ -107,7 +107,7 @@ def test_burnt_in_captions_do_not_change_the_kind_of_view() -> None:
     assert segment.video.recording_type == "shared_screen_with_speaker_view(CC)"
 
 
-def test_one_stretch_gives_one_file_of_each_kind() -> None:
+def test_a_segment_has_one_file_of_each_kind() -> None:
     audio = entry("M4A", file_name="Audio only - Ada", id="p1", start_min=2)
     del audio["recording_type"]
     (segment,) = choose_files(
@@ -137,7 +137,7 @@ def test_one_stretch_gives_one_file_of_each_kind() -> None:
     assert segment.participant_audio[0].file_name == "Audio only - Ada"
 
 
-def test_stretches_stand_in_order_of_time_each_with_its_own_files() -> None:
+def test_segments_are_in_time_order_each_with_its_own_files() -> None:
     first, second = choose_files(
         meeting(
             entry("MP4", "speaker_view", start_min=30),
@@ -154,7 +154,7 @@ def test_stretches_stand_in_order_of_time_each_with_its_own_files() -> None:
     assert second.timeline is not None
 
 
-def test_times_that_differ_by_seconds_are_one_stretch_and_neighbours_are_two() -> None:
+def test_times_that_differ_by_seconds_are_one_segment_and_adjacent_times_are_two() -> None:
     assert (
         len(choose_files(meeting(entry("MP4", "gallery_view"), entry("TIMELINE", "t", 0.03)))) == 1
     )
@@ -173,12 +173,12 @@ def test_files_that_are_not_ready_or_deleted_are_left_out() -> None:
     assert [file.recording_type for file in segment.files] == ["active_speaker"]
 
 
-def test_a_recording_without_files_has_no_stretch() -> None:
+def test_a_recording_without_files_has_no_segments() -> None:
     assert choose_files(meeting()) == ()
     assert choose_files(meeting(recording_files=None)) == ()
 
 
-def test_odd_entries_cost_nothing_but_themselves() -> None:
+def test_odd_entries_are_left_out_alone() -> None:
     told = meeting(
         "x", None, {}, {"file_type": 7, "file_size": -3, "recording_end": "soon", "id": True},
         entry("MP4", "gallery_view", file_size="80123456", recording_end=""),
@@ -190,7 +190,7 @@ def test_odd_entries_cost_nothing_but_themselves() -> None:
 
 
 @pytest.mark.parametrize("raw", [{}, {"uuid": ""}, {"uuid": "u"}, {"uuid": "u", "start_time": "x"}])
-def test_without_uuid_or_time_there_is_one_clear_error(raw: dict[str, Any]) -> None:
+def test_a_missing_uuid_or_time_is_a_clear_error(raw: dict[str, Any]) -> None:
     with pytest.raises(UnexpectedResponse):
         parse_meeting(raw)
 

@@ -1,4 +1,4 @@
-"""Zoom's TIMELINE: sound, odd and broken ones."""
+"""Zoom's TIMELINE: valid, odd and broken ones."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def spans(data: bytes, duration_s: float | None = None) -> list[tuple[float, flo
     ]
 
 
-def test_an_entry_lasts_until_the_next_and_repeats_are_one_turn() -> None:
+def test_an_entry_lasts_until_the_next_and_repeats_form_one_turn() -> None:
     data = file_of((1, [ADA]), (3, [ADA]), (6, [BOB]), (9, []))
     assert spans(data) == [(1, 6, "Ada"), (6, 9, "Bob")]
     assert parse_timeline(data).problems == ()
 
 
-def test_two_at_once_are_two_turns_that_overlap() -> None:
+def test_two_people_speaking_at_once_are_two_overlapping_turns() -> None:
     data = file_of((1, [ADA]), (3, [ADA, BOB]), (5, [BOB]), (8, []))
     assert spans(data) == [(1, 5, "Ada"), (3, 8, "Bob")]
 
@@ -55,7 +55,7 @@ def test_a_short_silence_joins_turns_and_another_voice_does_not() -> None:
     ]
 
 
-def test_noise_of_half_a_second_is_no_turn() -> None:
+def test_half_a_second_of_noise_is_not_a_turn() -> None:
     assert spans(file_of((1, [ADA]), (3, [BOB]), (3.5, [ADA]), (6, []))) == [
         (1, 3, "Ada"),
         (3.5, 6, "Ada"),
@@ -119,7 +119,7 @@ def test_an_entry_without_users_ends_what_was_said(silence: dict[str, Any]) -> N
     assert found.problems == ()
 
 
-def test_unsound_entries_are_left_out_and_counted() -> None:
+def test_invalid_entries_are_left_out_and_counted() -> None:
     entries = [
         {"ts": "00:00:01.000", "users": [ADA]},
         {"ts": "later", "users": [ADA]},
@@ -132,16 +132,16 @@ def test_unsound_entries_are_left_out_and_counted() -> None:
     assert [(turn.start_s, turn.end_s) for turn in found.entries] == [(1, 3)]
     assert found.problems == (
         "TIMELINE: 4 entries could not be read and were left out.",
-        "TIMELINE: 2 speakers without a name left out.",
+        "TIMELINE: left out 2 speakers without a name.",
     )
 
 
-def test_a_name_that_is_missing_once_is_known_from_elsewhere() -> None:
+def test_a_missing_name_is_taken_from_another_entry() -> None:
     nameless = {"zoom_userid": "Z_A"}
     assert spans(file_of((1, [nameless]), (3, [ADA]), (5, []))) == [(1, 5, "Ada")]
 
 
-def test_a_file_that_breaks_off_is_used_up_to_there() -> None:
+def test_a_truncated_file_is_used_up_to_the_break() -> None:
     data = file_of((1, [ADA]), (3, [BOB]), (6, [ADA]), (9, []))
     found = parse_timeline(data[: data.index(b"00:00:09")], 100.0)
     assert [(turn.start_s, turn.end_s) for turn in found.entries] == [(1, 3), (3, 6), (6, 7)]
@@ -157,7 +157,7 @@ def test_every_unicode_encoding_is_read(encoding: str) -> None:
     assert found.problems == ()
 
 
-def test_a_windows_encoding_is_read_and_told() -> None:
+def test_a_windows_encoding_is_read_and_reported() -> None:
     text = '{"timeline":[{"ts":"00:00:01.000","users":[{"username":"José Núñez"}]}]}'
     found = parse_timeline(text.encode("latin-1"))
     assert found.entries[0].username == "José Núñez"
@@ -170,24 +170,24 @@ def test_a_windows_encoding_is_read_and_told() -> None:
         (b"", "the file is empty."),
         (b" \n\x00", "the file is empty."),
         (b"<html>", "the file is not JSON and was not used."),
-        (b"[1, 2]", "the file holds no list of entries and was not used."),
-        (b'{"timeline": {}}', "the file holds no list of entries and was not used."),
+        (b"[1, 2]", "the file contains no list of entries and was not used."),
+        (b'{"timeline": {}}', "the file contains no list of entries and was not used."),
         (b"[" * 100_000, "the file is not JSON and was not used."),
     ],
 )
-def test_what_is_no_timeline_is_told_and_costs_nothing(data: bytes, problem: str) -> None:
+def test_anything_but_a_timeline_is_reported_and_does_no_harm(data: bytes, problem: str) -> None:
     found = parse_timeline(data)
     assert found.entries == ()
     assert found.problems == (f"TIMELINE: {problem}",)
 
 
-def test_a_call_in_which_nobody_spoke_is_no_problem() -> None:
+def test_a_call_in_which_nobody_spoke_is_not_a_problem() -> None:
     assert parse_timeline(b'{"timeline": []}').problems == ()
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
-def test_any_bytes_give_turns_and_sentences(data: bytes) -> None:
+def test_any_bytes_parse_to_turns_and_problem_sentences(data: bytes) -> None:
     parse_timeline(data, 10.0)
 
 
@@ -205,7 +205,7 @@ _JSON = st.recursive(
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(_JSON, max_size=4))
-def test_any_json_gives_turns_and_sentences(entries: list[Any]) -> None:
+def test_any_json_parses_to_turns_and_problem_sentences(entries: list[Any]) -> None:
     parse_timeline(json.dumps({"timeline": entries}).encode(), 10.0)
 
 
@@ -216,7 +216,7 @@ def test_any_json_gives_turns_and_sentences(entries: list[Any]) -> None:
         max_size=12,
     )
 )
-def test_turns_are_in_order_within_the_recording_and_never_overlap_themselves(
+def test_turns_are_in_order_within_the_recording_and_one_persons_never_overlap(
     changes: list[tuple[int, list[Any]]],
 ) -> None:
     turns = parse_timeline(file_of(*[(float(s), users) for s, users in changes]), 45.0).entries

@@ -1,4 +1,4 @@
-"""Zoom's transcript and captions: sound, odd and broken ones."""
+"""Zoom's transcript and captions: valid, odd and broken ones."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def said(data: bytes, *names: str) -> list[tuple[str | None, str]]:
     return [(line.speaker, line.text) for line in parse_vtt(data, names=names).lines]
 
 
-def test_cues_give_times_speakers_and_words() -> None:
+def test_cues_have_times_speakers_and_text() -> None:
     found = parse_vtt(vtt("Ada Lovelace: Hello there.", "Bob: Hi."))
     assert found.problems == ()
     assert [(line.start_s, line.end_s) for line in found.lines] == [(0, 2), (2, 4)]
     assert said(vtt("Ada Lovelace: Hello there.")) == [("Ada Lovelace", "Hello there.")]
 
 
-def test_a_colon_within_a_sentence_makes_no_speaker() -> None:
+def test_a_colon_within_a_sentence_names_no_speaker() -> None:
     assert said(vtt("So the plan: we ship on Friday.", "Really? Yes: really.")) == [
         (None, "So the plan: we ship on Friday."),
         (None, "Really? Yes: really."),
@@ -48,11 +48,11 @@ def test_names_of_any_script_and_form_are_names() -> None:
     assert said(vtt("iPhone 12: hi"), "iPhone 12") == [("iPhone 12", "hi")]
 
 
-def test_a_known_name_may_hold_a_colon() -> None:
+def test_a_known_name_may_contain_a_colon() -> None:
     assert said(vtt("Sales: Ada: hello"), "Sales: Ada") == [("Sales: Ada", "hello")]
 
 
-def test_words_over_several_lines_and_tags_become_one_text() -> None:
+def test_several_lines_and_tags_become_one_text() -> None:
     assert said(vtt("Ada: one\ntwo <i>three</i> &amp; 1 < 2")) == [("Ada", "one two three & 1 < 2")]
     assert said(vtt("<v Ada Lovelace>Hello</v>")) == [("Ada Lovelace", "Hello")]
 
@@ -62,17 +62,17 @@ def test_times_may_lack_hours_and_use_a_comma() -> None:
     assert [(line.start_s, line.end_s) for line in parse_vtt(data).lines] == [(62.5, 63)]
 
 
-def test_a_missing_blank_line_does_not_put_the_next_number_into_the_words() -> None:
+def test_a_missing_blank_line_does_not_add_the_next_number_to_the_text() -> None:
     data = b"WEBVTT\n1\n00:01.000 --> 00:02.000\nAda: hi\n2\n00:02.000 --> 00:03.000\nAda: you\n"
     assert said(data) == [("Ada", "hi"), ("Ada", "you")]
 
 
-def test_notes_and_styles_are_no_speech() -> None:
+def test_notes_and_styles_are_not_speech() -> None:
     data = b"WEBVTT\n\nNOTE made by hand\n\nSTYLE\n::cue {}\n\n00:01.000 --> 00:02.000\nhello\n"
     assert said(data) == [(None, "hello")]
 
 
-def test_unsound_times_are_left_out_and_counted() -> None:
+def test_cues_with_invalid_times_are_left_out_and_counted() -> None:
     data = (
         b"WEBVTT\n\n00:05.000 --> 00:04.000\nbackwards\n\n00:99:00.000 --> 00:99:01.000\nno\n\n"
         b"--> 5\nnot a cue\n\n00:01.000 --> 00:02.000\nsound\n"
@@ -82,7 +82,7 @@ def test_unsound_times_are_left_out_and_counted() -> None:
     assert found.problems == ("TRANSCRIPT: 3 lines could not be read and were left out.",)
 
 
-def test_lines_out_of_order_and_after_the_end_are_told() -> None:
+def test_lines_out_of_order_and_after_the_end_are_reported() -> None:
     data = (
         b"WEBVTT\n\n00:05.000 --> 00:12.000\nsecond\n\n00:01.000 --> 00:02.000\nfirst\n\n"
         b"00:30.000 --> 00:31.000\nafter\n"
@@ -100,11 +100,11 @@ def test_lines_out_of_order_and_after_the_end_are_told() -> None:
     [
         (b"", "the file is empty."),
         (b"\xef\xbb\xbf\n", "the file is empty."),
-        (b"WEBVTT\n", "the file holds no line of speech."),
-        (b"<html></html>", 'the file does not begin with "WEBVTT".'),
+        (b"WEBVTT\n", "the file contains no speech."),
+        (b"<html></html>", 'the file does not start with "WEBVTT".'),
     ],
 )
-def test_what_is_no_transcript_is_told_and_costs_nothing(data: bytes, problem: str) -> None:
+def test_anything_but_a_transcript_is_reported_and_does_no_harm(data: bytes, problem: str) -> None:
     found = parse_vtt(data)
     assert found.lines == ()
     assert found.problems == (f"TRANSCRIPT: {problem}",)
@@ -126,6 +126,6 @@ def test_a_few_damaged_characters_do_not_change_the_encoding() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: vtt(text)))
-def test_any_bytes_give_lines_and_sentences(data: bytes) -> None:
+def test_any_bytes_parse_to_lines_and_problem_sentences(data: bytes) -> None:
     found = parse_vtt(data, 10.0)
     assert all(0 <= line.start_s <= line.end_s <= 10 for line in found.lines)

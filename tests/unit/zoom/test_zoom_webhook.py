@@ -54,7 +54,7 @@ def test_url_validation_is_answered_as_zoom_expects() -> None:
     assert answer == {"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": digest}
 
 
-def test_an_event_gives_its_meeting_and_the_token_beside_the_payload() -> None:
+def test_an_event_has_its_meeting_and_the_token_next_to_the_payload() -> None:
     event = parse_event(
         json.dumps(
             {
@@ -82,7 +82,7 @@ def test_unknown_events_and_payloads_without_an_object_are_read() -> None:
     assert parse_event(b'{"event":"something.new"}').raw == {}
 
 
-def test_url_validation_gives_the_token_to_hash() -> None:
+def test_url_validation_has_the_token_to_hash() -> None:
     body = b'{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}'
     assert parse_event(body).plain_token == "abc"
 
@@ -106,7 +106,7 @@ def test_url_validation_gives_the_token_to_hash() -> None:
         b'{"event": "x", "event_ts": ' + b"9" * 5000 + b"}",
     ],
 )
-def test_a_malformed_body_is_one_clear_error(body: bytes) -> None:
+def test_a_malformed_body_is_a_clear_error(body: bytes) -> None:
     with pytest.raises(UnexpectedResponse):
         parse_event(body)
 
@@ -118,12 +118,12 @@ def test_half_surrogates_and_zero_bytes_never_reach_the_database() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=200))
-def test_any_bytes_are_an_event_or_one_kind_of_error(body: bytes) -> None:
+def test_any_bytes_parse_to_an_event_or_raise_one_error(body: bytes) -> None:
     with suppress(UnexpectedResponse):
         parse_event(body)
 
 
-def test_the_age_of_a_delivery_is_told_unless_its_time_is_none() -> None:
+def test_the_age_of_a_delivery_is_none_if_its_timestamp_is_invalid() -> None:
     assert timestamp_age_s("1000", 1400.5) == 400.5
     assert timestamp_age_s("1000", 990.0) == -10.0
     assert timestamp_age_s("yesterday", 0.0) is None
