@@ -18,12 +18,10 @@ from bot.report.people import PersonRow, person_row, prominence
 from bot.report.sides import side_sentence
 from bot.text import words
 from inference.schema.analysis import CallAnalysis
+from integrations.slack.limits import HEADER_TEXT, SECTION_TEXT, clip
 
 Block = dict[str, Any]
 
-HEADER_LIMIT = 150
-"""Slack: a header holds 150 characters of plain text."""
-SECTION_LIMIT = 3000
 TOP_MOMENTS = 3
 MAX_PEOPLE = 8
 MAX_QUOTE = 150
@@ -115,8 +113,8 @@ def _apart(signs: re.Match[str]) -> str:
 
 def _header(topic: str) -> str:
     """Give the topic within the limit, which counts the characters after escaping."""
-    allowed = HEADER_LIMIT
-    while len(escape(words.shorten(topic, allowed))) > HEADER_LIMIT:
+    allowed = HEADER_TEXT
+    while len(escape(words.shorten(topic, allowed))) > HEADER_TEXT:
         allowed -= 5
     return escape(words.shorten(topic, allowed))
 
@@ -180,11 +178,11 @@ def _mrkdwn(text: str) -> Block:
 
 
 def _section(text: str) -> Block:
-    return {"type": "section", "text": _mrkdwn(text[:SECTION_LIMIT])}
+    return {"type": "section", "text": _mrkdwn(clip(text, SECTION_TEXT))}
 
 
 def _context(text: str) -> Block:
-    return {"type": "context", "elements": [_mrkdwn(text[:SECTION_LIMIT])]}
+    return {"type": "context", "elements": [_mrkdwn(clip(text, SECTION_TEXT))]}
 
 
 def _button(label: str, url: str, name: str) -> Block:
