@@ -17,8 +17,8 @@ from bot.annotated.encoder import AnnotateFailed
 from bot.annotated.recorder import Recorder
 from bot.annotated.redaction import wrongly_shown
 from bot.annotated.running_names import naming_with
+from bot.calls.privacy import assess_options, shows_everyone
 from bot.calls.record import Evidence
-from bot.calls.stored import assess_options
 from bot.settings import Settings
 from bot.text import words
 from inference.assess import AssessOptions
@@ -126,7 +126,7 @@ def annotating(
         observer.finish()
         if not observer.failure and part.is_file():
             shown = [asdict(at) for at in recorder.sightings()]
-            text = json.dumps({"shows_all": options.score_own_side, "shown": shown})
+            text = json.dumps({"shows_all": shows_everyone(options), "shown": shown})
             write_atomically(files.media_path(call_id, SHOWN_WAITING), text.encode())
             part.replace(files.media_path(call_id, WAITING))
     finally:
@@ -141,7 +141,7 @@ def settle(files: MediaFiles, call_id: str, analysis: CallAnalysis, options: Ass
     for waiting, name in ((SHOWN_WAITING, SHOWN), (WAITING, NAME)):
         if (folder / WAITING).exists() and (folder / waiting).exists():
             (folder / waiting).replace(folder / name)
-    if options.score_own_side or not (folder / NAME).exists():
+    if shows_everyone(options) or not (folder / NAME).exists():
         return
     shows_all, shown = _shown(folder / SHOWN)
     wrong = wrongly_shown(analysis, shown)
@@ -157,7 +157,7 @@ def find(files: MediaFiles, settings: Settings, call_id: str) -> Path | None:
     path = folder / NAME
     if not path.is_file():
         return None
-    if not settings.calls.score_own_side and _shown(folder / SHOWN)[0]:
+    if not shows_everyone(assess_options(settings)) and _shown(folder / SHOWN)[0]:
         return None
     return path
 

@@ -24,6 +24,7 @@ from bot.annotated.painter import Painter
 from bot.annotated.redaction import Redaction, Redactor
 from bot.annotated.running_engagement import GUESSED_S, RunningEngagement
 from bot.annotated.running_names import NameFaces, RunningNames, Who
+from bot.calls.privacy import shows_everyone
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.attribution.person_ids import Sighting
@@ -55,7 +56,7 @@ def observer_options(options: AnalyzerOptions) -> AnalyzerOptions:
     somebody who may be shown, or appears small in a corner over a large face, must be noticed at
     once. A small picture's own edges are believed three samples late.
     """
-    if options.assess.score_own_side:
+    if shows_everyone(options.assess):
         return options
     return replace(options, search_every_s=0.0, beside_large=True)
 
@@ -71,8 +72,8 @@ class _Sample:
 class Recorder:
     """An `Observer` that writes the annotated recording to `part`; `finish` completes it.
 
-    With `options.score_own_side` False all faces but those of known people of the other side are
-    hidden; `sightings` then tells which were not.
+    Where the options do not let everyone be shown, all faces are hidden but those of people known
+    to be on the other side; `sightings` then returns where faces were left visible.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Recorder:
         self._paths, self._part = list(paths), part
         self._names = RunningNames(name_faces, options)
         self._engagement = RunningEngagement(PROFILES[options.profile])
-        self._redactor = None if options.score_own_side else Redactor()
+        self._redactor = None if shows_everyone(options) else Redactor()
         self._interval_s = 1 / samples_per_s
         self._has_room, self._held_bytes = has_room, held_bytes
         self._shown: list[tuple[float, float, float]] = []  # time and middle of a face in pixels

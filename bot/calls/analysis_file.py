@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.calls.privacy import kept_under, may_be_used
 from inference.assess import AssessOptions
 from inference.errors import InferenceError
 from inference.schema.analysis import CallAnalysis
@@ -23,7 +24,7 @@ from storage.errors import Missing, StorageError
 def write_analysis(path: Path, analysis: CallAnalysis, options: AssessOptions) -> None:
     """Write the file at once or not at all; an existing one is replaced."""
     arrays, meta = analysis_to_columns(analysis)
-    write_columns(path, arrays, {**meta, "score_own_side": options.score_own_side})
+    write_columns(path, arrays, {**meta, **kept_under(options)})
 
 
 def read_analysis(path: Path, options: AssessOptions) -> CallAnalysis:
@@ -35,7 +36,7 @@ def read_analysis(path: Path, options: AssessOptions) -> CallAnalysis:
         StorageError: the file is damaged.
     """
     arrays, meta = read_columns(path)
-    if meta.get("score_own_side", True) and not options.score_own_side:
+    if not may_be_used(meta, options):
         raise Missing("The analysis was kept when the own side was still scored.")
     try:
         return analysis_from_columns(arrays, meta)

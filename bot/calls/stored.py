@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from bot.calls.analysis_file import read_analysis
 from bot.calls.info import CallInfo
+from bot.calls.privacy import assess_options
 from bot.calls.record import read_evidence, score_evidence
 from bot.settings import Settings
 from inference.analyzer import AnalyzerOptions
-from inference.assess import AssessOptions
 from inference.schema.analysis import CallAnalysis
 from storage.errors import Missing
 from storage.files import MediaFiles
 from storage.schema.tables import Call
-
-
-def assess_options(settings: Settings) -> AssessOptions:
-    """The scoring options of the settings."""
-    return AssessOptions(
-        profile=settings.analysis.profile, score_own_side=settings.calls.score_own_side
-    )
 
 
 def analyzer_options(settings: Settings) -> AnalyzerOptions:

@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 
 from bot.calls.manifest import read_manifest
+from bot.calls.privacy import assess_options, shows_everyone
 from bot.report.content import MAX_MOMENTS
 from bot.report.moments import MomentPicture, strongest_moments
 from bot.settings import Settings
@@ -99,7 +100,7 @@ def _kept(
 
 def _snapshots(analysis: CallAnalysis, settings: Settings) -> dict[int, Snapshot | None]:
     moments = strongest_moments(analysis, MAX_MOMENTS)
-    leaves_out = not settings.calls.score_own_side
+    leaves_out = not shows_everyone(assess_options(settings))
     return dict(enumerate(plan_snapshots(analysis, moments, leaves_out=leaves_out), 1))
 
 

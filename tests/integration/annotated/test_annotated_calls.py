@@ -18,8 +18,9 @@ from sqlalchemy import Engine
 from bot.annotated.lifecycle import NAME, PART, SHOWN, WAITING, IsolatedObserver, find, settle
 from bot.annotated.recorder import Recorder
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
+from bot.calls.privacy import assess_options
 from bot.calls.record import read_evidence
-from bot.calls.stored import assess_options, load_analysis
+from bot.calls.stored import load_analysis
 from bot.pipeline.resources import Resources
 from bot.pipeline.steps.analyse import analyse_call
 from bot.pipeline.steps.clean_up import finish_call
