@@ -1,4 +1,4 @@
-"""Who may be scored, shown and kept: every file outside `inference` that must know asks here.
+"""Who may be scored, shown and kept: the service's one answer, by the operator's settings.
 
 Scored: `inference.assess.may_be_scored` decides for one person. Shown: the annotated recording and
 the report's pictures leave the person's face visible. Kept: what was read from the person's faces
