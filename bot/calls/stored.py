@@ -1,4 +1,4 @@
-"""A stored call as analysis and report see it: read once, used by steps, API and pages alike."""
+"""A stored call as analysis and report see it, for steps, API and pages alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storage.schema.tables import Call
 
 
 def analyzer_options(settings: Settings) -> AnalyzerOptions:
-    """How the settings want a recording to be looked at."""
+    """Return how the settings want a recording to be analysed."""
     analysis = settings.analysis
     return AnalyzerOptions(
         samples_per_s=analysis.samples_per_s,
@@ -27,7 +27,7 @@ def analyzer_options(settings: Settings) -> AnalyzerOptions:
 
 
 def call_info(call: Call) -> CallInfo:
-    """What a report says about the meeting itself."""
+    """Return what a report says about the meeting itself."""
     return CallInfo(
         call_id=call.id,
         topic=call.topic,
@@ -42,11 +42,11 @@ def call_info(call: Call) -> CallInfo:
 def load_analysis(files: MediaFiles, settings: Settings, call: Call) -> CallAnalysis:
     """Return a call's analysis as it was scored and kept; its observations hold no faces.
 
-    A call that has none kept (an earlier version stored it, or the own side must not be scored any
-    more) is scored again from its series.
+    A call without a usable one (an earlier version stored it, or it holds people who may no longer
+    be scored) is scored again from its series.
 
     Raises:
-        Missing: the call was not analysed yet.
+        Missing: the call has not been analysed yet.
         StorageError: a file is damaged.
     """
     if call.series_path is None:
