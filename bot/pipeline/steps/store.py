@@ -21,7 +21,7 @@ from storage.errors import Missing
 
 
 def store_call(resources: Resources, call_id: str) -> None:
-    """Score the evidence with what people corrected, and replace what an earlier run stored."""
+    """Score the evidence with people's corrections, and replace what an earlier run stored."""
     path = resources.files.series_path(call_id)
     evidence = read_evidence(path)
     if not evidence.has_side_files:  # `analyse` of an earlier version left them to this step
@@ -46,6 +46,6 @@ def store_call(resources: Resources, call_id: str) -> None:
             session, call_id, result_rows(analysis, series_path=resources.files.relative(path))
         )
         host = next((p.name for p in analysis.participants if p.is_host and p.is_named), None)
-        if host is not None:  # Searches, page and report name the host as people corrected it.
+        if host is not None:  # Search, page and report use the corrected name of the host.
             calls.set_host_name(session, call_id, host)
         corrections.mark_stored(session, call_id, len(said))

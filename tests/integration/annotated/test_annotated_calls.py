@@ -153,7 +153,9 @@ def test_where_no_new_one_can_be_written_the_notes_say_that_it_is_an_earlier_one
     )
     store_call(resources, call_id)
     notes = read_evidence(resources.files.series_path(call_id)).observations.quality.notes
-    assert any("is that of an earlier analysis; no new one: The disk" in note for note in notes)
+    assert any(
+        "is from an earlier analysis; there is no new one: The disk" in note for note in notes
+    )
     assert find(resources.files, resources.settings, call_id) is not None
 
 
