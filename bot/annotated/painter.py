@@ -109,7 +109,7 @@ class Painter:
         if sample is None:
             strip = self._panel.draw(None, {})
         else:
-            self._panel.lines.add(sample.running)
+            self._panel.curves.add(sample.running)
             people = {number: one for number, one in sample.people.items() if one.is_scored}
             strip = self._panel.draw(sample.running, people)
         opaque = np.full((*strip.shape[:2], 1), 255, np.uint8)

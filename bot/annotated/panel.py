@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from bot.annotated.running_engagement import POINTS, Lines, Running
+from bot.annotated.running_engagement import POINTS, Curves, Running
 from bot.annotated.running_names import Who
 from bot.text import words
 from bot.text.axis import tick_step_s
@@ -60,7 +60,7 @@ class Panel:
     def __init__(self, width: int, height: int, duration_s: float, is_guessed: bool) -> None:
         self._size = (height, width)
         self._is_guessed = is_guessed
-        self.lines = Lines(duration_s)
+        self.curves = Curves(duration_s)
         self._text_px = max(10, min(round(height * 0.115), 22))
         has_legend = width >= LEGEND_FROM_PX
         legend = round(width * 0.26) if has_legend else round(self._text_px * 3)
@@ -86,11 +86,11 @@ class Panel:
         t_s = 0.0 if running is None else running.t_s
         self._scale(strip)
         self._clock(strip, t_s)
-        shown = {n: people[n] for n in self.lines.people if n in people}
+        shown = {n: people[n] for n in self.curves.people if n in people}
         for number in shown:
-            self._line(strip, self.lines.people[number], COLOURS[number % len(COLOURS)], 1)
+            self._line(strip, self.curves.people[number], COLOURS[number % len(COLOURS)], 1)
         if len(shown) > 1:
-            self._line(strip, self.lines.call, INK, 2)
+            self._line(strip, self.curves.call, INK, 2)
         x = self._x(t_s)
         cv2.line(strip, (x, self._plot.top), (x, self._plot.bottom), SOFT, 1)
         if self._legend_px and running is not None:
@@ -98,7 +98,7 @@ class Panel:
         return strip
 
     def _x(self, t_s: float) -> int:
-        share = min(t_s / self.lines.duration_s, 1.0)
+        share = min(t_s / self.curves.duration_s, 1.0)
         return round(self._plot.left + share * (self._plot.right - self._plot.left))
 
     def _scale(self, strip: U8) -> None:
@@ -114,7 +114,7 @@ class Panel:
 
     def _clock(self, strip: U8, t_s: float) -> None:
         plot, size = self._plot, self._text_px
-        duration_s = self.lines.duration_s
+        duration_s = self.curves.duration_s
         now = words.clock(int(t_s))
         text = now if self._is_guessed else f"{now} / {words.clock(duration_s)}"
         clock = draw_text(text, size, INK, BOLD)
@@ -140,7 +140,7 @@ class Panel:
         y = plot.bottom - course[known] * (plot.bottom - plot.top)
         points = np.rint(np.stack([x, y], axis=1) * 8).astype(np.int32)
         # In short recordings samples lie farther apart than points, so near points are joined.
-        reach = max(2, round(3.0 / self.lines.duration_s * POINTS))
+        reach = max(2, round(3.0 / self.curves.duration_s * POINTS))
         for part in np.split(points, np.flatnonzero(np.diff(known) > reach) + 1):
             cv2.polylines(strip, [part], False, colour, thick, cv2.LINE_AA, shift=3)
 

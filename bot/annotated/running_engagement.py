@@ -77,7 +77,7 @@ class RunningEngagement:
 
 
 @dataclass(slots=True)
-class Lines:
+class Curves:
     """The curves so far, averaged over at most `POINTS` equal spans of the recording."""
 
     duration_s: float
