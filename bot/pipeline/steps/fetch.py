@@ -197,25 +197,25 @@ def known_meeting(resources: Resources, call: Call) -> Meeting:
     Raises:
         NotFound: no webhook described it and Zoom has no such recording.
     """
-    told: list[Meeting] = []
+    described: list[Meeting] = []
     with reading(resources.engine) as session:
         events = (RECORDING_COMPLETED, TRANSCRIPT_COMPLETED)
         for body in inbox.bodies_for(session, call.zoom_uuid, events):
-            told.append(meeting_from_event(parse_event(body)))
+            described.append(meeting_from_event(parse_event(body)))
     if resources.zoom is not None:
         try:
-            told.append(resources.zoom.recording(call.zoom_uuid))
+            described.append(resources.zoom.recording(call.zoom_uuid))
         except IntegrationError:
-            if not told:
+            if not described:
                 raise
-    if not told:
+    if not described:
         raise NotFound("Zoom has no recording of this meeting.")
     files: dict[str, RecordingFile] = {}
-    for meeting in told:
+    for meeting in described:
         for file in meeting.files:
             # A webhook's URLs work with its own token; Zoom's own response fills the gaps.
             files.setdefault(file.id, file)
-    return replace(told[0], files=tuple(files.values()))
+    return replace(described[0], files=tuple(files.values()))
 
 
 def _download(
