@@ -54,9 +54,14 @@ class AssessOptions:
             raise ValueError(f"A window must be at least 1 s long, not {self.window_s} s.")
 
 
+def scores_everyone(options: AssessOptions) -> bool:
+    """Return whether every face may be scored and kept, even one that nobody could name."""
+    return options.score_own_side
+
+
 def may_be_scored(side: str, options: AssessOptions) -> bool:
-    """Tell whether the faces of a person of this side may be scored and kept."""
-    return options.score_own_side or side == "prospect"
+    """Return whether the faces of a person of this side may be scored and kept."""
+    return scores_everyone(options) or side == "prospect"
 
 
 def assess(
@@ -156,7 +161,7 @@ def assess_identities(
         )
     )
     unscored: set[int] = set()
-    if not options.score_own_side:
+    if not scores_everyone(options):
         shown = {a.track for a in identities.attributions if scored[a.participant]}
         unscored = set(observations.faces.track.tolist()) - shown
     return CallAnalysis(

@@ -1,1 +1,1 @@
-"""The annotated recording: painted and encoded while the analysis looks at its pictures."""
+"""The annotated recording: painted and encoded while the analysis reads the same frames."""

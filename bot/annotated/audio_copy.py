@@ -1,4 +1,4 @@
-"""The sound of a recording, copied packet by packet beside the annotated picture."""
+"""The audio of a recording, copied packet by packet next to the annotated video."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from av.audio.resampler import AudioResampler
 from inference.video.container import Media, open_media
 
 IN_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
-"""Kinds of sound that MP4 holds and players play; any other is encoded as AAC."""
+"""Audio codecs that MP4 can hold and players can play; any other is re-encoded as AAC."""
 AAC_BIT_RATE = 128_000
 MAX_READ_ERRORS = 200
-"""Read errors in a row after which the rest of a file has no sound."""
+"""After this many consecutive read errors, the rest of a file gets no audio."""
 _Packet: TypeAlias = "av.Packet[av.AudioStream]"
 _Timed: TypeAlias = "tuple[float, _Packet, av.AudioStream]"
-"""A packet of the stream that it is written to, and when it is heard."""
+"""When a packet is heard, in seconds; the packet; the stream that it is written to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What must be equal for the sound of one segment to go on in the stream of another."""
+    """What must be equal for the audio of one segment to continue the stream of another."""
 
     codec: str
     rate_hz: int
@@ -41,11 +41,11 @@ class Kind:
 
 
 class Sound:
-    """All sound of the segments of a call, on the call's time line.
+    """The audio of all segments of a call, on the call's time line.
 
-    Where every segment has the same kinds of streams, and MP4 holds them, packets are copied as
-    they are. Otherwise, or where damage keeps a stream from telling what it holds, the first stream
-    of each segment is encoded as AAC.
+    If every segment has the same kinds of streams, and MP4 can hold them, packets are copied
+    unchanged. Otherwise, or if damage hides what a stream contains, the first stream of each
+    segment is encoded as AAC.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -66,7 +66,7 @@ class Sound:
         self._last: dict[int, int] = {}
 
     def join(self, movie: av.container.OutputContainer) -> None:
-        """Add the streams; before anything is written."""
+        """Add the streams to the file; call this before anything is written."""
         if self.is_silent:
             return
         if self.is_copied:
@@ -79,11 +79,11 @@ class Sound:
             self._streams.append(coded)
 
     def begin_segment(self, offset_s: float) -> None:
-        """The pictures come to the next segment, which begins there on the call's time line."""
+        """Go on to the next segment, which begins at `offset_s` on the call's time line."""
         self._offsets.append(offset_s)
 
     def mux_until(self, movie: av.container.OutputContainer, t_s: float) -> None:
-        """Write what is heard before a time."""
+        """Write the audio that is heard before `t_s`."""
         while True:
             if self._pending is None:
                 self._pending = self._next()
@@ -94,7 +94,7 @@ class Sound:
             self._mux(movie, packet, stream)
 
     def mux_rest(self, movie: av.container.OutputContainer) -> None:
-        """Write all that is left."""
+        """Write the remaining audio."""
         self.mux_until(movie, float("inf"))
         if self._streams and not self.is_copied:
             for packet in self._streams[0].codec_context.encode(None):
@@ -105,10 +105,10 @@ class Sound:
     ) -> None:
         at = packet.dts if packet.dts is not None else packet.pts
         if at is None or at <= self._last.get(stream.index, at - 1):
-            return  # the run-in of a later segment's encoder, over the end of the one before
+            return  # a later segment's encoder delay, which overlaps the end of the segment before
         self._last[stream.index] = at
         packet.stream = stream
-        with contextlib.suppress(av.error.InvalidDataError):  # a damaged packet is left out
+        with contextlib.suppress(av.error.InvalidDataError):  # a damaged packet is dropped
             movie.mux_one(packet)
 
     def _next(self) -> _Timed | None:
@@ -161,7 +161,7 @@ class Sound:
 def _sound_packets(
     source: av.container.InputContainer, streams: Sequence[av.AudioStream]
 ) -> Iterator[_Packet]:
-    """The packets of these streams; what cannot be read is left out."""
+    """Yield the packets of these streams, skipping what cannot be read."""
     errors = 0
     while streams and errors < MAX_READ_ERRORS:
         try:
@@ -176,7 +176,7 @@ def _sound_packets(
 
 
 def _audible(source: av.container.InputContainer) -> list[av.AudioStream]:
-    """The streams that tell what they hold, or the first: a damaged file may begin with others."""
+    """Return the streams whose format is known, else the first: damaged files can list others."""
     streams = [stream for stream in source.streams.audio if stream.codec_context is not None]
     known = [stream for stream in streams if _is_known(stream.codec_context)]
     return known or streams[:1]
@@ -192,7 +192,7 @@ def _kinds(path: Path) -> tuple[Kind, ...]:
 
 
 def _start_of(path: Path) -> Fraction:
-    """Where the file's time begins, as the pictures count it."""
+    """Return the start of the file's time, as its video counts it."""
     with Media(path, threads=1) as media:
         return media.origin
 
@@ -207,5 +207,5 @@ def _at(packet: _Packet) -> float:
 
 
 def _usual_rate(rate_hz: int) -> int:
-    """A rate that AAC has."""
+    """Return the rate if AAC has it, else 48 kHz."""
     return rate_hz if rate_hz in (16_000, 22_050, 24_000, 32_000, 44_100, 48_000) else 48_000

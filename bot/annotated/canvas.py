@@ -1,7 +1,8 @@
-"""A picture in the planes that video is stored in (YUV 4:2:0), and what is painted into it.
+"""A frame in the planes that video is stored in (YUV 4:2:0), and what is painted into it.
 
-Painting there touches only what changes: everything else goes from the decoder to the encoder bit
-for bit, and no picture is turned to RGB and back. All places are in pixels of the shown picture.
+Painting in these planes touches only what changes: everything else goes from the decoder to the
+encoder bit for bit, and no frame is converted to RGB and back. All positions are in pixels of the
+displayed frame.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ Rect = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom exclusive."""
 
 HD_HEIGHT_PX = 720
-"""From this height on, a picture whose stream does not tell is in BT.709's colours, else 601's."""
+"""From this height, a stream that names no colours is taken to use BT.709, below it BT.601."""
 _BT709, _BT601 = (0.2126, 0.0722), (0.299, 0.114)
 _MATRICES = {1: _BT709, 5: _BT601, 6: _BT601}
-"""Shares of red and blue in lightness, by the number in the stream (AVColorSpace)."""
+"""Shares of red and blue in luma, by the stream's AVColorSpace number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """How the stream writes colours."""
+    """How the stream encodes colours."""
 
     red: float
     blue: float
@@ -37,9 +38,9 @@ class Palette:
 
     @staticmethod
     def of(frame: av.VideoFrame, height: int, *, is_converted: bool = False) -> Palette:
-        """The palette that a frame names, or that its height suggests.
+        """Return the palette that a frame names, or that its height suggests.
 
-        Converted pictures (from other than yuv420p) are never in the full range.
+        Frames converted from a format other than yuv420p never have the full range.
         """
         guess = _BT709 if height >= HD_HEIGHT_PX else _BT601
         red, blue = _MATRICES.get(int(frame.colorspace), guess)
@@ -47,7 +48,7 @@ class Palette:
         return Palette(red, blue, is_full and not is_converted)
 
     def planes(self, rgb: U8) -> tuple[U8, U8, U8]:
-        """RGB (…, 3) as lightness and two colour differences, each at full resolution."""
+        """Return RGB (…, 3) as luma and two colour differences, each at full resolution."""
         r, g, b = (rgb[..., k].astype(np.float32) for k in range(3))
         light = self.red * r + (1 - self.red - self.blue) * g + self.blue * b
         u, v = (b - light) / (2 * (1 - self.blue)), (r - light) / (2 * (1 - self.red))
@@ -61,7 +62,7 @@ class Palette:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A small picture ready to be laid into the planes; its sides are even."""
+    """A small picture ready to be copied into the planes; its sides are even."""
 
     light: U8  # (h, w)
     colours: tuple[U8, U8]  # (h / 2, w / 2) each
@@ -70,13 +71,13 @@ class Patch:
 
     @staticmethod
     def of(rgba: U8, palette: Palette) -> Patch:
-        """Make a patch of RGBA (h, w, 4); odd sides grow by a clear row or column."""
+        """Make a patch of RGBA (h, w, 4); odd sides grow by a transparent row or column."""
         high, wide = rgba.shape[0] % 2, rgba.shape[1] % 2
         if high or wide:
             rgba = np.pad(rgba, ((0, high), (0, wide), (0, 0)))
         light, u, v = palette.planes(rgba[:, :, :3])
         cover = np.ascontiguousarray(rgba[:, :, 3])
-        # Colours are averaged by how much they cover: clear pixels have none.
+        # Colours are weighted by their coverage: transparent pixels have none.
         weight = np.maximum(_halved(cover.astype(np.float32)), 1e-3)
         colours = [
             np.clip(np.rint(_halved(p.astype(np.float32) * cover) / weight), 0, 255) for p in (u, v)
@@ -86,9 +87,9 @@ class Patch:
 
 
 class Canvas:
-    """One picture on its way to the encoder, with room below it for a strip.
+    """One frame on its way to the encoder, with room below it for a strip.
 
-    `width` and `height` are even; a picture with odd sides has its last row or column repeated.
+    `width` and `height` are even; a frame with odd sides has its last row or column repeated.
     """
 
     def __init__(self, width: int, height: int, strip_px: int, palette: Palette) -> None:
@@ -104,13 +105,13 @@ class Canvas:
         )
 
     def put_frame(self, frame: av.VideoFrame, shown: tuple[int, int]) -> None:
-        """Copy a decoded picture in, turned as it is shown.
+        """Copy a decoded frame in, rotated for display.
 
         Args:
-            frame: the picture; it is not changed.
-            shown: width and height, after turning, that all pictures are brought to.
+            frame: the frame; it is not changed.
+            shown: width and height, after rotation, to which all frames are scaled.
         """
-        quarter_turns = round(frame.rotation / 90) % 4  # which the brought picture does not tell
+        quarter_turns = round(frame.rotation / 90) % 4  # read now: a scaled frame loses it
         coded = shown[::-1] if quarter_turns % 2 else shown
         if frame.format.name != "yuv420p" or (frame.width, frame.height) != coded:
             is_same = frame.format.name == "yuv420p"
@@ -136,13 +137,13 @@ class Canvas:
             target[high:rows] = target[high - 1 : high]
 
     def put_strip(self, strip: Patch) -> None:
-        """Lay the strip below the picture, as wide as it."""
+        """Copy the strip in below the frame; it is as wide as the frame."""
         self._planes[0][self.height :] = strip.light
         for target, source in zip(self._planes[1:], strip.colours, strict=True):
             target[self.height // 2 :] = source
 
     def put_patch(self, patch: Patch, x: int, y: int, share: float = 1.0) -> None:
-        """Lay a patch over the picture with its upper left corner at (x, y), moved to even."""
+        """Blend a patch in with its upper left corner at (x, y), rounded down to even pixels."""
         x, y = x // 2 * 2, y // 2 * 2
         parts = (
             (self._planes[0], patch.light, patch.cover, 1),
@@ -154,7 +155,7 @@ class Canvas:
             _blend(plane, source, cover, x // step, y // step, limit, share)
 
     def put_frame_line(self, box: Rect, colour: Colour, thick: int, share: float) -> None:
-        """Draw a box's outline `thick` pixels (even) inside it; `share` 0–1 is how much covers."""
+        """Draw a box's outline, `thick` pixels (even) wide, inside it; `share` is opacity, 0–1."""
         x0, y0, x1, y1 = (int(edge) // 2 * 2 for edge in box)
         for part in (
             (x0, y0, x1, y0 + thick),
@@ -165,9 +166,9 @@ class Canvas:
             self._tint(part, colour, share)
 
     def hide(self, place: Rect, cells: int) -> None:
-        """Make a place unrecognisable: what is left of it is `cells` means along its shorter side.
+        """Make an area unrecognisable: keep only `cells` means along its shorter side.
 
-        The place grows to even pixels. The means are blended softly into one another.
+        The area grows to even pixels. The means are blended smoothly into one another.
         """
         x0, y0 = max(0, place[0]) // 2 * 2, max(0, place[1]) // 2 * 2
         x1 = min(self.width, -(-place[2] // 2) * 2)
@@ -184,17 +185,17 @@ class Canvas:
             part[:] = cv2.resize(few, whole, interpolation=cv2.INTER_LINEAR)
 
     def copy_of(self, place: Rect) -> tuple[U8, U8, U8]:
-        """A copy of a place of the picture, for `put_back`."""
+        """Return a copy of an area of the frame, for `put_back`."""
         luma, blue, red = self._parts(place)
         return luma.copy(), blue.copy(), red.copy()
 
     def put_back(self, place: Rect, copied: tuple[U8, U8, U8]) -> None:
-        """Undo what was painted over a place since `copy_of`."""
+        """Undo what was painted over an area since `copy_of`."""
         for part, before in zip(self._parts(place), copied, strict=True):
             part[:] = before
 
     def frame(self) -> av.VideoFrame:
-        """The painted picture for the encoder."""
+        """Return the painted frame for the encoder."""
         rows = self.buffer.reshape(self._total * 3 // 2, self.width)
         return av.VideoFrame.from_ndarray(rows, format="yuv420p")
 
@@ -228,18 +229,20 @@ def _plain(colour: Colour, palette: Palette) -> tuple[int, int, int]:
 
 
 def colour_matrix(frame: av.VideoFrame, height: int) -> int:
-    """The colours (AVColorSpace) that a picture has in the file: its own, or RGB's as converted."""
+    """Return the AVColorSpace that a frame has in the file: its own, or RGB's once converted."""
     if not _is_rgb(frame):
         return int(frame.colorspace)
     return int(Colorspace.ITU709 if height >= HD_HEIGHT_PX else Colorspace.ITU601)
 
 
 def _is_rgb(frame: av.VideoFrame) -> bool:
-    return bool(frame.format.is_rgb) or int(frame.colorspace) == 0  # by its number, too
+    return (
+        bool(frame.format.is_rgb) or int(frame.colorspace) == 0
+    )  # the format or the colour space can say so
 
 
 def shown_size(frame: av.VideoFrame) -> tuple[int, int]:
-    """Width and height of a decoded picture as it is shown, turned."""
+    """Return the width and height of a decoded frame as displayed, after rotation."""
     is_turned = round(frame.rotation / 90) % 2 == 1
     return (frame.height, frame.width) if is_turned else (frame.width, frame.height)
 

@@ -1,4 +1,4 @@
-"""The MP4 that is being written: pictures encoded as they come, sound copied between them."""
+"""The MP4 being written: frames are encoded as they arrive, audio is copied between them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.annotated.audio_copy import Sound
 from bot.annotated.canvas import colour_matrix, shown_size
 
 CRF, PRESET = "23", "veryfast"
-"""libx264's usual quality; `veryfast` takes half of what `medium` does for a tenth more bytes."""
+"""libx264's default quality; `veryfast` takes half the time of `medium` for a tenth more bytes."""
 KEY_PICTURE_S = 5.0
 """Seconds between points that a player can jump to."""
 FINE_TICK = Fraction(1, 90_000)
@@ -28,7 +28,7 @@ class AnnotateFailed(Exception):
 
 
 class Movie:
-    """Written under another name (`part`), and complete only after `finish`."""
+    """Writes the file under a temporary name (`part`); it is complete only after `finish`."""
 
     def __init__(
         self,
@@ -45,19 +45,19 @@ class Movie:
         Args:
             part: where it is written.
             size: width and height, even.
-            tick: seconds per unit of the pictures' times.
-            rate: pictures per second on average, where known.
-            like: a picture of the source: its colours are the file's.
-            aspect: width of a pixel over its height, where that is not 1.
-            sources: files of the recording, for their sound.
+            tick: seconds per unit of the frames' times.
+            rate: frames per second on average, if known.
+            like: a frame of the source, whose colours the file takes over.
+            aspect: width of a pixel divided by its height, if that is not 1.
+            sources: files of the recording, for their audio.
 
         Raises:
-            AnnotateFailed: the folder or the disk refuses.
+            AnnotateFailed: the file cannot be written.
         """
         self._part = part
         self.tick = tick if tick.denominator <= MOST_TICKS_PER_S else FINE_TICK
         self._last_at = -1
-        with _told(part):
+        with _failures_named(part):
             self._container = av.open(
                 f"file:{part}", "w", format="mp4", options={"movflags": "+faststart"}
             )
@@ -81,11 +81,11 @@ class Movie:
             self._sound.join(self._container)
 
     def begin_segment(self, offset_s: float) -> None:
-        """What follows belongs to the next file of the recording."""
+        """Begin the next file of the recording; all that follows belongs to it."""
         self._sound.begin_segment(offset_s)
 
     def add(self, frame: av.VideoFrame, at: Fraction) -> None:
-        """Encode a picture that is shown at a time (seconds); one out of order is left out.
+        """Encode a frame that is shown at `at`, in seconds; one out of order is skipped.
 
         Raises:
             AnnotateFailed: the disk is full.
@@ -95,18 +95,18 @@ class Movie:
             return
         self._last_at = pts
         frame.pts, frame.time_base = pts, self.tick
-        with _told(self._part):
+        with _failures_named(self._part):
             for packet in self._video.encode(frame):
                 self._container.mux_one(packet)
             self._sound.mux_until(self._container, float(at))
 
     def finish(self) -> None:
-        """Write what is left and close the file.
+        """Write what remains and close the file.
 
         Raises:
             AnnotateFailed: the disk is full.
         """
-        with _told(self._part):
+        with _failures_named(self._part):
             for packet in self._video.encode(None):
                 self._container.mux_one(packet)
             self._sound.mux_rest(self._container)
@@ -114,14 +114,16 @@ class Movie:
 
     def drop(self) -> None:
         """Close the file without completing it, and delete it; safe to call at any time."""
-        self._part.unlink(missing_ok=True)  # First: else closing brings the whole file in order.
+        self._part.unlink(
+            missing_ok=True
+        )  # First, or closing rewrites the whole file for faststart.
         with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
             self._container.close()
         self._part.unlink(missing_ok=True)
 
 
 @contextmanager
-def _told(part: Path) -> Iterator[None]:
+def _failures_named(part: Path) -> Iterator[None]:
     try:
         yield
     except (av.error.FFmpegError, OSError) as exc:
@@ -129,16 +131,17 @@ def _told(part: Path) -> Iterator[None]:
 
 
 def refusal(part: Path, error: BaseException) -> AnnotateFailed:
-    """One sentence on why a file cannot be written."""
+    """Return the error that says in one sentence why a file cannot be written."""
     number = getattr(error, "errno", None)
     folder = part.parent
     if number == errno.ENOSPC:
         return AnnotateFailed(
-            f"The disk of {folder} is full; nothing was written: make room or name another folder."
+            f"The disk of {folder} is full; nothing was written. Free some space or choose "
+            "another folder."
         )
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return AnnotateFailed(f"{folder} may not be written to; name another folder.")
+        return AnnotateFailed(f"Rapport may not write to {folder}; choose another folder.")
     if number == errno.ENOENT:
-        return AnnotateFailed(f"There is no folder {folder}; make it or name another.")
+        return AnnotateFailed(f"There is no folder {folder}; create it or choose another.")
     reason = getattr(error, "strerror", None) or str(error)
     return AnnotateFailed(f"The annotated recording cannot be written ({reason}).")

@@ -1,7 +1,7 @@
-"""The annotated recording of a stored call: made by its analysis, settled by its scores.
+"""The annotated recording of a stored call: made during its analysis, released by its scores.
 
-It waits under another name until the scores say that everybody shown may be, and takes the place of
-an earlier one at once. It lies with the recording and is deleted with it.
+It keeps a temporary name until the scores confirm that everyone it shows may be shown; then it
+replaces an earlier one atomically. It is stored with the recording and deleted with it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from bot.annotated.encoder import AnnotateFailed
 from bot.annotated.recorder import Recorder
 from bot.annotated.redaction import wrongly_shown
 from bot.annotated.running_names import naming_with
+from bot.calls.privacy import assess_options, shows_everyone
 from bot.calls.record import Evidence
-from bot.calls.stored import assess_options
 from bot.settings import Settings
 from bot.text import words
 from inference.assess import AssessOptions
@@ -38,7 +38,7 @@ PART = "annotated.mp4.part"
 
 
 class IsolatedObserver:
-    """An observer whose failure ends the annotated recording and nothing else."""
+    """An observer whose failure ends the annotated recording but not the analysis."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -62,7 +62,7 @@ class IsolatedObserver:
         self._try(self._recorder.stalled)
 
     def finish(self) -> None:
-        """Complete the file, if nothing failed."""
+        """Complete the file unless something failed."""
         self._try(self._recorder.finish)
 
     def _try(self, do: Callable[[], None]) -> None:
@@ -73,21 +73,21 @@ class IsolatedObserver:
         except AnnotateFailed as exc:
             self.failure = str(exc)
         except InferenceError:
-            raise  # of the analysis itself, which is asked for what it saw
-        except Exception:  # whatever it is, the call is worth more than its recording
+            raise  # from the analysis itself, which `look` calls
+        except Exception:  # The edge: whatever it is, it must not cost the call its analysis.
             log.exception("the annotated recording failed")
-            self.failure = "Making it failed; Rapport's log has the cause."
+            self.failure = "It could not be made; Rapport's log has the cause."
         if self.failure:
             self._recorder.drop()
 
 
 def is_wanted(settings: Settings) -> bool:
-    """Whether calls' recordings are annotated: where that is switched on and they are kept."""
+    """Return whether recordings are annotated: that is switched on, and recordings are kept."""
     return settings.analysis.annotate and settings.keep_recordings
 
 
 def forget_unsettled(files: MediaFiles, call_id: str) -> None:
-    """Delete what an earlier analysis left that no scores settled; what is shown stays."""
+    """Delete what an earlier analysis left unreleased; a released recording stays."""
     folder = files.media_folder(call_id, make=False)
     for name in (WAITING, SHOWN_WAITING, PART):
         (folder / name).unlink(missing_ok=True)
@@ -101,14 +101,14 @@ def annotating(
     paths: Sequence[Path],
     evidence: Evidence,
 ) -> Iterator[IsolatedObserver]:
-    """Yield the observer for a call's analysis; after it, the recording waits for the scores.
+    """Yield the observer for a call's analysis; afterwards the recording waits for the scores.
 
     Args:
         files: where the call's files are.
-        settings: how recordings are looked at, and who may be shown.
+        settings: how recordings are sampled, and who may be shown.
         call_id: the call.
         paths: its video files.
-        evidence: what is known before its pictures are seen: side files, voices, corrections.
+        evidence: what is known before the first frame: side files, voices, corrections.
     """
     options = assess_options(settings)
     part = files.media_path(call_id, PART)
@@ -126,7 +126,7 @@ def annotating(
         observer.finish()
         if not observer.failure and part.is_file():
             shown = [asdict(at) for at in recorder.sightings()]
-            text = json.dumps({"shows_all": options.score_own_side, "shown": shown})
+            text = json.dumps({"shows_all": shows_everyone(options), "shown": shown})
             write_atomically(files.media_path(call_id, SHOWN_WAITING), text.encode())
             part.replace(files.media_path(call_id, WAITING))
     finally:
@@ -136,34 +136,34 @@ def annotating(
 
 
 def settle(files: MediaFiles, call_id: str, analysis: CallAnalysis, options: AssessOptions) -> None:
-    """Put a waiting annotated recording in its place, or delete what may not be shown any more."""
+    """Release a waiting annotated recording, and delete one that may no longer be shown."""
     folder = files.media_folder(call_id, make=False)
     for waiting, name in ((SHOWN_WAITING, SHOWN), (WAITING, NAME)):
         if (folder / WAITING).exists() and (folder / waiting).exists():
             (folder / waiting).replace(folder / name)
-    if options.score_own_side or not (folder / NAME).exists():
+    if shows_everyone(options) or not (folder / NAME).exists():
         return
     shows_all, shown = _shown(folder / SHOWN)
     wrong = wrongly_shown(analysis, shown)
     if shows_all or wrong is not None:
         (folder / NAME).unlink(missing_ok=True)
-        at = "" if wrong is None else f": whoever it shows at {words.clock(wrong.t_s)} may not be"
+        at = "" if wrong is None else f": the face at {words.clock(wrong.t_s)} may not be shown"
         log.warning("call %s: the annotated recording was deleted%s", call_id, at)
 
 
 def find(files: MediaFiles, settings: Settings, call_id: str) -> Path | None:
-    """Give the call's annotated recording; None where there is none that may be shown."""
+    """Return the call's annotated recording, or None if there is none that may be shown."""
     folder = files.media_folder(call_id, make=False)
     path = folder / NAME
     if not path.is_file():
         return None
-    if not settings.calls.score_own_side and _shown(folder / SHOWN)[0]:
+    if not shows_everyone(assess_options(settings)) and _shown(folder / SHOWN)[0]:
         return None
     return path
 
 
 def why_missing(settings: Settings) -> str:
-    """Say why a call has no annotated recording, and what to do."""
+    """Return a sentence on why a call has no annotated recording, and what to do."""
     again = "then analyse the call again (POST /api/v1/calls/{id}/reanalyze)"
     if not settings.analysis.annotate:
         keeping = "" if settings.keep_recordings else " and RAPPORT_KEEP_RECORDINGS=true"
@@ -177,13 +177,14 @@ def why_missing(settings: Settings) -> str:
             f"RAPPORT_KEEP_RECORDINGS=true, {again}."
         )
     return (
-        "This call has no annotated recording: it was analysed before that was switched on, is "
-        "not analysed yet, or it failed or was deleted, and the log says why. Analyse it again."
+        "This call has no annotated recording: the call was analysed before that was switched on "
+        "or is not analysed yet, or the recording failed or was deleted and the log says why. "
+        "Analyse the call again."
     )
 
 
 def _shown(path: Path) -> tuple[bool, list[Sighting]]:
-    """Whether all faces are shown, and those noted; what cannot be read shows all."""
+    """Return whether all faces are shown, and those noted; an unreadable file counts as all."""
     try:
         stored = json.loads(path.read_bytes())
         return bool(stored["shows_all"]), [Sighting(**row) for row in stored["shown"]]

@@ -1,4 +1,4 @@
-"""Where each face is in a picture between two samples, and what is shown beside it."""
+"""Where each face is in a frame between two samples, and what is shown next to it."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from inference.observer import SeenSample
 from inference.schema.arrays import EXPRESSIONS, F32
 
 LIKELY = 0.5
-"""An expression less likely than this is shown paler: the others together are likelier."""
+"""Below this, an expression is drawn paler: the others together are more likely."""
 GAP_SHARE = 2.5
-"""Samples farther apart than this many intervals have a gap between them: nothing is followed."""
+"""Samples farther apart than this many intervals have a gap between them: no face is followed."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedSample:
-    """A sample with who its faces were judged to be, and the engagement that held then."""
+    """A sample, whose its faces were judged to be, and the engagement at that time."""
 
     seen: SeenSample
     who: Mapping[int, Who]
     """By track."""
     people: Mapping[int, Who]
-    """Everybody so far, by number."""
+    """Everyone so far, by number."""
     running: Running
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One face in one picture."""
+    """One face in one frame."""
 
     track: int
     box: F32
@@ -44,21 +44,21 @@ class Mark:
     """"" where the face was not read: too small, or turned away."""
     likelihood: float
     is_sure: bool
-    """Face and expression are; else it is shown paler."""
+    """Both the face and its expression are certain; if not, it is drawn paler."""
 
 
 def marks_at(
     t_s: float, before: NamedSample | None, after: NamedSample | None, interval_s: float
 ) -> list[Mark]:
-    """Give the faces of a picture.
+    """Return the faces of a frame.
 
-    A face of both samples moves evenly from one place to the other; one that only the first or the
-    second has is shown for half the time between them.
+    A face in both samples moves evenly from one position to the other; one in only the first or the
+    second is shown for half the time between them.
 
     Args:
-        t_s: when the picture is shown.
+        t_s: when the frame is shown.
         before: the sample at or before it; None before the first.
-        after: the next sample; None where there is none.
+        after: the next sample; None if there is none.
         interval_s: between samples.
     """
     first = None if before is None else before.seen
@@ -93,12 +93,12 @@ def marks_at(
 
 
 def _faces(sample: NamedSample | None) -> dict[int, Mark]:
-    """The faces of a sample that are people's of the call, by track."""
+    """Return the faces of a sample that belong to people in the call, by track."""
     if sample is None or not sample.seen.tracks:
         return {}
     seen = sample.seen
     held = np.ones(len(seen.tracks), np.bool_)
-    if seen.layout.kind == "share":  # A face on the shared screen is nobody's.
+    if seen.layout.kind == "share":  # A face on the shared screen is no participant's.
         held = holders(centres(seen.boxes), seen.layout.tiles) >= 0
     marks = {}
     for k in np.flatnonzero(held).tolist():

@@ -1,4 +1,4 @@
-"""Paints one picture: what is hidden, the boxes with their tags, and the strip below."""
+"""Paints one frame: what is hidden, the boxes with their tags, and the strip below."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from bot.text.draw_text import BOLD, Colour, fit_text
 from inference.schema.arrays import U8
 
 PALE, FULL = 0.45, 0.9
-"""How much of a box's line covers the picture, for a face that is not sure and for one that is."""
+"""Opacity of a box's line, for a face that is uncertain and for one that is certain."""
 TAGS_KEPT = 256
 MOST_TAG_FACES = 2.6
-"""A tag is at most so many face widths wide, and wide enough for a short name."""
+"""A tag is at most this many face widths wide, but wide enough for a short name."""
 LEAST_TAG_PX = 150
 INKS: tuple[Colour, Colour] = ((18, 22, 28), (245, 247, 250))
 GROUND: Colour = (30, 36, 44)
@@ -28,7 +28,7 @@ _Tag = tuple[str, str, Colour, bool, int]
 
 
 class Painter:
-    """Paints the pictures of one recording, all of one size; it keeps drawn tags and the strip."""
+    """Paints the frames of one recording, all of one size; it caches drawn tags and the strip."""
 
     def __init__(
         self, width: int, height: int, palette: Palette, duration_s: float, *, is_guessed: bool
@@ -44,7 +44,7 @@ class Painter:
         self._line_px = 4 if height >= 900 else 2
 
     def canvas(self) -> Canvas:
-        """An empty picture."""
+        """Return an empty canvas."""
         return Canvas(self.width, self.height, self.strip_px, self._palette)
 
     def paint(
@@ -54,13 +54,13 @@ class Painter:
         before: NamedSample | None,
         hidden: Redactions | None,
     ) -> None:
-        """Paint over a picture.
+        """Paint over a frame.
 
         Args:
-            canvas: with the picture in it.
+            canvas: with the frame in it.
             marks: its faces.
             before: the sample at or before it, which the strip shows.
-            hidden: what must not be shown; None where everything may.
+            hidden: what must not be shown; None if everything may be.
         """
         if hidden is not None:
             redact(canvas, marks, before, hidden)
@@ -86,7 +86,7 @@ class Painter:
         canvas.put_frame_line((x0, y0, x1, y1), colour, self._line_px, share)
         name = mark.who.name if mark.who is not None else ""
         widest = max(LEAST_TAG_PX, round(MOST_TAG_FACES * (x1 - x0)))
-        widest = min(widest // 16 * 16, canvas.width)  # few widths: drawn tags are used again
+        widest = min(widest // 16 * 16, canvas.width)  # few widths, so that drawn tags are reused
         tag = self._tag((name, shown, colour, share == FULL, widest))
         high, wide = tag.light.shape
         top = y0 - high - 2
@@ -109,7 +109,7 @@ class Painter:
         if sample is None:
             strip = self._panel.draw(None, {})
         else:
-            self._panel.lines.add(sample.running)
+            self._panel.curves.add(sample.running)
             people = {number: one for number, one in sample.people.items() if one.is_scored}
             strip = self._panel.draw(sample.running, people)
         opaque = np.full((*strip.shape[:2], 1), 255, np.uint8)
@@ -117,7 +117,7 @@ class Painter:
 
 
 def _draw_tag(wanted: _Tag, size_px: int) -> U8:
-    """Name and expression on the person's colour; on a dark ground where they are not sure."""
+    """Draw name and expression on the person's colour, or on a dark ground if uncertain."""
     name, shown, colour, is_sure, widest = wanted
     ink = INKS[0] if is_sure else INKS[1]
     gap = round(0.5 * size_px)

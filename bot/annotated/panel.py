@@ -1,4 +1,4 @@
-"""The strip below the picture: everybody's running engagement, the time, and who is who."""
+"""The strip below the frame: everyone's running engagement, the time, and a legend of names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from bot.annotated.running_engagement import POINTS, Lines, Running
+from bot.annotated.running_engagement import POINTS, Curves, Running
 from bot.annotated.running_names import Who
 from bot.text import words
 from bot.text.axis import tick_step_s
@@ -23,21 +23,21 @@ COLOURS: tuple[Colour, ...] = (
     (86, 180, 233), (240, 168, 48), (64, 201, 148), (233, 120, 170), (240, 228, 66),
     (150, 140, 240), (225, 95, 70), (140, 200, 90), (120, 210, 215), (200, 160, 120),
 )  # fmt: skip
-"""Light enough for black letters, distinct also for people who see fewer colours."""
+"""Light enough for black letters, and distinct for people with colour vision deficiency."""
 UNKNOWN: Colour = (168, 176, 188)
 HEIGHT_SHARE, LEAST_PX, MOST_PX = 0.17, 64, 240
-"""Of the picture's height."""
+"""The strip's share of the frame's height, and its limits in pixels."""
 LEGEND_FROM_PX = 420
-"""A narrower picture has no room for names beside the lines."""
+"""A narrower frame has no room for names next to the lines."""
 
 
 def colour_of(who: Who | None) -> Colour:
-    """A person's colour, the same in box and line; grey for somebody unknown."""
+    """Return a person's colour, the same for box and line; grey for someone unknown."""
     return UNKNOWN if who is None else COLOURS[who.number % len(COLOURS)]
 
 
 def strip_height(height_px: int) -> int:
-    """How high the strip below a picture of this height is; even."""
+    """Return the height of the strip below a frame of this height; even."""
     return round(min(max(height_px * HEIGHT_SHARE, LEAST_PX), MOST_PX)) // 2 * 2
 
 
@@ -55,12 +55,12 @@ class _Plot:
 
 
 class Panel:
-    """Draws the strip anew for each sample."""
+    """Redraws the strip for each sample."""
 
     def __init__(self, width: int, height: int, duration_s: float, is_guessed: bool) -> None:
         self._size = (height, width)
         self._is_guessed = is_guessed
-        self.lines = Lines(duration_s)
+        self.curves = Curves(duration_s)
         self._text_px = max(10, min(round(height * 0.115), 22))
         has_legend = width >= LEGEND_FROM_PX
         legend = round(width * 0.26) if has_legend else round(self._text_px * 3)
@@ -75,22 +75,22 @@ class Panel:
         )
 
     def draw(self, running: Running | None, people: Mapping[int, Who]) -> U8:
-        """The strip as it looks now, RGB.
+        """Draw the strip as it looks now, RGB.
 
         Args:
-            running: the means that hold; None before the first sample.
-            people: everybody who is scored, by number.
+            running: the current means; None before the first sample.
+            people: everyone who is scored, by number.
         """
         strip = np.empty((*self._size, 3), np.uint8)
         strip[:] = GROUND
         t_s = 0.0 if running is None else running.t_s
         self._scale(strip)
         self._clock(strip, t_s)
-        shown = {n: people[n] for n in self.lines.people if n in people}
+        shown = {n: people[n] for n in self.curves.people if n in people}
         for number in shown:
-            self._line(strip, self.lines.people[number], COLOURS[number % len(COLOURS)], 1)
+            self._line(strip, self.curves.people[number], COLOURS[number % len(COLOURS)], 1)
         if len(shown) > 1:
-            self._line(strip, self.lines.call, INK, 2)
+            self._line(strip, self.curves.call, INK, 2)
         x = self._x(t_s)
         cv2.line(strip, (x, self._plot.top), (x, self._plot.bottom), SOFT, 1)
         if self._legend_px and running is not None:
@@ -98,7 +98,7 @@ class Panel:
         return strip
 
     def _x(self, t_s: float) -> int:
-        share = min(t_s / self.lines.duration_s, 1.0)
+        share = min(t_s / self.curves.duration_s, 1.0)
         return round(self._plot.left + share * (self._plot.right - self._plot.left))
 
     def _scale(self, strip: U8) -> None:
@@ -114,7 +114,7 @@ class Panel:
 
     def _clock(self, strip: U8, t_s: float) -> None:
         plot, size = self._plot, self._text_px
-        duration_s = self.lines.duration_s
+        duration_s = self.curves.duration_s
         now = words.clock(int(t_s))
         text = now if self._is_guessed else f"{now} / {words.clock(duration_s)}"
         clock = draw_text(text, size, INK, BOLD)
@@ -139,8 +139,8 @@ class Panel:
         x = plot.left + (known + 0.5) / POINTS * (plot.right - plot.left)
         y = plot.bottom - course[known] * (plot.bottom - plot.top)
         points = np.rint(np.stack([x, y], axis=1) * 8).astype(np.int32)
-        # Short recordings have samples farther apart than points: what is near is joined.
-        reach = max(2, round(3.0 / self.lines.duration_s * POINTS))
+        # In short recordings samples lie farther apart than points, so near points are joined.
+        reach = max(2, round(3.0 / self.curves.duration_s * POINTS))
         for part in np.split(points, np.flatnonzero(np.diff(known) > reach) + 1):
             cv2.polylines(strip, [part], False, colour, thick, cv2.LINE_AA, shift=3)
 
@@ -169,7 +169,7 @@ class Panel:
 
 
 def _listed(running: Running, people: Mapping[int, Who]) -> list[Who]:
-    """People in the order of the legend, whose end may have no room: who is seen comes first."""
+    """Return people in legend order; those in view come first, as the end may be cut off."""
     return sorted(
         people.values(),
         key=lambda one: (running.people.get(one.number) is None, not one.is_named, one.number),
@@ -181,7 +181,7 @@ def _points(value: float | None) -> str:
 
 
 def _put(strip: U8, rgba: U8, x: int, y: int) -> None:
-    """Lay a small RGBA picture over the strip; what reaches out is cut off."""
+    """Blend a small RGBA picture into the strip; what extends beyond it is cut off."""
     top, left = max(0, -y), max(0, -x)
     bottom, right = min(rgba.shape[0], strip.shape[0] - y), min(rgba.shape[1], strip.shape[1] - x)
     if bottom <= top or right <= left:

@@ -1,9 +1,9 @@
-"""Makes the annotated recording while the analysis looks at the same pictures, decoded once.
+"""Makes the annotated recording while the analysis reads the same frames, decoded once.
 
-The decoder's thread hands every picture over and waits where too many are held; the analysis's
-thread reports what each sample showed; a thread of our own paints a picture as soon as the samples
-on both sides of it are known, and encodes it. Where the decoder waits and the analysis has nothing
-left to report, the oldest pictures are painted with what is known: so none waits for the other.
+The decoder's thread hands over every frame and blocks when too many are held. The analysis's thread
+reports what each sample showed. The recorder's own thread paints and encodes a frame as soon as the
+samples before and after it are known. When the decoder is blocked and the analysis has nothing left
+to report, the oldest frames are painted with what is known, so that neither waits for the other.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from bot.annotated.painter import Painter
 from bot.annotated.redaction import Redaction, Redactor
 from bot.annotated.running_engagement import GUESSED_S, RunningEngagement
 from bot.annotated.running_names import NameFaces, RunningNames, Who
+from bot.calls.privacy import shows_everyone
 from inference.analyzer import AnalyzerOptions
 from inference.assess import AssessOptions
 from inference.attribution.person_ids import Sighting
@@ -36,26 +37,26 @@ from inference.video.container import ObservedPicture
 from inference.video.reader import probe
 
 HELD_BYTES = 256_000_000
-"""Decoded pictures that wait: five samples of 1080p at 30 pictures a second. Two samples' worth are
-enough to know all about a picture."""
+"""Decoded frames held at most: five samples of 1080p at 30 frames a second. Two samples' worth are
+enough to know everything about a frame."""
 LEAST_HELD = 16
 _WAIT_S = 0.1
-"""How often a blocked thread looks whether all is over."""
+"""How often a blocked thread checks whether the recording has ended."""
 _ROUNDING_S = 1e-6
 SIGHTING_S = 10.0
-"""How often it is noted that a face was shown, where only some may be; sooner where it moved."""
+"""How often a shown face is noted when only some may be shown; sooner if it moved."""
 DISK_LOOKED_AT_S = 10.0
-"""Seconds of recording between two looks at the free disk."""
+"""Seconds of recording between two checks of the free disk space."""
 
 
 def observer_options(options: AnalyzerOptions) -> AnalyzerOptions:
-    """Return how the analysis is to look at the pictures for a recorder.
+    """Return the options with which the analysis must run for a recorder.
 
-    Where faces are hidden, every sample is searched again, and all of it: whoever sits down beside
-    somebody who may be shown, or appears small in a corner over a large face, must be noticed at
-    once. A small picture's own edges are believed three samples late.
+    If faces are hidden, all of every sample is searched again: whoever sits down next to somebody
+    who may be shown, or appears in a small inset over a large face, must be noticed at once. The
+    layout accepts an inset's edges only after three samples.
     """
-    if options.assess.score_own_side:
+    if shows_everyone(options.assess):
         return options
     return replace(options, search_every_s=0.0, beside_large=True)
 
@@ -71,8 +72,8 @@ class _Sample:
 class Recorder:
     """An `Observer` that writes the annotated recording to `part`; `finish` completes it.
 
-    With `options.score_own_side` False all faces but those of known people of the other side are
-    hidden; `sightings` then tells which were not.
+    Where the options do not let everyone be shown, all faces are hidden but those of people known
+    to be on the other side; `sightings` then returns where faces were left visible.
     """
 
     def __init__(
@@ -86,24 +87,24 @@ class Recorder:
         has_room: Callable[[], bool] | None = None,
         held_bytes: int = HELD_BYTES,
     ) -> None:
-        """Prepare; the file is begun with the first picture.
+        """Prepare the recorder; the file is created with the first frame.
 
         Args:
             paths: the files of the recording, in order.
-            part: where it is written; give it its name when it is finished and good.
-            name_faces: names the people of what was seen so far.
-            options: who may be scored, and by which profile.
-            samples_per_s: of the analysis.
-            has_room: asked now and then whether the disk has room left; by default it has.
-            held_bytes: pictures that may wait.
+            part: where it is written; the caller renames it once it is finished and accepted.
+            name_faces: names the people in what was seen so far.
+            options: who may be scored, and with which profile.
+            samples_per_s: the analysis's sampling rate.
+            has_room: called now and then to ask whether the disk has room; None: never asked.
+            held_bytes: decoded frames that may wait, in bytes.
         """
         self._paths, self._part = list(paths), part
         self._names = RunningNames(name_faces, options)
         self._engagement = RunningEngagement(PROFILES[options.profile])
-        self._redactor = None if options.score_own_side else Redactor()
+        self._redactor = None if shows_everyone(options) else Redactor()
         self._interval_s = 1 / samples_per_s
         self._has_room, self._held_bytes = has_room, held_bytes
-        self._shown: list[tuple[float, float, float]] = []  # time and middle of a face in pixels
+        self._shown: list[tuple[float, float, float]] = []  # time and centre of a face, in pixels
         self._shown_at: dict[int, tuple[float, F32]] = {}
         self._pictures: deque[ObservedPicture] = deque()
         self._most_held = LEAST_HELD
@@ -114,17 +115,17 @@ class Recorder:
         self._changed = threading.Condition()
         self._movie: Movie | None = None
         self._painter: Painter | None = None
-        self._size = (1, 1)  # of the picture that is painted, without the strip
-        self._sizes: dict[float, tuple[int, int]] = {}  # of each segment's pictures, by its start
+        self._size = (1, 1)  # of the painted frame, without the strip
+        self._sizes: dict[float, tuple[int, int]] = {}  # of each segment's frames, by its start
         self._segment_s: float | None = None
         self._looked_at_s = 0.0
         self._worker = threading.Thread(target=self._work, name="annotate", daemon=True)
         self._worker.start()
 
-    # What the analysis calls.
+    # Called by the analysis.
 
     def picture(self, picture: ObservedPicture, is_over: Callable[[], bool]) -> None:
-        """Take a picture; blocks while too many are held."""
+        """Take a frame; blocks while too many are held."""
         with self._changed:
             if not self._pictures:
                 frame = picture.frame
@@ -154,7 +155,7 @@ class Recorder:
             self._changed.notify_all()
 
     def between(self, look: Callable[[], Observations]) -> None:
-        """Name people again where that is due.
+        """Name people again if that is due.
 
         Raises:
             AnnotateFailed: the file cannot be written.
@@ -164,7 +165,7 @@ class Recorder:
             self._names.learn(look())
 
     def stalled(self) -> None:
-        """Let pictures go with what is known, where the decoder waits for that."""
+        """Release frames with what is known so far, if the decoder is blocked on them."""
         self._raise_error()
         with self._changed:
             is_full = len(self._pictures) >= self._most_held
@@ -172,10 +173,10 @@ class Recorder:
                 self._release = max(1, len(self._pictures) // 4)
                 self._changed.notify_all()
 
-    # What the owner calls.
+    # Called by the owner.
 
     def finish(self) -> None:
-        """Paint what is left and complete the file.
+        """Paint the remaining frames and complete the file.
 
         Raises:
             AnnotateFailed: the file cannot be written.
@@ -187,12 +188,12 @@ class Recorder:
         self._raise_error()
 
     def sightings(self) -> tuple[Sighting, ...]:
-        """Where and when faces were shown, where only some may be; every ten seconds of a track."""
+        """Return where and when faces were shown if only some may be; every 10 s of a track."""
         width, height = self._size
         return tuple(Sighting(t_s, x / width, y / height) for t_s, x, y in self._shown)
 
     def drop(self) -> None:
-        """End at once and delete what was written; safe to call twice, and after `finish`."""
+        """Stop at once and delete what was written; safe to call twice, and after `finish`."""
         with self._changed:
             self._is_over = self._is_dropped = True
             self._pictures.clear()
@@ -211,7 +212,7 @@ class Recorder:
             ) from self._error
 
     def _fitted(self, seen: SeenSample) -> SeenSample:
-        """A sample in the pixels that are painted: all segments are brought to the first's size."""
+        """Return the sample in painted pixels: all segments are scaled to the first one's size."""
         own = self._sizes.get(seen.offset_s, self._size)
         if own == self._size:
             return seen
@@ -221,12 +222,12 @@ class Recorder:
         return replace(seen, boxes=seen.boxes * by, layout=fitted)
 
     def _note_shown(self, seen: SeenSample, who: Mapping[int, Who]) -> None:
-        """Keep where faces were shown, to be compared with who everybody is in the end."""
+        """Note where faces were shown, to check them against the final identities."""
         for track, box in zip(seen.tracks, seen.boxes, strict=True):
             if track not in who or not who[track].is_scored:
                 continue
             last_s, place = self._shown_at.get(track, (float("-inf"), box))
-            # The analysis may divide a track later, where its camera or the layout changed.
+            # The analysis may split a track later, where its camera or the layout changed.
             is_elsewhere = seen.layout.changed or not overlap(box, place)
             if is_elsewhere or seen.t_s - last_s >= SIGHTING_S:
                 self._shown_at[track] = seen.t_s, box
@@ -234,7 +235,7 @@ class Recorder:
                     (seen.t_s, float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2)
                 )
 
-    # The painter's thread.
+    # On the painter's thread.
 
     def _work(self) -> None:
         try:
@@ -242,7 +243,7 @@ class Recorder:
                 self._paint(picture)
             if self._movie is not None and not self._is_dropped:
                 self._movie.finish()
-        except BaseException as exc:  # it reaches the owner by `_raise_error`
+        except BaseException as exc:  # `_raise_error` raises it again in the owner
             with self._changed:
                 self._error = exc
                 self._pictures.clear()
@@ -264,11 +265,11 @@ class Recorder:
                 self._changed.wait(_WAIT_S)
 
     def _is_ready(self, picture: ObservedPicture) -> bool:
-        """Whether a sample after the picture is known."""
+        """Return whether a sample after the frame is known."""
         return bool(self._samples) and self._samples[-1].named.seen.t_s > picture.t_s
 
     def _around(self, picture: ObservedPicture) -> tuple[_Sample | None, _Sample | None]:
-        """The samples before and after a picture in its segment; earlier ones are let go."""
+        """Return the samples before and after a frame in its segment, and drop earlier ones."""
         with self._changed:
             while len(self._samples) > 1 and self._samples[1].named.seen.t_s <= picture.t_s:
                 self._samples.popleft()
@@ -306,9 +307,10 @@ class Recorder:
         movie.add(canvas.frame(), offset + picture.at * picture.tick)
 
     def _is_covered(self, picture: ObservedPicture, before: SeenSample) -> bool:
-        """Whether the sample before tells of the picture: the first whole one in its cell is.
+        """Return whether the sample before the frame says what is in it.
 
-        Farther from it, the picture is damaged; nobody looked at it, and anything may be there.
+        A sample is the first intact frame of its interval. A frame farther from it than that is
+        damaged: it was never analysed, and anything may be in it.
         """
         return picture.t_s - before.t_s <= self._interval_s + _ROUNDING_S
 
@@ -320,7 +322,7 @@ class Recorder:
             raise AnnotateFailed("The disk has no room left for the annotated recording.")
 
     def _begun(self, picture: ObservedPicture) -> tuple[Movie, Painter]:
-        """The file and its painter, begun with the first picture."""
+        """Return the file and its painter, created with the first frame."""
         frame = picture.frame
         if self._movie is None or self._painter is None:
             files = [probe(path) for path in self._paths]

@@ -1,8 +1,9 @@
-"""What must not be recognisable where only the other side may be scored: when in doubt, hidden.
+"""Hides what must not be recognisable if only the other side may be scored: when in doubt, hide.
 
-A tile is shown only while a person known to be of the other side, and nobody else, is seen in it;
-everything around such tiles is hidden, for a layout is noticed a second after it changed. A shared
-screen stays; a picture without tiles is hidden but for known people's surroundings.
+A tile is shown only while everyone seen in it is known to be on the other side. Everything around
+such tiles is hidden, because a layout change is noticed a second late. A shared screen stays
+visible. In a frame without tiles, the faces that may not be shown are hidden with their
+surroundings, and the whole frame while someone may be there undetected.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ from inference.schema.analysis import CallAnalysis
 from inference.schema.arrays import F32
 
 DOUBT_S = 1.5
-"""After the picture changed as a whole, its layout is not trusted for so long: a new one counts
-from its second or third sample on."""
+"""How long the layout is not trusted after the whole frame changed: a new layout is accepted at its
+second or third sample."""
 CELLS = 5
-"""Means that are left along the shorter side of what is hidden: a face fills three or four."""
+"""Means left along the shorter side of a hidden area: a face fills three or four."""
 HEAD = 2.2
-"""The head with hair and shoulders, in face sizes, about a face in a picture without tiles."""
+"""Size of a head with hair and shoulders, in face sizes, in a frame without tiles."""
 LOST_S = 3.0
-"""A face lost in a picture without tiles is hidden where it was for so long; then all is."""
+"""How long a face lost in a frame without tiles is hidden where it was; then everything is."""
 REACH = 1.5
-"""How much larger the place of a lost face becomes."""
+"""How much larger the hidden area of a lost face becomes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What is hidden at a sample: everything but `shown` if `is_all`, and `places` anyhow."""
+    """What is hidden at a sample: `places`, and with `is_all` also everything but `shown`."""
 
     is_all: bool = True
     shown: tuple[Rect, ...] = ()
@@ -45,12 +46,12 @@ class Redaction:
 
 
 Redactions = tuple[Redaction | None, Redaction | None]
-"""What is hidden at the sample before a picture and at the one after; None where there is none."""
+"""What is hidden at the samples before and after a frame; None if there is no such sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lost:
-    """A face that may not be shown, where and when it was seen last."""
+    """A face that may not be shown, and where and when it was last seen."""
 
     track: int
     box: F32
@@ -58,7 +59,7 @@ class _Lost:
 
 
 class Redactor:
-    """Says for each sample what is hidden; samples come in order."""
+    """Decides for each sample what is hidden; samples come in order."""
 
     def __init__(self) -> None:
         self._last: SeenSample | None = None
@@ -66,7 +67,7 @@ class Redactor:
         self._unseen: list[_Lost] = []
 
     def update(self, seen: SeenSample, who: Mapping[int, Who]) -> Redaction:
-        """Take the next sample."""
+        """Take the next sample and return what is hidden at it."""
         last, self._last = self._last, seen
         if last is None or last.offset_s != seen.offset_s or self._changed(last, seen):
             self._doubt_until_s = seen.t_s + DOUBT_S
@@ -78,7 +79,7 @@ class Redactor:
             self._unseen.clear()
             hidden, shown = self._of_tiles(seen, clear)
             if layout.kind != "share":
-                # A small tile may lie over a large one: what is hidden goes before what is shown.
+                # A small tile may cover part of a large one: hiding takes precedence over showing.
                 return Redaction() if is_doubtful else Redaction(True, shown, hidden)
             return Redaction() if is_doubtful else Redaction(False, (), hidden)
         if is_doubtful:
@@ -112,7 +113,7 @@ class Redactor:
         return tuple(hidden), tuple(shown)
 
     def _of_picture(self, seen: SeenSample, clear: list[bool]) -> Redaction:
-        """An undivided picture: heads, and the whole where somebody may be there unfound."""
+        """Hide heads in a frame without tiles, or all of it if someone may be there undetected."""
         if not seen.tracks:
             return Redaction()
         rows = [row for row, is_clear in enumerate(clear) if not is_clear]
@@ -134,13 +135,13 @@ class Redactor:
 def redact(
     canvas: Canvas, marks: Sequence[Mark], before: NamedSample | None, hidden: Redactions
 ) -> None:
-    """Hide what any of the samples around a picture hides, and all where one is missing.
+    """Hide what either sample around a frame hides, and everything if one is missing.
 
     Args:
-        canvas: the picture.
-        marks: its faces; those that may not be shown are hidden where they are now, too.
+        canvas: the frame.
+        marks: its faces; those that may not be shown are also hidden where they are now.
         before: the sample before it.
-        hidden: of the samples before and after it.
+        hidden: what is hidden at the samples before and after it.
     """
     whole = (0, 0, canvas.width, canvas.height)
     known = [one for one in hidden if one is not None]
@@ -166,7 +167,7 @@ def redact(
 
 
 def _cells(canvas: Canvas, before: NamedSample | None) -> int:
-    """Cells for the whole picture: faces of a gallery are smaller than one that fills it."""
+    """Return the cells for the whole frame: more in a gallery, whose faces are smaller."""
     tiles = before.seen.layout.tiles if before is not None else ()
     if not len(tiles):
         return CELLS
@@ -194,10 +195,10 @@ def _rect(box: F32) -> Rect:
 
 
 def wrongly_shown(analysis: CallAnalysis, shown: Sequence[Sighting]) -> Sighting | None:
-    """Give the first face that was shown and may not be by what is known now, None where all may.
+    """Return the first face that was shown but may not be by what is known now, None if all may.
 
     Args:
-        analysis: of the whole call.
+        analysis: the analysis of the whole call.
         shown: faces that were not hidden (`Recorder.sightings`).
     """
     person = {tie.track: tie.participant for tie in analysis.attributions}

@@ -1,4 +1,4 @@
-"""The running engagement of people and call, by the formulas of docs/scoring.md (3 and 7)."""
+"""The running engagement of people and call, by the formulas in docs/scoring.md (3 and 7)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from inference.scoring.score import ROLLING_S, mean_over_people, rolling_mean
 
 MEAN_S = ROLLING_S[0]
 POINTS = 600
-"""Of a drawn line; more cannot be distinguished in a picture."""
+"""Points of a drawn line; more could not be told apart in a frame."""
 GUESSED_S = 600.0
-"""The length of a recording that does not tell it; the axis doubles where that is too short."""
+"""Assumed length of a recording that does not state it; the axis doubles when it is exceeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Engagement 0–1 at one moment, mean of the last 30 s; people by number, None: not seen."""
+    """Engagement 0–1 at one moment, mean of the last 30 s; people by number, None = not seen."""
 
     t_s: float
     call: float | None
@@ -32,16 +32,16 @@ class Running:
 
 
 class RunningEngagement:
-    """Follows the mean over the last 30 s of everybody who is scored."""
+    """Tracks the mean over the last 30 s of everyone who is scored."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._recent: deque[tuple[float, list[tuple[int, tuple[bool, float], float]]]] = deque()
 
     def add(self, seen: SeenSample, who: Mapping[int, Who]) -> Running:
-        """Take a sample and give the means that now hold.
+        """Take a sample and return the means that now apply.
 
-        What a face showed counts for whoever it belongs to as far as is known now.
+        What a face showed counts for the person it belongs to by what is known now.
         """
         values = self._profile.engagement(seen.probs) if len(seen.tracks) else np.zeros(0)
         sides = seen.boxes[:, 2:] - seen.boxes[:, :2]
@@ -63,7 +63,7 @@ class RunningEngagement:
         )
 
     def _series(self, number: int, who: Mapping[int, Who]) -> F64:
-        """One person's engagement at the recent samples; of several faces as `select_faces`."""
+        """Return a person's engagement at recent samples; of several faces, as `select_faces`."""
         course = np.full(len(self._recent), np.nan)
         for k, (_, rows) in enumerate(self._recent):
             own = [
@@ -77,8 +77,8 @@ class RunningEngagement:
 
 
 @dataclass(slots=True)
-class Lines:
-    """The courses so far, averaged into at most `POINTS` equal spans of the recording."""
+class Curves:
+    """The curves so far, averaged over at most `POINTS` equal spans of the recording."""
 
     duration_s: float
     call: F32 = field(default_factory=lambda: _no_course())
@@ -86,7 +86,7 @@ class Lines:
     _count: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def add(self, running: Running) -> None:
-        """Take up the means of one moment."""
+        """Add the means of one moment."""
         while running.t_s >= self.duration_s:
             self._double()
         point = min(int(running.t_s / self.duration_s * POINTS), POINTS - 1)

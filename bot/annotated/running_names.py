@@ -1,8 +1,8 @@
 """Who the faces are while the recording is still being read: names from the evidence so far.
 
-Who somebody is, is certain at the end of a call at the earliest, and the pictures go by once. So
-people are named from all that was seen up to now, again and again at growing intervals; a face
-without a certain name is "Person 1"; names are never guessed.
+Identities are final only at the end of a call, but each frame is seen just once. So people are
+named again and again, at growing intervals, from everything seen so far. A face without a certain
+name is "Person 1"; names are never guessed.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from inference.observer import SeenSample
 from inference.schema.observations import FaceColumns, Observations, Quality
 
 NameFaces = Callable[[Observations], tuple[Observations, Identities]]
-"""Names the people of what was seen so far; the observations may come back with other tracks."""
+"""Names the people in what was seen so far; the observations may come back with other tracks."""
 
 FIRST_AT_S = 1.0
-"""The analysis is a second or two ahead of its reports: by then, somebody was seen for 2 s."""
+"""The analysis is a second or two ahead of its reports, so by then someone was seen for 2 s."""
 LEAST_PAUSE_S, PAUSE_SHARE = 4.0, 0.1
-"""Between two namings: this long, or this share of what was seen, whichever is longer. Naming
-costs in proportion to what was seen: all namings together cost some eleven times the last."""
+"""Pause between two namings: this long, or this share of the time so far, whichever is longer. The
+cost of naming grows with the time seen; all namings together cost about eleven times the last."""
 NEW_FACE_S, NEW_PAUSE_S, NEW_PAUSE_SHARE = 2.0, 2.0, 0.03
-"""Sooner, where somebody has been seen for so long since the last naming."""
+"""A new face seen for `NEW_FACE_S` shortens the pause to this, or to this share."""
 GIVEN_UP_S = 4.0
-"""Nobody is looked for sooner on account of a face that was still nobody's after so long."""
+"""A face still unidentified after this long no longer shortens the pause."""
 KEPT_S = 60.0
-"""A track that was not seen for so long is over (`track.TILE_GAP_S` is 10 s)."""
+"""A track not seen for this long is over (`TILE_GAP_S` in inference/faces/tracker.py is 10 s)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """A person as the picture shows them; the number stays while names change."""
+    """A person as the frame shows them; the number stays the same when the name changes."""
 
     number: int
     name: str
@@ -55,18 +55,18 @@ class _Track:
     sample: int
     box: bytes
     is_known: bool = False
-    """Its owner is known, or given up: it was there for long and is nobody's."""
+    """Its owner is known, or was given up on after `GIVEN_UP_S`."""
 
 
 class RunningNames:
-    """Keeps for every track whose face it is, as far as the evidence goes."""
+    """Keeps track of whose face each track is, as far as the evidence goes."""
 
     def __init__(self, name_faces: NameFaces, options: AssessOptions) -> None:
         self._name_faces, self._options = name_faces, options
         self._tracks: dict[int, _Track] = {}
         self._who: dict[int, Who] = {}
         self.people: dict[int, Who] = {}
-        """Everybody as last named, by number."""
+        """Everyone as last named, by number."""
         self._numbers: dict[str, int] = {}
         self._strangers: dict[int, int] = {}
         self._people = 0
@@ -74,7 +74,7 @@ class RunningNames:
         self._now_s = 0.0
 
     def note(self, seen: SeenSample) -> dict[int, Who]:
-        """Take a sample's tracks; gives whose every recent track is, without those unknown yet."""
+        """Take a sample's tracks and return the known owners of the recent tracks, by track."""
         self._now_s = seen.t_s
         for track, box in zip(seen.tracks, seen.boxes, strict=True):
             known = self._tracks.get(track)
@@ -86,7 +86,7 @@ class RunningNames:
 
     @property
     def is_due(self) -> bool:
-        """Whether people are to be named again."""
+        """Return whether people should be named again now."""
         pause_s = self._now_s - self._last_s
         if self._last_s == 0.0:
             return self._now_s >= FIRST_AT_S
@@ -100,7 +100,7 @@ class RunningNames:
         )
 
     def learn(self, seen: Observations) -> None:
-        """Name everybody again from all that was seen so far."""
+        """Name everyone again from everything seen so far."""
         self._last_s = self._now_s
         self._tracks = {
             track: known
@@ -119,7 +119,7 @@ class RunningNames:
             known.is_known = person >= 0 or known.last_s - known.first_s >= GIVEN_UP_S
 
     def _as_shown(self, seen: Observations, identities: Identities) -> list[Who]:
-        """Return the people under the numbers that they had before."""
+        """Return the people under the numbers they had before."""
         given: set[int] = set()
         shown = []
         for person, ids in zip(identities.people, person_ids(seen, identities), strict=True):
@@ -141,7 +141,7 @@ class RunningNames:
 
 
 def _track_of(seen: Observations, sample: int, box: bytes) -> int:
-    """The track that holds exactly this face in the observations, -1 where it is nobody's."""
+    """Return the track that holds exactly this face in the observations, or -1 if none does."""
     faces = seen.faces
     start, end = np.searchsorted(faces.sample, [sample, sample + 1]).tolist()
     for row in range(start, end):
@@ -151,7 +151,7 @@ def _track_of(seen: Observations, sample: int, box: bytes) -> int:
 
 
 def naming_with(evidence: Evidence) -> NameFaces:
-    """Name people by all that an evidence holds beside its observations, corrections included."""
+    """Return a function that names people with an evidence's side data and corrections."""
 
     def name(seen: Observations) -> tuple[Observations, Identities]:
         so_far = name_people(replace(evidence, observations=seen))
@@ -162,7 +162,7 @@ def naming_with(evidence: Evidence) -> NameFaces:
 
 
 def nothing_seen(duration_s: float | None) -> Observations:
-    """The observations of a recording before its first picture: what side files are laid over."""
+    """Return the observations of a recording before its first frame, to add side files to."""
     return Observations(
         t_s=np.zeros(0),
         sample_interval_s=1.0,

@@ -16,12 +16,12 @@ from bot.pipeline.workflow import CallPipeline
 
 
 def create_app(resources: Resources, pipeline: CallPipeline, intake: Intake) -> FastAPI:
-    """Put the routes together. Opens nothing."""
+    """Build the app with all its routes. Opens nothing."""
     app = FastAPI(
         title="Rapport",
         version="1",
         summary="Sales calls as evidence: scores with their uncertainty, moments, words.",
-        # Both pages would load their scripts from elsewhere.
+        # Both documentation pages would load their scripts from another site.
         docs_url=None,
         redoc_url=None,
     )

@@ -1,4 +1,4 @@
-"""Bearer keys: nothing under /api/v1 is readable without one, from loopback either."""
+"""Bearer keys: nothing under /api/v1 is readable without one, not even from loopback."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 
 def require_key(engine: Engine) -> Callable[[Credentials], str]:
-    """Give the dependency that lets a request through only with a valid key, and tells its name.
+    """Build the dependency that admits a request only with a valid key, and returns its name.
 
-    Behind a proxy every caller looks local, so where a request comes from counts for nothing.
+    Behind a proxy every caller looks local, so the caller's address is not considered.
     """
 
     def key_name(credentials: Credentials) -> str:

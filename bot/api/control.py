@@ -1,4 +1,4 @@
-"""What the API may ask of the workflows: progress, another run, another report, and to stop."""
+"""What the API may ask of the workflows: progress, a new run, a new report, and to stop."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from storage.errors import Missing
 
 
 class PipelineControl:
-    """Implements `bot.api.workflows.WorkflowControl` over the call pipeline."""
+    """Implements `WorkflowControl` with the call pipeline."""
 
     def __init__(self, resources: Resources, pipeline: CallPipeline) -> None:
         self._resources = resources
         self._pipeline = pipeline
 
     def status(self, workflow_id: str) -> WorkflowStatus | None:
-        """Where a run is; None where there is no such run.
+        """Return where a run is, or None if there is no such run.
 
-        A run that is not the call's current one ended long ago: it is told as done.
+        A run that is not the call's current one has ended, so it is reported as done.
         """
         named = call_and_run(workflow_id)
         if named is None:
@@ -54,10 +54,10 @@ class PipelineControl:
         )
 
     def reanalyze(self, call_id: str) -> str:
-        """Start a run that fetches the recording from Zoom again; a run in progress is joined.
+        """Start a run that fetches the recording from Zoom again, or join the one in progress.
 
         Raises:
-            Missing: no such call.
+            Missing: there is no such call.
             Gone: Zoom no longer has the recording, or there is no Zoom app to ask for it.
             IntegrationError: Zoom did not answer.
         """
@@ -81,11 +81,11 @@ class PipelineControl:
         return self._pipeline.start(call_id, run, by_hand=True)
 
     def report_again(self, call_id: str, run: int) -> str:
-        """Queue a run that was counted for a correction; twice is once."""
+        """Queue the run that was numbered for a correction; queuing it twice has no effect."""
         return self._pipeline.start_report_again(call_id, run)
 
     def cancel(self, call_id: str) -> None:
-        """Stop a call's current run, if it has one: no further step begins."""
+        """Stop a call's current run, if it has one: no further step starts."""
         with reading(self._resources.engine) as session:
             call = calls.get_call(session, call_id)
         if call.run > 0 and call.status in calls.ACTIVE:
@@ -93,18 +93,18 @@ class PipelineControl:
 
 
 class Gone(Exception):
-    """Zoom no longer has the recording, so that it cannot be analysed again."""
+    """Zoom no longer has the recording, so the call cannot be analysed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowStatus:
-    """Where one run of a call stands. `progress` is the share of the step that is done, 0–1."""
+    """How far one run of a call is. `progress` is the share of the step that is done, 0–1."""
 
     id: str
     call_id: str
     run: int
     status: str
-    """The call's word for it: "queued", "running", "waiting", "done", "failed" or "skipped"."""
+    """The call's status: "queued", "running", "waiting", "done", "failed" or "skipped"."""
     step: str | None = None
     progress: float | None = None
     detail: str = ""
@@ -112,7 +112,7 @@ class WorkflowStatus:
 
 
 def call_and_run(workflow_id: str) -> tuple[str, int] | None:
-    """The call and the number in a run's name, `{call_id}.{run}`; None where it names no run."""
+    """Split a run's id, `{call_id}.{run}`, into call and number; None if it is not a run's id."""
     found = re.fullmatch(r"(.+)\.([1-9][0-9]{0,8})", workflow_id, re.ASCII | re.DOTALL)
     return (found[1], int(found[2])) if found else None
 
@@ -121,11 +121,11 @@ class WorkflowControl(Protocol):
     """Reads and starts the runs of calls."""
 
     def status(self, workflow_id: str) -> WorkflowStatus | None:
-        """Where a run, named `{call_id}.{run}`, stands; None where there is no such run."""
+        """Return how far the run `{call_id}.{run}` is, or None if there is no such run."""
         ...
 
     def reanalyze(self, call_id: str) -> str:
-        """Start the call's next run, or join the one that is going on, and give its id.
+        """Start the call's next run, or join the one in progress, and return its id.
 
         Raises:
             Gone: Zoom no longer has the recording.
@@ -134,9 +134,9 @@ class WorkflowControl(Protocol):
         ...
 
     def report_again(self, call_id: str, run: int) -> str:
-        """Start a run that reports the call again as people corrected it, and give its id."""
+        """Start the run that reports the call with people's corrections, and return its id."""
         ...
 
     def cancel(self, call_id: str) -> None:
-        """End what runs for a call that is about to be deleted; nothing running is no error."""
+        """Stop the run of a call that is about to be deleted; does nothing if none is running."""
         ...

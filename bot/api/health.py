@@ -19,7 +19,7 @@ from storage.files import MediaFiles
 def create_health(
     engine: Engine, settings: Settings, files: MediaFiles, refused: Mapping[str, int]
 ) -> APIRouter:
-    """Give the two routes."""
+    """Build the two routes."""
     router = APIRouter(tags=["health"])
 
     def database() -> str | None:
@@ -33,7 +33,9 @@ def create_health(
         free = files.free_bytes()
         if free >= settings.zoom.disk_reserve_bytes:
             return None
-        return f"{free / 1e9:.1f} GB are free, less than the reserve that downloads must leave."
+        return (
+            f"{free / 1e9:.1f} GB are free, less than the reserve that downloads must leave free."
+        )
 
     def weights() -> str | None:
         if (settings.analysis.weights or SHIPPED_WEIGHTS).is_file():
@@ -46,22 +48,22 @@ def create_health(
         "weights": weights,
     }
 
-    @router.get("/healthz", summary="Does the process answer?")
+    @router.get("/healthz", summary="Is the process up?")
     def healthz() -> Health:
         return Health(webhooks_refused=dict(refused))
 
     @router.get(
         "/readyz",
-        summary="Can it do its work: database, disk, weights?",
+        summary="Can the service work: database, disk, weights?",
         response_model=Readiness,
-        responses={503: {"description": "A check fails; `checks` says which and why."}},
+        responses={503: {"description": "A check failed; `checks` says which and why."}},
     )
     def readyz() -> Readiness | Response:
         found = {name: check() for name, check in checks.items()}
         failed = {name: reason for name, reason in found.items() if reason is not None}
-        told = {name: reason or "ok" for name, reason in found.items()}
+        results = {name: reason or "ok" for name, reason in found.items()}
         if failed:
-            return problem_response(503, f"Not ready: {', '.join(failed)}.", checks=told)
-        return Readiness(status="ready", checks=told)
+            return problem_response(503, f"Not ready: {', '.join(failed)}.", checks=results)
+        return Readiness(status="ready", checks=results)
 
     return router

@@ -1,4 +1,4 @@
-"""What the REST API answers. Engagement is 0–1, times into the call are seconds, null is unseen."""
+"""What the REST API returns. Engagement is 0–1, times in the call are seconds, null is not seen."""
 
 from __future__ import annotations
 
@@ -31,34 +31,37 @@ class Person(BaseModel):
     """A participant and the figures that are compared."""
 
     id: str = Field(
-        description="Finds the person in PATCH /calls/{id}/participants/{pid}. Stays while the "
-        "call is reported again; of a face that was joined to somebody, it finds that person."
+        description="Identifies the person in PATCH /calls/{id}/participants/{pid}. It stays the "
+        "same when the call is reported again; the id of a face that was merged into somebody "
+        "finds that person."
     )
     index: int = Field(
-        description="Names the person within the call's other answers, until it is reported again."
+        description="Identifies the person in the call's other responses until the next report."
     )
     name: str
     side: str = Field(description='"rep" (own side), "prospect" or "unknown".')
     is_host: bool
-    is_named: bool = Field(description='False for "Person 1": nothing certain names the face.')
+    is_named: bool = Field(description='False for "Person 1": the face has no certain name.')
     name_confidence: float = Field(
-        description="How sure it is that this face and this name belong together, 0–1; 1 where a "
-        "person said so, and for people heard but not seen."
+        description="Confidence that this face and this name belong together, 0–1; 1 if a person "
+        "confirmed it, and for people heard but not seen."
     )
     name_certainty: str = Field(
         description='The same in words: "confirmed by a person", "98 % sure", "not named", or "" '
-        "where Zoom names a voice without a face."
+        "if Zoom names a voice without a face."
     )
     is_confirmed: bool = Field(description="A person gave or confirmed the name.")
-    is_scored: bool = Field(description="False when a setting leaves this person unscored.")
-    note: str = Field(description='What to know before reading the figures; "" for nothing.')
+    is_scored: bool = Field(description="False if a setting excludes this person from scoring.")
+    note: str = Field(description='What to know before reading the figures, or "".')
     engagement: float | None
     interval: tuple[float, float] | None = Field(description="95 % interval of the engagement.")
     attention: float | None
-    coverage: float = Field(description="Share of the person's time in which the face was seen.")
+    coverage: float = Field(
+        description="Share of the person's time during which their face was seen."
+    )
     face_s: float
     camera_off_s: float | None = Field(
-        description="Seconds there without video; null where nothing tells."
+        description="Seconds in the call with the camera off; null if not known."
     )
     talk_s: float
     talk_share: float
@@ -78,7 +81,7 @@ class PersonFigures(Person):
 
 
 class CallFields(BaseModel):
-    """What every answer about a call holds."""
+    """The fields of every response about a call."""
 
     id: str
     zoom_uuid: str
@@ -86,7 +89,7 @@ class CallFields(BaseModel):
     host_email: str
     host_name: str | None
     started_at: datetime
-    timezone: str | None = Field(description="The meeting's zone, an IANA name.")
+    timezone: str | None = Field(description="The meeting's time zone, an IANA name.")
     duration_s: float
     status: str = Field(
         description='"queued", "running", "waiting" (for a transcript), "done", "failed" or '
@@ -101,7 +104,7 @@ class CallFields(BaseModel):
 
 
 class Call(CallFields):
-    """A call as lists show it."""
+    """A call as it appears in lists."""
 
     participants: list[Person]
 
@@ -109,7 +112,7 @@ class Call(CallFields):
 
 
 class Estimate(BaseModel):
-    """A mean with its 95 % interval, and the number of independent looks it is worth."""
+    """A mean with its 95 % interval and its effective number of independent samples."""
 
     value: float
     low: float
@@ -118,21 +121,21 @@ class Estimate(BaseModel):
 
 
 class Reaction(BaseModel):
-    """What a side showed while people of one side, and of no other, spoke."""
+    """What a side showed while people of only one side spoke."""
 
     speaking: str = Field(description='"rep", "prospect" or "unknown".')
     spoken_s: float
-    seen_s: float = Field(description="Of `spoken_s`, seconds in which a face was seen.")
+    seen_s: float = Field(description="Seconds of `spoken_s` during which a face was seen.")
     engagement: Estimate | None
     attention: Estimate | None
     expressions: dict[str, float] = Field(description="Mean probability of each expression.")
     shares: dict[str, float] = Field(
-        description="Share of the faces seen in which each expression was the likeliest."
+        description="Share of the faces seen for which each expression was the most likely."
     )
 
 
 class Side(BaseModel):
-    """Everybody of one side together (docs/scoring.md, 10)."""
+    """Everyone on one side together (docs/scoring.md, 10)."""
 
     side: str = Field(description='"rep" (own side), "prospect" or "unknown".')
     people: list[int] = Field(description="Indexes of the participants.")
@@ -150,13 +153,17 @@ class CallFigures(CallFields):
     """A call with every figure of docs/scoring.md."""
 
     participants: list[PersonFigures]
-    sides: list[Side] = Field(description="What each side showed, and while each side spoke.")
+    sides: list[Side] = Field(
+        description="What each side showed, overall and while each side spoke."
+    )
     has_transcript: bool
     has_report: bool
     profile: str | None
     scoring_version: int | None
     model: str | None
-    quality: dict[str, Any] | None = Field(description="What the pictures allowed.")
+    quality: dict[str, Any] | None = Field(
+        description="Quality of the recording: what could be seen and heard."
+    )
     figures: dict[str, Any] | None = Field(
         description="The call's figures with their intervals, as docs/scoring.md names them."
     )
@@ -168,7 +175,7 @@ class CallPage(BaseModel):
     """Some calls, latest first."""
 
     items: list[Call]
-    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+    next_cursor: str | None = Field(description="Pass it as `cursor` to get the next page.")
 
 
 class PersonStep(BaseModel):
@@ -177,8 +184,10 @@ class PersonStep(BaseModel):
     participant: int
     engagement: float | None
     attention: float | None
-    expression: str | None = Field(description="The likeliest expression.")
-    coverage: float = Field(description="Share of the step in which the face was seen and read.")
+    expression: str | None = Field(description="The most likely expression.")
+    coverage: float = Field(
+        description="Share of the step during which the face was seen and read."
+    )
     talk_s: float = Field(description="Seconds of the step in which the person spoke.")
     rolling_30s: float | None = Field(None, description="Engagement over the last 30 s.")
     rolling_60s: float | None = Field(None, description="Engagement over the last minute.")
@@ -238,7 +247,7 @@ class Timeline(BaseModel):
 
 
 class Line(BaseModel):
-    """One cue of the transcript, or a message of the meeting's chat."""
+    """One cue of the transcript, or one message in the meeting's chat."""
 
     start_s: float
     end_s: float
@@ -255,8 +264,8 @@ class Moment(BaseModel):
     kind: str = Field(description='"rise", "fall", "to_happy", "to_angry" or "silence".')
     participants: list[int]
     names: list[str]
-    side: str = Field(description='Of all its people; "" where they are of several sides.')
-    speakers: list[int] = Field(description="Who spoke in it, most first.")
+    side: str = Field(description='The side of all its people; "" if they are on several sides.')
+    speakers: list[int] = Field(description="Who spoke in it, most talkative first.")
     reason: str
     before: float | None
     after: float | None
@@ -272,7 +281,7 @@ class Moments(BaseModel):
 
 
 class Transcript(BaseModel):
-    """The words of a call by time; empty where there is no transcript."""
+    """What was said in a call, in order of time; empty if there is no transcript."""
 
     call_id: str
     has_transcript: bool
@@ -280,7 +289,7 @@ class Transcript(BaseModel):
 
 
 class Workflow(BaseModel):
-    """Where one run of a call stands."""
+    """How far one run of a call is."""
 
     id: str
     call_id: str
@@ -313,7 +322,7 @@ class Workflow(BaseModel):
 def _clean_name(name: str) -> str:
     cleaned = words.clean(name)
     if name.strip() and not cleaned:
-        raise ValueError("there is no letter in the name; an empty one takes a name away")
+        raise ValueError("the name has no letters; send an empty one to remove a name")
     return cleaned
 
 
@@ -321,10 +330,10 @@ Name = Annotated[str, Field(max_length=200), AfterValidator(_clean_name)]
 
 
 class ParticipantChange(BaseModel):
-    """What is so: a name, a side, or both. An empty name takes a wrong one away."""
+    """What is true: a name, a side, or both. An empty name removes a wrong one."""
 
     name: Name = Field(
-        "", description="Of somebody of the call: joins the two. Any other: a new name."
+        "", description="The name of someone else in the call merges the two; any other is new."
     )
     side: Literal["rep", "prospect", "unknown"] = "unknown"
 
@@ -341,25 +350,27 @@ class ParticipantChange(BaseModel):
 
 
 class CorrectedParticipant(BaseModel):
-    """The participant as the run will tell them."""
+    """The participant as the run will report them."""
 
     call_id: str
     id: str
     name: str
     side: str
-    is_new: bool = Field(description="False where all of it was so already: nothing is kept twice.")
+    is_new: bool = Field(
+        description="False if all of it was true already; nothing is stored twice."
+    )
     workflow_id: str = Field(
-        description="The run that reports the call again, or the one going on before it."
+        description="The run that reports the call again, or the one in progress before it."
     )
 
 
 class Correction(BaseModel):
-    """One entry of the audit."""
+    """One entry of the audit log."""
 
-    participant: str = Field(description="The participant's id at that time.")
+    participant: str = Field(description="The participant's id at the time.")
     field: str = Field(description='"name" or "side".')
     old_value: str
-    new_value: str = Field(description="An empty name took one away.")
+    new_value: str = Field(description="An empty name removed one.")
     made_by: str = Field(description="Name of the API key.")
     made_at: datetime
 
@@ -379,16 +390,16 @@ class Started(BaseModel):
 
 
 class Health(BaseModel):
-    """The process answers."""
+    """The process is up."""
 
     status: str = "ok"
     webhooks_refused: dict[str, int] = Field(
-        {}, description="Webhooks turned away since the start, by reason."
+        {}, description="Webhooks refused since the start, by reason."
     )
 
 
 class Readiness(BaseModel):
-    """Whether the service can do its work: each check, and why where one fails."""
+    """Whether the service can work: the result of each check, and the reason if it failed."""
 
     status: str
     checks: dict[str, str]

@@ -1,4 +1,4 @@
-"""Correcting who is who: one participant at a time, and the audit of it."""
+"""Correcting who is who: one participant at a time, with an audit log."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from storage.files import MediaFiles
 NOBODY: dict[int | str, dict[str, Any]] = {404: problem("There is no such call or participant.")}
 REFUSED: dict[int | str, dict[str, Any]] = {
     409: problem(
-        "The call has no result yet, or shows that it cannot be so: `detail` says why and what to "
-        "do, such as when another face seen at the same time has the name."
+        "The call has no result yet, or the correction contradicts what was seen, for example "
+        "because another face seen at the same time has the name. `detail` says why and what to do."
     )
 }
 
@@ -37,17 +37,17 @@ def add_corrections(
     workflows: WorkflowControl,
     key: Callable[[Credentials], str],
 ) -> None:
-    """Give the two routes; `key` tells the name of the API key that a request came with."""
+    """Add the two routes; `key` returns the name of the API key that a request came with."""
 
     @api.patch(
         "/calls/{call_id}/participants/{pid}",
         tags=["calls"],
         status_code=202,
         summary="Correct a participant's name or side",
-        description="Scores, report and Slack message are made again: what was posted is edited. "
-        "The name of somebody of the call joins the two into one person, talk and face together; "
-        "an empty name takes a wrong one away. The correction holds when the call is analysed "
-        "again. The same correction twice is kept once.",
+        description="Scores, report and Slack message are redone; what was posted is edited. "
+        "The name of someone else in the call merges the two into one person, talk and face "
+        "together; an empty name removes a wrong one. The correction still applies when the call "
+        "is analysed again. Repeating a correction has no effect.",
         responses={**NOBODY, **REFUSED},
     )
     def correct(
@@ -82,7 +82,7 @@ def add_corrections(
     @api.get(
         "/calls/{call_id}/corrections",
         tags=["calls"],
-        summary="What people corrected, who and when",
+        summary="What was corrected, by whom and when",
         responses=NOBODY,
     )
     def get_corrections(call_id: str) -> models.Corrections:

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details: every answer that is an error has this one form."""
+"""Errors as RFC 9457 problem details: every error response has this form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Exception):
-    """Ends a request with a status and a sentence that says what to do."""
+    """Ends a request with a status and a sentence on what to do."""
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(status, detail, headers)
@@ -28,7 +28,7 @@ class Problem(Exception):
 def problem_response(
     status: int, detail: str, headers: dict[str, str] | None = None, **more: object
 ) -> JSONResponse:
-    """The JSON answer: type, title, status, detail, and any further members."""
+    """Build the JSON response: type, title, status, detail, and any further members."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     return JSONResponse(
         {**body, "detail": detail, **more},
@@ -39,7 +39,7 @@ def problem_response(
 
 
 def problem(description: str) -> dict[str, Any]:
-    """Describe an error answer for OpenAPI."""
+    """Describe an error response for OpenAPI."""
     schema = {
         "type": "object",
         "required": ["type", "title", "status", "detail"],
@@ -84,4 +84,4 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def on_anything(_: Request, exc: Exception) -> JSONResponse:
-        return problem_response(500, "Something went wrong here; the service's log has the cause.")
+        return problem_response(500, "Something went wrong; the service's log has the cause.")

@@ -32,17 +32,19 @@ from storage.files import MediaFiles
 from storage.schema.tables import Call
 
 MOST_STEPS = 200_000
-"""Steps times people in one timeline: some tens of megabytes of JSON."""
+"""Limit on steps times people in one timeline: a few tens of megabytes of JSON."""
 
 PRIVATE = {"Cache-Control": "private, no-store"}
 
 
 COMMON: dict[int | str, dict[str, Any]] = {
     401: problem("No valid API key."),
-    422: problem("A parameter is not what it should be; `errors` lists which and why."),
-    503: problem("The database does not answer; try again after `Retry-After`."),
+    422: problem("A parameter is invalid; `errors` lists which and why."),
+    503: problem("The database does not respond; try again after `Retry-After`."),
 }
-NO_CALL: dict[int | str, dict[str, Any]] = {404: problem("There is no such call, or no such part.")}
+NO_CALL: dict[int | str, dict[str, Any]] = {
+    404: problem("There is no such call, or it has no such part.")
+}
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -55,7 +57,7 @@ def _in_utc(at: datetime) -> datetime:
 
 
 Instant = Annotated[datetime, AfterValidator(_in_utc)]
-"""A time of a query: UTC where it names no zone."""
+"""A time in a query: UTC if it names no zone."""
 
 
 def create_api(
@@ -67,9 +69,9 @@ def create_api(
     link_secret: str | None = None,
     refused: Mapping[str, int] | None = None,
 ) -> APIRouter:
-    """Give every route of the API. Without a secret for links, the signed pages are left out.
+    """Build every route of the API. Without a link secret, the signed pages are left out.
 
-    `refused` counts the webhooks that were turned away, by reason; `/healthz` shows it.
+    `refused` counts the refused webhooks by reason; `/healthz` shows it.
     """
     router = APIRouter()
     router.include_router(
@@ -92,20 +94,25 @@ def _add_calls(api: APIRouter, engine: Engine) -> None:
         "/calls",
         tags=["calls"],
         summary="Find calls, latest first",
-        responses={400: problem("The cursor is not one that this service gave.")},
+        responses={400: problem("The cursor was not issued by this service.")},
     )
     def find_calls(
         from_: Annotated[
             Instant | None,
-            Query(alias="from", description="Started then or later; UTC where it has no zone."),
+            Query(alias="from", description="Started then or later; UTC if it names no zone."),
         ] = None,
         to: Annotated[Instant | None, Query(description="Started before then.")] = None,
         host: Annotated[
             str | None,
-            Query(min_length=1, max_length=200, description="E-mail, or part of name or e-mail."),
+            Query(
+                min_length=1,
+                max_length=200,
+                description="The host's name or e-mail address, or part of either.",
+            ),
         ] = None,
         participant: Annotated[
-            str | None, Query(min_length=1, max_length=200, description="Part of a name.")
+            str | None,
+            Query(min_length=1, max_length=200, description="Part of a participant's name."),
         ] = None,
         text: Annotated[
             str | None, Query(min_length=1, max_length=200, description="Part of the topic.")
@@ -116,7 +123,7 @@ def _add_calls(api: APIRouter, engine: Engine) -> None:
             Literal["queued", "running", "waiting", "done", "failed", "skipped"] | None, Query()
         ] = None,
         cursor: Annotated[
-            str | None, Query(max_length=200, description="`next_cursor` of the page before.")
+            str | None, Query(max_length=200, description="`next_cursor` of the previous page.")
         ] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> models.CallPage:
@@ -142,7 +149,7 @@ def _add_calls(api: APIRouter, engine: Engine) -> None:
         )
 
     @api.get(
-        "/calls/{call_id}", tags=["calls"], summary="One call, every figure", responses=NO_CALL
+        "/calls/{call_id}", tags=["calls"], summary="One call with every figure", responses=NO_CALL
     )
     def get_call(call_id: str) -> models.CallFigures:
         with reading(engine) as session:
@@ -155,8 +162,8 @@ def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaF
         "/calls/{call_id}/timeline",
         tags=["calls"],
         summary="The course of a call",
-        description="Means over steps of that many seconds, from the analysis as it was scored; "
-        "the same span has the same figures at every resolution, in the report and on the page.",
+        description="Means over steps of `resolution` seconds, from the stored analysis; a span "
+        "has the same figures at every resolution, in the report and on the page.",
         responses=NO_CALL,
     )
     def get_timeline(
@@ -169,7 +176,7 @@ def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaF
             call = calls.get_call(session, call_id)
             people = len(calls.get_participants(session, call_id))
         if call.duration_ms / 1000 / resolution * max(people, 1) > MOST_STEPS:
-            raise Problem(422, "That is too much for one answer: ask for a coarser resolution.")
+            raise Problem(422, "That is too much for one response: ask for a coarser resolution.")
         return models.Timeline(
             call_id=call_id,
             resolution_s=resolution,
@@ -227,12 +234,12 @@ def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaF
         "/calls/{call_id}/annotated.mp4",
         tags=["calls"],
         summary="The recording with boxes, names and engagement",
-        description="Made while a call is analysed, where that and keeping recordings are switched "
-        "on. Ranges are answered.",
+        description="Made while a call is analysed, if annotating and keeping recordings are "
+        "switched on. Range requests are supported.",
         response_class=FileResponse,
         responses={
             200: {"content": {"video/mp4": {}}, "description": "The annotated recording."},
-            206: {"content": {"video/mp4": {}}, "description": "The part asked for."},
+            206: {"content": {"video/mp4": {}}, "description": "The requested part."},
             **NO_CALL,
         },
     )
@@ -257,13 +264,15 @@ def _add_workflows(
     @api.get(
         "/workflows/{workflow_id}",
         tags=["workflows"],
-        summary="Where a run stands: step and progress",
+        summary="How far a run is: step and progress",
         responses={404: problem("There is no such run.")},
     )
     def get_workflow(workflow_id: str) -> models.Workflow:
         found = workflows.status(workflow_id)
         if found is None:
-            raise Problem(404, "There is no such run; a call's `workflow_id` names its own.")
+            raise Problem(
+                404, "There is no such run; a call's `workflow_id` is the id of its current run."
+            )
         return models.Workflow.model_validate(found)
 
     @api.post(
@@ -289,7 +298,7 @@ def _add_workflows(
         "/calls/{call_id}",
         tags=["calls"],
         status_code=204,
-        summary="Delete a call: rows, recording, series and report",
+        summary="Delete a call with its rows, recording, series and report",
         responses=NO_CALL,
     )
     def delete_call(call_id: str) -> None:
@@ -300,7 +309,7 @@ def _add_workflows(
         files.delete_call(call_id)
         with transaction(engine) as session:
             calls.delete_call(session, call_id)
-        files.delete_call(call_id)  # what a step that was just ending wrote meanwhile
+        files.delete_call(call_id)  # what a step that was still finishing wrote in the meantime
 
 
 def _steps(

@@ -1,4 +1,4 @@
-"""The course of a call as REST answers it."""
+"""The course of a call as the REST API returns it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DEFAULT_STEP_S = 10
 
 
 def timeline_steps(points: Iterable[TimelinePoint]) -> list[TimelineStep]:
-    """Return the steps of a call's course."""
+    """Return the points of a call's course as steps of the response."""
     return [
         TimelineStep(
             start_s=point.start_s,

@@ -1,4 +1,4 @@
-"""Stored rows as the API's answers."""
+"""Stored rows as the API's responses."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from storage.schema import tables
 
 
 def call_view(call: tables.Call, people: Sequence[tables.Participant]) -> models.Call:
-    """A call as lists show it."""
+    """Return a call as it appears in lists."""
     return models.Call(**_call(call), participants=[person_view(person) for person in people])
 
 
 def call_figures(call: tables.Call, people: Sequence[tables.Participant]) -> models.CallFigures:
-    """A call with everything that is known of it."""
+    """Return a call with everything known about it."""
     return models.CallFigures(
         **_call(call),
         participants=[_person_figures(person) for person in people],
@@ -35,12 +35,12 @@ def call_figures(call: tables.Call, people: Sequence[tables.Participant]) -> mod
 
 
 def person_view(person: tables.Participant) -> models.Person:
-    """A participant as lists show it."""
+    """Return a participant as it appears in lists."""
     return models.Person(**_person(person))
 
 
 def moment_view(moment: tables.Moment, names: dict[int, str]) -> models.Moment:
-    """A moment with the names of its people."""
+    """Return a moment with the names of its people."""
     return models.Moment(
         start_s=moment.start_ms / 1000,
         end_s=moment.end_ms / 1000,
@@ -67,7 +67,7 @@ def moment_view(moment: tables.Moment, names: dict[int, str]) -> models.Moment:
 
 
 def correction_view(row: tables.ParticipantCorrection) -> models.Correction:
-    """An entry of the audit."""
+    """Return an entry of the audit log."""
     return models.Correction(
         participant=row.pid,
         field=row.field,
@@ -79,7 +79,7 @@ def correction_view(row: tables.ParticipantCorrection) -> models.Correction:
 
 
 def line_view(line: tables.TranscriptLine) -> models.Line:
-    """A cue of the transcript."""
+    """Return a line of the transcript."""
     return models.Line(
         start_s=line.start_ms / 1000,
         end_s=line.end_ms / 1000,

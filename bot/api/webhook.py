@@ -1,7 +1,7 @@
-"""`POST /webhooks/zoom`: check the signature, store the delivery, start it, answer.
+"""`POST /webhooks/zoom`: check the signature, store the delivery, start its work, respond.
 
-Zoom repeats what is not answered with 200 or 204 in three seconds, 5, 25 and 85 minutes later, so
-nothing is lost where the database is locked for longer.
+Zoom repeats a delivery that is not answered with 200 or 204 within three seconds after 5, 25 and 85
+minutes, so nothing is lost if the database is locked for longer than that.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LARGEST_BODY_BYTES = 1_000_000
 def create_webhook(
     engine: Engine, settings: Settings, intake: Intake, refused: Counter[str]
 ) -> APIRouter:
-    """Give the route that Zoom posts to. What is turned away is counted in `refused`."""
+    """Build the route that Zoom posts to. Refused deliveries are counted in `refused`."""
     router = APIRouter()
 
     @router.post("/webhooks/zoom", status_code=204, include_in_schema=False)
@@ -76,13 +76,13 @@ def create_webhook(
 
 
 async def _body(request: Request, refused: Counter[str]) -> bytes:
-    """Read the body, no more of it than is allowed: the length header may lie."""
+    """Read the body, but no more than is allowed: the length header may be wrong."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY_BYTES:
             refused["size"] += 1
-            raise Problem(413, f"A webhook may have {LARGEST_BODY_BYTES} bytes at most.")
+            raise Problem(413, f"A webhook may have at most {LARGEST_BODY_BYTES} bytes.")
     return bytes(body)
 
 
@@ -95,5 +95,5 @@ def _keep_and_start(
         try:
             intake.handle(row.id)
         except StorageError as exc:
-            # It is in the inbox: the next look at what is pending starts it.
+            # It is in the inbox; the next check for pending deliveries starts it.
             log.warning("webhook %d will be started later: %s", row.id, exc)

@@ -1,0 +1,1 @@
+"""What the service knows of a call between its steps: manifest, evidence, corrections, scores."""

@@ -1,13 +1,14 @@
-"""The scored analysis of a call, kept beside its series: every reader gives the same figures.
+"""The scored analysis of a call, kept next to its series, so that every reader shows equal figures.
 
-`store` scores a call once and writes this file; report, message, pages and REST read it. The faces
-stay in the series file (record.py).
+The `store` step scores a call once and writes this file; report, message, pages and REST API read
+it. The faces stay in the series file (record.py).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from bot.calls.privacy import kept_under, may_be_used
 from inference.assess import AssessOptions
 from inference.errors import InferenceError
 from inference.schema.analysis import CallAnalysis
@@ -21,22 +22,22 @@ from storage.errors import Missing, StorageError
 
 
 def write_analysis(path: Path, analysis: CallAnalysis, options: AssessOptions) -> None:
-    """Write the file at once or not at all; an existing one is replaced."""
+    """Write the file atomically, replacing an existing one."""
     arrays, meta = analysis_to_columns(analysis)
-    write_columns(path, arrays, {**meta, "score_own_side": options.score_own_side})
+    write_columns(path, arrays, {**meta, **kept_under(options)})
 
 
 def read_analysis(path: Path, options: AssessOptions) -> CallAnalysis:
     """Read what `write_analysis` wrote; the observations in it hold no faces, views or labels.
 
     Raises:
-        Missing: there is none that may be used: never written, written by another version, or
-            written when the own side was still scored and now must not be.
+        Missing: there is no usable one: it was never written, another version wrote it, or it
+            holds people who may no longer be scored.
         StorageError: the file is damaged.
     """
     arrays, meta = read_columns(path)
-    if meta.get("score_own_side", True) and not options.score_own_side:
-        raise Missing("The analysis was kept when the own side was still scored.")
+    if not may_be_used(meta, options):
+        raise Missing("The kept analysis holds people who may no longer be scored.")
     try:
         return analysis_from_columns(arrays, meta)
     except OtherVersion as exc:

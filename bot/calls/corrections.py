@@ -1,4 +1,4 @@
-"""What people say about who is who: checked against the call, and kept for the next run."""
+"""People's corrections of who is who: checked against the call, and kept for the next run."""
 
 from __future__ import annotations
 
@@ -24,48 +24,48 @@ from storage.files import MediaFiles
 from storage.schema.tables import Call, Participant, ParticipantCorrection
 
 TRIES = 5
-"""Each is lost to somebody else who corrects the same call at the same moment."""
+"""A try fails if somebody else corrects the same call at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """A participant as they will be reported. `run` is to be started; None where none has to be."""
+    """A participant as they will be reported. `run` is the run to start, or None."""
 
     pid: str
     name: str
     side: str
     is_new: bool
-    """False where all that was said was so already."""
+    """False if everything in the request was true already."""
     run: int | None
     current_run: int
 
 
 def as_correction(row: ParticipantCorrection) -> Correction:
-    """The stored correction as the analysis applies it."""
+    """Return the stored correction in the form that the analysis applies."""
     return Correction.from_plain({"field": row.field, "value": row.new_value, **row.anchor})
 
 
 def correct_participant(
     engine: Engine, files: MediaFiles, call_id: str, pid: str, changes: Mapping[str, str], by: str
 ) -> Corrected:
-    """Keep what somebody says of a participant, and count the run that reports the call again.
+    """Store a correction of a participant, and number the run that reports the call again.
 
-    What is said twice is kept once. Where a run is going on, it takes the correction up, or begins
-    the next one when it ends.
+    A repeated correction is stored once. A run in progress applies the correction, or starts the
+    next run when it ends.
 
     Args:
         engine: the database.
-        files: where the call's evidence is.
+        files: where the call's evidence is stored.
         call_id: the call.
         pid: the participant's id, a former one, or the position as last reported.
-        changes: "name" ("" takes it away), "side" ("rep", "prospect" or "unknown"), or both; the
-            name is said first.
-        by: who says so, for the audit.
+        changes: "name" ("" removes it), "side" ("rep", "prospect" or "unknown"), or both; the name
+            is applied first.
+        by: who made the correction, for the audit log.
 
     Raises:
         Missing: there is no such call or participant.
-        Refused: the call has no result to correct, or shows that it cannot be so.
-        StorageError: the evidence is damaged, or the database did not answer.
+        Refused: the call has no result to correct, or the correction contradicts what was seen.
+        StorageError: the evidence is damaged, or the database did not respond.
     """
     for _ in range(TRIES):
         with reading(engine) as session:
@@ -95,12 +95,12 @@ def correct_participant(
         person = corrected.identities.people[index]
         lasting = person_ids(corrected.observations, corrected.identities)[index][0]
         return Corrected(lasting, person.name, person.side, bool(said), run, current)
-    raise Refused("Others are correcting this call at this moment: try again.")
+    raise Refused("Someone else is correcting this call right now: try again.")
 
 
 def _named_call(files: MediaFiles, call: Call) -> NamedCall:
     if call.series_path is None:
-        raise Refused("This call has no result yet that could be corrected; its status says why.")
+        raise Refused("This call has no result yet to correct; its status says why.")
     evidence = read_evidence(files.resolve(call.series_path))
     if evidence.identities is None:
         again = (
@@ -119,7 +119,7 @@ def _find(corrected: NamedCall, people: Sequence[Participant], pid: str) -> int:
         and not row.pid
         and [p.name for p in identified[row.position :][:1]] == [row.name]
     ):
-        # Stored by an earlier version, which gave no ids: the file is as it was then.
+        # Stored by an earlier version, which had no ids; the file has not changed since.
         return row.position
     wanted = row.pid if row is not None else pid
     every = person_ids(corrected.observations, corrected.identities)
@@ -127,11 +127,11 @@ def _find(corrected: NamedCall, people: Sequence[Participant], pid: str) -> int:
         for index, own in enumerate(ids):
             if wanted in own:
                 return index
-    raise Missing("There is no such participant: the call's own answer lists their ids.")
+    raise Missing("There is no such participant; GET /calls/{id} lists the ids.")
 
 
 def _follow(corrected: NamedCall, ids: Sequence[str], name: str | None) -> int:
-    """Where somebody of these ids is now: under the name just given, or else by the first id."""
+    """Return the index of the person with these ids: by the new name, else by the first id."""
     every = person_ids(corrected.observations, corrected.identities)
     found = [index for wanted in ids for index, own in enumerate(every) if wanted in own]
     for index in found:
@@ -153,17 +153,17 @@ def _row(
 def _keep(
     engine: Engine, call_id: str, known: int, said: Sequence[corrections.NewCorrection]
 ) -> tuple[int | None, int]:
-    """Store what is new; give the run to start, if one is, and the number of the current one."""
+    """Store what is new; return the run to start, or None, and the number of the current run."""
     with transaction(engine) as session:
-        calls.get_call(session, call_id)  # may have been deleted meanwhile
+        calls.get_call(session, call_id)  # raises Missing if the call was deleted in the meantime
         if said:
             corrections.add(session, call_id, known, said)
             session.expire_all()
-        # Without anything new: a run that failed before it took up the last ones is made up for.
+        # Even with nothing new: a run may have failed before it applied earlier corrections.
         is_due = calls.get_call(session, call_id).has_new_corrections
         run = calls.begin_run(session, call_id, force=True) if is_due else None
         call = calls.get_call(session, call_id)
-    # A run that was counted may not have been queued: the process may have died in between.
+    # A numbered run may not have been queued: the process may have died in between.
     if run is None and call.has_new_corrections and call.status == "queued":
         run = call.run
     return run, call.run

@@ -1,4 +1,4 @@
-"""What texts say about the meeting itself."""
+"""What report and message say about the meeting itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class CallInfo:
-    """What is known about a call besides its analysis. `started_at` is aware."""
+    """What is known about a call besides its analysis. `started_at` has a time zone."""
 
     call_id: str
     topic: str

@@ -1,4 +1,4 @@
-"""What `fetch` leaves in a call's media folder for the steps after it."""
+"""What the `fetch` step leaves in a call's media folder for the later steps."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class PersonAudio:
-    """One person's own sound. Only `file_name`, as Zoom spells it, says whose it is."""
+    """One person's own audio file. Only `file_name`, as Zoom spells it, says whose it is."""
 
     path: str
     file_name: str = ""
     starts_after_s: float = 0.0
-    """Where it begins in its segment."""
+    """Offset of its start from the start of its segment."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentFiles:
-    """The fetched files of one stretch of the recording; paths are relative to the media root.
+    """The fetched files of one segment of the recording; paths are relative to the media root.
 
-    `start_at` and `end_at` are when it was recorded, where that is known.
+    `start_at` and `end_at` are when it was recorded, if known.
     """
 
     video: str | None = None
@@ -44,11 +44,11 @@ class SegmentFiles:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What `fetch` left for the steps after it. `notes` are plain sentences for the report.
+    """What `fetch` left for the later steps. `notes` are plain sentences for the report.
 
-    `presence` stands beside `roster`: when each joined and left, by the clock. `aliases` gives
-    the entry's key for every id that Zoom gave the same person: who leaves and comes back has a
-    new one. In the stored file the roster's key is "attendees".
+    `presence` is parallel to `roster`: when each person joined and left, in wall-clock time.
+    `aliases` maps every id that Zoom gave a person to the key of their entry: Zoom gives a new id
+    to someone who leaves and comes back. In the stored file `roster` is called "attendees".
     """
 
     segments: tuple[SegmentFiles, ...]
@@ -59,7 +59,7 @@ class Manifest:
 
 
 def write_manifest(files: MediaFiles, call_id: str, manifest: Manifest) -> None:
-    """Write the manifest at once or not at all."""
+    """Write the manifest atomically."""
     fields = {
         "segments": [asdict(segment) for segment in manifest.segments],
         "attendees": [asdict(entry) for entry in manifest.roster],
@@ -75,7 +75,7 @@ def read_manifest(files: MediaFiles, call_id: str) -> Manifest:
     """Read what `write_manifest` wrote.
 
     Raises:
-        Missing: the call's files were not fetched, or were deleted since.
+        Missing: the call's files were not fetched, or have been deleted.
         StorageError: the manifest is damaged.
     """
     path = files.media_folder(call_id) / MANIFEST
@@ -93,7 +93,7 @@ def _from_json(raw: dict[str, Any]) -> Manifest:
     return Manifest(
         segments=tuple(_segment(segment) for segment in raw["segments"]),
         roster=tuple(RosterEntry.from_plain(row) for row in raw["attendees"]),
-        # Manifests of earlier versions tell no times.
+        # Manifests of earlier versions have no times.
         presence=tuple(
             tuple((_moment(joined), _moment(left)) for joined, left in stays)
             for stays in raw.get("presence", ())
@@ -105,7 +105,7 @@ def _from_json(raw: dict[str, Any]) -> Manifest:
 
 def _segment(raw: dict[str, Any]) -> SegmentFiles:
     sounds = tuple(
-        # Manifests of earlier versions keep the path alone.
+        # Manifests of earlier versions hold only the path.
         PersonAudio(sound) if isinstance(sound, str) else PersonAudio(**sound)
         for sound in raw["participant_audio"]
     )

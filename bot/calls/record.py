@@ -1,8 +1,8 @@
 """Everything that was observed in a call, in one file; every figure is computed from it.
 
-The file is what the analysis leaves behind when the media is deleted: the faces' columns, who spoke
+The file is what remains of the analysis when the media is deleted: the faces' columns, who spoke
 when, the transcript and the roster. A late transcript or a corrected name changes this file, and
-scores, report and message follow from it again without a second look at the pictures.
+scores, report and message are made from it again without a second pass over the video.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Evidence:
     """What is known about one call.
 
     `segment_starts_s` holds where each segment of the recording begins on the call's time line, in
-    seconds; TIMELINE and transcript of a segment count from there. `voices` are the spans in which
-    each person's own sound file has a voice, where such files exist. `identities` say whose face is
-    whose as the program found it, None before anybody was named; `corrections` are what people said
-    of it since, in order. In the file `roster` is "attendees" and `identities` is "cast".
+    seconds; a segment's TIMELINE and transcript count from there. `voices` are the spans in which
+    each person's own audio file has a voice, if such files exist. `identities` say whose face is
+    whose as the program found it, None before anyone was named; `corrections` are people's changes
+    to that, in order. In the file `roster` is "attendees" and `identities` is "cast".
     """
 
     observations: Observations
@@ -47,10 +47,10 @@ class Evidence:
     identities: Identities | None = None
     corrections: tuple[Correction, ...] = ()
     has_side_files: bool = False
-    """Turns, transcript, chat and attendees were read from the side files."""
+    """Whether turns, transcript, chat and roster were read from the side files."""
 
     def with_notes(self, notes: Sequence[str]) -> Evidence:
-        """The same evidence, with more plain sentences about its quality (repeats are dropped)."""
+        """Return the evidence with more sentences about its quality; repeats are dropped."""
         quality = self.observations.quality
         merged = tuple(dict.fromkeys((*quality.notes, *notes)))
         observations = replace(self.observations, quality=replace(quality, notes=merged))
@@ -58,7 +58,7 @@ class Evidence:
 
 
 def name_people(evidence: Evidence) -> Evidence:
-    """The evidence with its people named from all that it holds, in place of earlier names."""
+    """Return the evidence with its people named from all that it holds, replacing old names."""
     return replace(
         evidence,
         identities=attribute(
@@ -76,7 +76,7 @@ def name_call(evidence: Evidence) -> NamedCall:
     """Return the call with the identities that the program found, without corrections."""
     if evidence.identities is None:
         evidence = name_people(evidence)
-    assert evidence.identities is not None, "name_people names"
+    assert evidence.identities is not None, "name_people sets the identities"
     return NamedCall(
         evidence.observations,
         evidence.identities,
@@ -87,7 +87,7 @@ def name_call(evidence: Evidence) -> NamedCall:
 
 
 def score_evidence(evidence: Evidence, options: AssessOptions) -> CallAnalysis:
-    """Score what was observed of the people named. Cheap: numbers only, no pictures."""
+    """Score what was observed. Cheap: it works on numbers only, not on the video."""
     named = apply_corrections(name_call(evidence), evidence.corrections)
     return assess_identities(
         named.observations, named.identities, named.turns, named.transcript, named.roster, options
@@ -95,7 +95,7 @@ def score_evidence(evidence: Evidence, options: AssessOptions) -> CallAnalysis:
 
 
 def write_evidence(path: Path, evidence: Evidence) -> None:
-    """Write the file at once or not at all; an existing one is replaced."""
+    """Write the file atomically, replacing an existing one."""
     arrays, meta = observations_to_columns(evidence.observations)
     write_columns(
         path,
@@ -123,7 +123,7 @@ def read_evidence(path: Path) -> Evidence:
     arrays, meta = read_columns(path)
     try:
         return _from_columns(arrays, dict(meta))
-    except InferenceError as exc:  # of another version: it says what to do
+    except InferenceError as exc:  # from another version: the message says what to do
         raise StorageError(f"{path.name}: {exc}") from exc
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as exc:
         raise StorageError(DAMAGED.format(path.name)) from exc

@@ -12,7 +12,7 @@ from storage.calls.results import ResultRows, Row
 
 
 def result_rows(analysis: CallAnalysis, *, series_path: str) -> ResultRows:
-    """The analysis as rows: milliseconds, plain numbers, None where nothing was seen."""
+    """Return the analysis as rows: milliseconds, plain numbers, None if nothing was seen."""
     return ResultRows(
         call={
             "duration_ms": _ms(analysis.duration_s),
@@ -36,7 +36,7 @@ def result_rows(analysis: CallAnalysis, *, series_path: str) -> ResultRows:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can hold it: NaN and infinities become None."""
+    """Return a value that JSON can hold: NaN and infinities become None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -96,7 +96,7 @@ def _spoken(line: SpeakerTurn | TranscriptLine) -> Row:
 
 
 def _in_ms(row: dict[str, Any], *times: str) -> dict[str, Any]:
-    """The row with these times, named `…_s`, as whole milliseconds, named `…_ms`."""
+    """Return the row with the times `…_s` replaced by whole milliseconds `…_ms`."""
     return row | {f"{name}_ms": _ms(row.pop(f"{name}_s")) for name in times}
 
 

@@ -1,8 +1,9 @@
 """Who took part, each person once, and when they were there.
 
-Zoom lists a row per stay in the meeting. A row belongs to a person listed before where the id is
-the same, else the e-mail address, else, where one of the two has neither, the display name.
-Other names at the same time are other people, who share an account: merged, all would get one name.
+Zoom lists one row per stay in the meeting. A row belongs to a person already listed if the id is
+the same; else if the e-mail address is; else, if one of the two has neither, if the display name
+is. Rows with different names at the same time are different people sharing an account: merging them
+would give all of them one name.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from inference.speech.turns import merge_spans
 from integrations.zoom.participants import PastParticipant
 
 Stay = tuple[datetime | None, datetime | None]
-"""Joined and left; None where Zoom does not tell."""
+"""When someone joined and left; None if Zoom does not say."""
 
 RECONNECT = timedelta(minutes=1)
-"""How long Zoom may still list a connection that broke beside the new one. Two of one name who are
-there together for longer are two people."""
+"""How long Zoom may still list a broken connection next to the new one. Two rows with one name that
+overlap for longer are two people."""
 PAUSE_MIN_S = 5.0
-"""A recording that much shorter than the time it was made in was paused; less is rounding."""
+"""A recording shorter than its wall-clock span by this much was paused; less is rounding."""
 TIMES_DO_NOT_FIT = (
     "The times at which people joined and left do not fit the recording and were not used."
 )
@@ -33,8 +34,8 @@ TIMES_DO_NOT_FIT = (
 class Roster:
     """The people of a meeting, as Zoom lists them.
 
-    `presence` stands beside `entries`: when each joined and left, by the clock. `aliases` gives
-    the entry's key for every id that Zoom gave the same person.
+    `presence` is parallel to `entries`: when each person joined and left, in wall-clock time.
+    `aliases` maps every id that Zoom gave a person to the key of their entry.
     """
 
     entries: tuple[RosterEntry, ...] = ()
@@ -44,7 +45,7 @@ class Roster:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSpan:
-    """One segment of the recording: by the clock, and on the call's time line in seconds."""
+    """One segment of the recording, in wall-clock time and in seconds of the call's time line."""
 
     start_at: datetime
     end_at: datetime | None
@@ -61,18 +62,18 @@ class _Person:
     emails: set[str] = field(default_factory=set)
 
     @property
-    def is_told_by_name(self) -> bool:
+    def has_only_a_name(self) -> bool:
         return not self.ids and not self.emails
 
 
 def make_roster(
     rows: Sequence[PastParticipant], host_email: str | None, own: frozenset[str]
 ) -> Roster:
-    """Bring the rows of one person together; rows without a name are left out.
+    """Merge the rows of each person into one entry; rows without a name are left out.
 
     Args:
-        rows: as Zoom lists them, without those who only waited outside.
-        host_email: the host's address, or None where not known: then nobody is the host.
+        rows: as Zoom lists them, without people who never left the waiting room.
+        host_email: the host's address, or None if not known: then no one is marked as host.
         own: the own side's e-mail domains.
     """
     people: list[_Person] = []
@@ -103,9 +104,9 @@ def with_stays(
 ) -> tuple[tuple[RosterEntry, ...], tuple[str, ...]]:
     """Return the entries with their stays in seconds of the call, and notes on what was not usable.
 
-    Whoever was there before or after the recording only has a stay of no length. Where the
-    recording was paused, a stay is as long as it can have been. A person with a row without any
-    time, or who left before joining, keeps no stays: it may have been any time.
+    Someone who was there only before or after the recording has a stay of no length. If the
+    recording was paused, a stay is as long as it can have been. A person with a row that has no
+    times, or that ends before it starts, gets no stays: they may have been there at any time.
     """
     placed: list[RosterEntry] = []
     for entry, stays in zip(entries, presence, strict=True):
@@ -114,19 +115,19 @@ def with_stays(
             start_s = _call_s(joined, spans, is_join=True) if joined else 0.0
             end_s = _call_s(left, spans, is_join=False) if left else spans[-1].end_s
             seconds.append((start_s, max(start_s, end_s)))
-        is_told = bool(stays) and all(
+        is_known = bool(stays) and all(
             left >= joined if joined and left else joined or left for joined, left in stays
         )
         merged = merge_spans(seconds)
         lasting = [span for span in merged if span[1] > span[0]] or merged[:1]
-        placed.append(replace(entry, stays=tuple(lasting) if is_told else ()))
+        placed.append(replace(entry, stays=tuple(lasting) if is_known else ()))
     if any(a.stays for a in placed) and not any(e > s for a in placed for s, e in a.stays):
         return tuple(entries), (TIMES_DO_NOT_FIT,)
     return tuple(placed), ()
 
 
 def _with_keys(people: Sequence[_Person]) -> dict[str, str]:
-    """Give each person a key, and the key for every id that is one person's alone."""
+    """Set each person's key, and return the key for every id that only one person has."""
     claims: dict[str, list[_Person]] = {}
     for person in people:
         for zoom_id in sorted({one for row in person.rows for one in (row.id, row.user_id)} - {""}):
@@ -134,8 +135,8 @@ def _with_keys(people: Sequence[_Person]) -> dict[str, str]:
     own = {zoom_id: claimed[0] for zoom_id, claimed in claims.items() if len(claimed) == 1}
     for person in people:
         first = person.rows[0]
-        told = (one for one in (first.id, first.user_id) if one in own)
-        person.entry = replace(person.entry, key=next(told, first.name))
+        unique = (one for one in (first.id, first.user_id) if one in own)
+        person.entry = replace(person.entry, key=next(unique, first.name))
     return {zoom_id: person.entry.key for zoom_id, person in own.items()}
 
 
@@ -144,27 +145,27 @@ def _same_person(row: PastParticipant, email: str, people: Sequence[_Person]) ->
         if row.id and row.id in person.ids and not _is_beside(row, person):
             return person
     for person in people:
-        # Two accounts on one address are two; a row without an id may be either's.
+        # Two ids with one address are two people; a row without an id may be either's.
         is_same = email and email in person.emails and not (row.id and person.ids)
         if is_same and not _is_beside(row, person):
             return person
     for person in people:
-        is_told_by_name = person.is_told_by_name or not (row.id or email)
-        if is_told_by_name and person.entry.name == row.name and not _clashes(row, person):
+        by_name = person.has_only_a_name or not (row.id or email)
+        if by_name and person.entry.name == row.name and not _clashes(row, person):
             return person
     return None
 
 
 def _is_beside(row: PastParticipant, person: _Person) -> bool:
-    """Whether a row with another name was, or may have been, there at the same time."""
+    """Return whether a row with another name was, or may have been, there at the same time."""
     if row.name == person.entry.name:
         return False
-    is_told = row.join_time and row.leave_time and all(a and b for a, b in person.stays)
-    return not is_told or _clashes(row, person)
+    has_times = row.join_time and row.leave_time and all(a and b for a, b in person.stays)
+    return not has_times or _clashes(row, person)
 
 
 def _clashes(row: PastParticipant, person: _Person) -> bool:
-    """Whether both were certainly there at the same time."""
+    """Return whether both were certainly there at the same time."""
     return any(
         min(row.leave_time, left) - max(row.join_time, joined) > RECONNECT
         for joined, left in person.stays
@@ -173,13 +174,13 @@ def _clashes(row: PastParticipant, person: _Person) -> bool:
 
 
 def _with_side(person: _Person, host_email: str | None, own: frozenset[str]) -> RosterEntry:
-    """Return the entry with the side that all its rows together give."""
+    """Return the entry with the side that follows from all its rows together."""
     is_host = bool(host_email) and (host_email or "").lower() in person.emails
-    told = {row.is_internal for row in person.rows}
+    internal = {row.is_internal for row in person.rows}
     sides = {
         side_of(
             email,
-            True if True in told else False if False in told else None,
+            True if True in internal else False if False in internal else None,
             own,
             is_host=is_host,
             is_registrant=any(row.registrant_id for row in person.rows),
@@ -191,7 +192,7 @@ def _with_side(person: _Person, host_email: str | None, own: frozenset[str]) -> 
 
 
 def _call_s(at: datetime, spans: Sequence[RecordedSpan], *, is_join: bool) -> float:
-    """Where a time of the clock lies on the call's time line, in seconds, within the recording."""
+    """Return a wall-clock time in seconds of the call's time line, kept within the recording."""
     placed_s = spans[0].start_s
     for span in spans:
         into_s = (at - span.start_at).total_seconds()

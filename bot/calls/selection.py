@@ -1,7 +1,7 @@
 """Which calls are analysed, and which side of the table a person sits on.
 
-Pure functions over plain values: the webhook asks before a workflow is started, the workflow asks
-again once Zoom has told who took part.
+Pure functions over plain values: the webhook calls them before a workflow is started, and the
+workflow again once Zoom has said who took part.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ PUBLIC_MAIL = frozenset({
     "proton.me", "protonmail.com", "mail.com", "mail.ru", "yandex.ru", "qq.com", "163.com",
     "126.com",
 })  # fmt: skip
-"""Domains that strangers share: they tell no side apart."""
+"""Domains that strangers share, which say nothing about a person's side."""
 
 
 def domain_of(email: str | None) -> str:
-    """The lower-case domain of an address, or "" where there is none."""
+    """Return the lower-case domain of an address, or "" if there is none."""
     _, at, domain = (email or "").strip().lower().rpartition("@")
     return domain if at else ""
 
@@ -36,33 +36,33 @@ def _host_matches(host_email: str | None, wanted: Iterable[str]) -> bool:
 def reason_to_skip(
     topic: str, host_email: str | None, duration_s: float | None, rules: CallSettings
 ) -> str | None:
-    """Why a recording is left out by its host, topic or length, as a sentence; None = analyse it.
+    """Return why host, topic or length exclude a recording, as a sentence; None = analyse it.
 
     Args:
         topic: the meeting's topic as Zoom has it.
-        host_email: the host's address, or None where Zoom does not tell; then no host rule matches.
-        duration_s: length of the recording, or None where it is not known yet.
+        host_email: the host's address, or None if Zoom does not say; then no host rule matches.
+        duration_s: length of the recording, or None if it is not known yet.
         rules: the operator's settings.
     """
     if rules.hosts and not _host_matches(host_email, rules.hosts):
-        return "The host is not one of the hosts whose calls are analysed."
+        return "This host's calls are not analysed."
     if rules.topics and not any(re.search(pattern, topic) for pattern in rules.topics):
-        return "The topic matches none of the topics that are analysed."
+        return "The topic matches none of the topics to analyse."
     for pattern in rules.exclude_topics:
         if re.search(pattern, topic):
-            return f"The topic matches {pattern!r}, which is left out."
+            return f"The topic matches {pattern!r}, which is excluded."
     if duration_s is not None and duration_s < rules.min_duration_s:
         return (
-            f"The recording lasts {duration_s:.0f} s; "
-            f"calls under {rules.min_duration_s} s are left out."
+            f"The recording is {duration_s:.0f} s long; "
+            f"calls under {rules.min_duration_s} s are skipped."
         )
     return None
 
 
 def own_domains(host_email: str | None, rules: CallSettings) -> frozenset[str]:
-    """The e-mail domains of the account's own side: the setting's, else the host's.
+    """Return the e-mail domains of the account's own side: the setting's, else the host's.
 
-    A host on a public mail service shares the domain with strangers: then there is none.
+    A host on a public mail service shares their domain with strangers, so there is none.
     """
     if rules.own_domains:
         return frozenset(domain.lower().lstrip("@") for domain in rules.own_domains)
@@ -78,25 +78,25 @@ def side_of(
     is_host: bool = False,
     is_registrant: bool = False,
 ) -> str:
-    """One of "rep", "prospect" or "unknown", for one participant.
+    """Return the side of a participant: "rep", "prospect" or "unknown".
 
-    The first of these that is known decides. What speaks for the own side goes first: a colleague
-    taken for a customer would be scored where that is forbidden, a customer taken for a colleague
-    is left out.
+    The first rule that applies decides. Rules for the own side come first: a colleague mistaken for
+    a customer would be scored even where that is forbidden, while a customer mistaken for a
+    colleague is only left out.
 
     1. the host of the meeting: rep;
-    2. a member of the Zoom account, in Zoom's own word: rep;
-    3. an e-mail address of the own side's domains, or below one of them: rep;
-    4. an address of any other domain: prospect;
+    2. a member of the Zoom account, as Zoom says: rep;
+    3. an e-mail address in one of the own side's domains or their subdomains: rep;
+    4. an address in any other domain: prospect;
     5. registered for the meeting: prospect;
-    6. not a member of the account, in Zoom's own word: prospect;
-    7. nothing of this: unknown.
+    6. not a member of the account, as Zoom says: prospect;
+    7. none of these: unknown.
 
     Args:
-        email: blank for people outside the account: Zoom hides their address.
-        is_internal: Zoom's own word for "belongs to the account", where it gives one.
+        email: blank for people outside the account, whose address Zoom hides.
+        is_internal: whether Zoom says the person belongs to the account; None if it does not say.
         own: the own side's domains.
-        is_host: whether this is who the meeting belongs to.
+        is_host: whether this person is the host of the meeting.
         is_registrant: whether Zoom lists the person with a registration.
     """
     domain = domain_of(email)
@@ -109,5 +109,5 @@ def side_of(
 
 
 def is_internal_only(sides: Sequence[str]) -> bool:
-    """True where everybody who is known took part for the own side; an empty list tells nothing."""
+    """Return whether everyone known took part for the own side; False for an empty list."""
     return bool(sides) and all(side == "rep" for side in sides)

@@ -1,4 +1,4 @@
-"""What Zoom wrote beside the pictures, brought onto the call's time line."""
+"""The files that Zoom writes next to the video, placed on the call's time line."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from storage.files import MediaFiles
 
 
 def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -> Evidence:
-    """The evidence with the TIMELINEs' turns, the transcripts' and chats' lines and the roster.
+    """Return the evidence with the turns, the lines of transcript and chat, and the roster.
 
-    Roster entries have their stays where the manifest says when each segment was recorded.
-    A kind of file that the manifest does not have leaves what the evidence holds already.
+    Roster entries get their stays if the manifest says when each segment was recorded. If the
+    manifest lacks a kind of file, the evidence keeps what it has of that kind.
     """
     turns: list[SpeakerTurn] = []
     lines: list[TranscriptLine] = []
@@ -40,7 +40,7 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
     for segment, (start_s, end_s) in zip(manifest.segments, spans, strict=True):
         lines += _lines(segment, files, start_s, end_s - start_s, names, notes)
         chat += _chat(segment, files, start_s, end_s - start_s, notes)
-    # One kind may come without the other: a late transcript finds the chat taken up already.
+    # One may come without the other: when a transcript is late, the chat is here already.
     lines = lines or [line for line in evidence.transcript if not line.is_chat]
     chat = chat or [line for line in evidence.transcript if line.is_chat]
     words = sorted(lines + chat, key=lambda line: line.start_s)
@@ -49,7 +49,7 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
 
 
 def segment_spans(evidence: Evidence, manifest: Manifest) -> list[Span]:
-    """Where each segment of the manifest lies on the call's time line, in seconds."""
+    """Return the span of each segment of the manifest on the call's time line, in seconds."""
     total_s = evidence.observations.duration_s
     starts = evidence.segment_starts_s
     ends = (*starts[1:], total_s)

@@ -1,28 +1,21 @@
-"""A stored call as analysis and report see it: read once, used by steps, API and pages alike."""
+"""A stored call as analysis and report see it, for steps, API and pages alike."""
 
 from __future__ import annotations
 
 from bot.calls.analysis_file import read_analysis
 from bot.calls.info import CallInfo
+from bot.calls.privacy import assess_options
 from bot.calls.record import read_evidence, score_evidence
 from bot.settings import Settings
 from inference.analyzer import AnalyzerOptions
-from inference.assess import AssessOptions
 from inference.schema.analysis import CallAnalysis
 from storage.errors import Missing
 from storage.files import MediaFiles
 from storage.schema.tables import Call
 
 
-def assess_options(settings: Settings) -> AssessOptions:
-    """The scoring options of the settings."""
-    return AssessOptions(
-        profile=settings.analysis.profile, score_own_side=settings.calls.score_own_side
-    )
-
-
 def analyzer_options(settings: Settings) -> AnalyzerOptions:
-    """How the settings want a recording to be looked at."""
+    """Return how the settings want a recording to be analysed."""
     analysis = settings.analysis
     return AnalyzerOptions(
         samples_per_s=analysis.samples_per_s,
@@ -34,7 +27,7 @@ def analyzer_options(settings: Settings) -> AnalyzerOptions:
 
 
 def call_info(call: Call) -> CallInfo:
-    """What a report says about the meeting itself."""
+    """Return what a report says about the meeting itself."""
     return CallInfo(
         call_id=call.id,
         topic=call.topic,
@@ -49,11 +42,11 @@ def call_info(call: Call) -> CallInfo:
 def load_analysis(files: MediaFiles, settings: Settings, call: Call) -> CallAnalysis:
     """Return a call's analysis as it was scored and kept; its observations hold no faces.
 
-    A call that has none kept (an earlier version stored it, or the own side must not be scored any
-    more) is scored again from its series.
+    A call without a usable one (an earlier version stored it, or it holds people who may no longer
+    be scored) is scored again from its series.
 
     Raises:
-        Missing: the call was not analysed yet.
+        Missing: the call has not been analysed yet.
         StorageError: a file is damaged.
     """
     if call.series_path is None:

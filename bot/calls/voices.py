@@ -1,8 +1,8 @@
-"""Each person's own sound: whose file it is, and when they are heard in it.
+"""Each person's own audio file: whose it is, and when they are heard in it.
 
-Zoom says whose a file is by the file's name alone, and how it spells that is not documented:
-"Audio only - Ada Example" and "audioAdaExample21617301" have been seen. A file is used where its
-name fits one known person and no other; else it is left out, and the report says so.
+Only the file's name says whose it is, and Zoom does not document how it spells it: "Audio only -
+Ada Example" and "audioAdaExample21617301" have been seen. A file is used if its name fits exactly
+one known person; if not, it is left out and the report says so.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from inference.speech.turns import Span, merge_spans
 from inference.speech.voice_activity import hear_voice
 
 PREFIXES = ("Audio only - ", "audio_only_", "audio only ", "audio")
-"""What stands before the name, the longest first."""
+"""Prefixes before the name, longest first."""
 _NUMBER = re.compile(r"\d{5,}")
 SOUND_SUFFIXES = frozenset(
     {".m4a", ".mp4", ".aac", ".mp3", ".wav", ".flac", ".ogg", ".opus", ".mka", ".webm"}
 )
 LOST_TOLD = 0.05
-"""From this share of a file that is damaged or missing the report says so."""
+"""If more than this share of a file is damaged or missing, the report says so."""
 
 Owner = tuple[str, str]
-"""Display name, letter for letter, and key."""
+"""Display name, exactly as given, and key."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundFile:
-    """One file, and the stretch of the call that it may tell about, in seconds."""
+    """One file, and the span of the call that it may cover, in seconds."""
 
     path: Path
     file_name: str
     at_s: float
-    """Where the file begins; may lie before its segment."""
+    """Where the file begins; this may be before its segment."""
     start_s: float
     end_s: float
 
 
 def known_names(evidence: Evidence) -> tuple[Owner, ...]:
-    """Everybody whom the side files name, each once; the roster first, in its order.
+    """Return everyone whom the side files name, each once; the roster first, in its order.
 
-    A speaker of whom two keys are known, and who is not on the roster, has none here.
+    A speaker who is not on the roster and has two known keys gets none here.
     """
     owners: list[Owner] = [(who.name, who.key) for who in evidence.roster]
     listed = {name for name, _ in owners}
@@ -60,17 +60,17 @@ def known_names(evidence: Evidence) -> tuple[Owner, ...]:
         if line.speaker is not None and not line.is_chat:
             keys[line.speaker].add("")
     for name, found in keys.items():
-        told = found - {""}
+        known = found - {""}
         if name not in listed:
-            owners.append((name, told.pop() if len(told) == 1 else ""))
+            owners.append((name, known.pop() if len(known) == 1 else ""))
     return tuple(owners)
 
 
 def owner_of(file_name: str, owners: Iterable[Owner]) -> Owner | None:
-    """Whose file it is by its name; None where that fits nobody, or several.
+    """Return whose file it is by its name, or None if the name fits no one or several people.
 
-    Letter for letter first; then letters and digits alone count, and a number after the name is
-    Zoom's own.
+    An exact match goes first; then only letters and digits count, and a number after the name is
+    taken to be Zoom's.
     """
     owners = tuple(owners)
     stem = unicodedata.normalize("NFC", _stem(file_name))
@@ -91,7 +91,7 @@ def owner_of(file_name: str, owners: Iterable[Owner]) -> Owner | None:
 
 
 def name_in(file_name: str) -> str:
-    """The name that a file called "NAME.m4a" or "Audio only - NAME.m4a" spells."""
+    """Return the name spelled by a file called "NAME.m4a" or "Audio only - NAME.m4a"."""
     stem = unicodedata.normalize("NFC", _stem(file_name))
     return stem.removeprefix(PREFIXES[0]).strip()
 
@@ -104,9 +104,9 @@ def with_voices(
     stop: threading.Event | None = None,
     progress: Callable[[float, str], None] = lambda share, text: None,
 ) -> Evidence:
-    """The evidence with when each person is heard in their own file, in place of what it held.
+    """Return the evidence with when each person is heard in their own file, replacing earlier ones.
 
-    A file that is nobody's, or cannot be read, is left out with a note.
+    A file that fits no one, or cannot be read, is left out with a note.
 
     Raises:
         Cancelled: the stop flag was set.
@@ -117,8 +117,8 @@ def with_voices(
         owner = owner_of(sound.file_name, owners)
         if owner is None:
             notes.append(
-                f"The sound file {sound.file_name!r} fits nobody, or several people, and was not "
-                "used."
+                f"The audio file {sound.file_name!r} was not used: its name fits no participant, "
+                "or several."
             )
             continue
 
@@ -130,11 +130,11 @@ def with_voices(
             heard = hear_voice(sound.path, stop=stop, progress=tell)
         except UnreadableMedia as exc:
             reason = str(exc).removeprefix(f"{sound.path.name}: ")
-            notes.append(f"The sound file {sound.file_name!r} was not used: {reason}.")
+            notes.append(f"The audio file {sound.file_name!r} was not used: {reason}.")
             continue
         if heard.lost_share > LOST_TOLD:
             notes.append(
-                f"{heard.lost_share:.0%} of the sound file {sound.file_name!r} is damaged or "
+                f"{heard.lost_share:.0%} of the audio file {sound.file_name!r} is damaged or "
                 "missing."
             )
         for start_s, end_s in heard.spans:
@@ -152,7 +152,7 @@ def with_voices(
 
 
 def _stem(file_name: str) -> str:
-    # A name may hold a dot: only an ending that means sound is one.
+    # A name may contain a dot: only a known audio suffix counts as one.
     path = Path(file_name)
     return path.stem if path.suffix.lower() in SOUND_SUFFIXES else file_name
 

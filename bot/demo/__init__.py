@@ -1,0 +1,1 @@
+"""The demo: the whole service with stand-ins for Zoom and Slack."""

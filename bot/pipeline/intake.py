@@ -1,8 +1,8 @@
 """From a stored webhook to a running workflow.
 
-The webhook stores a delivery and answers; this decides what it starts. Deliveries come twice, late
-and in any order, so everything here may be done again: one recording gives one call, and one run
-until there is something new.
+The webhook route stores a delivery and responds; this module decides what the delivery starts.
+Deliveries come twice, late and in any order, so everything here can be repeated: one recording
+gives one call, and only one run until there is something new.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ log = logging.getLogger(__name__)
 
 DELETED = "left alone: the call was deleted"
 GRACE = timedelta(seconds=10)
-"""A delivery younger than this is still in the hands of the request that stored it."""
+"""A delivery younger than this is still being handled by the request that stored it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A recording that is known now. `run` is to be started; None where nothing is due.
+    """A recording that is now known. `run` is the run to start; None if none is due.
 
-    `call_id` is None where the call was deleted on purpose.
+    `call_id` is None if the call was deleted on purpose.
     """
 
     call_id: str | None
@@ -58,7 +58,7 @@ class Intake:
         self._pipeline = pipeline
 
     def handle_pending(self, now: datetime | None = None) -> None:
-        """Handle what was stored but not started; `now` spares deliveries younger than `GRACE`."""
+        """Handle stored deliveries that were not started; with `now`, none younger than `GRACE`."""
         with reading(self._engine) as session:
             rows = inbox.pending(session)
         for row in rows:
@@ -69,10 +69,10 @@ class Intake:
                     log.warning("webhook %d stays in the inbox: %s", row.id, exc)
 
     def handle(self, row_id: int) -> None:
-        """Start what one delivery asks for, and note the outcome.
+        """Start what one delivery asks for, and record the outcome.
 
         Raises:
-            StorageError: the database did not answer; the delivery stays pending.
+            StorageError: the database did not respond; the delivery stays pending.
         """
         with reading(self._engine) as session:
             row = inbox.get(session, row_id)
@@ -82,9 +82,9 @@ class Intake:
             outcome, call_id = f"not understood: {exc}", None
         except StorageError:
             raise
-        except Exception:  # The edge: one bad delivery must not hold up those behind it.
+        except Exception:  # The edge: one bad delivery must not block the ones after it.
             log.exception("webhook %d could not be handled", row_id)
-            outcome, call_id = "failed: the log has the cause; replay it when mended", None
+            outcome, call_id = "failed: the log has the cause; replay it once that is fixed", None
         with transaction(self._engine) as session:
             inbox.mark(session, row_id, outcome, call_id)
         log.info("webhook %d %s: %s", row_id, row.event, outcome)
@@ -92,17 +92,17 @@ class Intake:
     def _decide(self, row: InboxRow) -> tuple[str, str | None]:
         event = parse_event(row.raw_body)
         if event.event == RECORDING_COMPLETED:
-            # A delivery that has a call already was put back into the inbox by a person.
+            # A delivery that already has a call was put back into the inbox by a person.
             return self._start(meeting_from_event(event), is_replay=row.call_id is not None)
         if event.event == TRANSCRIPT_COMPLETED:
             return self._transcript(row, meeting_from_event(event))
         return "answered" if event.event == URL_VALIDATION else "ignored", None
 
     def register(self, meeting: Meeting, *, is_replay: bool = False) -> Registered:
-        """Store what Zoom tells of a recording and count a run if one is due; starts nothing.
+        """Store what Zoom says about a recording, and number a run if one is due; starts nothing.
 
         Raises:
-            StorageError: the database did not answer.
+            StorageError: the database did not respond.
         """
         with transaction(self._engine) as session:
             if calls.was_deleted(session, meeting.uuid):
@@ -120,7 +120,7 @@ class Intake:
                 if run is not None:
                     return Registered(call.id, run, f"started {call.id}.{run}")
                 call = calls.get_call(session, call.id)
-        # A run that was counted may not have been queued: the process may have died in between.
+        # A numbered run may not have been queued: the process may have died in between.
         waiting = call.run if call.status == "queued" and call.run > 0 else None
         return Registered(call.id, waiting, f"joined {call.id}.{call.run}")
 
@@ -137,7 +137,7 @@ class Intake:
             call = calls.announce(session, _new_call(meeting))
             new_files = calls.add_files(session, call.id, _new_files(meeting))
             if call.run == 0:
-                # The recording itself is not announced yet; its run will find the transcript.
+                # The recording itself has not been announced; its run will find the transcript.
                 return "kept for the recording", call.id
             if call.status in calls.ACTIVE:
                 run = None
@@ -150,7 +150,7 @@ class Intake:
                 return f"joined {call.id}.{call.run}", call.id
         if run is None:
             self._pipeline.announce_transcript(call.id, call.run)
-            return f"told {call.id}.{call.run}", call.id
+            return f"notified {call.id}.{call.run}", call.id
         return f"started {self._pipeline.start_refresh(call.id, run)}", call.id
 
 
@@ -184,7 +184,7 @@ def _new_files(meeting: Meeting) -> list[calls.NewFile]:
 
 
 def _length_s(meeting: Meeting) -> float | None:
-    """Length of the recording by its segments' times; None where Zoom does not tell."""
+    """Return the recording's length by its segments' times, or None if Zoom does not say."""
     spans = [
         (segment.recording_end - segment.recording_start).total_seconds()
         for segment in choose_files(meeting)

@@ -1,4 +1,4 @@
-"""Where a run is: the step it is in and how far, readable by every process."""
+"""How far a run is: its step and the share done, readable by every process."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from storage.errors import DatabaseDown, Missing, StorageError
 log = logging.getLogger(__name__)
 
 Progress = Callable[[float, str], None]
-"""Called with the share that is done, 0–1, and a short text."""
+"""Called with the share of the step that is done, 0–1, and a short text."""
 
 SECONDS_BETWEEN_WRITES = 1.0
 
 
 class ShuttingDown(BaseException):
-    """The process is ending: leaves the step unrecorded, so that the next start repeats it.
+    """The process is ending; the step stays unrecorded, so that the next start repeats it.
 
-    Not an `Exception`, because the workflow engine would record one as the step's outcome.
+    Not an `Exception`, because the workflow engine would record that as the step's outcome.
     """
 
 
 @contextmanager
 def reporting(resources: Resources, call_id: str, run: int, step: str) -> Iterator[Progress]:
-    """Announce a step, give a callback for its progress, and log what became of it.
+    """Mark a step as running, yield a callback for its progress, and log the outcome.
 
     Raises:
-        ShuttingDown: in place of any error, once the process was asked to stop.
+        ShuttingDown: instead of any error, once the process was asked to stop.
     """
     last_write = 0.0
 
@@ -55,7 +55,7 @@ def reporting(resources: Resources, call_id: str, run: int, step: str) -> Iterat
             last_write = now
             try:
                 write(share, detail)
-            except DatabaseDown as exc:  # Progress is a courtesy; the step itself goes on.
+            except DatabaseDown as exc:  # Progress is only informative; the step continues.
                 log.warning("call %s: progress not written: %s", call_id, exc)
 
     if resources.stop.is_set():
@@ -67,19 +67,19 @@ def reporting(resources: Resources, call_id: str, run: int, step: str) -> Iterat
         yield report
         if _is_deleted(resources, call_id):
             raise Missing(f"The call {call_id} was deleted.")
-    except Exception as exc:  # Every error is raised again, or repeated by the next start.
+    except Exception as exc:  # Raised again; at shutdown the next start repeats the step.
         if resources.stop.is_set():
             raise ShuttingDown from None
         if isinstance(exc, Missing) and _is_deleted(resources, call_id):
             # The step may have written after the call's folder was deleted.
             resources.files.delete_call(call_id)
-            log.info("call %s was deleted while it was being worked on", call_id)
+            log.info("call %s was deleted while it was being processed", call_id)
         raise
     log.info("call %s run %d: %s done in %.1f s", call_id, run, step, time.monotonic() - started)
 
 
 def note_wait(resources: Resources, call_id: str, run: int, text: str) -> None:
-    """Say beside the step why its run waits. A courtesy: the log says it too."""
+    """Store with the step why its run is waiting. Failing is harmless: the log says it too."""
     try:
         with transaction(resources.engine) as session:
             where = progress.find(session, call_id, run)

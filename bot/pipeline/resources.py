@@ -1,4 +1,4 @@
-"""What the steps work with, built once per process and passed down."""
+"""What the steps need from the process, built once and passed down."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from storage.files import MediaFiles
 class Resources:
     """Clients, engine and device queue. Constructing it opens nothing.
 
-    `zoom` is None where no Zoom app is set up: then only what a webhook carries is known.
-    `stop` is set when the process is asked to end; steps look at it and leave.
-    `analysing` holds one place per call that may be analysed at the same time.
+    `zoom` is None if no Zoom app is set up: then only what a webhook carries is known.
+    `stop` is set when the process is asked to end; steps check it and stop.
+    `analysing` has one slot per call that may be analysed at the same time.
     """
 
     settings: Settings

@@ -1,7 +1,7 @@
-"""Which failures are worth another try, how long to wait, and how often.
+"""Which failures are retried, how often, and after how long.
 
 An error says what happened; this table decides. The waits are durable sleeps of the workflow, so a
-restart in the middle of one goes on waiting instead of starting over.
+restart during one continues it instead of starting over.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LONGEST_WAIT_S = 6 * HOUR_S
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Wait `first_s`, then `factor` times longer each time, up to `longest_s`, `attempts` times."""
+    """Wait `first_s`, then `factor` times longer each time, up to `longest_s`; `attempts` times."""
 
     attempts: int
     first_s: float
@@ -33,32 +33,32 @@ class RetryPolicy:
     longest_s: float = HOUR_S
 
     def wait_s(self, attempt: int) -> float | None:
-        """Seconds to wait after failed attempt number `attempt` (from 0); None = give up."""
+        """Return the seconds to wait after failed attempt `attempt` (from 0); None = give up."""
         if attempt >= self.attempts:
             return None
         return float(min(self.first_s * self.factor**attempt, self.longest_s))
 
 
 POLICIES: dict[type[Exception], RetryPolicy] = {
-    # A day in all: Zoom and Slack have had outages of several hours.
+    # About a day in total: Zoom and Slack have had outages of several hours.
     Unavailable: RetryPolicy(attempts=30, first_s=2.0),
     # Retry-After says how long; the policy only says how often.
     RateLimited: RetryPolicy(attempts=60, first_s=1.0),
-    # A wrong token is mended by a person; a few hours give them the time.
+    # A person must fix a wrong token; a few hours give them time to do it.
     AuthFailed: RetryPolicy(attempts=6, first_s=60.0, factor=3.0),
-    # Zoom answers 3301 for a recording that is not processed yet as for one that is gone.
+    # Zoom returns 3301 both for a recording not processed yet and for one that is gone.
     NotFound: RetryPolicy(attempts=3, first_s=5.0, factor=6.0),
     NoSpace: RetryPolicy(attempts=24, first_s=60.0, longest_s=HOUR_S),
     UnexpectedResponse: RetryPolicy(attempts=3, first_s=2.0, factor=3.0),
     DatabaseDown: RetryPolicy(attempts=60, first_s=1.0, longest_s=300.0),
 }
-"""Every error that is tried again. Anything else fails the workflow at once."""
+"""Every error that is retried. Any other fails the workflow at once."""
 
 
 def wait_before_retry(error: Exception, attempt: int) -> float | None:
-    """Seconds to wait before trying again after `attempt` failures (from 0); None = do not.
+    """Return the seconds to wait before a retry after `attempt` failures (from 0); None = no retry.
 
-    A service that names a time is obeyed, up to `LONGEST_WAIT_S`.
+    If the service names a time, that is used, up to `LONGEST_WAIT_S`.
     """
     policy = POLICIES.get(type(error))
     if policy is None:
@@ -70,9 +70,9 @@ def wait_before_retry(error: Exception, attempt: int) -> float | None:
 
 
 class Tries:
-    """The failures of one step so far, each kind of error counted by itself.
+    """The failures of one step so far, counted separately for each kind of error.
 
-    Four outages use up none of the tries that a missing recording gets.
+    Four outages use up none of the retries that a missing recording gets.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Tries:
 
 
 def advice(error: BaseException) -> str:
-    """What the operator should look at first where the error itself does not say; "" if it does."""
+    """Return what the operator should check first, or "" if the error itself says it."""
     match error:
         case AuthFailed():
             return "Run `rapport check` to see which credential or permission is missing."

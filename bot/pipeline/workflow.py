@@ -1,8 +1,8 @@
 """One recording, from Zoom's webhook to the Slack message. Read down.
 
-Each step is a checkpoint: after a crash the workflow goes on at the step it was in, and a finished
-step is never done again. Steps hand on ids through the database; pictures, sound and series go
-through files. Nothing here knows HTTP, SQL or pixels: the steps' own modules do.
+Each step is a checkpoint: after a crash the workflow continues at the step it was in, and a
+finished step is never repeated. Steps pass ids through the database, and media and series through
+files. Nothing here knows HTTP, SQL or pixels: the steps' own modules do.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from storage.errors import StorageError
 log = logging.getLogger(__name__)
 
 WORKFLOW_VERSION = "1"
-"""Part of every waiting workflow. It stays when the code changes, so that an upgrade finishes the
-calls that the old version began; a change in the order of steps is guarded by `DBOS.patch`."""
+"""Stored with every pending workflow. It does not change with the code, so that an upgrade finishes
+the calls that the old version started; a changed order of steps is guarded by `DBOS.patch`."""
 
 KNOWN = (IntegrationError, InferenceError, StorageError, ReportFailed)
 """Errors whose message is meant for people."""
@@ -41,19 +41,19 @@ TRANSCRIPT_TOPIC = "transcript"
 class CallPipeline(DBOSConfiguredInstance):
     """The durable workflows over a call. Built once per process, before `DBOS.launch()`.
 
-    The engine finds workflows and steps by the names given here, which never change: a call that
-    an earlier version began goes on under them. Methods may be renamed.
+    The engine finds workflows and steps by the names given here. These never change, so that a call
+    that an earlier version started continues under them. Methods may be renamed.
     """
 
     def __init__(self, resources: Resources) -> None:
         super().__init__("pipeline")
         self.resources = resources
 
-    # The flow.
+    # The workflows.
 
     @DBOS.workflow(name="CallPipeline.process_call")
     def process_call(self, call_id: str, run: int, by_hand: bool = False) -> None:
-        """Take one recording all the way: fetch, analyse, store, report, notify, clean up."""
+        """Process one recording: fetch, analyse, store, report, notify, clean up."""
         try:
             if not self._durably(self.fetch, call_id, run, by_hand):
                 return
@@ -68,7 +68,7 @@ class CallPipeline(DBOSConfiguredInstance):
 
     @DBOS.workflow(name="CallPipeline.refresh_call")
     def refresh_call(self, call_id: str, run: int) -> None:
-        """Report a call again after a late transcript: the post is edited, not repeated."""
+        """Report a call again after a late transcript; the post is edited, not repeated."""
         try:
             self._durably(self.fetch_transcript, call_id, run)
             self._durably(self.store, call_id, run)
@@ -108,24 +108,24 @@ class CallPipeline(DBOSConfiguredInstance):
 
     @DBOS.step(name="CallPipeline.fetch")
     def fetch(self, call_id: str, run: int, by_hand: bool) -> bool:
-        """Bring the recording's files to disk. False = the call is left out; the call says why."""
+        """Fetch the recording's files. False = the call is skipped; its row says why."""
         with reporting(self.resources, call_id, run, "fetch") as progress:
             return fetch.fetch_call(self.resources, call_id, by_hand, progress)
 
     @DBOS.step(name="CallPipeline.analyse")
     def analyse(self, call_id: str, run: int) -> None:
-        """Look at every picture; leaves the evidence file."""
+        """Analyse video and audio, and write the evidence file."""
         with reporting(self.resources, call_id, run, "analyse") as progress:
             analyse.analyse_call(self.resources, call_id, progress)
 
     @DBOS.step(name="CallPipeline.transcript_wait_s")
     def transcript_wait_s(self, call_id: str, run: int) -> float:
-        """How long the report waits for a transcript: 0 where it is there or not waited for."""
+        """Return how long the report waits for a transcript: 0 if it is here or not waited for."""
         return fetch.transcript_wait_s(self.resources, call_id)
 
     @DBOS.step(name="CallPipeline.fetch_transcript")
     def fetch_transcript(self, call_id: str, run: int) -> None:
-        """Bring a transcript that came after the recording."""
+        """Fetch a transcript that arrived after the recording."""
         with reporting(self.resources, call_id, run, "fetch") as progress:
             fetch.fetch_transcript(self.resources, call_id, progress)
 
@@ -149,13 +149,13 @@ class CallPipeline(DBOSConfiguredInstance):
 
     @DBOS.step(name="CallPipeline.clean_up")
     def clean_up(self, call_id: str, run: int) -> tuple[int, bool | None] | None:
-        """Delete the media unless it is kept; gives the next run where one is waiting."""
+        """Delete the media unless it is kept, and return the next run if one is due."""
         with reporting(self.resources, call_id, run, "clean up"):
             return clean_up.finish_call(self.resources, call_id, run)
 
     @DBOS.step(name="CallPipeline.mark_failed")
     def mark_failed(self, call_id: str, run: int, reason: str) -> bool:
-        """Keep the reason with the call, where API, pages and log show it."""
+        """Store the reason with the call, where API and page show it, and log it."""
         return clean_up.fail_call(self.resources, call_id, run, reason)
 
     @DBOS.step(name="CallPipeline.tell_failure")
@@ -165,18 +165,18 @@ class CallPipeline(DBOSConfiguredInstance):
 
     @DBOS.step(name="CallPipeline.note_wait")
     def note_wait(self, call_id: str, run: int, text: str) -> None:
-        """Keep where the API shows it why a step waits."""
+        """Store why a step is waiting, where the API shows it."""
         note_wait(self.resources, call_id, run, text)
 
-    # How a step is carried through.
+    # Running one step.
 
     def _durably(self, step: Callable[..., Any], call_id: str, run: int, *more: Any) -> Any:
-        """Run a step; after an error that `retry.py` lists, sleep durably and run it again."""
+        """Run a step; after an error that retry.py lists, sleep durably and run it again."""
         tries = Tries()
         while True:
             try:
                 return step(call_id, run, *more)
-            except Exception as exc:  # The table decides; what it does not list goes on up.
+            except Exception as exc:  # The table decides; an error it does not list fails the run.
                 wait_s = tries.wait_s(exc)
                 if wait_s is None:
                     raise
@@ -188,33 +188,33 @@ class CallPipeline(DBOSConfiguredInstance):
         if isinstance(error, KNOWN):
             reason = f"{error} {advice(error)}".strip()
         else:
-            log.error("call %s: not foreseen", call_id, exc_info=error)
+            log.error("call %s: unexpected error", call_id, exc_info=error)
             reason = f"Rapport failed ({type(error).__name__}); its log has the cause."
         if not self._durably(self.mark_failed, call_id, run, reason):
             return
         try:
             self._durably(self.post_failure, call_id, run, reason)
-        except Exception as exc:  # Nobody can be told; the call and the log hold the reason.
+        except Exception as exc:  # Slack is out of reach, but the call and the log hold the reason.
             log.error("call %s: the failure could not be posted: %s", call_id, exc)
 
-    # How a run is started. Twice with one id is once.
+    # Starting a run. Starting one id twice has no effect.
 
     def start(self, call_id: str, run: int, *, by_hand: bool = False) -> str:
-        """Queue a run and give its workflow id, `{call_id}.{run}`; a repeat changes nothing."""
+        """Queue a run and return its workflow id, `{call_id}.{run}`; a repeat has no effect."""
         with SetWorkflowID(f"{call_id}.{run}"):
             DBOS.enqueue_workflow(QUEUE, self.process_call, call_id, run, by_hand)
         return f"{call_id}.{run}"
 
     def start_refresh(self, call_id: str, run: int) -> str:
-        """Queue a run that only takes up a late transcript; otherwise as `start`."""
+        """Queue a run that only adds a late transcript; otherwise like `start`."""
         with SetWorkflowID(f"{call_id}.{run}"):
             DBOS.enqueue_workflow(QUEUE, self.refresh_call, call_id, run)
         return f"{call_id}.{run}"
 
     def start_report_again(self, call_id: str, run: int) -> str:
-        """Queue a run that only takes up what people corrected; otherwise as `start`.
+        """Queue a run that only applies people's corrections; otherwise like `start`.
 
-        Where the run was queued to do more, that stays so: it takes the corrections up too.
+        If the run was already queued to do more, it stays so: it applies the corrections too.
         """
         with (
             SetWorkflowID(f"{call_id}.{run}"),
@@ -224,5 +224,5 @@ class CallPipeline(DBOSConfiguredInstance):
         return f"{call_id}.{run}"
 
     def announce_transcript(self, call_id: str, run: int) -> None:
-        """Tell a run that is waiting, or will wait, that the transcript is there."""
+        """Notify a run that is waiting, or will wait, that the transcript is available."""
         DBOS.send(f"{call_id}.{run}", True, topic=TRANSCRIPT_TOPIC)

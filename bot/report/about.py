@@ -1,4 +1,4 @@
-"""The last page: how the figures came about, how far to trust them, and what was not seen."""
+"""The last page: how the figures were made, how far to trust them, and what was not seen."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def about_sections(
     *,
     has_pictures: bool = False,
 ) -> tuple[Section, ...]:
-    """Give the last page's sections, in reading order."""
+    """Return the last page's sections, in reading order."""
     seen = _not_seen(analysis.quality, analysis.call.coverage)
     own = [zone_note, *notes, *analysis.quality.notes]
     return (
@@ -46,13 +46,14 @@ _FEELINGS = (
 )
 
 _ATTENTION_AND_RANGE = (
-    "“Likely between 51 and 64” means: were the same call sampled again and again, 95 of 100 such "
-    "ranges would hold the true average. It covers chance, not the errors of the model. Where "
-    "a change's likely range holds zero, the report says “no clear change”.",
-    "Attention runs from 0 to 100 too: how far head and eyes were towards the screen. Looking at "
-    "a second screen or taking notes lowers it. Times count from the start of the recording.",
+    "“Likely between 51 and 64” means: if the same call were sampled again and again, 95 of 100 "
+    "such ranges would contain the true average. It covers chance, not the errors of the model. If "
+    "a change's likely range contains zero, the report says “no clear change”.",
+    "Attention runs from 0 to 100 too: how far head and eyes were turned towards the screen. "
+    "Looking at a second screen or taking notes lowers it. Times count from the start of the "
+    "recording.",
     "“Name 98 % sure” says how certain it is that face and name belong together. Under 95 % a face "
-    "stays “Person 1”. A name that a person confirmed is taken as it is.",
+    "stays “Person 1”. A name that a person confirmed is not questioned.",
 )
 
 
@@ -69,7 +70,7 @@ def _reading(analysis: CallAnalysis) -> tuple[str, ...]:
 def _made(analysis: CallAnalysis, accuracy: str | None, has_pictures: bool) -> tuple[str, ...]:
     quality = analysis.quality
     left = (
-        "of the recording nothing but the small pictures in this report leaves it."
+        "nothing of the recording leaves it but the small pictures in this report."
         if has_pictures
         else "no picture or sound left it."
     )
@@ -107,7 +108,7 @@ def _not_seen(quality: Quality, coverage: float) -> tuple[str, ...]:
 
 
 def losses(quality: Quality) -> tuple[str, ...]:
-    """Give what the recording did not allow to be seen or heard, a sentence each."""
+    """Return what could not be seen or heard in the recording, a sentence each."""
     lines = []
     if quality.faces_too_small:
         share = words.percent(quality.faces_too_small / max(1, quality.faces_seen))

@@ -1,4 +1,4 @@
-"""What the charts draw: courses thinned to what paper can show, and who spoke when."""
+"""What the charts draw: curves thinned to what paper can show, and who spoke when."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from inference.scoring.profiles import PROFILES
 from inference.timeline import talk_spans
 
 MAX_LANES = 8
-"""More lanes than this are read by nobody; whoever spoke least shares the last one."""
+"""No one reads more lanes than this; the people who spoke least share the last one."""
 MAX_POINTS = 150
 _STEPS_S = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 90.0, 120.0, 300.0)
 _MIN_SEEN = 0.2
-"""A point is drawn where a face was seen in this share of its span; else the line has a gap."""
+"""A point needs a face seen in this share of its span; without it, the line has a gap."""
 
 
 Spans = tuple[tuple[float, float], ...]
@@ -26,7 +26,7 @@ Spans = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Engagement on 0–100 at the middles of equal spans; NaN where too little was seen."""
+    """Values on 0–100 at the middles of equal spans; NaN where too little was seen."""
 
     t_s: F64
     values: F64
@@ -53,10 +53,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
-    """What all charts of a report share: everyone's mean course and the engagement axis.
+    """What all charts of a report share: everyone's mean curve and the engagement axis.
 
-    `levels` are the axis's ends and middle: 20–80 where everything drawn lies within, which nearly
-    every call does, else 0–100. `neutral` is the engagement of a calm, neutral face, 0–100.
+    `levels` are the ends and middle of the axis: 20–80 if everything drawn fits, as in nearly every
+    call, else 0–100. `neutral` is the engagement of a calm, neutral face, 0–100.
     """
 
     duration_s: float
@@ -64,14 +64,14 @@ class Backdrop:
     levels: tuple[int, int, int]
     neutral: float
     is_one_person: bool
-    """Only one person was scored: everyone's course is theirs."""
+    """Only one person was scored, so everyone's curve is theirs."""
     talk: list[list[tuple[float, float]]]
     """When each participant spoke."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The whole call: everyone's mean course, who spoke under it, and the moments."""
+    """The whole call: everyone's mean curve, below it who spoke, and the moments."""
 
     backdrop: Backdrop
     lanes: tuple[Lane, ...]
@@ -79,13 +79,13 @@ class Timeline:
 
     @property
     def has_course(self) -> bool:
-        """Whether any engagement was seen that can be drawn."""
+        """Whether there is any engagement to draw."""
         return bool(np.isfinite(self.backdrop.everyone.values).any())
 
 
 @dataclass(frozen=True, slots=True)
 class PersonChart:
-    """One person's course, and when they spoke."""
+    """One person's curve, and when they spoke."""
 
     backdrop: Backdrop
     side: str
@@ -95,7 +95,7 @@ class PersonChart:
 
 
 def step_for(duration_s: float) -> float:
-    """Give the span of one point, a round number that gives at most `MAX_POINTS` points."""
+    """Return the span of one point: a round number that gives at most `MAX_POINTS` points."""
     for step in _STEPS_S:
         if duration_s / step <= MAX_POINTS:
             return step
@@ -105,7 +105,7 @@ def step_for(duration_s: float) -> float:
 def course(t_s: F64, values: F32, duration_s: float) -> Course:
     """Average a 0–1 series over equal spans, and put it on 0–100.
 
-    An empty series gives a course without points.
+    An empty series gives a curve without points.
     """
     step = step_for(duration_s)
     count = max(1, int(np.ceil(duration_s / step))) if len(t_s) else 0
@@ -123,13 +123,13 @@ def course(t_s: F64, values: F32, duration_s: float) -> Course:
 
 
 def neutral_level(profile: str) -> float:
-    """Give the engagement, 0–100, of a calm, neutral face: the line to compare with."""
+    """Return the engagement, 0–100, of a calm, neutral face: the line to compare with."""
     weights = PROFILES.get(profile, PROFILES["sales"]).weights
     return 100 * weights[EXPRESSIONS.index("neutral")]
 
 
 def backdrop(analysis: CallAnalysis) -> Backdrop:
-    """Give what all charts of a call share."""
+    """Build what all charts of a call share."""
     t_s, duration_s = analysis.observations.t_s, analysis.duration_s
     drawn = [analysis.call_series, *(person.series for person in analysis.participants)]
     courses = [course(t_s, series.engagement, duration_s) for series in drawn]
@@ -146,7 +146,7 @@ def backdrop(analysis: CallAnalysis) -> Backdrop:
 
 
 def person_chart(person: Participant, analysis: CallAnalysis, shared: Backdrop) -> PersonChart:
-    """Give what one person's chart draws."""
+    """Build what one person's chart draws."""
     t_s, duration_s = analysis.observations.t_s, analysis.duration_s
     return PersonChart(
         backdrop=shared,
@@ -158,7 +158,7 @@ def person_chart(person: Participant, analysis: CallAnalysis, shared: Backdrop) 
 
 
 def lanes(analysis: CallAnalysis, shared: Backdrop, name_length: int) -> tuple[Lane, ...]:
-    """Give a lane to each person who spoke, most talk first; the rest share the last."""
+    """Return a lane per person who spoke, most talk first; those beyond `MAX_LANES` share one."""
     spoke = [p for p in analysis.participants if p.score.talk.talk_s > 0]
     spoke.sort(key=lambda p: -p.score.talk.talk_s)
     own = spoke if len(spoke) <= MAX_LANES else spoke[: MAX_LANES - 1]
@@ -178,7 +178,7 @@ def lanes(analysis: CallAnalysis, shared: Backdrop, name_length: int) -> tuple[L
 
 
 def _joined(spans: list[tuple[float, float]], duration_s: float) -> Spans:
-    """Give spans in order, with the pauses between them closed that paper cannot show."""
+    """Return spans in order, without the pauses too short to show on paper."""
     joined: list[tuple[float, float]] = []
     for start_s, end_s in sorted(spans):
         if joined and start_s - joined[-1][1] <= duration_s / 600:

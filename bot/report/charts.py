@@ -1,8 +1,8 @@
 """Draws the charts as SVG: only lines, bars and numbers.
 
-Every word that a person chose is set by the template, which shapes all scripts, so no user text
-passes matplotlib and none can be read as a formula. Figures are drawn with the object interface; no
-pyplot, no global state but the two settings that make the SVG the same on every run.
+Every word that a person chose is set by the template, which can shape all scripts. So no user text
+passes through matplotlib, and none can be read as a formula. Figures are drawn with the object
+interface: no pyplot, and no global state but the settings that make the SVG the same on every run.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from inference.native_log import font_list_line_dropped
 
 INK, GREY, RULE, PALE = "#16263a", "#6d7783", "#d9dee4", "#eef1f4"
 SIDES = {"rep": "#1d5f85", "prospect": "#d08428", "unknown": "#7d8894"}
-"""Dark blue, ochre, grey: told apart by every kind of colour vision, and in grey by lightness."""
+"""Dark blue, ochre, grey: distinct for every kind of colour vision, and in greyscale."""
 MM = 1 / 25.4
 LANE_MM = 5.0
-"""Height of one speaker's lane; the template sets the names beside them with the same value."""
+"""Height of one speaker's lane; the template sets the names beside the lanes with this value."""
 TOP_MM = 5.0
 """Room above a plot, for the numbers of moments."""
 _MARGIN_MM, _AXIS_MM = 7.0, 5.5
@@ -45,7 +45,7 @@ class Size:
 
 
 def timeline_svg(chart: Timeline, width_mm: float, plot_mm: float, fonts: Path) -> bytes:
-    """Draw the call: engagement over time, who spoke under it, numbered moments across both.
+    """Draw the call: engagement over time, below it who spoke, numbered moments across both.
 
     The height is `TOP_MM` + `plot_mm` + a lane of `LANE_MM` per speaker + room for the clock
     below. A `plot_mm` of 0 leaves engagement out, for a call in which no face was seen.
@@ -79,7 +79,7 @@ def timeline_svg(chart: Timeline, width_mm: float, plot_mm: float, fonts: Path) 
 
 
 def person_svg(chart: PersonChart, width_mm: float, plot_mm: float, fonts: Path) -> bytes:
-    """Draw one person: engagement beside everyone's, then attention, then when they spoke."""
+    """Draw one person: engagement over everyone's, then attention, then when they spoke."""
     attention_mm, gap_mm = 17.0, 6.0
     size = Size(width_mm, TOP_MM + plot_mm + 2 * gap_mm + attention_mm + LANE_MM + _AXIS_MM)
     color = SIDES.get(chart.side, SIDES["unknown"])
@@ -125,7 +125,7 @@ def _level_axis(canvas: _Canvas, axes: Any, shared: Backdrop) -> None:
 
 
 def _draw_course(axes: Any, course: Course, color: str, width: float) -> None:
-    """Draw a line with gaps, and a dot where a point has no neighbour to be joined to."""
+    """Draw a line with gaps, and a dot for a point that has no neighbour to join."""
     if not np.isfinite(course.values).any():
         return
     axes.plot(course.t_s, course.values, color=color, lw=width, solid_capstyle="round")
@@ -156,7 +156,7 @@ class _Canvas:
         self._canvas = FigureCanvasSVG(self._figure)
 
     def __enter__(self) -> _Canvas:
-        # The settings are the process's: one drawing at a time.
+        # The settings are global to the process, so only one drawing runs at a time.
         _lock.acquire()
         self._settings.__enter__()
         return self
@@ -186,7 +186,7 @@ class _Canvas:
         return axes
 
     def levels(self, axes: Any, levels: tuple[int, ...]) -> None:
-        """Rule and number the levels of a 0–100 axis."""
+        """Draw and number the levels of a 0–100 axis."""
         axes.set_yticks(levels)
         axes.set_yticklabels([str(level) for level in levels], fontproperties=self._font)
         for label in axes.get_yticklabels():
@@ -195,7 +195,7 @@ class _Canvas:
             axes.axhline(level, color=RULE, lw=0.5, zorder=0)
 
     def clock(self, axes: Any, duration_s: float) -> None:
-        """Number the time below a plot, at round minutes."""
+        """Label the time axis below a plot at round times."""
         ticks = np.arange(0.0, duration_s + 0.001, tick_step_s(duration_s))
         axes.set_xticks(ticks)
         if len(axes.get_yticks()):
@@ -205,7 +205,7 @@ class _Canvas:
             label.set_color(GREY)
 
     def title(self, axes: Any, text: str) -> None:
-        """Name a plot above its left end."""
+        """Write a plot's title above its left end."""
         axes.annotate(
             text, (0.0, 1.0), xycoords="axes fraction", xytext=(0, 3), color=GREY,
             textcoords="offset points", fontproperties=self._font, parse_math=False,
@@ -221,18 +221,18 @@ class _Canvas:
         )  # fmt: skip
 
     def svg(self) -> bytes:
-        """Give the drawing; the same bytes for the same values."""
+        """Return the drawing; the same values give the same bytes."""
         out = io.BytesIO()
         self._canvas.print_svg(out, metadata={"Date": None, "Creator": None})
         return out.getvalue()
 
 
 def load_matplotlib() -> Any:
-    """Import matplotlib without letting it write into the home folder or warn of a first start.
+    """Import matplotlib without letting it write to the home folder or warn on its first start.
 
-    matplotlib lists the machine's fonts into a cache folder on its first import. Where nobody has
-    named one (MPLCONFIGDIR), it gets a private folder that is removed at once; the list stays in
-    memory and is not needed: charts name their font files.
+    On first import matplotlib writes a list of the machine's fonts to a cache folder. Unless
+    MPLCONFIGDIR names one, it gets a private folder that is removed at once. The list stays in
+    memory and is not needed, because the charts name their font files.
     """
     with _lock, font_list_line_dropped():
         if "matplotlib.font_manager" in sys.modules or "MPLCONFIGDIR" in os.environ:

@@ -1,7 +1,7 @@
 """What the report says: every figure in words, every time in the meeting's zone, before any layout.
 
-`report_content` is pure: the same analysis gives the same `ReportContent`. What people typed stands
-in it as plain data; the template and the charts never read it as markup.
+`report_content` is pure: the same analysis gives the same `ReportContent`. What people typed is
+plain data in it; the template and the charts never read it as markup.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from bot.text import words
 from inference.schema.analysis import CallAnalysis
 
 MAX_PAGES_FOR_PEOPLE = 12
-"""A reader leafs through a dozen pages; whoever spoke or was seen less stands in the table."""
+"""A reader will leaf through a dozen pages; people seen or heard less go into the table."""
 MAX_MOMENTS = 6
 LANE_NAME_LENGTH = 22
 """Fits beside the timeline."""
 TOPIC_LENGTH = 200
-"""Zoom's own limit for a topic."""
+"""Zoom's limit for a topic."""
 PEOPLE_ON_FIRST_PAGE = 8
 PICTURES_NOTE = (
     "From the recording, where the change shows most. One picture proves nothing: watch the moment."
@@ -94,10 +94,10 @@ def report_content(
     """Put a call into words.
 
     Args:
-        analysis: the scores; participants may be none, and none of them need have been seen.
+        analysis: the scores; there may be no participants, and none of them may have been seen.
         info: the call's topic, start and zone.
-        accuracy: one sentence on how often the expression model is right, or None.
-        pictures: of moments, by rank.
+        accuracy: a sentence on how often the expression model is right, or None.
+        pictures: pictures of moments, by rank.
     """
     start, zone, zone_note = words.local_time(info.started_at, info.timezone)
     end = start + timedelta(seconds=analysis.duration_s)
@@ -142,7 +142,7 @@ def report_content(
 
 
 def title(info: CallInfo) -> str:
-    """Give the topic as one clean line, or a plain name where the call has none."""
+    """Return the topic as one clean line, or a substitute if the call has none."""
     return words.shorten(words.clean(info.topic), TOPIC_LENGTH) or "Call without a topic"
 
 
@@ -174,14 +174,14 @@ def _timeline_note(analysis: CallAnalysis) -> str:
 def _notes(info: CallInfo) -> tuple[str, ...]:
     if info.has_transcript:
         return info.notes
-    return (*info.notes, "There was no transcript: nothing that was said is quoted.")
+    return (*info.notes, "There was no transcript, so nothing that was said is quoted.")
 
 
 def _moments_note(analysis: CallAnalysis, info: CallInfo) -> str:
     if not analysis.moments:
         if analysis.call.engagement is None:
             return ""
-        return "No moment stands out: engagement stayed within its usual swing."
+        return "No moment stands out: engagement stayed within its usual range."
     if not info.has_transcript:
         return "No transcript was available, so nothing is quoted."
     return ""
@@ -191,9 +191,9 @@ def _compact_note(analysis: CallAnalysis, pages: int, compact: int) -> str:
     if not compact:
         return ""
     if not pages:
-        return "Nobody was seen well enough for a page of their own."
+        return "No one was seen well enough for a page of their own."
     enough = words.length(enough_s(analysis))
     return (
-        f"A page of their own goes to people seen or heard for at least {enough}, at most "
-        f"{MAX_PAGES_FOR_PEOPLE} of them, those seen and heard most. Everyone else is here."
+        f"People seen or heard for at least {enough} get a page of their own, at most "
+        f"{MAX_PAGES_FOR_PEOPLE} of them: those seen and heard most. Everyone else is here."
     )

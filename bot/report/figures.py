@@ -1,4 +1,4 @@
-"""The key figures of a call and of a person, each as label, value, unit and one line of detail."""
+"""The key figures of a call and of a person, each as label, value, unit and a line of detail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.text import words
 from inference.schema.analysis import CallAnalysis, Estimate, Participant
 
 NAME_LENGTH = 40
-"""Longer names are cut, so that no line of a table or a chart overflows."""
+"""Longer names are cut, so that no line in a table or chart overflows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,14 @@ class Figure:
 
 
 def name_of(person: Participant, length: int = NAME_LENGTH) -> str:
-    """Give a person's name as one clean line of at most `length` characters."""
+    """Return a person's name as one clean line of at most `length` characters."""
     return words.shorten(words.clean(person.name) or f"Person {person.index + 1}", length)
 
 
 def key_figures(analysis: CallAnalysis) -> tuple[Figure, ...]:
-    """Give the call's key figures: engagement, course, faces seen, talk.
+    """Return the call's key figures: engagement, its course, faces seen, talk.
 
-    Without faces: who talked, and how much was talk and how much silence.
+    Without faces: who talked, and how much of the call was talk and how much silence.
     """
     call = analysis.call
     if call.engagement is None:
@@ -53,7 +53,7 @@ def key_figures(analysis: CallAnalysis) -> tuple[Figure, ...]:
 
 
 def person_figures(person: Participant, analysis: CallAnalysis) -> tuple[Figure, ...]:
-    """Give a person's figures: engagement, the profile's own score if it has one, and changes."""
+    """Return a person's figures: engagement, attention, changes, and the profile's score if any."""
     score = person.score
     return (
         _engagement_figure("Engagement", score.engagement),
@@ -107,7 +107,7 @@ def _talk_figure(analysis: CallAnalysis) -> Figure:
 
 
 def talk_figures(person: Participant, analysis: CallAnalysis) -> tuple[Figure, ...]:
-    """Give a person's talk; empty where the recording does not say who spoke."""
+    """Return a person's talk figures; empty if the recording does not say who spoke."""
     talk = person.score.talk
     if not analysis.turns:
         return ()

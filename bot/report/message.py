@@ -18,12 +18,10 @@ from bot.report.people import PersonRow, person_row, prominence
 from bot.report.sides import side_sentence
 from bot.text import words
 from inference.schema.analysis import CallAnalysis
+from integrations.slack.limits import HEADER_TEXT, SECTION_TEXT, clip
 
 Block = dict[str, Any]
 
-HEADER_LIMIT = 150
-"""Slack: a header holds 150 characters of plain text."""
-SECTION_LIMIT = 3000
 TOP_MOMENTS = 3
 MAX_PEOPLE = 8
 MAX_QUOTE = 150
@@ -41,9 +39,9 @@ class Message:
 def compose_message(
     analysis: CallAnalysis, info: CallInfo, *, report_url: str | None, page_url: str | None
 ) -> Message:
-    """Put a call into one message, under 50 blocks and 12,000 characters for any number of people.
+    """Compose a call's message; it stays within Slack's limits for any number of people.
 
-    Buttons stand in it only for the addresses that are given.
+    It has buttons only for the URLs that are given.
     """
     start, zone, _ = words.local_time(info.started_at, info.timezone)
     topic = title(info)
@@ -80,27 +78,27 @@ def compose_message(
 
 
 def compose_failure(info: CallInfo, reason: str) -> Message:
-    """Say in one line that a call could not be reported, why, and what to do."""
+    """Compose one line that says that a call could not be reported, why, and what to do."""
     start, zone, _ = words.local_time(info.started_at, info.timezone)
     topic = words.shorten(title(info), 120)
     why = words.shorten(words.clean(reason), 600).rstrip(".") or "The reason is in the log"
     line = (
         f"No report for “{topic}” ({words.short_date(start)}, {start:%H:%M} {zone}): {why}. "
-        f"When that is put right, an operator can start call {words.clean(info.call_id)} again."
+        f"Once that is fixed, an operator can start call {words.clean(info.call_id)} again."
     )
     return Message(escape(line), [_section(escape(line))])
 
 
 def as_text(message: Message) -> str:
-    """Give a message as a person reads it in a terminal: no markup, one line per thought."""
+    """Return a message as text for a terminal: no markup, one item per line."""
     return "\n".join(line for block in message.blocks for line in _lines(block)).strip() + "\n"
 
 
 def escape(text: str) -> str:
-    """Make text plain for Slack: no entities, no mention, no bold, code or strike-through.
+    """Escape text so that Slack sees no entity, mention, bold, code or strike-through in it.
 
-    Slack reads &, < and > as control characters; an invisible word joiner keeps @ and the signs of
-    emphasis from being read as more than themselves.
+    Slack reads &, < and > as control characters; an invisible word joiner keeps @ and the
+    characters of emphasis from having an effect.
     """
     entities = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"(?<!\w)@(?=\w)", f"@{_WORD_JOINER}", _EMPHASIS.sub(_apart, entities))
@@ -114,9 +112,9 @@ def _apart(signs: re.Match[str]) -> str:
 
 
 def _header(topic: str) -> str:
-    """Give the topic within the limit, which counts the characters after escaping."""
-    allowed = HEADER_LIMIT
-    while len(escape(words.shorten(topic, allowed))) > HEADER_LIMIT:
+    """Return the topic within the limit, which counts characters after escaping."""
+    allowed = HEADER_TEXT
+    while len(escape(words.shorten(topic, allowed))) > HEADER_TEXT:
         allowed -= 5
     return escape(words.shorten(topic, allowed))
 
@@ -180,11 +178,11 @@ def _mrkdwn(text: str) -> Block:
 
 
 def _section(text: str) -> Block:
-    return {"type": "section", "text": _mrkdwn(text[:SECTION_LIMIT])}
+    return {"type": "section", "text": _mrkdwn(clip(text, SECTION_TEXT))}
 
 
 def _context(text: str) -> Block:
-    return {"type": "context", "elements": [_mrkdwn(text[:SECTION_LIMIT])]}
+    return {"type": "context", "elements": [_mrkdwn(clip(text, SECTION_TEXT))]}
 
 
 def _button(label: str, url: str, name: str) -> Block:

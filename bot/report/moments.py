@@ -1,4 +1,4 @@
-"""The moments worth watching, strongest first, with what was said just then."""
+"""The moments worth watching, strongest first, with what was said at the time."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from inference.schema.meeting import TranscriptLine
 MAX_QUOTES = 3
 QUOTE_LENGTH = 150
 SPEAKER_LENGTH = 20
-"""Fits the column beside quotes."""
+"""Fits the column next to the quotes."""
 CAPTION_NAME_LENGTH, CAPTION_WIDTH = 28, 45.0
-"""Under a picture there is one line."""
+"""There is room for one line under a picture."""
 WIDE_INTERVAL = 0.5
 """An average whose interval spans more than half of the scale says nothing about a call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A line of the transcript beside a moment. `speaker` is empty where nobody is named."""
+    """A line of the transcript for a moment. `speaker` is empty if the line names no one."""
 
     clock: str
     speaker: str
@@ -42,7 +42,7 @@ class MomentPicture:
 
 @dataclass(frozen=True, slots=True)
 class MomentItem:
-    """A moment to watch; `number` is its rank and stands on the timeline too."""
+    """A moment to watch; `number` is its rank, which the timeline shows too."""
 
     number: int
     clock: str
@@ -50,20 +50,20 @@ class MomentItem:
     quotes: tuple[Quote, ...]
     people: tuple[int, ...]
     picture: str = ""
-    """Name of its picture for the template; "" where it has none."""
+    """Name of its picture for the template; "" if it has none."""
     caption: str = ""
     """When the picture was taken and who is in it."""
 
 
 def strongest_moments(analysis: CallAnalysis, limit: int) -> tuple[Moment, ...]:
-    """Give the moments that are told, strongest first."""
+    """Return the moments to report, strongest first."""
     return tuple(sorted(analysis.moments, key=lambda m: (-m.strength, m.start_s))[:limit])
 
 
 def moment_items(
     analysis: CallAnalysis, limit: int, pictures: Mapping[int, MomentPicture] | None = None
 ) -> tuple[MomentItem, ...]:
-    """Put the strongest moments into words, strongest first; `pictures` are given by rank."""
+    """Put the strongest moments into words, strongest first; `pictures` are keyed by rank."""
     return tuple(
         _moment_item(rank, moment, analysis, (pictures or {}).get(rank))
         for rank, moment in enumerate(strongest_moments(analysis, limit), 1)
@@ -71,7 +71,7 @@ def moment_items(
 
 
 def picture_name(number: int) -> str:
-    """Give the name under which the template finds a moment's picture."""
+    """Return the name under which the template finds a moment's picture."""
     return f"moment-{number}.jpg"
 
 
@@ -117,7 +117,7 @@ def _moment_item(
 
 
 def moment_marks(analysis: CallAnalysis, items: Sequence[MomentItem]) -> tuple[Mark, ...]:
-    """Give the same moments as numbered spans for the timeline."""
+    """Return the same moments as numbered spans for the timeline."""
     strongest = strongest_moments(analysis, len(items))
     return tuple(
         Mark(item.number, moment.start_s, moment.end_s)
@@ -126,12 +126,12 @@ def moment_marks(analysis: CallAnalysis, items: Sequence[MomentItem]) -> tuple[M
 
 
 def headline(analysis: CallAnalysis) -> str:
-    """Answer in one or two sentences: how was it, and where did it turn?"""
+    """Answer in one or two sentences: how did the call go, and where did it turn?"""
     call = analysis.call.engagement
     if call is None:
         if analysis.turns:
             return "No face could be read in this call. Who spoke, and for how long, is below."
-        return "No face could be read in this call, and nothing tells who spoke."
+        return "No face could be read in this call, and nothing says who spoke."
     falls = [moment for moment in analysis.moments if moment.kind in ("fall", "to_angry")]
     if not falls and call.high - call.low > WIDE_INTERVAL:
         return f"Too little was seen to tell how engaged people were ({words.likely(call)})."
@@ -148,7 +148,7 @@ def headline(analysis: CallAnalysis) -> str:
 
 
 def _reason(moment: Moment, analysis: CallAnalysis, *, is_sided: bool = True) -> str:
-    """Give a moment's sentence without its full stop, right-to-left names set apart."""
+    """Return a moment's sentence without its full stop, with right-to-left names isolated."""
     people = analysis.participants
     reason = words.clean(moment.reason).rstrip(".")
     if moment.speakers and is_sided:

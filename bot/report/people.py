@@ -15,27 +15,27 @@ from bot.text import words
 from inference.schema.analysis import CallAnalysis, Participant
 
 OWN_PAGE_S = 60.0
-"""Talk or face time that earns a page of one's own, or a tenth of the call where that is less."""
+"""Talk or face time that earns a person a page, or a tenth of the call if that is less."""
 CLOSE_CALL = 0.30
-"""Coverage under which a reader is warned not to lean on a person's figures."""
+"""Coverage below which the reader is warned not to rely on a person's figures."""
 BLANKED = (
-    "What this face showed was not kept when a setting left it unscored: analyse the call again to "
-    "see it."
+    "What this face showed was not kept, because a setting left it unscored at the time: analyse "
+    "the call again to see it."
 )
 MAX_MOMENTS = 2
 MAX_MOMENT_LINES = 12
-"""What fits on a person's page below the charts; the first moment always does."""
+"""Lines that fit on a person's page below the charts; the first moment is always shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """One line of a table of people. Numbers are None where nothing was observed."""
+    """One row of a table of people. Numbers are None if nothing was observed."""
 
     index: int
     name: str
     role: str
     certainty: str
-    """How sure the name is; "" where there is nothing to say."""
+    """How sure the name is; "" if there is nothing to say."""
     side: str
     engagement: int | None
     low: int | None
@@ -77,7 +77,7 @@ class PersonPage:
 
 
 def person_row(person: Participant, analysis: CallAnalysis) -> PersonRow:
-    """Give one person's line for a table."""
+    """Return one person's row of a table."""
     score, talk = person.score, person.score.talk
     engagement = score.engagement
     has_turns = bool(analysis.turns)
@@ -102,41 +102,41 @@ def person_row(person: Participant, analysis: CallAnalysis) -> PersonRow:
 
 
 def role_of(person: Participant) -> str:
-    """Say what is known about a person: host, our side, their side."""
+    """Return what is known about a person's role: host, our side, their side."""
     side = {"rep": "our side", "prospect": "their side"}.get(person.side, "")
     return ", ".join(part for part in ("host" if person.is_host else "", side) if part)
 
 
 def name_certainty(is_named: bool, is_confirmed: bool, confidence: float) -> str:
-    """Say how sure a name is: "confirmed by a person", "98 % sure", "not named".
+    """Return how sure a name is: "confirmed by a person", "98 % sure", "not named".
 
-    "" for somebody who was only heard: there Zoom's own records give the name.
+    "" for someone who was only heard, whose name comes from Zoom's own records.
     """
     if not is_named:
         return "not named"
     if is_confirmed:
         return "confirmed by a person"
-    # Rounded down: what nobody confirmed is never told as certain.
+    # Rounded down: a name that no one confirmed is never called certain.
     return f"{min(math.floor(confidence * 100), 99)}{words.NBSP}% sure" if confidence < 1 else ""
 
 
 def prominence(person: Participant) -> float:
-    """Give the number that puts people in order: seconds seen, and ten times the seconds spoken.
+    """Return the number that orders people: seconds seen plus ten times the seconds spoken.
 
-    Who spoke stands before who listened, unless they only said a word or two.
+    Speakers come before listeners, unless they only said a word or two.
     """
     return person.score.face_s + 10 * person.score.talk.talk_s
 
 
 def earns_page(person: Participant, analysis: CallAnalysis) -> bool:
-    """Whether a person was scored, and seen or heard long enough, for a page of their own."""
+    """Return whether a person was scored, and seen or heard long enough to get a page."""
     if person.score.engagement is None:
         return False
     return max(person.score.face_s, person.score.talk.talk_s) >= enough_s(analysis)
 
 
 def enough_s(analysis: CallAnalysis) -> float:
-    """Give the talk or face time that earns a page in this call."""
+    """Return the talk or face time that earns a page in this call."""
     return min(OWN_PAGE_S, analysis.duration_s / 10)
 
 
@@ -177,13 +177,13 @@ def _presence(person: Participant) -> str:
 
 
 def _certainty(person: Participant) -> str:
-    """Say in the line of a name how sure it is; nothing of a face without a name."""
-    told = name_certainty(person.is_named, person.is_confirmed, person.name_confidence)
-    return f"name {told}" if told and person.is_named else ""
+    """Return how sure a name is, for the line of the name; "" for a face without a name."""
+    certainty = name_certainty(person.is_named, person.is_confirmed, person.name_confidence)
+    return f"name {certainty}" if certainty and person.is_named else ""
 
 
 def _fitting(moments: Sequence[MomentItem]) -> tuple[MomentItem, ...]:
-    """Give the first moments that fit on the page, by a careful count of their lines."""
+    """Return the first moments that fit on the page, by a cautious count of their lines."""
     lines = 0
     for count, moment in enumerate(moments[:MAX_MOMENTS]):
         lines += 1 + len(moment.reason) // 75 + sum(1 + len(q.text) // 80 for q in moment.quotes)

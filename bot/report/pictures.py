@@ -1,9 +1,9 @@
 """Small pictures of a call's moments for its report: made from the recording, or kept from before.
 
-Off unless a setting or an option asks for them. The pictures are kept beside the report, each under
-the key of what it was planned to show, so that a call that is reported again after its recording
-was deleted still has them. Where a correction changes who may be seen, or who a moment is about,
-the plan changes, no kept picture has its key, and the old one is deleted.
+Off unless a setting or an option asks for them. The pictures are kept next to the report, each
+under the key of what it was planned to show, so that a call reported again after its recording was
+deleted still has them. If a correction changes who may be seen, or whom a moment is about, the plan
+changes, no kept picture has its key, and the old one is deleted.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 
 from bot.calls.manifest import read_manifest
+from bot.calls.privacy import assess_options, shows_everyone
 from bot.report.content import MAX_MOMENTS
 from bot.report.moments import MomentPicture, strongest_moments
 from bot.settings import Settings
@@ -33,12 +34,12 @@ from storage.files import MediaFiles
 log = logging.getLogger(__name__)
 
 JPEG_QUALITY = 82
-NOBODY = "nobody whom it is about is seen well enough, or may be shown"
+NOBODY = "no one in it is seen well enough or may be shown"
 
 
 @dataclass(frozen=True, slots=True)
 class MadePictures:
-    """Pictures by the rank of their moment, from 1; `missing` says why others have none."""
+    """Pictures by the rank of their moment, from 1; `missing` says why other moments have none."""
 
     pictures: Mapping[int, MomentPicture]
     missing: tuple[str, ...] = ()
@@ -51,10 +52,10 @@ def call_pictures(
     settings: Settings,
     stop: threading.Event | None = None,
 ) -> Mapping[int, MomentPicture]:
-    """Give the pictures of a stored call's moments, by rank, and keep them with the call.
+    """Return the pictures of a stored call's moments, by rank, and keep them with the call.
 
-    A recording that is on disk is looked at again; without it, or where it is just being deleted,
-    kept pictures serve where they show what would be shown now. All other kept ones are deleted.
+    A recording on disk is read again. Without it, or while it is being deleted, kept pictures are
+    used if they show what would be shown now. All other kept pictures are deleted.
 
     Raises:
         Cancelled: the stop flag was set.
@@ -80,14 +81,14 @@ def call_pictures(
 
 
 def file_pictures(file: Path, analysis: CallAnalysis, settings: Settings) -> MadePictures:
-    """Give the pictures of a recording's moments, by rank; nothing is kept."""
+    """Return the pictures of a recording's moments, by rank; nothing is kept."""
     return _made([file], _snapshots(analysis, settings), None)
 
 
 def _kept(
     files: MediaFiles, call_id: str, snapshots: Mapping[int, Snapshot | None], made: MadePictures
 ) -> dict[int, MomentPicture]:
-    """The pictures from before that show what those would that were not made now."""
+    """Return kept pictures that show what is planned, for the moments without a new one."""
     return {
         rank: MomentPicture(jpeg, snapshot.at_s, snapshot.people)
         for rank, snapshot in snapshots.items()
@@ -99,12 +100,12 @@ def _kept(
 
 def _snapshots(analysis: CallAnalysis, settings: Settings) -> dict[int, Snapshot | None]:
     moments = strongest_moments(analysis, MAX_MOMENTS)
-    leaves_out = not settings.calls.score_own_side
+    leaves_out = not shows_everyone(assess_options(settings))
     return dict(enumerate(plan_snapshots(analysis, moments, leaves_out=leaves_out), 1))
 
 
 def _videos(files: MediaFiles, call_id: str) -> list[Path]:
-    """The recording's files; none where any of them is gone."""
+    """Return the recording's video files; empty if any of them is gone."""
     try:
         manifest = read_manifest(files, call_id)
     except Missing:

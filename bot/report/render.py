@@ -28,12 +28,12 @@ TEMPLATE = Path(__file__).parent / "template.typ"
 MODEL_CARD = Path(__file__).parents[2] / "inference" / "weights" / "expression.md"
 
 CHART_MM, PERSON_MM, SPARK_MM = 138.0, 170.0, 38.0
-"""Widths on A4 with margins of 20 mm: the timeline beside names, a person's chart, a line's."""
+"""Widths on A4 with 20 mm margins: the timeline next to names, a person's chart, a table's line."""
 PLOT_MM, SPARK_HEIGHT_MM = 34.0, 6.0
 
 
 class ReportFailed(Exception):
-    """The report could not be laid out: the message says what the layout program said."""
+    """The report could not be laid out; the message repeats the layout program's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,13 @@ def render_report(
     pictures: Mapping[int, MomentPicture] | None = None,
     model_card: Path | None = MODEL_CARD,
 ) -> RenderedReport:
-    """Write the report of a call as PDF to `out`, replacing what is there.
+    """Write the report of a call as PDF to `out`, replacing an existing file.
 
     The same analysis, info and pictures give the same bytes.
 
     Args:
-        pictures: of moments, by their rank from 1; a moment may have none.
-        model_card: the expression model's card, from which the accuracy is quoted; may not exist.
+        pictures: pictures of moments, by rank from 1; a moment may have none.
+        model_card: the expression model's card, whose accuracy is quoted; it may not exist.
 
     Raises:
         ReportFailed: the page layout failed.
@@ -116,7 +116,7 @@ def _is_drawn(content: ReportContent) -> bool:
 
 
 def _charts(content: ReportContent) -> dict[str, bytes]:
-    """Draw every chart, by the name under which the template finds it."""
+    """Draw every chart, keyed by the name under which the template finds it."""
     charts = {}
     if _is_drawn(content):
         plot_mm = _plot_mm(content)
@@ -132,7 +132,7 @@ def _charts(content: ReportContent) -> dict[str, bytes]:
 
 
 def _data(content: ReportContent) -> dict[str, Any]:
-    """Give the content as JSON holds it, the curves left out: they are drawn."""
+    """Return the content as JSON data, without the curves, which are drawn."""
     lanes = [{"name": lane.name, "side": lane.side} for lane in content.timeline.lanes]
     families = [family for family, _ in FAMILIES]
     footer = f"{words.shorten(content.topic, 90)} · {content.short_date}"
@@ -158,7 +158,7 @@ def _plain(value: Any) -> Any:
 
 
 def _all_text(value: Any) -> str:
-    """Give all text in the data, for the search of letters that cannot be drawn."""
+    """Return all text in the data, to search it for characters that cannot be drawn."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
@@ -170,7 +170,7 @@ def _all_text(value: Any) -> str:
 
 def _with_missing(about: tuple[Section, ...], missing: tuple[str, ...]) -> tuple[Section, ...]:
     codes = ", ".join(f"U+{ord(c):04X}" for c in missing[:12]) + (" …" if len(missing) > 12 else "")
-    line = f"Letters that no shipped font can draw stand as boxes: {codes}."
+    line = f"Characters that no shipped font can draw appear as boxes: {codes}."
     last = about[-1]
     return (*about[:-1], replace(last, paragraphs=(*last.paragraphs, line)))
 
@@ -191,12 +191,12 @@ def _compile(data: dict[str, Any], images: dict[str, bytes], timestamp: int) -> 
         except typst.TypstError as error:
             raise ReportFailed(f"The report could not be laid out: {error.message}") from error
         if warnings:
-            raise ReportFailed(f"The report's layout has a fault: {warnings[0].message}")
+            raise ReportFailed(f"The report's layout has a problem: {warnings[0].message}")
     assert isinstance(pdf, bytes)
     return pdf, int(pages)
 
 
 @lru_cache(maxsize=1)
 def _fonts() -> typst.Fonts:
-    """Read the shipped fonts once, and neither the machine's nor Typst's own."""
+    """Read the shipped fonts once, but not the machine's or Typst's own."""
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])

@@ -1,4 +1,4 @@
-"""What each side showed while each side spoke, in words; nothing where too little was seen."""
+"""What each side showed while each side spoke, in words; nothing if too little was seen."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ Labels = Mapping[str, str]
 """What the sides are called, by "rep" and "prospect"."""
 LABELS: Labels = {"rep": "Our side", "prospect": "Their side"}
 MIN_SEEN_S = 20.0
-"""Under this nothing is said of a side: a few smiles would be the whole figure."""
+"""With less, nothing is said about a side: a few smiles would make the whole figure."""
 WIDE_INTERVAL = 0.5
-"""Nor where the interval spans more than half of the scale."""
+"""Nothing is said either if the interval spans more than half of the scale."""
 EXPRESSIONS = {
     "angry": "angry-looking", "disgust": "disgusted-looking", "fear": "fearful-looking",
     "happy": "smiling", "sad": "sad-looking", "surprise": "surprised-looking",
     "neutral": "neutral",
 }  # fmt: skip
-"""What a face showed; the words say that it is a look."""
+"""What a face showed; the words say that it is a look, not a feeling."""
 
 
 @dataclass(frozen=True, slots=True)
 class SideRow:
-    """What one side showed while one side alone spoke. Numbers are None where nothing is said."""
+    """What one side showed while only one side spoke. Numbers are None if nothing is said."""
 
     side: str
     label: str
@@ -38,9 +38,9 @@ class SideRow:
 
 
 def side_rows(sides: Sequence[SideScore], labels: Labels = LABELS) -> tuple[SideRow, ...]:
-    """Give what each side showed while the other one spoke; the other side first.
+    """Return what each side showed while the other one spoke; their side first.
 
-    Empty where it would say nothing.
+    Empty if there is nothing to say.
     """
     found = {side.side: side for side in sides}
     rows = []
@@ -53,7 +53,7 @@ def side_rows(sides: Sequence[SideScore], labels: Labels = LABELS) -> tuple[Side
 
 
 def side_sentence(sides: Sequence[SideScore]) -> str:
-    """Say in one sentence what the other side showed while ours spoke; "" where nothing is known.
+    """Return a sentence on what their side showed while ours spoke; "" if nothing is known.
 
     "While our side spoke, their side showed 52 of 100 (likely 47–57), mostly neutral; while they
     spoke themselves, 61 (likely 55–66)."
@@ -61,7 +61,7 @@ def side_sentence(sides: Sequence[SideScore]) -> str:
     theirs = next((side for side in sides if side.side == "prospect"), None)
     if theirs is None:
         return ""
-    listening, speaking = (_told(_reaction(theirs, side)) for side in ("rep", "prospect"))
+    listening, speaking = (_reportable(_reaction(theirs, side)) for side in ("rep", "prospect"))
     if listening is None or listening.engagement is None:
         return ""
     value = listening.engagement
@@ -80,10 +80,10 @@ def side_sentence(sides: Sequence[SideScore]) -> str:
 
 
 def with_sides(reason: str, side: str, speaker: str, speaker_side: str, labels: Labels) -> str:
-    """Put into a moment's sentence whose side it is about, and whose the speaker is.
+    """Add to a moment's sentence which side it is about, and which side the speaker is on.
 
-    "Their side: Tom's engagement fell from 60 to 39 while Ana (our side) spoke". Sides that are not
-    known, and a speaker of the same side, are not mentioned.
+    "Their side: Tom's engagement fell from 60 to 39 while Ana (our side) spoke". Unknown sides, and
+    the side of a speaker on the same side, are not mentioned.
     """
     ending = f" while {speaker} spoke"
     if speaker and speaker_side != side and speaker_side in labels and reason.endswith(ending):
@@ -92,7 +92,7 @@ def with_sides(reason: str, side: str, speaker: str, speaker_side: str, labels: 
 
 
 def sides_from_rows(rows: Sequence[Mapping[str, Any]] | None) -> tuple[SideScore, ...]:
-    """Give the sides that were stored as plain values."""
+    """Return the sides that were stored as plain values."""
     return tuple(
         SideScore(
             **{
@@ -124,25 +124,25 @@ def _reaction(side: SideScore, speaking: str) -> Reaction | None:
     return next((shown for shown in side.reactions if shown.speaking == speaking), None)
 
 
-def _told(shown: Reaction | None) -> Reaction | None:
-    """The reaction where enough was seen to speak of it."""
+def _reportable(shown: Reaction | None) -> Reaction | None:
+    """Return the reaction if enough was seen to report it, else None."""
     if shown is None or shown.engagement is None or shown.seen_s < MIN_SEEN_S:
         return None
     return shown if shown.engagement.high - shown.engagement.low <= WIDE_INTERVAL else None
 
 
 def _row(side: str, label: str, shown: Reaction) -> SideRow:
-    told = _told(shown)
+    reported = _reportable(shown)
     seen = words.percent(shown.seen_s / shown.spoken_s)
-    if told is None or told.engagement is None:
+    if reported is None or reported.engagement is None:
         return SideRow(side, label, None, None, None, seen, "too few seconds to tell")
-    low, high = words.points(told.engagement.low), words.points(told.engagement.high)
-    name, share = _most(told.shares)
-    showing = f"likely {words.span(told.engagement)} · {name} {words.percent(share)}"
-    return SideRow(side, label, words.points(told.engagement.value), low, high, seen, showing)
+    low, high = words.points(reported.engagement.low), words.points(reported.engagement.high)
+    name, share = _most(reported.shares)
+    showing = f"likely {words.span(reported.engagement)} · {name} {words.percent(share)}"
+    return SideRow(side, label, words.points(reported.engagement.value), low, high, seen, showing)
 
 
 def _most(shares: Mapping[str, float]) -> tuple[str, float]:
-    """The expression that most of the faces showed, in words, and its share."""
+    """Return the expression that most of the faces showed, in words, and its share."""
     name = max(shares, key=lambda name: shares[name])
     return EXPRESSIONS[name], shares[name]

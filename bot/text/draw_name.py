@@ -1,4 +1,4 @@
-"""Names drawn with the fonts of the report, to compare with names that stand in a recording."""
+"""Names drawn with the report's fonts, to compare with the names shown in a recording."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from inference.schema.arrays import U8
 
 LETTERS_PX = 48
 FONTS_TRIED = 2
-"""Of those that hold a name's letters: Latin, Greek and Cyrillic are in two."""
+"""Of the fonts that have a name's letters: Latin, Greek and Cyrillic are in two."""
 _ROOM_PX = 2 * LETTERS_PX
-"""Above and below the baseline: more than letters of any script take."""
+"""Above and below the baseline: more than the letters of any script need."""
 _MARGIN_PX = 4
 
 
 @functools.lru_cache(maxsize=512)
 def draw_name(name: str) -> tuple[U8, ...]:
-    """Draw a name once with each font that holds all its letters: white on black, (H, W).
+    """Draw a name once with each font that has all its letters: white on black, (H, W).
 
-    Pictures (emoji) are left out. Nothing for a name that no font holds.
+    Emoji are left out. Empty for a name that no font can draw.
     """
     letters = "".join(
         sign for sign in name if unicodedata.category(sign) not in ("So", "Sk", "Cs", "Co", "Cn")

@@ -1,7 +1,7 @@
-"""The one way in which text becomes a picture, the same on every machine.
+"""Draws text as a picture, the same on every machine.
 
-Typst shapes and orders the letters of any script and brings all it needs in its wheel. Pillow
-draws right-to-left and joined letters only where the system has a libfribidi.
+Typst shapes and orders the letters of any script and has all it needs in its wheel. Pillow draws
+right-to-left and joined letters only if the system has libfribidi.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from inference.schema.arrays import U8
 Colour = tuple[int, int, int]
 
 ABOVE, BELOW = 1.08, 0.32
-"""What a line holds over and under its baseline, in sizes of its letters."""
+"""Height of a line above and below its baseline, in units of the font size."""
 _LINE = Path(__file__).with_name("line.typ")
 _MARGIN_PX = 2
-"""Behind the text, so that texts in a row do not touch."""
+"""After the text, so that texts in a row do not touch."""
 _MOST_LETTERS = 1000
-"""Longer texts are cut off there: no name is as long, and no picture takes all of them."""
+"""Longer texts are cut off: no name is that long, and no picture could hold it."""
 _typst = threading.Lock()
 """A compiler serves one thread at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Typeface:
-    """Families in the order in which they are asked for a letter, and the folder of their files.
+    """Families in the order in which they are tried for a letter, and the folder of their files.
 
-    Where a family lacks the weight (100–900) its nearest one is taken.
+    If a family lacks the weight (100–900), its nearest weight is used.
     """
 
     families: tuple[str, ...]
@@ -52,10 +52,10 @@ BOLD = replace(REGULAR, weight=600)
 
 @functools.lru_cache(maxsize=1024)
 def draw_text(text: str, size_px: float, colour: Colour, typeface: Typeface = REGULAR) -> U8:
-    """Draw one line on nothing: RGBA, (1.4 size_px, width, 4), the same height for every script.
+    """Draw one line on a transparent ground: RGBA, (1.4 size_px, width, 4), same height always.
 
-    Letters that no font of the report holds are left out. The picture is shared: do not write
-    into it.
+    Letters that none of the report's fonts has are left out. The picture is shared: do not write
+    to it.
     """
     high, above = round((ABOVE + BELOW) * size_px), round(ABOVE * size_px)
     return draw_line(text, size_px, colour, typeface, above_px=above, below_px=high - above)
@@ -64,7 +64,7 @@ def draw_text(text: str, size_px: float, colour: Colour, typeface: Typeface = RE
 def fit_text(
     text: str, size_px: float, colour: Colour, width_px: int, typeface: Typeface = REGULAR
 ) -> U8:
-    """Draw one line, cut with an ellipsis where it would be wider than `width_px`."""
+    """Draw one line, cut with an ellipsis if it would be wider than `width_px`."""
     line = words.clean(text)
     drawn = draw_text(line, size_px, colour, typeface)
     length = float(len(line)) * 2
@@ -77,13 +77,13 @@ def fit_text(
 def draw_line(
     text: str, size_px: float, colour: Colour, typeface: Typeface, *, above_px: int, below_px: int
 ) -> U8:
-    """Draw one line with so many rows above and below its baseline; what is taller is cut off.
+    """Draw one line with fixed heights above and below its baseline; taller parts are cut off.
 
     Args:
-        text: direction marks in it count; its first letter with a direction sets the line's.
+        text: direction marks in it apply; its first letter with a direction sets the line's.
 
     Returns:
-        RGBA, (above_px + below_px, width, 4), not premultiplied; of no text one clear column.
+        RGBA, (above_px + below_px, width, 4), not premultiplied; one clear column for no text.
     """
     line = _drawable(text)
     if not line:
@@ -115,14 +115,14 @@ def draw_line(
 
 
 def check_text() -> list[str]:
-    """Say what is wrong with drawn text, a sentence each; empty where letters join and turn."""
+    """Return what is wrong with drawn text, a sentence each; empty if all is well."""
     try:
         hebrew, turned, arabic, apart = (
             draw_text(text, 24, (255, 255, 255))
-            # The second forces the letters of the first into the order in which they are seen.
+            # The second forces the letters of the first into their visual order.
             for text in ("שרה לוי", "\u202d" + "שרה לוי"[::-1], "محمد", "\u200c".join("محمد"))
         )
-    except Exception as exc:  # whatever it is, a line of the check must say so
+    except Exception as exc:  # The edge: whatever it is, the check must report it.
         return [f"Names cannot be drawn ({exc}): install Rapport again."]
     problems = []
     if not _is_alike(hebrew, turned):
@@ -133,12 +133,12 @@ def check_text() -> list[str]:
 
 
 def _is_alike(a: U8, b: U8) -> bool:
-    """Whether two pictures show the same letters, rounded a little differently."""
+    """Return whether two pictures show the same letters, apart from rounding."""
     return a.shape == b.shape and float(np.abs(a.astype(int) - b)[:, :, 3].mean()) < 1.0
 
 
 def _drawable(text: str) -> str:
-    """Give a text on one line, without letters that would be drawn as boxes or not at all."""
+    """Return a text on one line, without letters that no font can draw."""
     line = " ".join(text.split())[:_MOST_LETTERS]
     missing = missing_glyphs(line)
     kept = (c for c in line if c not in missing and unicodedata.category(c) != "Cc")
@@ -152,7 +152,7 @@ def _runs_right_to_left(line: str) -> bool:
 
 @functools.lru_cache(maxsize=4)
 def _compiler(folder: Path) -> typst.Compiler:
-    """Read a folder's fonts once, and neither the machine's nor Typst's own."""
+    """Read a folder's fonts once, but not the machine's or Typst's own."""
     fonts = typst.Fonts(
         include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder]
     )

@@ -1,7 +1,7 @@
 """The fonts that ship with the report, and what they cannot draw.
 
-Typst draws a letter that no font holds as a box, without a word. So the report asks beforehand:
-`missing_glyphs` names such letters and the report's last page lists them.
+Typst silently draws a letter that no font has as a box. So the report checks beforehand:
+`missing_glyphs` returns such letters, and the report's last page lists them.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Noto Sans Symbols", ("NotoSansSymbols-Regular.ttf",)),
     ("Noto Sans Math", ("NotoSansMath-Regular.ttf",)),
 )
-"""Families in the order in which they are asked for a letter, and their files."""
+"""Families in the order in which they are tried for a letter, and their files."""
 
 
 def missing_glyphs(text: str) -> tuple[str, ...]:
-    """Give the letters of a text that no shipped font can draw, each once, sorted.
+    """Return the letters of a text that no shipped font can draw, each once, sorted.
 
     Spaces, joiners, direction marks and variation selectors draw nothing and never count. Fonts are
     opened in order, and only until every letter is found.
@@ -65,7 +65,7 @@ def families_with(text: str) -> tuple[str, ...]:
 
 
 def check_fonts() -> list[str]:
-    """Say what is wrong with the shipped fonts, a sentence each; empty where all is well."""
+    """Return what is wrong with the shipped fonts, a sentence each; empty if all is well."""
     problems = []
     for family, files in FAMILIES:
         for file in files:
@@ -89,7 +89,7 @@ def check_fonts() -> list[str]:
 
 @lru_cache(maxsize=64)
 def _letters(file: str) -> frozenset[str]:
-    """Give the letters that one font file draws; none where it cannot be read."""
+    """Return the letters that a font file can draw; none if it cannot be read."""
     try:
         with TTFont(FONTS / file, lazy=True) as font:
             return frozenset(chr(code) for code in font.getBestCmap() or {})

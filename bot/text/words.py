@@ -1,8 +1,8 @@
-"""How numbers, times and names are put into words, the same in the report and in the message.
+"""How numbers, times and names are put into words, the same in report, message and page.
 
-A manager reads these: engagement is told on 0–100, an interval is "likely between 51 and 64", and
-time into the call is a clock. What people typed (topics, names, quotes) is cleaned of characters
-that would disturb the line it stands in, and is otherwise kept letter for letter.
+A manager reads these: engagement is on 0–100, an interval is "likely between 51 and 64", and time
+into the call is a clock. What people typed (topics, names, quotes) is cleaned of characters that
+would disturb the line around it, and is otherwise kept exactly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _JOINERS = frozenset("\u200c\u200d")  # they shape Persian, Indic scripts and em
 
 
 def clean(text: str) -> str:
-    """Give text as one line: composed, without control characters and direction overrides.
+    """Return text as one line: composed, without control characters and direction overrides.
 
     An override (U+202E) in a name would turn the rest of the line around.
     """
@@ -36,7 +36,7 @@ def clean(text: str) -> str:
 
 
 def shorten(text: str, length: int) -> str:
-    """Cut text at a word to at most `length` letters of usual width, with an ellipsis if cut.
+    """Cut text at a word to at most `length` letters of usual width, ending in an ellipsis.
 
     A Chinese, Japanese or Korean letter or an emoji counts as two, a wide capital as 1.5.
     """
@@ -56,7 +56,7 @@ def shorten(text: str, length: int) -> str:
 
 
 def width(text: str) -> float:
-    """Give how much room a text takes, in letters of usual width."""
+    """Return how much room a text takes, in letters of usual width."""
     return sum(map(_width, text))
 
 
@@ -74,7 +74,7 @@ def isolate(name: str) -> str:
 
 
 def clock(t_s: float) -> str:
-    """Give a time into the call as 12:40, or 1:02:40 from the first hour on."""
+    """Format a time into the call as 12:40, or 1:02:40 from the first hour on."""
     total = math.floor(max(0.0, t_s) + 0.5)
     hours, rest = divmod(total, 3600)
     minutes, seconds = divmod(rest, 60)
@@ -82,7 +82,7 @@ def clock(t_s: float) -> str:
 
 
 def length(t_s: float) -> str:
-    """Give a length of time in the units a person would say: 48 s, 12 min, 1 h 5 min."""
+    """Format a length of time in the units a person would use: 48 s, 12 min, 1 h 5 min."""
     total = math.floor(max(0.0, t_s) + 0.5)
     if total < 100:
         return f"{total}{NBSP}s"
@@ -94,12 +94,12 @@ def length(t_s: float) -> str:
 
 
 def points(share: float) -> int:
-    """Put 0–1 on 0–100, halves up."""
+    """Convert 0–1 to whole points on 0–100, halves up."""
     return math.floor(share * 100 + 0.5)
 
 
 def percent(share: float) -> str:
-    """Give a share as 83 %; a share that is there but rounds to nothing as < 1 %."""
+    """Format a share as 83 %; one above zero that rounds to zero as < 1 %."""
     value = points(share)
     return f"<{NBSP}1{NBSP}%" if value == 0 and share > 0 else f"{value}{NBSP}%"
 
@@ -111,22 +111,22 @@ def likely(estimate: Estimate) -> str:
 
 
 def span(estimate: Estimate) -> str:
-    """Give the 95 % interval of a 0–1 figure for a table: 51–64."""
+    """Format the 95 % interval of a 0–1 figure for a table: 51–64."""
     return f"{points(estimate.low)}–{points(estimate.high)}"
 
 
 def signed(value: int) -> str:
-    """Give a change with its sign and a true minus."""
+    """Format a change with its sign and a true minus."""
     return f"+{value}" if value > 0 else f"−{-value}" if value < 0 else "0"
 
 
 def is_clear(estimate: Estimate) -> bool:
-    """Whether the interval leaves out zero, so that the sign of a change is sure."""
+    """Return whether the interval excludes zero, so that the sign of a change is certain."""
     return estimate.low > 0 or estimate.high < 0
 
 
 def change(estimate: Estimate, factor: float = 1.0) -> tuple[str, str]:
-    """Put a change of a 0–1 figure into a word and its likely range: ("+6", "likely …").
+    """Put a change of a 0–1 figure into words with its likely range: ("+6", "likely …").
 
     `factor` scales it first, such as minutes for a change per minute. Within ±100.
     """
@@ -140,7 +140,7 @@ def change(estimate: Estimate, factor: float = 1.0) -> tuple[str, str]:
 
 
 def local_time(started_at: datetime, timezone: str | None) -> tuple[datetime, str, str]:
-    """Give a start in the meeting's zone, the zone's name, and a note where it is not known.
+    """Return a start in the meeting's zone, the zone's name, and a note if it is not known.
 
     An unknown or missing zone becomes UTC, and the note says so.
     """
@@ -154,12 +154,12 @@ def local_time(started_at: datetime, timezone: str | None) -> tuple[datetime, st
 
 
 def long_date(at: datetime) -> str:
-    """Give a date as Thursday 19 November 2026, whatever the machine's locale is."""
+    """Format a date as Thursday 19 November 2026, whatever the machine's locale is."""
     return f"{_DAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
 def short_date(at: datetime) -> str:
-    """Give a date as 19 Nov 2026."""
+    """Format a date as 19 Nov 2026."""
     return f"{at.day} {_MONTHS[at.month - 1][:3]} {at.year}"
 
 

@@ -1,0 +1,1 @@
+"""The page of one call, opened by a signed link."""

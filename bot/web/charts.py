@@ -1,4 +1,4 @@
-"""The page's drawings: SVG without text, stretched to the width of the screen."""
+"""The page's charts: SVG without text, stretched to the width of the screen."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def course_svg(
     spans: Sequence[tuple[float, float]],
     duration_s: float,
     step_s: float,
-    told: str,
+    label: str,
 ) -> str:
-    """Draw a 0–1 course, broken where nothing was seen, over shaded spans of time.
+    """Draw a 0–1 curve, with gaps where nothing was seen, over shaded spans of time.
 
-    `points` are seconds and values, `step_s` apart where nothing is missing. `told` says in words
-    what is drawn.
+    `points` are seconds and values, `step_s` apart unless some are missing. `label` describes the
+    drawing in words.
     """
     shades = "".join(
         f'<rect class="span" x="{_x(start, duration_s)}" y="0" '
@@ -29,17 +29,17 @@ def course_svg(
     grid = "".join(
         f'<line class="grid" x1="0" x2="{WIDTH}" y1="{y}" y2="{y}"/>' for y in (0, 25, 50, 75)
     )
-    return _svg("course", shades + grid + _path(points, duration_s, step_s), told)
+    return _svg("course", shades + grid + _path(points, duration_s, step_s), label)
 
 
-def lane_svg(spans: Sequence[tuple[float, float]], duration_s: float, told: str) -> str:
+def lane_svg(spans: Sequence[tuple[float, float]], duration_s: float, label: str) -> str:
     """Draw the spans of time in which somebody spoke."""
     bars = "".join(
         f'<rect class="said" x="{_x(start, duration_s)}" y="0" '
         f'width="{_width(start, end, duration_s)}" height="{HEIGHT}"/>'
         for start, end in spans
     )
-    return _svg("lane", bars, told)
+    return _svg("lane", bars, label)
 
 
 def _path(points: Sequence[tuple[float, float | None]], duration_s: float, step_s: float) -> str:
@@ -64,10 +64,10 @@ def _path(points: Sequence[tuple[float, float | None]], duration_s: float, step_
     return drawn
 
 
-def _svg(name: str, content: str, told: str) -> str:
+def _svg(name: str, content: str, label: str) -> str:
     return (
         f'<svg class="{name}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(told)}">{content}</svg>'
+        f'aria-label="{escape(label)}">{content}</svg>'
     )
 
 

@@ -1,4 +1,4 @@
-"""One call as an HTML page: self-contained, for phones too, nothing but text, tables and SVG.
+"""One call as an HTML page: self-contained, works on phones, only text, tables, SVG and a video.
 
 What people typed passes through `_text`, which escapes it; nothing here is marked as safe by hand.
 """
@@ -21,7 +21,7 @@ from storage.schema.tables import Call, Moment, Participant, SpeakerTurn
 
 STEP_S = 10
 MOST_STEPS = 360
-"""Points of the drawn course; a wide screen shows no more."""
+"""Points of the drawn curve; a wide screen cannot show more."""
 MOST_MOMENTS = 8
 MOST_LINES = 4
 MOST_LANES = 8
@@ -75,31 +75,31 @@ stroke-linejoin:round}
 footer{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:.75rem}
 """
 STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-"""What the content security policy lets through: this style and nothing else."""
+"""The content security policy allows this style and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallPage:
-    """The rows of one call, and where its PDF is (relative to the page)."""
+    """The rows of one call, and the URL of its PDF (relative to the page)."""
 
     call: Call
     people: Sequence[Participant]
     moments: Sequence[Moment]
     course: Sequence[TimelinePoint]
-    """Steps of `course_step_s`; none where the call has no analysis."""
+    """Steps of `course_step_s`; empty if the call has no analysis."""
     turns: Sequence[SpeakerTurn]
     report_url: str
     video_url: str = ""
-    """Of the annotated recording; "" where there is none."""
+    """URL of the annotated recording; "" if there is none."""
 
 
 def course_step_s(duration_s: float) -> float:
-    """Return the length of a step of the drawn course: a multiple of 10 s, MOST_STEPS at most."""
+    """Return the step of the drawn curve: a multiple of 10 s that gives at most MOST_STEPS."""
     return STEP_S * max(1, -(-int(duration_s) // (STEP_S * MOST_STEPS)))
 
 
 def render_page(page: CallPage) -> str:
-    """Give the page of a call, whatever its state."""
+    """Render the page of a call, whatever its status."""
     call = page.call
     started_at, zone, note = words.local_time(call.started_at, call.timezone)
     ended_at = started_at + timedelta(milliseconds=call.duration_ms)
@@ -114,7 +114,7 @@ def render_page(page: CallPage) -> str:
 
 
 def message_page(title: str, text: str) -> str:
-    """Give a page that says one thing, such as that a link has expired."""
+    """Render a page with one message, such as that a link has expired."""
     return _document(title, [f"<h1>{_text(title)}</h1>", f"<p>{_text(text)}</p>"])
 
 
@@ -128,7 +128,7 @@ def _body(page: CallPage) -> list[str]:
         parts.append(f'<p role="status">This call could not be analysed. {reason}</p>')
     if call.status == "skipped":
         reason = _text(call.skipped_reason or "")
-        parts.append(f'<p role="status">This call was left out. {reason}</p>')
+        parts.append(f'<p role="status">This call was skipped. {reason}</p>')
     if call.model is None:
         return parts
     parts.append(_figures(page))
@@ -192,12 +192,12 @@ def _course(page: CallPage) -> str:
     points = [((step.start_s + step.end_s) / 2, step.engagement) for step in page.course]
     seen = [value for _, value in points if value is not None]
     if seen:
-        told = (
+        label = (
             f"Engagement of the call over time, between {words.points(min(seen))} and "
             f"{words.points(max(seen))} of 100."
         )
         spans = [(m.start_ms / 1000, m.end_ms / 1000) for m in page.moments[:MOST_MOMENTS]]
-        drawn = course_svg(points, spans, duration_s, course_step_s(duration_s), told)
+        drawn = course_svg(points, spans, duration_s, course_step_s(duration_s), label)
         chart = (
             '<p class="small soft">Engagement, 0 to 100 from bottom to top; shaded: moments.</p>'
             + drawn
@@ -216,11 +216,11 @@ def _lanes(page: CallPage, duration_s: float) -> str:
     lanes = []
     for name in longest[:MOST_LANES]:
         talk_s = sum(end - start for start, end in said[name])
-        told = f"{words.clean(name)} spoke for {words.length(talk_s)}."
+        label = f"{words.clean(name)} spoke for {words.length(talk_s)}."
         lanes.append(
             f'<p class="small"><bdi>{_text(name)}</bdi> '
             f'<span class="soft">{words.length(talk_s)}</span></p>'
-            + lane_svg(said[name], duration_s, told)
+            + lane_svg(said[name], duration_s, label)
         )
     return f"<h3>Who spoke</h3>{''.join(lanes)}" if lanes else ""
 

@@ -1,4 +1,4 @@
-"""`/c/{token}`: one call for whoever holds a signed link, to read and nothing else."""
+"""`/c/{token}`: one call, read-only, for anyone who has a signed link."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 HEADERS = {
     "Cache-Control": "private, no-store",
-    # The address is the key: it must not travel on in a Referer or into a search engine.
+    # The address is the key: it must not leak through a Referer or a search engine.
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow",
     "X-Content-Type-Options": "nosniff",
@@ -43,7 +43,7 @@ PAGE_HEADERS = {
 
 
 def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: str) -> APIRouter:
-    """Give the page, the PDF and the annotated recording behind signed links."""
+    """Build the routes for the page, the PDF and the annotated recording behind signed links."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/c/{token}", methods=["GET", "HEAD"])
@@ -107,7 +107,7 @@ def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: 
 
 
 def _course(files: MediaFiles, settings: Settings, call: Call) -> list[TimelinePoint]:
-    """Return the course that the page draws; a page without one is better than none."""
+    """Return the curve that the page draws; a page without one is better than no page."""
     try:
         analysis = load_analysis(files, settings, call)
     except StorageError as exc:

@@ -103,7 +103,7 @@ def test_a_letter_without_a_font_is_named_on_the_last_page(tmp_path: Path) -> No
     analysis = make_call(named(["Thoth 𓀀"]), duration_s=120)
     rendered = render_report(analysis, make_info(), tmp_path / "call.pdf")
     assert rendered.missing_glyphs == ("𓀀",)
-    assert "stand as boxes: U+13000" in pages_of(rendered.path)[-1]
+    assert "appear as boxes: U+13000" in pages_of(rendered.path)[-1]
 
 
 def test_forty_people_get_at_most_twelve_pages_and_one_table(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_one_unnamed_person_in_a_short_call_gets_a_page(tmp_path: Path) -> None:
 def test_an_empty_call_still_gives_a_report(tmp_path: Path) -> None:
     analysis = make_call([], has_turns=False, has_transcript=False, duration_s=70)
     pages = report(tmp_path, analysis)
-    assert "nothing tells who spoke" in pages[0]
+    assert "nothing says who spoke" in pages[0]
     assert len(pages) == 2
 
 
@@ -237,7 +237,7 @@ def test_moments_get_a_page_with_their_pictures_after_the_first(tmp_path: Path) 
     assert [len(images) for images in shown] == [0, 3, 0, 0, 0, 0]
     # Photographs stand in the PDF as they came; nothing else grows much.
     assert (tmp_path / "call.pdf").stat().st_size < size + 3 * len(picture().jpeg) + 20_000
-    assert "nothing but the small pictures in this report leaves it" in pages[-1]
+    assert "nothing of the recording leaves it but the small pictures" in pages[-1]
     assert "no picture or sound left it" in plain[-1]
 
 

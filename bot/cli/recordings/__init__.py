@@ -1,0 +1,1 @@
+"""Commands that analyse and annotate a recording on disk."""

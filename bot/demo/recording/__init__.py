@@ -1,0 +1,1 @@
+"""Makes the recording of the demo's call."""

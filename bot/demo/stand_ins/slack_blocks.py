@@ -5,20 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-BLOCKS = 50
-SECTION_CHARS = 3000
-FIELD_CHARS = 2000
-FIELDS = 10
-HEADER_CHARS = 150
-CONTEXT_ELEMENTS = 10
-ACTION_ELEMENTS = 25
-BUTTON_TEXT_CHARS = 75
-BUTTON_URL_CHARS = 3000
-BLOCK_ID_CHARS = 255
-ALT_CHARS = 2000
-MARKDOWN_CHARS = 12_000
-TOTAL_CHARS = 13_000
-"""Limit for all blocks of a message together; undocumented (slackapi/bolt-js issue 2509)."""
+from integrations.slack import limits
 
 TYPES = {
     "actions", "context", "divider", "file", "header", "image", "input", "markdown", "rich_text",
@@ -31,13 +18,13 @@ def block_errors(blocks: Any) -> tuple[str, list[str]]:
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         return "invalid_blocks_format", ["[ERROR] blocks must be an array of objects"]
     found: list[str] = []
-    if len(blocks) > BLOCKS:
-        found.append(f"[ERROR] no more than {BLOCKS} items allowed [json-pointer:/blocks]")
+    if len(blocks) > limits.BLOCKS:
+        found.append(f"[ERROR] no more than {limits.BLOCKS} items allowed [json-pointer:/blocks]")
     for index, block in enumerate(blocks):
         found += [f"[ERROR] {text}" for text in _check(block, f"/blocks/{index}")]
     if found:
         return "invalid_blocks", found
-    if len(json.dumps(blocks, ensure_ascii=False)) > TOTAL_CHARS:
+    if len(json.dumps(blocks, ensure_ascii=False)) > limits.ALL_BLOCKS_TEXT:
         return "msg_blocks_too_long", []
     return "", []
 
@@ -46,22 +33,22 @@ def _check(block: dict[str, Any], at: str) -> list[str]:
     kind = block.get("type")
     if kind not in TYPES:
         return [f"unsupported type: {kind} [json-pointer:{at}/type]"]
-    found = _length(block.get("block_id"), BLOCK_ID_CHARS, f"{at}/block_id")
+    found = _length(block.get("block_id"), limits.BLOCK_ID, f"{at}/block_id")
     if kind == "header":
-        found += _text(block.get("text"), HEADER_CHARS, f"{at}/text", kinds=("plain_text",))
+        found += _text(block.get("text"), limits.HEADER_TEXT, f"{at}/text", kinds=("plain_text",))
     elif kind == "section":
         fields = block.get("fields")
         if block.get("text") is None and not fields:
             found.append(f"missing required field: text or fields [json-pointer:{at}]")
         if block.get("text") is not None:
-            found += _text(block["text"], SECTION_CHARS, f"{at}/text")
-        found += _count(fields, FIELDS, f"{at}/fields")
+            found += _text(block["text"], limits.SECTION_TEXT, f"{at}/text")
+        found += _count(fields, limits.SECTION_FIELDS, f"{at}/fields")
         for index, field in enumerate(fields or []):
-            found += _text(field, FIELD_CHARS, f"{at}/fields/{index}")
+            found += _text(field, limits.FIELD_TEXT, f"{at}/fields/{index}")
         if "accessory" in block:
             found += _element(block["accessory"], f"{at}/accessory")
     elif kind in ("context", "actions"):
-        limit = CONTEXT_ELEMENTS if kind == "context" else ACTION_ELEMENTS
+        limit = limits.CONTEXT_ELEMENTS if kind == "context" else limits.ACTIONS_ELEMENTS
         elements = block.get("elements") or []
         if not elements:
             found.append(f"no fewer than 1 items allowed [json-pointer:{at}/elements]")
@@ -69,9 +56,9 @@ def _check(block: dict[str, Any], at: str) -> list[str]:
         for index, element in enumerate(elements):
             found += _element(element, f"{at}/elements/{index}")
     elif kind == "image":
-        found += _length(block.get("alt_text"), ALT_CHARS, f"{at}/alt_text", required=True)
+        found += _length(block.get("alt_text"), limits.ALT_TEXT, f"{at}/alt_text", required=True)
     elif kind == "markdown":
-        found += _length(block.get("text"), MARKDOWN_CHARS, f"{at}/text", required=True)
+        found += _length(block.get("text"), limits.MARKDOWN_TEXT, f"{at}/text", required=True)
     return found
 
 
@@ -80,10 +67,10 @@ def _element(element: Any, at: str) -> list[str]:
         return [f"must provide an object [json-pointer:{at}]"]
     kind = element.get("type")
     if kind in ("mrkdwn", "plain_text"):
-        return _text(element, SECTION_CHARS, at)
+        return _text(element, limits.SECTION_TEXT, at)
     if kind == "button":
-        found = _text(element.get("text"), BUTTON_TEXT_CHARS, f"{at}/text", kinds=("plain_text",))
-        return found + _length(element.get("url"), BUTTON_URL_CHARS, f"{at}/url")
+        found = _text(element.get("text"), limits.BUTTON_TEXT, f"{at}/text", kinds=("plain_text",))
+        return found + _length(element.get("url"), limits.BUTTON_URL, f"{at}/url")
     return []
 
 

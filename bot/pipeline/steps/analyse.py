@@ -1,6 +1,6 @@
-"""Step 2: look at every picture, read the side files, listen to each person's own sound.
+"""Step 2: analyse the video, read the side files, listen to each person's own audio file.
 
-Leaves the series file, which holds all of it: the steps after this one need no media.
+Leaves the series file, which holds all results: the steps after this one need no media.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from storage.calls import corrections
 from storage.engine import reading
 
 LOOKING = 0.9
-"""Share of the step's progress that the pictures take, where there is sound to hear as well."""
+"""Share of the step's progress that the video takes if there are audio files to hear as well."""
 
 
 def analyse_call(resources: Resources, call_id: str, progress: Progress) -> None:
-    """Observe the recording's pictures and sounds, one call per free place of the process.
+    """Observe the recording's video and audio once the process has a free slot for the call.
 
     Raises:
         UnreadableMedia, NoVideoStream: the recording cannot be analysed.
@@ -68,7 +68,7 @@ def analyse_call(resources: Resources, call_id: str, progress: Progress) -> None
         )
 
     def complete(observations: Observations, progress: Progress) -> Evidence:
-        """Add the side files, and when each person is heard in their own sound."""
+        """Add the side files, and when each person is heard in their own audio file."""
         seen = Evidence(observations, segment_starts_s=tuple(starts))
         evidence = with_side_files(seen, manifest, resources.files)
         return _with_voices(resources, evidence, manifest, progress)
@@ -76,7 +76,7 @@ def analyse_call(resources: Resources, call_id: str, progress: Progress) -> None
     with _place(resources, progress):
         forget_unsettled(resources.files, call_id)
         if is_wanted(resources.settings):
-            # Who is heard when helps to name the faces that go by: here it comes first.
+            # Who is heard when helps to name faces while they go by, so here it comes first.
             known = complete(nothing_seen(total_s), lambda share, text: progress(0.0, text))
             known = replace(known, corrections=_corrections(resources, call_id))
             with annotating(resources.files, resources.settings, call_id, paths, known) as observer:
@@ -85,7 +85,7 @@ def analyse_call(resources: Resources, call_id: str, progress: Progress) -> None
             if observer.failure:
                 notes = (*notes, _not_annotated(resources, call_id, observer.failure))
             evidence = replace(known, observations=observations)
-            # How long the recording is, which the side files are laid over, is known only now.
+            # The side files are placed again: only now is the recording's exact length known.
             evidence = with_side_files(evidence, manifest, resources.files).with_notes(notes)
         else:
             evidence = complete(
@@ -101,14 +101,16 @@ def _corrections(resources: Resources, call_id: str) -> tuple[Correction, ...]:
 
 def _not_annotated(resources: Resources, call_id: str, failure: str) -> str:
     if (resources.files.media_folder(call_id) / NAME).is_file():
-        return f"The annotated recording is that of an earlier analysis; no new one: {failure}"
+        return (
+            f"The annotated recording is from an earlier analysis; there is no new one: {failure}"
+        )
     return f"There is no annotated recording: {failure}"
 
 
 def _with_voices(
     resources: Resources, evidence: Evidence, manifest: Manifest, progress: Progress
 ) -> Evidence:
-    """Listen to each person's own sound; the side files said who there is to be heard."""
+    """Listen to each person's own audio file; the side files have said who took part."""
     sounds = [
         SoundFile(
             resources.files.resolve(sound.path),

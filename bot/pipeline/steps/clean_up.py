@@ -13,15 +13,15 @@ log = logging.getLogger(__name__)
 
 
 def finish_call(resources: Resources, call_id: str, run: int) -> tuple[int, bool | None] | None:
-    """Delete the recording, mark the call done, and give the next run where one is waiting.
+    """Delete the recording, mark the call done, and return the next run if one is due.
 
-    Files that came while the call was being worked on, and corrections that people made after the
-    scores were stored, are in none of its figures: the run that takes them up is begun here, in
-    the same transaction, so that they cannot be missed.
+    Files that arrived while the call was being processed, and corrections made after the scores
+    were stored, are not in its figures yet. The run that adds them is numbered here, in the same
+    transaction, so that none can be missed.
 
     Returns:
-        The number of that run, and whether video is among its files, None where it has none to
-        fetch; or None where nothing came.
+        The number of that run, and whether its files include video (None if it has no files to
+        fetch); or None if nothing new arrived.
     """
     if not resources.settings.keep_recordings:
         freed = resources.files.delete_media(call_id)
@@ -42,10 +42,10 @@ def finish_call(resources: Resources, call_id: str, run: int) -> tuple[int, bool
 
 
 def fail_call(resources: Resources, call_id: str, run: int, reason: str) -> bool:
-    """Keep why a call could not be analysed. Fetched files stay for the next try.
+    """Store why a call could not be analysed. Fetched files stay for the next try.
 
     Returns:
-        False where the call was deleted meanwhile: then there is nothing to tell.
+        False if the call has been deleted in the meantime, so there is nothing to report.
     """
     try:
         with transaction(resources.engine) as session:

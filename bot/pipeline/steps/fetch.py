@@ -1,4 +1,4 @@
-"""Step 1: bring the recording's files to disk, or say why the call is left out."""
+"""Step 1: fetch the recording's files, or say why the call is skipped."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from storage.schema.tables import Call
 
 SINGLE_KINDS = ("video", "audio", "timeline", "transcript", "chat")
 PERSON_AUDIO = "participant audio"
-"""Each person's own sound, where the account records it: several files of a segment."""
+"""Each person's own audio, if the account records it: several files per segment."""
 
 
 def fetch_call(resources: Resources, call_id: str, by_hand: bool, progress: Progress) -> bool:
-    """Fetch every file that is of use, segment by segment. False = the call is left out.
+    """Fetch every useful file, segment by segment. False = the call is skipped.
 
-    Files that are there already are not fetched again; a broken download goes on where it stopped.
-    A call that a person started `by_hand` is never left out.
+    Files that are on disk are not fetched again; a broken download resumes where it stopped.
+    A call that a person started (`by_hand`) is never skipped.
 
     Raises:
-        NotFound: Zoom has no such recording (any more).
-        IntegrationError: Zoom refused or did not answer.
+        NotFound: Zoom does not have the recording, or no longer has it.
+        IntegrationError: Zoom refused or did not respond.
     """
     with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
@@ -95,11 +95,11 @@ def fetch_call(resources: Resources, call_id: str, by_hand: bool, progress: Prog
         try:
             _download(resources, meeting, file, path, on_bytes)
         except (NotFound, AuthFailed, UnexpectedResponse):
-            # Zoom says "deleted" as it says "not allowed". The video came first, with the same
-            # tokens: what is missing is this file, and the call is worth telling without it.
+            # Zoom gives the same answer for "deleted" and "not allowed". The video came first with
+            # the same tokens, so only this file is missing, and the call is worth reporting anyway.
             if kind == "video":
                 raise
-            notes = (*notes, f"Zoom announced a {kind} file but did not give it.")
+            notes = (*notes, f"Zoom announced a {kind} file but did not provide it.")
             continue
         given.add(file.id)
         done_bytes += file.size_bytes or 0
@@ -131,12 +131,14 @@ def _mark_fetched(resources: Resources, call_id: str, file: RecordingFile, path:
     row = calls.NewFile(file.id, 0, file.file_type, recording_type=file.recording_type)
     stored = resources.files.relative(path)
     with transaction(resources.engine) as session:
-        calls.add_files(session, call_id, [row])  # One that only Zoom's own answer named.
+        calls.add_files(
+            session, call_id, [row]
+        )  # The file may be named only in Zoom's own response.
         calls.set_file(session, call_id, file.id, state="fetched", path=stored)
 
 
 def _mark_unused(resources: Resources, call_id: str, file_ids: set[str]) -> None:
-    # What is still "announced" at the end of the run came too late for it, and starts the next.
+    # Files still "announced" at the end of the run came too late for it and start the next one.
     with transaction(resources.engine) as session:
         known = {file.zoom_file_id for file in calls.get_files(session, call_id)}
         for file_id in sorted(file_ids & known):
@@ -144,14 +146,14 @@ def _mark_unused(resources: Resources, call_id: str, file_ids: set[str]) -> None
 
 
 def fetch_transcript(resources: Resources, call_id: str, progress: Progress) -> None:
-    """Fetch the transcripts that were announced after the recording, and add their words."""
+    """Fetch the transcripts announced after the recording, and add them to the evidence."""
     with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
     meeting = known_meeting(resources, call)
     segments = choose_files(meeting)
     try:
         manifest = read_manifest(resources.files, call_id)
-    except Missing:  # The media was deleted when the call was done; the evidence is still there.
+    except Missing:  # The media was deleted when the call was done; the evidence remains.
         manifest = Manifest(tuple(_no_files_yet(segment) for segment in segments))
     notes = manifest.notes
     fetched = list(manifest.segments)
@@ -165,8 +167,8 @@ def fetch_transcript(resources: Resources, call_id: str, progress: Progress) -> 
                 resources, meeting, segment.transcript, path, lambda n: progress(0.5, "transcript")
             )
         except (NotFound, AuthFailed, UnexpectedResponse):
-            # As in `fetch_call`: the call is worth telling without it, and stays told.
-            notes = (*notes, "Zoom announced a transcript file but did not give it.")
+            # As in `fetch_call`: the call is worth reporting without it, so its report stays.
+            notes = (*notes, "Zoom announced a transcript file but did not provide it.")
             _mark_unused(resources, call_id, {segment.transcript.id})
             continue
         fetched[index] = replace(fetched[index], transcript=resources.files.relative(path))
@@ -178,7 +180,7 @@ def fetch_transcript(resources: Resources, call_id: str, progress: Progress) -> 
 
 
 def transcript_wait_s(resources: Resources, call_id: str) -> float:
-    """Seconds to wait for a transcript: 0 where one was fetched, or none is waited for."""
+    """Return the seconds to wait for a transcript: 0 if one was fetched or none is waited for."""
     manifest = read_manifest(resources.files, call_id)
     if any(segment.transcript for segment in manifest.segments):
         return 0.0
@@ -190,30 +192,30 @@ def transcript_wait_s(resources: Resources, call_id: str) -> float:
 
 
 def known_meeting(resources: Resources, call: Call) -> Meeting:
-    """The recording as the newest webhooks and, where a Zoom app is set up, Zoom itself tell it.
+    """Return the recording as the newest webhooks and, if a Zoom app is set up, Zoom describe it.
 
     Raises:
         NotFound: no webhook described it and Zoom has no such recording.
     """
-    told: list[Meeting] = []
+    described: list[Meeting] = []
     with reading(resources.engine) as session:
         events = (RECORDING_COMPLETED, TRANSCRIPT_COMPLETED)
         for body in inbox.bodies_for(session, call.zoom_uuid, events):
-            told.append(meeting_from_event(parse_event(body)))
+            described.append(meeting_from_event(parse_event(body)))
     if resources.zoom is not None:
         try:
-            told.append(resources.zoom.recording(call.zoom_uuid))
+            described.append(resources.zoom.recording(call.zoom_uuid))
         except IntegrationError:
-            if not told:
+            if not described:
                 raise
-    if not told:
+    if not described:
         raise NotFound("Zoom has no recording of this meeting.")
     files: dict[str, RecordingFile] = {}
-    for meeting in told:
+    for meeting in described:
         for file in meeting.files:
-            # A webhook's address works with its own token; Zoom's own answer fills the gaps.
+            # A webhook's URLs work with its own token; Zoom's own response fills the gaps.
             files.setdefault(file.id, file)
-    return replace(told[0], files=tuple(files.values()))
+    return replace(described[0], files=tuple(files.values()))
 
 
 def _download(
@@ -253,12 +255,12 @@ def _target(resources: Resources, call_id: str, index: int, kind: str, file: Rec
 
 
 def _read_roster(resources: Resources, call: Call) -> tuple[Roster, tuple[str, ...]]:
-    """Return who took part, each person once, and notes on what could not be found out."""
+    """Return who took part, each person once, and notes on what could not be found."""
     if resources.zoom is None:
         return Roster(), ()
     try:
         rows = resources.zoom.participants(call.zoom_uuid)
     except (NotFound, AuthFailed) as exc:
-        return Roster(), (f"Zoom did not tell who took part: {exc}",)
+        return Roster(), (f"Zoom did not say who took part: {exc}",)
     own = own_domains(call.host_email, resources.settings.calls)
     return make_roster(rows, call.host_email, own), ()

@@ -1,7 +1,8 @@
 """Step 5: one message and one PDF in Slack, ever.
 
-Slack may accept a post and lose the answer, and the process may die between the two. So a post is
-looked for, by the key in its metadata, before it is made; what was posted is kept in `deliveries`.
+Slack may accept a post and lose the response, and the process may die in between. So Slack is
+searched for the post, by the key in its metadata, before it is made; what was posted is stored in
+the table `deliveries`.
 """
 
 from __future__ import annotations
@@ -25,23 +26,23 @@ from storage.engine import reading, transaction
 from storage.schema.tables import Call
 
 SEARCH_BEFORE = timedelta(hours=1)
-"""A post is looked for from this long before the call was first heard of: clocks differ."""
+"""The search starts this long before the call was first known, because clocks differ."""
 SETTLE = timedelta(seconds=10)
-"""A request that was cut off is carried out within this time, or never. Slack takes under a second
-as a rule, and shows uploads some seconds later."""
+"""A request that was cut off is carried out within this time or never. Slack usually takes less
+than a second, and shows uploads a few seconds later."""
 
 
 def channel_for(host_email: str | None, settings: Settings) -> str:
-    """The channel of a host's calls: the host's own, else the default ("" where none is set)."""
+    """Return the channel of a host's calls: the host's own, else the default, else ""."""
     by_host = {host.lower(): channel for host, channel in settings.slack.channel_by_host.items()}
     return by_host.get((host_email or "").lower()) or settings.slack.channel or ""
 
 
 def notify_call(resources: Resources, call_id: str) -> None:
-    """Post the call's message with the PDF in its thread, or edit what stands there.
+    """Post the call's message with the PDF in its thread, or edit what was posted.
 
     Raises:
-        IntegrationError: Slack refused or did not answer; a repeat posts nothing twice.
+        IntegrationError: Slack refused or did not respond; a retry posts nothing twice.
     """
     with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
@@ -56,7 +57,7 @@ def notify_call(resources: Resources, call_id: str) -> None:
 
 
 def notify_failure(resources: Resources, call_id: str, reason: str) -> None:
-    """Post one line that says why the call could not be analysed."""
+    """Post one line on why the call could not be analysed."""
     with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
     _post_or_edit(resources, call, "failure", compose_failure(call_info(call), reason))
@@ -87,7 +88,7 @@ def _post_or_edit(resources: Resources, call: Call, kind: str, message: Message)
             posted = resources.messenger.update(
                 before.channel, before.ts, message.text, message.blocks, key=key
             )
-        except NotFound:  # Somebody deleted it there: what is true now is posted again.
+        except NotFound:  # Somebody deleted it in Slack: post the current version.
             posted = post()
     with transaction(resources.engine) as session:
         messages.record(
@@ -104,7 +105,7 @@ def _upload_report(resources: Resources, call: Call, posted: Posted) -> None:
     with reading(resources.engine) as session:
         before = messages.find(session, call.id, "report_file")
     if before is not None and before.ts != posted.ts:
-        before = None  # It hung in the thread of a message that is gone.
+        before = None  # It was in the thread of a message that is gone.
     if before is not None and before.version == version:
         return
     filename = f"rapport-{call.id}-{version}.pdf"
@@ -125,7 +126,7 @@ def _upload_report(resources: Resources, call: Call, posted: Posted) -> None:
             version=version,
         )
     if before is not None and before.file_id and before.file_id != file_id:
-        # The thread holds one PDF: the one that is true now.
+        # The thread holds one PDF: the current one.
         resources.messenger.delete_file(before.file_id)
 
 
@@ -133,10 +134,10 @@ def _upload_report(resources: Resources, call: Call, posted: Posted) -> None:
 def _once(
     resources: Resources, call_id: str, kind: str, channel: str, version: str
 ) -> Iterator[None]:
-    """Note that something is about to be posted, and let an earlier try at it come to rest first.
+    """Record that something is about to be posted, and first let an earlier attempt settle.
 
-    A request of a process that died may still be carried out when the next process looks for its
-    result: looking too early would find nothing and post again.
+    Slack may still be carrying out a request of a process that died when the next process searches
+    for its result: searching too early would find nothing and post again.
 
     Raises:
         Unavailable: the process was asked to stop while it waited.
@@ -153,7 +154,7 @@ def _once(
     try:
         yield
     except (RateLimited, AuthFailed, NotFound):
-        # Refused outright: nothing is under way that the next try would have to wait for.
+        # Refused outright: nothing is in flight that the next try would have to wait for.
         with transaction(resources.engine) as session:
             messages.record(session, call_id, attempt, channel=channel)
         raise

@@ -1,4 +1,4 @@
-"""Step 4: stored scores in, PDF out."""
+"""Step 4: write the PDF from the stored scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.engine import reading, transaction
 
 
 def report_call(resources: Resources, call_id: str) -> None:
-    """Write the call's PDF; an earlier one is replaced when the new one is whole."""
+    """Write the call's PDF; an earlier one is replaced only when the new one is complete."""
     with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
     path = resources.files.report_path(call_id)
@@ -28,7 +28,7 @@ def report_call(resources: Resources, call_id: str) -> None:
         )
     else:
         pictures = {}
-        resources.files.keep_pictures(call_id, {})  # of a time when the setting was on
+        resources.files.keep_pictures(call_id, {})  # delete those made while the setting was on
     render_report(analysis, call_info(call), path, pictures=pictures)
     with transaction(resources.engine) as session:
         calls.set_report_path(session, call_id, resources.files.relative(path))

@@ -9,10 +9,10 @@ from bot.annotated.lifecycle import settle
 from bot.calls.analysis_file import write_analysis
 from bot.calls.corrections import as_correction
 from bot.calls.manifest import read_manifest
+from bot.calls.privacy import assess_options, keeps_everyone
 from bot.calls.record import name_people, read_evidence, score_evidence, write_evidence
 from bot.calls.result_rows import result_rows
 from bot.calls.side_files import with_side_files
-from bot.calls.stored import assess_options
 from bot.pipeline.resources import Resources
 from storage import calls
 from storage.calls import corrections
@@ -21,7 +21,7 @@ from storage.errors import Missing
 
 
 def store_call(resources: Resources, call_id: str) -> None:
-    """Score the evidence with what people corrected, and replace what an earlier run stored."""
+    """Score the evidence with people's corrections, and replace what an earlier run stored."""
     path = resources.files.series_path(call_id)
     evidence = read_evidence(path)
     if not evidence.has_side_files:  # `analyse` of an earlier version left them to this step
@@ -32,14 +32,13 @@ def store_call(resources: Resources, call_id: str) -> None:
     with reading(resources.engine) as session:
         said = corrections.list_for_call(session, call_id)
     evidence = replace(evidence, corrections=tuple(map(as_correction, said)))
-    score_own_side = resources.settings.calls.score_own_side
-    if evidence.identities is None or score_own_side:
-        # Once the own side's faces are blanked, nothing is left to name them by: names stay.
-        evidence = name_people(evidence)
     options = assess_options(resources.settings)
+    if evidence.identities is None or keeps_everyone(options):
+        # Once a person's faces are blanked, nothing is left to name them by, so the names stay.
+        evidence = name_people(evidence)
     analysis = score_evidence(evidence, options)
     settle(resources.files, call_id, analysis, options)
-    # Where the own side is not to be scored, nothing of their faces is kept.
+    # The analysis has blanked the faces of people who may not be kept.
     write_evidence(path, replace(evidence, observations=analysis.observations))
     write_analysis(resources.files.analysis_path(call_id), analysis, options)
     with transaction(resources.engine) as session:
@@ -47,6 +46,6 @@ def store_call(resources: Resources, call_id: str) -> None:
             session, call_id, result_rows(analysis, series_path=resources.files.relative(path))
         )
         host = next((p.name for p in analysis.participants if p.is_host and p.is_named), None)
-        if host is not None:  # Searches, page and report name the host as people corrected it.
+        if host is not None:  # Search, page and report use the corrected name of the host.
             calls.set_host_name(session, call_id, host)
         corrections.mark_stored(session, call_id, len(said))

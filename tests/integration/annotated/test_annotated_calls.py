@@ -18,8 +18,9 @@ from sqlalchemy import Engine
 from bot.annotated.lifecycle import NAME, PART, SHOWN, WAITING, IsolatedObserver, find, settle
 from bot.annotated.recorder import Recorder
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
+from bot.calls.privacy import assess_options
 from bot.calls.record import read_evidence
-from bot.calls.stored import assess_options, load_analysis
+from bot.calls.stored import load_analysis
 from bot.pipeline.resources import Resources
 from bot.pipeline.steps.analyse import analyse_call
 from bot.pipeline.steps.clean_up import finish_call
@@ -152,7 +153,9 @@ def test_where_no_new_one_can_be_written_the_notes_say_that_it_is_an_earlier_one
     )
     store_call(resources, call_id)
     notes = read_evidence(resources.files.series_path(call_id)).observations.quality.notes
-    assert any("is that of an earlier analysis; no new one: The disk" in note for note in notes)
+    assert any(
+        "is from an earlier analysis; there is no new one: The disk" in note for note in notes
+    )
     assert find(resources.files, resources.settings, call_id) is not None
 
 

@@ -48,7 +48,7 @@ def test_where_there_is_none_the_answer_says_what_to_switch_on(service: Service)
     try:
         assert "RAPPORT_KEEP_RECORDINGS=true" in service.problem(404, path)["detail"]
         service.settings.keep_recordings = True
-        assert "Analyse it again" in service.problem(404, path)["detail"]
+        assert "Analyse the call again" in service.problem(404, path)["detail"]
     finally:
         service.settings.analysis.annotate = False
     service.problem(404, "/api/v1/calls/nope/annotated.mp4")

@@ -114,8 +114,10 @@ def test_a_recording_is_analysed_with_everything_that_lies_beside_it(
     assert found["elapsed_s"]["cpu"] > found["elapsed_s"]["naming_cpu"] > 0
     notes = " ".join(found["quality"]["notes"])
     other = demo.participants[1].name
-    assert f"The sound file 'Audio only - {other}.m4a' was not used: " in notes
-    assert "'Audio only - Zed.m4a' fits nobody" in notes
+    assert f"The audio file 'Audio only - {other}.m4a' was not used: " in notes
+    assert (
+        "The audio file 'Audio only - Zed.m4a' was not used: its name fits no participant" in notes
+    )
 
     truth = tmp_path / "truth.json"
     tile = [0, 0, 640, 360]

@@ -322,6 +322,29 @@ def test_slack_names_the_missing_scope() -> None:
         ([{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}], "invalid_blocks"),
         ([{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}], "invalid_blocks"),
         ([{"type": "section", "text": {"type": "mrkdwn", "text": ""}}], "invalid_blocks"),
+        (
+            [{"type": "section", "fields": [{"type": "mrkdwn", "text": "x"}] * 11}],
+            "invalid_blocks",
+        ),
+        (
+            [{"type": "section", "fields": [{"type": "mrkdwn", "text": "x" * 2001}]}],
+            "invalid_blocks",
+        ),
+        (
+            [{"type": "context", "elements": [{"type": "mrkdwn", "text": "x"}] * 11}],
+            "invalid_blocks",
+        ),
+        (
+            [
+                {
+                    "type": "actions",
+                    "elements": [
+                        {"type": "button", "text": {"type": "plain_text", "text": "x" * 76}}
+                    ],
+                }
+            ],
+            "invalid_blocks",
+        ),
         ([{"type": "fireworks"}], "invalid_blocks"),
         (
             [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2900}}] * 5,

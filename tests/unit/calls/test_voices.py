@@ -1,4 +1,4 @@
-"""Whose a sound file is, from nothing but its name."""
+"""Whose an audio file is, by its name alone."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from bot.annotated.canvas import Canvas, Palette, Patch
 from bot.annotated.overlays import NamedSample, marks_at
 from bot.annotated.panel import COLOURS, Panel
 from bot.annotated.recorder import Recorder
-from bot.annotated.running_engagement import POINTS, Lines, Running, RunningEngagement
+from bot.annotated.running_engagement import POINTS, Curves, Running, RunningEngagement
 from bot.annotated.running_names import RunningNames, Who
 from bot.text.draw_text import BOLD, draw_text, fit_text
 from inference.assess import AssessOptions
@@ -159,7 +159,7 @@ def test_running_engagement_is_the_mean_of_the_last_30_seconds() -> None:
 
 
 def test_lines_take_room_for_a_recording_longer_than_told() -> None:
-    lines = Lines(10.0)
+    lines = Curves(10.0)
     for k in range(60):
         lines.add(Running(float(k), 0.25, {0: 0.75}))
     assert lines.duration_s == 80
@@ -174,7 +174,7 @@ def test_the_strip_is_drawn_at_any_size() -> None:
     running = Running(7.0, 0.5, dict.fromkeys(people, 0.5))
     for width, height in ((64, 64), (192, 64), (1280, 122), (3840, 240)):
         panel = Panel(width, height, 60.0, is_guessed=width == 64)
-        panel.lines.add(running)
+        panel.curves.add(running)
         assert panel.draw(running, people).shape == (height, width, 3)
 
 
@@ -183,7 +183,7 @@ def test_who_is_seen_stands_in_the_legend_before_who_is_not() -> None:
     panel = Panel(1280, 122, 60.0, is_guessed=False)
     running = Running(7.0, 0.5, {k: 0.5 if k == 6 else None for k in people})
     for k in people:
-        panel.lines.add(Running(3.0, 0.5, {k: 0.5}))
+        panel.curves.add(Running(3.0, 0.5, {k: 0.5}))
     legend = panel.draw(running, people)[:, 950:]
     assert (legend == COLOURS[6]).all(axis=2).sum() > 10, "a dot in the person's colour"
     assert not (legend == COLOURS[5]).all(axis=2).any()
