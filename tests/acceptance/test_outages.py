@@ -16,8 +16,9 @@ import pytest
 from bot.demo.stand_ins.slack import SlackStandIn
 from bot.demo.stand_ins.zoom import ZoomStandIn
 from bot.demo.stand_ins.zoom_meeting import FileFixture, MeetingFixture
-from tests.acceptance.conftest import ROOT, UUID, Rapport, running, wait_until
+from tests.acceptance.conftest import UUID, Rapport, running, wait_until
 from tests.acceptance.test_whole_way import assert_told_once
+from tests.places import ROOT
 
 
 def test_a_download_that_breaks_off_is_resumed(
@@ -176,7 +177,7 @@ def test_a_database_that_drops_every_connection_is_waited_for(
     with running(service), psycopg.connect(empty_postgres, autocommit=True) as admin:
         service.announce()
         for step in ("fetch", "analyse", "report"):
-            wait_until(lambda step=step: f"run 1: {step} …" in service.log, f"the {step} step")
+            service.wait_for_log(f"run 1: {step} …")
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"

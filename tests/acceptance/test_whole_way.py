@@ -89,8 +89,7 @@ def test_killed_in_every_step_the_call_still_ends_once(
     with running(service):
         assert service.announce().status_code == 204
         for step in STEPS:
-            begun = f"run 1: {step} …"
-            wait_until(lambda begun=begun: begun in service.log, f"the {step} step", every_s=0.002)
+            service.wait_for_log(f"run 1: {step} …", every_s=0.002)
             service.kill()
             assert f"run 1: {step} done" not in service.log, f"{step} was over before the kill"
             if step == "report":

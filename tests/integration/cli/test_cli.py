@@ -11,8 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from bot.cli.app import app
 from bot.cli.service.check import face_model_findings
@@ -360,8 +359,9 @@ def test_check_is_green_when_zoom_and_slack_are_connected(
 def test_check_reports_what_zoom_and_slack_refuse(
     rapport: Run, stand_ins: tuple[ZoomStandIn, SlackStandIn]
 ) -> None:
+    zoom, slack = stand_ins
     wrong = {"ZOOM__CLIENT_SECRET": "wrong-secret", "SLACK__TOKEN": "xoxb-wrong"}
-    result = rapport("check", **connected(*stand_ins, **wrong))
+    result = rapport("check", **connected(zoom, slack, **wrong))
     assert result.exit_code == 1
     found = findings(result)
     assert found["Zoom app"][0][0] == found["Slack"][0][0] == "✗"
@@ -400,9 +400,10 @@ def test_check_names_missing_scopes_and_channels(rapport: Run) -> None:
 def test_check_reports_when_zoom_and_slack_do_not_respond(
     rapport: Run, stand_ins: tuple[ZoomStandIn, SlackStandIn]
 ) -> None:
+    zoom, slack = stand_ins
     nowhere = {
         "ZOOM__OAUTH_URL": "http://127.0.0.1:9",
         "SLACK__API_URL": "http://127.0.0.1:9/api/",
     }
-    found = findings(rapport("check", **connected(*stand_ins, **nowhere)))
+    found = findings(rapport("check", **connected(zoom, slack, **nowhere)))
     assert found["Zoom app"][0][0] == found["Slack"][0][0] == "✗"

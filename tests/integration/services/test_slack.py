@@ -8,11 +8,14 @@ import pickle
 import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot.demo.stand_ins.slack import DEFAULT_CHANNEL, SlackStandIn
+from bot.demo.stand_ins.slack import SlackStandIn
+from bot.demo.stand_ins.slack_workspace import DEFAULT_CHANNEL
 from integrations.errors import (
     AuthFailed,
     IntegrationError,
@@ -209,8 +212,8 @@ class TestSlack:
     ) -> None:
         posted = messenger.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="k")
         for fail in (
-            lambda: slack.faults.status(path, 503),
-            lambda: slack.faults.drop(path, after_bytes=1),
+            partial(slack.faults.status, path, 503),
+            partial(slack.faults.drop, path, after_bytes=1),
         ):
             fail()
             with pytest.raises(Unavailable):
@@ -324,7 +327,7 @@ class TestOutbox:
     """Behaviour that only the folder has."""
 
     def test_a_message_is_written_as_json_and_as_readable_text(self, tmp_path: Path) -> None:
-        blocks = [
+        blocks: list[dict[str, Any]] = [
             {"type": "header", "text": {"type": "plain_text", "text": "Weekly"}},
             *BLOCKS,
             {"type": "section", "fields": [{"type": "mrkdwn", "text": "*Engagement*\n72"}]},

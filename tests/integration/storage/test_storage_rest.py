@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from storage import calls
@@ -102,7 +104,7 @@ def test_a_key_works_until_it_is_revoked_and_its_token_is_not_stored(engine: Eng
 
 def test_columns_read_back_equal(tmp_path: Path) -> None:
     path = tmp_path / "new" / "series.npz"
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "t_s": np.arange(5) / 3,
         "probs": np.full((5, 7), np.nan, np.float32),
         "names": np.array(["Ä", "𝔅"]),
