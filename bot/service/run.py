@@ -29,6 +29,7 @@ from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
 from bot.service.executors import Executor, NameTaken
 from bot.service.schedule import Housekeeping, start_schedules
+from bot.service.stopping import StopRequest, exit_soon
 from bot.settings import Settings
 from inference.errors import InferenceError
 from inference.expression.batch_queue import DeviceQueue
@@ -77,7 +78,7 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
     the next start repeats the steps that were in progress.
     """
     _set_up_logging(settings.log_level)
-    stop_requested = threading.Event()
+    stop_requested = StopRequest()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_requested.set())
     console = Console(stderr=True)
@@ -97,7 +98,7 @@ def _run(
     engine: Engine,
     executor: Executor,
     with_api: bool,
-    stop_requested: threading.Event,
+    stop_requested: StopRequest,
 ) -> None:
     resources = build_resources(settings, engine)
     launch_workflows(settings, executor.name)
@@ -126,6 +127,7 @@ def _run(
         # Without an API the process would look alive but receive no webhooks: let it restart.
         log.error("The HTTP server stopped unexpectedly; Rapport exits so that it can restart.")
         status = 1
+    exit_soon(status)
     log.info("Stopping. Work in progress resumes at the next start.")
     resources.stop.set()
     if server is not None:

@@ -156,7 +156,7 @@ def test_side_files_that_cannot_be_used_are_refused_in_one_sentence(
         (("--participants", wrong), "participants.json: The list of participants is not JSON."),
         (("--participants", tmp_path / "none.json"), "There is no file"),
         (("--participant-audio", wrong), "There is no folder"),
-        (("--start", "noon"), "--start noon is no time"),
+        (("--start", "noon"), "--start noon is not a time"),
     ):
         refused = rapport("analyze", demo.video, *words, "--out", tmp_path, "--json")
         assert (refused.exit_code, refused.stdout) == (1, "")

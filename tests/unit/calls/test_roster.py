@@ -162,9 +162,9 @@ def test_a_list_can_say_when_the_recording_began() -> None:
         ("", "not JSON"),
         ("hello", "not JSON"),
         ('{"participants": [', "not JSON"),
-        ('{"roster": []}', 'no list "participants": save what Zoom'),
-        ('{"participants": {}}', 'no list "participants": save what Zoom'),
-        ("7", "another shape"),
+        ('{"roster": []}', "no .participants. list: save Zoom's response"),
+        ('{"participants": {}}', "no .participants. list: save Zoom's response"),
+        ("7", "wrong shape"),
         ('["Ana", "Ben"]', "is an object with a name"),
     ],
 )

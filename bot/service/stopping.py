@@ -1,0 +1,38 @@
+"""Stopping the process: asked for by a signal or a thread, and over within a few seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+
+SECONDS_TO_EXIT = 4.0
+"""After this long the process exits, whatever still runs: every step can be repeated."""
+
+
+class StopRequest:
+    """Set once, from any thread or from a signal handler; the main thread waits for it.
+
+    A `threading.Event` would not do: its `set` takes a lock that `wait` may hold at the moment when
+    the signal's handler interrupts it, and the process would hang for ever.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+
+    def set(self) -> None:
+        """Request the stop; repeats change nothing."""
+        with contextlib.suppress(BlockingIOError):  # the pipe is full of requests
+            os.write(self._write, b".")
+
+    def wait(self) -> None:
+        """Block until the stop is requested."""
+        os.read(self._read, 1)
+
+
+def exit_soon(status: int) -> None:
+    """Let the process exit with `status` in a few seconds even if its clean-up hangs."""
+    timer = threading.Timer(SECONDS_TO_EXIT, os._exit, (status,))
+    timer.daemon = True
+    timer.start()
