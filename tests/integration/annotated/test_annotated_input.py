@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from inference.recording import Segment, observe_recording
 from inference.schema.arrays import F32, U8
 from inference.schema.observations import Detection
 from tests import media
-from tests.integration.annotated.test_annotated import (
+from tests.integration.annotated.conftest import (
     LEFT,
     SIZE,
     TOP,
@@ -29,14 +29,7 @@ from tests.integration.annotated.test_annotated import (
     packets,
     painted,
     pictures,
-    smiling,
 )
-
-
-@pytest.fixture(scope="module")
-def queue() -> Iterator[DeviceQueue]:
-    with DeviceQueue(smiling, max_batch=8, max_wait_s=0.005) as shared:
-        yield shared
 
 
 class ScaledFinder(Finder):

@@ -41,6 +41,7 @@ from storage import calls
 from storage.engine import open_engine, transaction
 from storage.files import MediaFiles
 from tests import media
+from tests.integration.cli.conftest import one_line
 from tests.integration.video.test_voice_activity import sound
 
 CALL_S = 8.0
@@ -81,12 +82,6 @@ def listed(demo: DemoRecording, **more: Any) -> dict[str, Any]:
     meeting = demo.meeting()
     people = [participant_entry(meeting, person) for person in demo.participants]
     return {"page_count": 1, "participants": people, **more}
-
-
-def one_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    assert len(lines) == 1, text
-    return lines[0]
 
 
 def test_a_recording_is_analysed_with_everything_that_lies_beside_it(
