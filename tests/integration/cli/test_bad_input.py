@@ -66,7 +66,7 @@ def test_four_hours_with_hardly_a_picture_are_analysed(tmp_path: Path, analyze: 
     assert result["quality"]["frames_sampled"] == 25
 
 
-def test_a_cut_off_recording_is_analysed_with_the_share_that_is_lost(
+def test_a_cut_off_recording_is_analysed_and_the_lost_share_reported(
     tmp_path: Path, analyze: Analyze
 ) -> None:
     whole = media.write_clip(
@@ -122,7 +122,7 @@ def refused(folder: Path, kind: str) -> Path:
         ("mostly damaged", "of the recording is damaged or missing"),
     ],
 )
-def test_what_cannot_be_read_is_refused_in_one_sentence(
+def test_an_unreadable_recording_is_refused_in_one_sentence(
     tmp_path: Path, analyze: Analyze, kind: str, reason: str
 ) -> None:
     assert_refused(analyze(refused(tmp_path, kind)), "call.mp4", reason)
@@ -137,7 +137,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoRecording:
     return make_recording(tmp_path_factory.mktemp("demo"), seconds=CALL_S, size=(640, 360), fps=5)
 
 
-def test_the_time_after_a_face_left_is_not_covered(
+def test_time_after_a_face_has_left_is_not_counted_as_covered(
     tmp_path: Path, demo: DemoRecording, analyze: Analyze
 ) -> None:
     with av.open(str(demo.video)) as container:
@@ -157,7 +157,7 @@ def test_the_time_after_a_face_left_is_not_covered(
     assert "Face seen 38 % of the time, between 0:00 and 0:03." in outcome.report()
 
 
-def test_faces_too_small_give_a_report_that_says_so_and_tells_who_talked(
+def test_a_report_on_faces_too_small_to_read_says_so_and_shows_who_talked(
     demo: DemoRecording, analyze: Analyze
 ) -> None:
     outcome = analyze(
@@ -176,7 +176,9 @@ def test_faces_too_small_give_a_report_that_says_so_and_tells_who_talked(
 # The command line around it.
 
 
-def test_a_wrong_profile_names_those_there_are(clip: Path, analyze: Analyze) -> None:
+def test_an_unknown_profile_is_refused_with_the_list_of_profiles(
+    clip: Path, analyze: Analyze
+) -> None:
     assert_refused(analyze(clip, profile="party"), "'party'", "classroom", "sales")
 
 
@@ -192,12 +194,12 @@ def test_a_result_that_cannot_be_written_says_where_and_what_to_do(
     assert_refused(analyze(clip, out_dir=taken / "deep"), "call.mp4", "taken", "--out")
 
 
-def test_a_device_that_is_not_there_is_named(clip: Path, analyze: Analyze) -> None:
+def test_an_unknown_device_is_named(clip: Path, analyze: Analyze) -> None:
     assert_refused(analyze(clip, device="abacus"), "abacus")
 
 
 @pytest.mark.parametrize("name", [b"[red] [@x] call.mp4", b"caf\xe9.mp4"])
-def test_any_file_name_is_taken_as_it_is(
+def test_any_file_name_is_accepted(
     tmp_path: Path, clip: Path, analyze: Analyze, name: bytes
 ) -> None:
     path = tmp_path / os.fsdecode(name)
@@ -207,7 +209,7 @@ def test_any_file_name_is_taken_as_it_is(
     assert_refused(analyze(path), "the file is empty")
 
 
-def test_a_process_prints_one_json_object_and_no_line_of_a_native_library(
+def test_a_process_prints_one_json_object_and_nothing_from_native_libraries(
     tmp_path: Path, demo: DemoRecording
 ) -> None:
     damaged = media.damage(demo.video, tmp_path / "call.mp4", 3.0, 4.0)

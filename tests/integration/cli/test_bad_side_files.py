@@ -87,7 +87,7 @@ SIDE_FILES: dict[str, tuple[bytes, bytes, dict[str, float], list[str]]] = {
 
 
 @pytest.mark.parametrize("kind", SIDE_FILES)
-def test_side_files_are_used_as_far_as_they_are_sound(
+def test_what_is_readable_of_a_side_file_is_used(
     tmp_path: Path, clip: Path, analyze: Analyze, kind: str
 ) -> None:
     timeline, transcript = tmp_path / "timeline.json", tmp_path / "transcript.vtt"

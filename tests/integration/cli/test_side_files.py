@@ -84,7 +84,7 @@ def listed(demo: DemoRecording, **more: Any) -> dict[str, Any]:
     return {"page_count": 1, "participants": people, **more}
 
 
-def test_a_recording_is_analysed_with_everything_that_lies_beside_it(
+def test_a_recording_is_analysed_with_all_its_side_files(
     demo: DemoRecording, voices: Path, tmp_path: Path, rapport: Callable[..., Result]
 ) -> None:
     participants = tmp_path / "participants.json"

@@ -29,7 +29,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> DemoRecording:
     return make_recording(tmp_path_factory.mktemp("demo"), seconds=SECONDS, size=SIZE)
 
 
-def test_it_is_a_video_with_sound_of_the_requested_length(recording: DemoRecording) -> None:
+def test_the_recording_is_a_video_with_sound_of_the_requested_length(
+    recording: DemoRecording,
+) -> None:
     with av.open(str(recording.video)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         assert (video.codec_context.name, audio.codec_context.name) == ("h264", "aac")

@@ -78,7 +78,9 @@ class TestMessengers:
         messenger: SlackMessenger = request.getfixturevalue("messenger")
         return messenger
 
-    def test_it_says_who_we_are_and_that_no_scope_is_missing(self, place: Messenger) -> None:
+    def test_checking_the_token_returns_who_we_are_and_no_missing_scope(
+        self, place: Messenger
+    ) -> None:
         account = place.check()
         assert account.bot_user == "rapport"
         assert account.team
@@ -164,7 +166,9 @@ class TestSlack:
         assert (file.content, file.name, file.title) == (report.read_bytes(), "r.pdf", "Report: Ü")
         assert (file.channel, file.thread_ts) == (posted.channel, posted.ts)
 
-    def test_only_messages_since_then_are_searched(self, messenger: SlackMessenger) -> None:
+    def test_only_messages_since_the_given_time_are_searched(
+        self, messenger: SlackMessenger
+    ) -> None:
         messenger.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="k")
         later = datetime.now(UTC) + timedelta(hours=1)
         assert messenger.find(DEFAULT_CHANNEL, "k", later) is None
@@ -369,7 +373,7 @@ class TestOutbox:
         assert Outbox(tmp_path).find("C1", "k", long_ago()) is None
 
     @pytest.mark.parametrize("file_id", ["../x", "a/../../x", "/etc/passwd", "a/", "a"])
-    def test_nothing_outside_is_deleted(self, tmp_path: Path, file_id: str) -> None:
+    def test_nothing_outside_the_outbox_is_deleted(self, tmp_path: Path, file_id: str) -> None:
         with pytest.raises(UnexpectedResponse):
             Outbox(tmp_path).delete_file(file_id)
 

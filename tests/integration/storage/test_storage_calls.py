@@ -270,7 +270,9 @@ def test_a_nan_figure_is_refused_and_nothing_changes(engine: Engine) -> None:
         (CallFilter(status="queued", host="dana@example.com"), ["b"]),
     ],
 )
-def test_calls_are_found_by(engine: Engine, wanted: CallFilter, found: list[str]) -> None:
+def test_calls_are_found_by_each_filter(
+    engine: Engine, wanted: CallFilter, found: list[str]
+) -> None:
     a = announce(engine, replace(CALL, zoom_uuid="a"))
     b = replace(CALL, zoom_uuid="b", topic="Demo", host_name=None)
     announce(engine, replace(b, started_at=STARTED_AT + timedelta(days=1)))

@@ -167,7 +167,7 @@ def test_a_calls_files_are_together_and_its_media_can_be_deleted_first(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", "/x", "x\x00", ".x", "x."])
-def test_no_name_leaves_the_folder(tmp_path: Path, name: str) -> None:
+def test_no_file_name_escapes_the_folder(tmp_path: Path, name: str) -> None:
     files = MediaFiles(tmp_path / "media")
     with pytest.raises(StorageError):
         files.media_path("abc", name)
@@ -177,7 +177,7 @@ def test_no_name_leaves_the_folder(tmp_path: Path, name: str) -> None:
         files.delete_call(name)
 
 
-def test_no_stored_path_leaves_the_folder(tmp_path: Path) -> None:
+def test_no_stored_path_escapes_the_folder(tmp_path: Path) -> None:
     files = MediaFiles(tmp_path / "media")
     (tmp_path / "secret").write_text("s")
     (files.call_folder("abc") / "link").symlink_to(tmp_path / "secret")
