@@ -92,6 +92,7 @@ def repeat_clip(source: Path, path: Path, times: int) -> Path:
     """Repeat a clip without re-encoding it, which makes a long recording within seconds."""
     with av.open(str(source)) as taken, av.open(str(path), "w") as written:
         streams = {s.index: written.add_stream_from_template(s) for s in taken.streams}
+        assert taken.duration is not None
         # Slightly longer than the video: the audio ends after it and must not overlap.
         length = Fraction(taken.duration, av.time_base) + Fraction(1, 10)
         for turn in range(times):
@@ -100,6 +101,7 @@ def repeat_clip(source: Path, path: Path, times: int) -> Path:
                 if packet.dts is None or packet.pts is None:
                     continue
                 stream = taken.streams[packet.stream_index]
+                assert stream.time_base is not None
                 shift = int(turn * length / stream.time_base)
                 packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                 packet.stream = streams[stream.index]

@@ -122,7 +122,7 @@ class Runner:
         return np.asarray(probs[:count].cpu().numpy(), np.float32)
 
     def _record(self) -> None:
-        stream = torch.cuda.Stream()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # PyTorch gives it no types
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(3):  # select kernels and allocate memory before the recording

@@ -67,7 +67,7 @@ def main() -> None:
         for rho in RHOS:
             for length_s in LENGTHS_S:
                 n = round(length_s / INTERVAL_S)
-                t_s = np.arange(n) * INTERVAL_S
+                t_s = np.arange(n, dtype=np.float64) * INTERVAL_S
                 means: list[bool | None] = []
                 slopes: list[bool | None] = []
                 changes: list[bool | None] = []

@@ -43,7 +43,7 @@ def count(engagement: Series, kinds: tuple[str, ...]) -> int:
     found = 0
     for start in range(0, SAMPLES, part):
         values = np.clip(engagement[start : start + part], 0, 1)
-        t_s = np.arange(part) * INTERVAL_S
+        t_s = np.arange(part, dtype=np.float64) * INTERVAL_S
         flat = np.full((part, len(EXPRESSIONS)), 1 / len(EXPRESSIONS), np.float32)
         course = build_series(t_s, values, values, flat)
         scene = Scene(t_s, INTERVAL_S, PART_S, ["A"], [course], [[]], [])

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -278,7 +278,7 @@ def measure(work: Callable[[], int], minutes: float) -> Cost:
     wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     ended.set()
     reader.join()
-    stages: Counter[str] = Counter()
+    stages: defaultdict[str, float] = defaultdict(float)
     for thread, (name, seconds) in last.items():
         if thread == reader.native_id:
             continue

@@ -26,7 +26,7 @@ from inference.schema.analysis import (
     TalkFigures,
     WindowScore,
 )
-from inference.schema.arrays import EXPRESSIONS, F32
+from inference.schema.arrays import EXPRESSIONS, F32, F64, Bools
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.profiles import PROFILES
@@ -174,7 +174,7 @@ def _turns(
 def _participant(
     index: int,
     spec: PersonSpec,
-    t_s: np.ndarray,  # type: ignore[type-arg]
+    t_s: F64,
     turns: Sequence[SpeakerTurn],
     rng: np.random.Generator,
 ) -> Participant:
@@ -225,7 +225,7 @@ def _participant(
     )  # fmt: skip
 
 
-def _seen(count: int, coverage: float, rng: np.random.Generator) -> np.ndarray:  # type: ignore[type-arg]
+def _seen(count: int, coverage: float, rng: np.random.Generator) -> Bools:
     """A camera that goes off in stretches: True about `coverage` of the time."""
     seen = np.full(count, coverage > 0)
     if coverage in (0, 1):
@@ -238,7 +238,7 @@ def _seen(count: int, coverage: float, rng: np.random.Generator) -> np.ndarray: 
     return seen
 
 
-def _series(engagement: F32, attention: F32, probs: F32, t_s: np.ndarray) -> Series:  # type: ignore[type-arg]
+def _series(engagement: F32, attention: F32, probs: F32, t_s: F64) -> Series:
     interval = float(t_s[1] - t_s[0])
     return Series(
         engagement=engagement.astype(np.float32), attention=attention.astype(np.float32),
@@ -259,7 +259,7 @@ def _rolling(values: F32, width: int) -> F32:
     return np.where(known, mean, np.nan).astype(np.float32)
 
 
-def _call_series(scored: Sequence[Participant], t_s: np.ndarray) -> Series:  # type: ignore[type-arg]
+def _call_series(scored: Sequence[Participant], t_s: F64) -> Series:
     if not scored:
         none = np.full(len(t_s), np.nan, np.float32)
         return _series(none, none, np.full((len(t_s), 7), np.nan, np.float32), t_s)
@@ -289,7 +289,7 @@ def _estimate(values: F32) -> Estimate | None:
     return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), worth)
 
 
-def _trend(values: F32, t_s: np.ndarray) -> Estimate | None:  # type: ignore[type-arg]
+def _trend(values: F32, t_s: F64) -> Estimate | None:
     known = np.isfinite(values)
     if known.sum() < 60:
         return None
@@ -297,7 +297,7 @@ def _trend(values: F32, t_s: np.ndarray) -> Estimate | None:  # type: ignore[typ
     return Estimate(slope, slope - 0.002, slope + 0.002, 20.0)
 
 
-def _shift(mean: Estimate | None, values: F32, t_s: np.ndarray) -> Estimate | None:  # type: ignore[type-arg]
+def _shift(mean: Estimate | None, values: F32, t_s: F64) -> Estimate | None:
     first = values[t_s < 120]
     first = first[np.isfinite(first)]
     if mean is None or len(first) < 20:
@@ -316,7 +316,7 @@ def _expressions(probs: F32) -> dict[str, float]:
 
 def _windows(
     participants: Sequence[Participant],
-    t_s: np.ndarray,  # type: ignore[type-arg]
+    t_s: F64,
     duration_s: float,
 ) -> tuple[WindowScore, ...]:
     windows = []
@@ -337,7 +337,7 @@ def _windows(
 def _moments(
     participants: Sequence[Participant],
     call: Series,
-    t_s: np.ndarray,  # type: ignore[type-arg]
+    t_s: F64,
     transcript: Sequence[TranscriptLine],
 ) -> tuple[Moment, ...]:
     duration_s = float(t_s[-1])

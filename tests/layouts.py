@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from inference.schema.arrays import F32, U8
+from tests.media import rgb
 
 Box = tuple[int, int, int, int]
 
@@ -210,6 +211,6 @@ def through_h264(pictures: Sequence[U8], *, crf: int = 30, fps: int = 2) -> list
             frame = frame.reformat(format="yuv420p")
             frame.pts = number
         for packet in encoder.encode(frame):
-            shown += [f.to_ndarray(format="rgb24") for f in decoder.decode(packet)]
-    shown += [f.to_ndarray(format="rgb24") for f in decoder.decode(None)]
+            shown += [rgb(f) for f in decoder.decode(packet)]
+    shown += [rgb(f) for f in decoder.decode(None)]
     return shown

@@ -43,6 +43,11 @@ def frame_number(image: U8) -> int:
     return sum(int(on) << bit for bit, on in enumerate(bits))
 
 
+def rgb(frame: av.VideoFrame) -> U8:
+    """Return a decoded frame as a picture of shape (H, W, 3)."""
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+
+
 def steady_times(seconds: float, fps: int) -> list[Fraction]:
     """Times of a constant frame rate, from 0."""
     return [Fraction(i, fps) for i in range(round(seconds * fps))]
@@ -77,6 +82,7 @@ def write_clip(
     times = steady_times(seconds, fps) if times is None else times
     with av.open(str(path), "w", options=container_options or {}) as container:
         video = container.add_stream(codec, rate=fps)
+        assert isinstance(video, av.VideoStream)
         video.width, video.height, video.pix_fmt = width_px, height_px, pix_fmt
         video.codec_context.time_base = TIME_BASE
         video.gop_size = keyframe_every
@@ -127,6 +133,7 @@ def write_sound(
     sample_format = {"aac": "fltp", "pcm_s16le": "s16"}[codec]
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate_hz, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         for first in range(0, samples.shape[1], 1024):
             part = samples[:, first : first + 1024].astype(np.float32)
             if sample_format == "s16":

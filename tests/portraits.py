@@ -39,9 +39,10 @@ def webcam(
     turn[:, 2] += [width / 2 - x, height / 2 - y]
     if scale < 0.5:
         picture = cv2.GaussianBlur(picture, (0, 0), 0.4 / scale)
-    return cv2.warpAffine(
+    shown: U8 = cv2.warpAffine(
         picture, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+    return shown
 
 
 def gallery(

@@ -155,6 +155,10 @@ class Rapport:
         items: list[dict[str, Any]] = self.get("/calls").json()["items"]
         return items
 
+    def wait_for_log(self, text: str, every_s: float = 0.05) -> None:
+        """Wait until the process has logged a text."""
+        wait_until(lambda: text in self.log, f"the log says {text!r}", every_s=every_s)
+
     def wait_for(self, status: str, run: int = 1) -> dict[str, Any]:
         """Wait until the only call has a status, and return the call."""
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from bot.demo.stand_ins.slack import SlackStandIn
 from tests.acceptance.conftest import Rapport, wait_until
-from tests.acceptance.test_whole_way import assert_told_once
+from tests.acceptance.test_whole_way import assert_reported_once
 
 
 def people(service: Rapport, call: dict[str, Any]) -> dict[str, Any]:
-    told = service.get(f"/calls/{call['id']}").json()
-    return {person["name"]: person for person in told["participants"]}
+    found = service.get(f"/calls/{call['id']}").json()
+    return {person["name"]: person for person in found["participants"]}
 
 
 def correct(service: Rapport, call: dict[str, Any], pid: str, **change: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def test_a_correction_edits_the_message_and_holds_when_the_call_is_analysed_agai
     assert again["is_new"] is False
     rapport.wait_for("done", run=2)
 
-    assert_told_once(slack)
+    assert_reported_once(slack)
     assert slack.messages[0].edited
     assert "Maria Okafor" in str(slack.messages[0].blocks)
     assert slack.files[0].content != first_pdf
@@ -48,13 +48,13 @@ def test_a_correction_edits_the_message_and_holds_when_the_call_is_analysed_agai
     assert rapport.request("POST", f"/calls/{call['id']}/reanalyze").status_code == 202
     rapport.wait_for("done", run=3)
     assert people(rapport, call)["Maria Okafor"]["id"] == before["id"]
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
     assert rapport.request("DELETE", f"/calls/{call['id']}").status_code == 204
     assert rapport.get(f"/calls/{call['id']}/corrections").status_code == 404
 
 
-def test_killed_while_the_call_is_told_anew_it_still_ends_with_one_edited_message(
+def test_a_call_killed_in_its_second_run_ends_with_one_edited_message(
     embedded: Rapport, slack: SlackStandIn
 ) -> None:
     embedded.start()
@@ -69,13 +69,13 @@ def test_killed_while_the_call_is_told_anew_it_still_ends_with_one_edited_messag
     embedded.start()
 
     embedded.wait_for("done", run=2)
-    assert_told_once(slack)
+    assert_reported_once(slack)
     assert slack.messages[0].edited
     assert "Maria Okafor" in str(slack.messages[0].blocks)
     assert embedded.log.count("run 2: store …") == 1, "finished steps are not repeated"
 
 
-def test_corrections_while_a_run_is_going_on_are_told_by_the_next_one(
+def test_corrections_made_during_a_run_are_reported_by_the_next(
     embedded: Rapport, slack: SlackStandIn
 ) -> None:
     embedded.start()
@@ -91,14 +91,14 @@ def test_corrections_while_a_run_is_going_on_are_told_by_the_next_one(
     embedded.wait_for("done", run=3)
     assert {"Maria Okafor", "Lee Wu"} <= people(embedded, call).keys()
     assert "Lee Wu" in str(slack.messages[0].blocks)
-    assert_told_once(slack)
+    assert_reported_once(slack)
     database = sqlite3.connect(embedded.data_dir / "rapport.db")
     kept = database.execute("SELECT count(*) FROM participant_corrections").fetchone()
     database.close()
     assert kept == (2,)
 
 
-def test_a_correction_just_after_an_analysis_was_asked_for_is_taken_up_by_it(
+def test_a_correction_made_just_after_an_analysis_was_requested_is_part_of_it(
     embedded: Rapport, slack: SlackStandIn
 ) -> None:
     embedded.start()
@@ -112,10 +112,10 @@ def test_a_correction_just_after_an_analysis_was_asked_for_is_taken_up_by_it(
     embedded.wait_for("done", run=2)
     assert "run 2: analyse …" in embedded.log
     assert people(embedded, call)["Maria Okafor"]["is_confirmed"]
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
 
-def test_a_host_whose_name_is_corrected_is_found_and_told_by_the_new_one(
+def test_a_host_is_found_and_reported_under_the_corrected_name(
     embedded: Rapport, slack: SlackStandIn
 ) -> None:
     embedded.start()

@@ -45,12 +45,12 @@ def test_moving_mouths_name_who_speaks_in_a_gallery_without_labels(long: Bench) 
     assert _shares(found)["wrong"] < 0.01
 
 
-def test_a_picture_that_follows_the_speaker_names_without_labels(long: Bench) -> None:
+def test_a_speaker_view_names_people_without_labels(long: Bench) -> None:
     found = long.measure(Cell("speaker", "360p", labels=False))
     assert _shares(found)["right"] >= 0.95
 
 
-def test_nobody_is_named_where_neither_labels_nor_timeline_tell(long: Bench) -> None:
+def test_nobody_is_named_without_labels_or_a_timeline(long: Bench) -> None:
     found = long.measure(Cell("gallery", "360p", labels=False, told="nothing"))
     assert _shares(found)["unknown"] == 1.0
 

@@ -16,11 +16,12 @@ import pytest
 from bot.demo.stand_ins.slack import SlackStandIn
 from bot.demo.stand_ins.zoom import ZoomStandIn
 from bot.demo.stand_ins.zoom_meeting import FileFixture, MeetingFixture
-from tests.acceptance.conftest import ROOT, UUID, Rapport, running, wait_until
-from tests.acceptance.test_whole_way import assert_told_once
+from tests.acceptance.conftest import UUID, Rapport, running, wait_until
+from tests.acceptance.test_whole_way import assert_reported_once
+from tests.places import ROOT
 
 
-def test_a_download_that_breaks_off_is_resumed(
+def test_an_interrupted_download_is_resumed(
     rapport: Rapport, slack: SlackStandIn, zoom: ZoomStandIn
 ) -> None:
     zoom.faults.drop("/cdn/", after_bytes=60_000)
@@ -28,7 +29,7 @@ def test_a_download_that_breaks_off_is_resumed(
 
     rapport.wait_for("done")
 
-    assert_told_once(slack)
+    assert_reported_once(slack)
     ranges = [request.headers.get("range", "") for request in zoom.requests.to("/cdn/")]
     resumed = [re.fullmatch(r"bytes=(\d+)-", value) for value in ranges]
     assert any(0 < int(found[1]) <= 60_000 for found in resumed if found), ranges
@@ -42,7 +43,7 @@ def test_slack_answering_429_delays_the_message_and_posts_it_once(
 
     rapport.wait_for("done")
 
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
 
 def test_a_message_that_slack_accepted_before_the_connection_broke_is_not_posted_again(
@@ -55,10 +56,10 @@ def test_a_message_that_slack_accepted_before_the_connection_broke_is_not_posted
 
     embedded.wait_for("done")
 
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
 
-def test_zoom_being_down_is_waited_for(
+def test_a_call_waits_while_zoom_is_down(
     embedded: Rapport, slack: SlackStandIn, zoom: ZoomStandIn
 ) -> None:
     zoom.faults.status("/rec/", 503, times=2)
@@ -68,7 +69,7 @@ def test_zoom_being_down_is_waited_for(
 
     embedded.wait_for("done")
 
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +96,9 @@ def test_an_unreadable_recording_is_reported_with_the_reason(
     )
 
     assert call["failure"]
-    told = wait_until(lambda: slack.messages, "the failure is posted")
-    assert len(told) == 1
-    assert meeting.topic in told[0].text
+    posted = wait_until(lambda: slack.messages, "the failure is posted")
+    assert len(posted) == 1
+    assert meeting.topic in posted[0].text
 
 
 def test_nothing_starts_without_a_valid_signature(embedded: Rapport, zoom: ZoomStandIn) -> None:
@@ -150,7 +151,7 @@ def test_a_recording_whose_webhook_never_arrived_is_found_in_zoom(
 
     embedded.wait_for("done")
 
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
 
 def test_old_calls_are_deleted_if_the_setting_says_so(
@@ -166,17 +167,17 @@ def test_old_calls_are_deleted_if_the_setting_says_so(
 
     wait_until(lambda: embedded.calls() == [], "the old call is deleted")
     assert list((embedded.data_dir / "calls").iterdir()) == []
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
 
-def test_a_database_that_drops_every_connection_is_waited_for(
+def test_a_call_survives_a_database_that_drops_every_connection(
     tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn, empty_postgres: str
 ) -> None:
     service = Rapport(tmp_path / "data", zoom, slack, empty_postgres)
     with running(service), psycopg.connect(empty_postgres, autocommit=True) as admin:
         service.announce()
         for step in ("fetch", "analyse", "report"):
-            wait_until(lambda step=step: f"run 1: {step} …" in service.log, f"the {step} step")
+            service.wait_for_log(f"run 1: {step} …")
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -184,7 +185,7 @@ def test_a_database_that_drops_every_connection_is_waited_for(
 
         service.wait_for("done")
 
-        assert_told_once(slack)
+        assert_reported_once(slack)
 
 
 def test_a_transcript_that_zoom_announces_but_refuses_leaves_the_call_posted_once(
@@ -201,7 +202,7 @@ def test_a_transcript_that_zoom_announces_but_refuses_leaves_the_call_posted_onc
     wait_until(lambda: embedded.log.count("run 2: clean up done") == 1, "the refresh is over")
 
     assert embedded.calls()[0]["status"] == "done"
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
 
 def test_the_api_says_why_a_step_waits(embedded: Rapport, zoom: ZoomStandIn) -> None:
@@ -209,12 +210,12 @@ def test_the_api_says_why_a_step_waits(embedded: Rapport, zoom: ZoomStandIn) -> 
     embedded.start()
     embedded.announce()
 
-    def told() -> dict[str, object] | None:
+    def waiting_step() -> dict[str, object] | None:
         found = embedded.calls()
         workflow = embedded.get(f"/workflows/{found[0]['id']}.1").json() if found else {}
         return workflow if "Trying again" in str(workflow.get("detail")) else None
 
-    workflow = wait_until(told, "the reason is told")
+    workflow = wait_until(waiting_step, "the API gives the reason")
 
     assert workflow["status"] == "running"
     assert "disk" in workflow["detail"].lower()
@@ -240,7 +241,7 @@ def test_a_message_deleted_in_slack_is_posted_again_when_there_is_news(
     embedded.announce("recording.transcript_completed")
     embedded.wait_for("done", run=2)
 
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
 
 def test_an_unusable_data_folder_is_reported_in_one_sentence(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def upgraded(
 
 
 @pytest.mark.parametrize("upgraded", ["0.1.0"], indirect=True)
-def test_calls_that_an_earlier_version_began_are_finished(
+def test_calls_started_by_an_earlier_version_are_finished(
     upgraded: Rapport, slack: SlackStandIn
 ) -> None:
     def all_done() -> bool:
@@ -59,7 +59,7 @@ def test_calls_that_an_earlier_version_began_are_finished(
     assert report.content.startswith(b"%PDF")
     people = upgraded.get(f"/calls/{calls[REPORT_AGAIN]['id']}").json()["participants"]
     assert CORRECTED_NAME in [person["name"] for person in people]
-    # What the old version posted is unknown to this Slack: the corrected call is posted anew.
+    # What the old version posted is unknown to this Slack: the corrected call is posted again.
     posted = [message for message in slack.messages if message.thread_ts is None]
     assert len(posted) == 2
     again = [line for line in upgraded.log.splitlines() if "run 2: " in line and "done" in line]

@@ -25,7 +25,7 @@ def _said(service: Rapport, call: dict[str, Any]) -> list[str]:
     return [item["text"] for item in items if not item["is_chat"]]
 
 
-def assert_told_once(slack: SlackStandIn) -> None:
+def assert_reported_once(slack: SlackStandIn) -> None:
     """Check that there is one message, with one PDF in its thread."""
     posts = [message for message in slack.messages if message.thread_ts in (None, message.ts)]
     assert len(posts) == 1
@@ -42,7 +42,7 @@ def test_a_recording_becomes_a_message_a_pdf_and_a_call_in_the_history(
 
     call = rapport.wait_for("done")
 
-    assert_told_once(slack)
+    assert_reported_once(slack)
     assert meeting.topic in slack.messages[0].text
     assert call["engagement"] is not None
     host = next(person.name for person in meeting.participants if person.email)
@@ -72,10 +72,10 @@ def test_five_deliveries_in_any_order_make_one_call_one_message_one_pdf(
 
     assert len(rapport.calls()) == 1
     assert rapport.get(f"/workflows/{rapport.calls()[0]['id']}.2").status_code == 404
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
 
-def test_killed_in_every_step_the_call_still_ends_once(
+def test_a_call_killed_in_every_step_is_reported_once(
     tmp_path: Path,
     zoom: ZoomStandIn,
     slack: SlackStandIn,
@@ -89,8 +89,7 @@ def test_killed_in_every_step_the_call_still_ends_once(
     with running(service):
         assert service.announce().status_code == 204
         for step in STEPS:
-            begun = f"run 1: {step} …"
-            wait_until(lambda begun=begun: begun in service.log, f"the {step} step", every_s=0.002)
+            service.wait_for_log(f"run 1: {step} …", every_s=0.002)
             service.kill()
             assert f"run 1: {step} done" not in service.log, f"{step} was over before the kill"
             if step == "report":
@@ -101,7 +100,7 @@ def test_killed_in_every_step_the_call_still_ends_once(
 
         assert len(service.calls()) == 1
         assert call["failure"] is None
-        assert_told_once(slack)
+        assert_reported_once(slack)
         for step in STEPS:
             assert service.log.count(f"run 1: {step} done") == 1, f"{step} was done again"
 
@@ -135,7 +134,7 @@ def test_ctrl_c_or_sigterm_stops_within_five_seconds_and_the_call_resumes_later(
 
     embedded.start()
     embedded.wait_for("done")
-    assert_told_once(slack)
+    assert_reported_once(slack)
     assert embedded.log.count("run 1: fetch …") == 1
 
 
@@ -152,7 +151,7 @@ def test_an_upgrade_in_the_middle_of_a_call_does_not_strand_it(
     embedded.start()
 
     embedded.wait_for("done")
-    assert_told_once(slack)
+    assert_reported_once(slack)
     assert embedded.log.count("run 1: report …") == 1, "finished steps are not repeated"
 
 
@@ -203,7 +202,7 @@ def test_a_late_transcript_edits_the_message_and_replaces_the_pdf(
     embedded.wait_for("done", run=2)
 
     assert _said(embedded, call)
-    assert_told_once(slack)
+    assert_reported_once(slack)
     assert slack.messages[0].edited
     assert slack.files[0].content != first_pdf
 
@@ -223,7 +222,7 @@ def test_a_call_waits_for_its_transcript_and_uses_it_at_once(
     embedded.wait_for("done")
 
     assert _said(embedded, call)
-    assert_told_once(slack)
+    assert_reported_once(slack)
     assert not slack.messages[0].edited
 
 
@@ -240,7 +239,7 @@ def test_another_process_finishes_what_a_dead_one_started(
     with running(second):
         wait_until(lambda: "clean up done" in second.log, "the worker has finished the call")
 
-    assert_told_once(slack)
+    assert_reported_once(slack)
     assert second.log.count("run 1: fetch …") == 1, "finished steps are not repeated"
 
 
@@ -277,7 +276,7 @@ def test_two_segments_of_one_meeting_are_one_call(
 
     call = embedded.wait_for("done")
 
-    assert_told_once(slack)
+    assert_reported_once(slack)
     assert call["duration_s"] == pytest.approx(2 * CLIP_S, abs=1.0)
     said = _said(embedded, call)
     assert said[: len(said) // 2] == said[len(said) // 2 :], "the words of both stand in order"
@@ -293,7 +292,7 @@ def test_a_call_can_be_analysed_again_until_zoom_has_deleted_it(
     again = embedded.request("POST", f"/calls/{call['id']}/reanalyze")
     assert again.status_code == 202
     embedded.wait_for("done", run=2)
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
     zoom.delete_recording(UUID)
     refused = embedded.request("POST", f"/calls/{call['id']}/reanalyze")
@@ -317,7 +316,7 @@ def test_an_internal_call_is_skipped_and_can_be_started_by_hand(
 
     assert embedded.request("POST", f"/calls/{call['id']}/reanalyze").status_code == 202
     embedded.wait_for("done", run=2)
-    assert_told_once(slack)
+    assert_reported_once(slack)
 
 
 def test_a_transcript_that_arrives_during_the_report_is_used_by_the_next_run(
@@ -334,7 +333,7 @@ def test_a_transcript_that_arrives_during_the_report_is_used_by_the_next_run(
     call = embedded.wait_for("done", run=2)
 
     assert _said(embedded, call)
-    assert_told_once(slack)
+    assert_reported_once(slack)
     assert embedded.log.count("analyse …") == 1, "nobody looks at the pictures again"
 
 
@@ -351,9 +350,9 @@ def test_calls_that_end_together_are_posted_separately(
 
     wait_until(lambda: [call["status"] for call in embedded.calls()] == ["done"] * 3, "all done")
 
-    told = [message for message in slack.messages if message.thread_ts in (None, message.ts)]
+    posted = [message for message in slack.messages if message.thread_ts in (None, message.ts)]
     assert sorted(
-        next(topic for topic in topics.values() if topic in message.text) for message in told
+        next(topic for topic in topics.values() if topic in message.text) for message in posted
     ) == sorted(topics.values())
     figures = {(call["engagement"], call["coverage"]) for call in embedded.calls()}
     assert len(figures) == 1, "one recording three times gives the same figures three times"

@@ -276,7 +276,7 @@ def test_a_picture_is_described_for_those_who_cannot_see_it(tmp_path: Path) -> N
             told.extend(str(node[key]) for key in ("/Alt",) if key in node)
             walk(node.get("/K", NullObject()))
 
-    walk(PdfReader(tmp_path / "call.pdf").trailer["/Root"]["/StructTreeRoot"])
+    walk(PdfReader(tmp_path / "call.pdf").root_object["/StructTreeRoot"])
     assert "Picture of the moment: 12:05 · Tom Becker" in told
 
 

@@ -85,7 +85,7 @@ def test_a_stopped_command_leaves_no_file(
     assert not (tmp_path / "in.annotated.mp4").exists()
     for one in ending:
         process.send_signal(one)
-        time.sleep(0.01)
+        time.sleep(0.01)  # the second signal arrives while the first is being handled
     _, error = process.communicate(timeout=30)
     assert process.returncode == 130, error
     assert "Stopped; nothing was written." in error

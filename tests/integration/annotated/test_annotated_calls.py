@@ -39,7 +39,7 @@ from storage import calls
 from storage.engine import reading, transaction
 from storage.files import MediaFiles
 from tests import media
-from tests.integration.annotated.test_annotated import painted, smiling
+from tests.integration.annotated.conftest import painted, smiling
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from inference.recording import Segment, observe_recording
 from inference.schema.arrays import F32, U8
 from inference.schema.observations import Detection
 from tests import media
-from tests.integration.annotated.test_annotated import (
+from tests.integration.annotated.conftest import (
     LEFT,
     SIZE,
     TOP,
@@ -29,14 +29,7 @@ from tests.integration.annotated.test_annotated import (
     packets,
     painted,
     pictures,
-    smiling,
 )
-
-
-@pytest.fixture(scope="module")
-def queue() -> Iterator[DeviceQueue]:
-    with DeviceQueue(smiling, max_batch=8, max_wait_s=0.005) as shared:
-        yield shared
 
 
 class ScaledFinder(Finder):
@@ -85,7 +78,8 @@ def test_a_damaged_time_far_past_the_end_costs_one_picture(
             out.mux_one(packet)
     made = annotate([path], tmp_path / "out.mp4", queue)
     times = [float(at) for at, _ in pictures(made.path)]
-    assert (len(times), max(times)) == (99, pytest.approx(3.96, abs=0.2))
+    assert len(times) == 99
+    assert max(times) == pytest.approx(3.96, abs=0.2)
 
 
 def test_sound_goes_on_after_damage_in_the_middle(tmp_path: Path, queue: DeviceQueue) -> None:
@@ -115,7 +109,8 @@ def test_boxes_stand_on_the_faces_of_a_segment_of_another_size(
     def paint(number: int, width_px: int, height_px: int) -> U8:
         image = painted(1)(number, *SIZE)
         image = np.rot90(image, -turned // 90) if turned else image
-        return cv2.resize(image, (width_px, height_px), interpolation=cv2.INTER_AREA)
+        resized: U8 = cv2.resize(image, (width_px, height_px), interpolation=cv2.INTER_AREA)
+        return resized
 
     other = media.write_clip(
         tmp_path / "other.mp4",

@@ -29,7 +29,7 @@ def add_analysed(service: Service) -> str:
     faces = FaceColumns(
         sample=(rows // 2).astype(np.int32),
         track=(rows % 2).astype(np.int32),
-        box=np.tile(np.float32(BOXES), (samples, 1)),
+        box=np.tile(np.array(BOXES, np.float32), (samples, 1)),
         confidence=ones,
         probs=np.full((2 * samples, 7), 1 / 7, np.float32),
         yaw_deg=0 * ones,

@@ -12,9 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from click.testing import Result
 from sqlalchemy import Engine
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from bot.calls.manifest import read_manifest
 from bot.calls.record import Evidence, read_evidence
@@ -42,6 +41,7 @@ from storage import calls
 from storage.engine import open_engine, transaction
 from storage.files import MediaFiles
 from tests import media
+from tests.integration.cli.conftest import one_line
 from tests.integration.video.test_voice_activity import sound
 
 CALL_S = 8.0
@@ -84,13 +84,7 @@ def listed(demo: DemoRecording, **more: Any) -> dict[str, Any]:
     return {"page_count": 1, "participants": people, **more}
 
 
-def one_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    assert len(lines) == 1, text
-    return lines[0]
-
-
-def test_a_recording_is_analysed_with_everything_that_lies_beside_it(
+def test_a_recording_is_analysed_with_all_its_side_files(
     demo: DemoRecording, voices: Path, tmp_path: Path, rapport: Callable[..., Result]
 ) -> None:
     participants = tmp_path / "participants.json"
@@ -257,9 +251,8 @@ def test_the_service_hears_each_person_and_knows_when_they_were_there(
     evidence: Evidence = read_evidence(resources.files.series_path(call_id))
     one, other = meeting.participants[:2]
     assert {voice.speaker for voice in evidence.voices} == {one.name}
-    assert [(v.start_s, v.end_s) for v in evidence.voices] == [
-        (pytest.approx(start, abs=0.25), pytest.approx(end, abs=0.25)) for start, end in MAYA_SPEAKS
-    ]
+    for voice, span in zip(evidence.voices, MAYA_SPEAKS, strict=True):
+        assert (voice.start_s, voice.end_s) == pytest.approx(span, abs=0.25)
     stays = {person.name: person.stays for person in evidence.roster}
     assert stays["Late Guest"] == ((4.0, 7.0),)
     notes = evidence.observations.quality.notes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bot.demo.recording import scenario, voice
 from bot.demo.recording.make import DemoRecording, make_recording
 from bot.demo.stand_ins.zoom_meeting import zoom_time
 from inference.faces.detector import DetectOptions, FaceDetector
+from tests import media
 
 SECONDS = 12.0
 SIZE = (640, 360)
@@ -27,13 +29,16 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> DemoRecording:
     return make_recording(tmp_path_factory.mktemp("demo"), seconds=SECONDS, size=SIZE)
 
 
-def test_it_is_a_video_with_sound_of_the_requested_length(recording: DemoRecording) -> None:
+def test_the_recording_is_a_video_with_sound_of_the_requested_length(
+    recording: DemoRecording,
+) -> None:
     with av.open(str(recording.video)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         assert (video.codec_context.name, audio.codec_context.name) == ("h264", "aac")
-        assert (video.width, video.height, video.average_rate) == (*SIZE, FPS)
+        assert (video.width, video.height, video.average_rate) == (*SIZE, Fraction(FPS))
         assert video.frames == SECONDS * FPS
         assert audio.duration is not None
+        assert audio.time_base is not None
         assert float(audio.duration * audio.time_base) == pytest.approx(SECONDS, abs=0.1)
 
 
@@ -52,7 +57,7 @@ def test_both_faces_are_seen_and_the_speakers_mouth_moves(recording: DemoRecordi
             if number % 6:
                 continue
             pictures += 1
-            image = frame.to_ndarray(format="rgb24")
+            image = media.rgb(frame)
             for place, person in enumerate(scenario.PEOPLE):
                 tile = np.ascontiguousarray(image[:, place * 320 : (place + 1) * 320])
                 found = detector.detect(tile, None)

@@ -15,9 +15,22 @@ from bot.demo.run import run_demo, serve_command
 from bot.demo.step_board import StepBoard
 
 
-def demo(console: Console, data_dir: Path, **more: Path) -> int:
-    given: dict[str, Path | None] = {"recording": None, "timeline": None, "transcript": None}
-    return run_demo(**{**given, **more}, data_dir=data_dir, keep_serving=False, console=console)  # type: ignore[arg-type]
+def demo(
+    console: Console,
+    data_dir: Path,
+    *,
+    recording: Path,
+    timeline: Path | None = None,
+    transcript: Path | None = None,
+) -> int:
+    return run_demo(
+        recording=recording,
+        timeline=timeline,
+        transcript=transcript,
+        data_dir=data_dir,
+        keep_serving=False,
+        console=console,
+    )
 
 
 @pytest.fixture

@@ -168,7 +168,9 @@ def test_zoom_returns_200_with_html_for_a_download_it_refuses(
     assert answer.headers["content-type"].startswith("text/html")
 
 
-def test_zoom_cuts_a_download_as_often_as_told(zoom: ZoomStandIn, client: httpx.Client) -> None:
+def test_zoom_cuts_a_download_the_requested_number_of_times(
+    zoom: ZoomStandIn, client: httpx.Client
+) -> None:
     body = json.loads(zoom.webhook_body(DEMO_UUID))
     url = body["payload"]["object"]["recording_files"][0]["download_url"]
     headers = {"Authorization": f"Bearer {body['download_token']}"}

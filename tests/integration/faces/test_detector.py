@@ -19,6 +19,7 @@ import skimage.data
 from inference.faces.detector import DetectOptions, FaceDetector
 from inference.layout import LayoutFinder
 from inference.schema.arrays import F32
+from tests.media import rgb
 from tests.places import ROOT, SHARED_DATA
 from tests.portraits import GROUND, Portrait, gallery, read_portraits, webcam
 
@@ -249,7 +250,7 @@ def test_a_clip_of_one_person_is_one_picture_with_one_face(
     with av.open(str(clip)) as media:
         for k, frame in enumerate(media.decode(video=0)):
             if k % 40 == 0:
-                image = frame.to_ndarray(format="rgb24")
+                image = rgb(frame)
                 assert finder.update(image).kind in ("single", "unknown")
                 counts.append(len(detector.detect(image, None)))
     assert max(counts) == 1

@@ -12,6 +12,7 @@ from inference.expression.classifier import ExpressionClassifier
 from inference.expression.crop import face_crop
 from inference.faces.detector import FaceDetector
 from inference.schema.arrays import EXPRESSIONS, U8
+from tests.media import rgb
 from tests.places import SHARED_DATA
 
 
@@ -31,7 +32,7 @@ def crops_of(path: Path, every_s: float) -> U8:
             if frame.time is None or frame.time - last_s < every_s:
                 continue
             last_s = frame.time
-            image = frame.to_ndarray(format="rgb24")
+            image = rgb(frame)
             crops += [face_crop(image, face) for face in detector.detect(image, None)[:1]]
     return np.stack(crops)
 

@@ -41,7 +41,8 @@ def drawn_face(expression: int, rng: np.random.Generator) -> U8:
     """Not a face, but seven patterns that any network tells apart."""
     y, x = np.mgrid[:48, :48]
     wave = np.sin((x + rng.integers(-2, 3)) * (0.15 + 0.12 * expression)) * np.cos(y * 0.1)
-    return np.clip(127 + 90 * wave + rng.normal(0, 8, (48, 48)), 0, 255).astype(np.uint8)
+    face: U8 = np.clip(127 + 90 * wave + rng.normal(0, 8, (48, 48)), 0, 255).astype(np.uint8)
+    return face
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from inference.faces.detector import DetectOptions, FaceDetector
 from inference.schema.arrays import F32, U8
 from inference.schema.observations import Detection
 from tests.integration.faces.test_detector import CLIPS
+from tests.media import rgb
 from tests.places import SHARED_DATA
 from tests.portraits import Portrait, gallery, read_portraits, webcam
 
@@ -82,7 +83,8 @@ def expressions_apart(
         classifier.classify(np.stack([face_crop(image, pair[which], 48) for pair in both]))
         for which in (0, 1)
     ]
-    return np.abs(read[0] - read[1])
+    apart: F32 = np.abs(read[0] - read[1])
+    return apart
 
 
 @needs_mediapipe
@@ -137,7 +139,7 @@ def test_the_faces_of_a_clip_are_the_same(
         for number, frame in enumerate(media.decode(video=0)):
             if number % 25:
                 continue
-            image = frame.to_ndarray(format="rgb24")
+            image = rgb(frame)
             ours, theirs = litert.detect(image, None), mediapipe.detect(image, None)
             assert_same_faces(ours, theirs)
             if ours:

@@ -8,11 +8,14 @@ import pickle
 import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot.demo.stand_ins.slack import DEFAULT_CHANNEL, SlackStandIn
+from bot.demo.stand_ins.slack import SlackStandIn
+from bot.demo.stand_ins.slack_workspace import DEFAULT_CHANNEL
 from integrations.errors import (
     AuthFailed,
     IntegrationError,
@@ -75,7 +78,9 @@ class TestMessengers:
         messenger: SlackMessenger = request.getfixturevalue("messenger")
         return messenger
 
-    def test_it_says_who_we_are_and_that_no_scope_is_missing(self, place: Messenger) -> None:
+    def test_checking_the_token_returns_who_we_are_and_no_missing_scope(
+        self, place: Messenger
+    ) -> None:
         account = place.check()
         assert account.bot_user == "rapport"
         assert account.team
@@ -161,7 +166,9 @@ class TestSlack:
         assert (file.content, file.name, file.title) == (report.read_bytes(), "r.pdf", "Report: Ü")
         assert (file.channel, file.thread_ts) == (posted.channel, posted.ts)
 
-    def test_only_messages_since_then_are_searched(self, messenger: SlackMessenger) -> None:
+    def test_only_messages_since_the_given_time_are_searched(
+        self, messenger: SlackMessenger
+    ) -> None:
         messenger.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="k")
         later = datetime.now(UTC) + timedelta(hours=1)
         assert messenger.find(DEFAULT_CHANNEL, "k", later) is None
@@ -209,8 +216,8 @@ class TestSlack:
     ) -> None:
         posted = messenger.post(DEFAULT_CHANNEL, "Weekly", BLOCKS, key="k")
         for fail in (
-            lambda: slack.faults.status(path, 503),
-            lambda: slack.faults.drop(path, after_bytes=1),
+            partial(slack.faults.status, path, 503),
+            partial(slack.faults.drop, path, after_bytes=1),
         ):
             fail()
             with pytest.raises(Unavailable):
@@ -324,7 +331,7 @@ class TestOutbox:
     """Behaviour that only the folder has."""
 
     def test_a_message_is_written_as_json_and_as_readable_text(self, tmp_path: Path) -> None:
-        blocks = [
+        blocks: list[dict[str, Any]] = [
             {"type": "header", "text": {"type": "plain_text", "text": "Weekly"}},
             *BLOCKS,
             {"type": "section", "fields": [{"type": "mrkdwn", "text": "*Engagement*\n72"}]},
@@ -366,7 +373,7 @@ class TestOutbox:
         assert Outbox(tmp_path).find("C1", "k", long_ago()) is None
 
     @pytest.mark.parametrize("file_id", ["../x", "a/../../x", "/etc/passwd", "a/", "a"])
-    def test_nothing_outside_is_deleted(self, tmp_path: Path, file_id: str) -> None:
+    def test_nothing_outside_the_outbox_is_deleted(self, tmp_path: Path, file_id: str) -> None:
         with pytest.raises(UnexpectedResponse):
             Outbox(tmp_path).delete_file(file_id)
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from storage.calls import CallFilter, NewCall, NewFile, ResultRows
 from storage.engine import open_engine, reading, transaction
 from storage.errors import BadCursor, DatabaseDown, Missing, StorageError
 from storage.schema.tables import Call
+
+Answer = TypeVar("Answer")
 
 STARTED_AT = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 CALL = NewCall(
@@ -79,10 +82,10 @@ def announce(engine: Engine, call: NewCall = CALL) -> str:
         return calls.announce(session, call).id
 
 
-def at_once(work: Callable[[], object], count: int = 6) -> list[object]:
+def at_once(work: Callable[[], Answer], count: int = 6) -> list[Answer]:
     barrier = threading.Barrier(count)
 
-    def one() -> object:
+    def one() -> Answer:
         barrier.wait()
         return work()
 
@@ -125,7 +128,7 @@ def test_announcing_again_updates_the_topic_and_keeps_what_was_measured(engine: 
 
 
 def test_simultaneous_announcements_make_one_call_and_one_run(engine: Engine) -> None:
-    def deliver() -> object:
+    def deliver() -> tuple[int, int | None]:
         with transaction(engine) as session:
             call = calls.announce(session, CALL)
             new = calls.add_files(session, call.id, [VIDEO, replace(VIDEO, zoom_file_id="f2")])
@@ -267,7 +270,9 @@ def test_a_nan_figure_is_refused_and_nothing_changes(engine: Engine) -> None:
         (CallFilter(status="queued", host="dana@example.com"), ["b"]),
     ],
 )
-def test_calls_are_found_by(engine: Engine, wanted: CallFilter, found: list[str]) -> None:
+def test_calls_are_found_by_each_filter(
+    engine: Engine, wanted: CallFilter, found: list[str]
+) -> None:
     a = announce(engine, replace(CALL, zoom_uuid="a"))
     b = replace(CALL, zoom_uuid="b", topic="Demo", host_name=None)
     announce(engine, replace(b, started_at=STARTED_AT + timedelta(days=1)))

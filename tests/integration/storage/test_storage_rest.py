@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from storage import calls
@@ -102,7 +104,7 @@ def test_a_key_works_until_it_is_revoked_and_its_token_is_not_stored(engine: Eng
 
 def test_columns_read_back_equal(tmp_path: Path) -> None:
     path = tmp_path / "new" / "series.npz"
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "t_s": np.arange(5) / 3,
         "probs": np.full((5, 7), np.nan, np.float32),
         "names": np.array(["Ä", "𝔅"]),
@@ -165,7 +167,7 @@ def test_a_calls_files_are_together_and_its_media_can_be_deleted_first(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", "/x", "x\x00", ".x", "x."])
-def test_no_name_leaves_the_folder(tmp_path: Path, name: str) -> None:
+def test_no_file_name_escapes_the_folder(tmp_path: Path, name: str) -> None:
     files = MediaFiles(tmp_path / "media")
     with pytest.raises(StorageError):
         files.media_path("abc", name)
@@ -175,7 +177,7 @@ def test_no_name_leaves_the_folder(tmp_path: Path, name: str) -> None:
         files.delete_call(name)
 
 
-def test_no_stored_path_leaves_the_folder(tmp_path: Path) -> None:
+def test_no_stored_path_escapes_the_folder(tmp_path: Path) -> None:
     files = MediaFiles(tmp_path / "media")
     (tmp_path / "secret").write_text("s")
     (files.call_folder("abc") / "link").symlink_to(tmp_path / "secret")

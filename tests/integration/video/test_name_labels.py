@@ -20,7 +20,7 @@ from inference.name_labels.text_match import match_names
 from inference.schema.arrays import F32, U8
 from inference.schema.observations import NameLabel
 from tests.lettering import INTER_MEDIUM, text_width, write
-from tests.media import write_clip
+from tests.media import rgb, write_clip
 
 NAMES = ("Anna Berg", "José Núñez", "Priya Sharma", "Tom O'Neil")
 ROSTER = (*NAMES, "Alexandra Richardson", "Łukasz Żółć", "Anne Bergmann", "Mia Wong")
@@ -66,7 +66,8 @@ def camera(number: int, picture: int, width: int, height: int, brightness: float
         shift = int(picture * cells * 0.02 * (1 + number % 3)) % cells
         soft = cv2.resize(np.roll(coarse, shift, axis=1), (2 * width, height))
         image += soft[:, :width] * 0.3
-    return np.clip(image * (1 - brightness) + 255 * brightness, 0, 255).astype(np.uint8)
+    shown: U8 = np.clip(image * (1 - brightness) + 255 * brightness, 0, 255).astype(np.uint8)
+    return shown
 
 
 def draw_name(
@@ -111,7 +112,7 @@ def gallery_clip(
 
     write_clip(path, seconds=seconds, fps=fps, width_px=width, height_px=height, paint=paint)
     with av.open(str(path)) as clip:
-        pictures = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
+        pictures = [rgb(frame) for frame in clip.decode(video=0)]
     return pictures[:: fps // SAMPLES_PER_S]
 
 

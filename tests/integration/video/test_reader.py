@@ -21,8 +21,8 @@ from tests import media
 FASTSTART = {"movflags": "faststart"}
 
 
-def read(path: Path, options: DecodeOptions | None = None, **named: float) -> list[Frame]:
-    return list(FrameReader(path, options, **named))
+def read(path: Path, options: DecodeOptions | None = None, offset_s: float = 0.0) -> list[Frame]:
+    return list(FrameReader(path, options, offset_s))
 
 
 def numbers(frames: list[Frame]) -> list[int]:

@@ -46,7 +46,7 @@ def assert_spans(found: list[tuple[float, float]], wanted: list[tuple[float, flo
     assert len(found) == len(wanted), found
     for span, (start_s, end_s) in zip(found, wanted, strict=True):
         # A syllable's soft edge, and AAC's window of 64 ms at this rate.
-        assert span == (pytest.approx(start_s, abs=0.25), pytest.approx(end_s, abs=0.25))
+        assert span == pytest.approx((start_s, end_s), abs=0.25)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.001, 0.01], ids=["muted", "quiet room", "loud room"])

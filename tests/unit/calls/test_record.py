@@ -36,7 +36,7 @@ def observed() -> Observations:
     faces = FaceColumns(
         sample=np.arange(count, dtype=np.int32),
         track=np.zeros(count, np.int32),
-        box=np.tile(np.float32([10, 10, 110, 110]), (count, 1)),
+        box=np.tile(np.array([10, 10, 110, 110], np.float32), (count, 1)),
         confidence=ones,
         probs=probs,
         yaw_deg=0 * ones,

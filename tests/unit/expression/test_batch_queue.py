@@ -193,13 +193,13 @@ def test_pictures_of_the_wrong_kind_are_refused_before_they_reach_a_batch() -> N
         queue.submit(np.zeros((3, 4), np.uint8))
 
 
-def test_how_long_crops_waited_is_told() -> None:
+def test_how_long_crops_waited_is_counted() -> None:
     gate = Gate()
     with DeviceQueue(gate, max_batch=2, max_wait_s=FOREVER_S) as queue:
         first = queue.submit(crops_named(0, 2))
         assert gate.entered.wait(5)
         second = queue.submit(crops_named(2, 2))
-        time.sleep(0.05)
+        time.sleep(0.05)  # the wait that the figures below must contain
         assert queue.pending == 2
         gate.is_open.set()
         assert (names(first), names(second)) == ([0, 1], [2, 3])
@@ -273,7 +273,7 @@ def test_nobody_ever_gets_the_answer_for_another_ones_crop(
         start, own = caller * 1000, list[Future[F32]]()
         for step, number, side in steps:
             if step == "pause":
-                time.sleep(number / 1000)
+                time.sleep(number / 1000)  # callers drift apart
             elif step == "cancel" and own:
                 own[number % len(own)].cancel()
             elif step == "ask" and side is not None:

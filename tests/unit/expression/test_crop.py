@@ -7,7 +7,7 @@ import pytest
 
 from inference.expression.crop import ANCHORS, LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, face_crop
 from inference.expression.crop import sharpness as crop_sharpness
-from inference.schema.arrays import F32, U8
+from inference.schema.arrays import F32, F64, U8
 from inference.schema.observations import Detection
 
 
@@ -29,19 +29,21 @@ def picture_with_dots(points: F32, radius_px: float, shape: tuple[int, int] = (4
     return picture
 
 
-def brightest_near(crop: U8, point: F32, reach: int = 5) -> F32:
+def brightest_near(crop: U8, point: F32, reach: int = 5) -> F64:
     """Centre of the bright spot around a point of the crop, in pixels from the corner."""
     x, y = int(point[0]), int(point[1])
     part = crop[y - reach : y + reach + 1, x - reach : x + reach + 1].astype(np.float64) - 60
     part = np.clip(part, 0, None)
     rows, columns = np.mgrid[y - reach : y + reach + 1, x - reach : x + reach + 1] + 0.5
-    return np.array([(columns * part).sum(), (rows * part).sum()]) / part.sum()
+    middle: F64 = np.array([(columns * part).sum(), (rows * part).sum()]) / part.sum()
+    return middle
 
 
 def turned(angle_deg: float, scale: float, shift: tuple[float, float]) -> F32:
     angle = np.radians(angle_deg)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return ((ANCHORS @ turn.T) * scale + np.array(shift)).astype(np.float32)
+    points: F32 = ((ANCHORS @ turn.T) * scale + np.array(shift)).astype(np.float32)
+    return points
 
 
 @pytest.mark.parametrize("scale", [0.9, 2.0, 5.0])
@@ -61,7 +63,7 @@ def test_eyes_and_mouth_stand_in_the_same_place_at_any_size_and_tilt(
 
 
 def test_without_landmarks_the_box_frames_the_face() -> None:
-    eyes = ANCHORS[:2] * 3.0 + 100.0
+    eyes = (ANCHORS[:2] * 3.0 + 100.0).astype(np.float32)
     box = np.array([4.75, 4.3, 44.05, 48.1], np.float32) * 3.0 + 100.0
     crop = face_crop(picture_with_dots(eyes, 6.0), Detection(box, 0.9))
     for anchor in ANCHORS[:2]:

@@ -36,7 +36,8 @@ def picture(*places: tuple[float, float], face: U8 = FACE, light: float = 1.0) -
 
 
 def a_face(x: float, y: float) -> Detection:
-    box = np.array([x, y, x, y], np.float32) + np.array([-1, -1, 1, 1], np.float32) * FACE_PX / 2
+    half = FACE_PX / 2
+    box = np.array([x - half, y - half, x + half, y + half], np.float32)
     return Detection(box, 0.9, yaw_deg=1.0, landmarks=np.tile(centre(box), (468, 1)))
 
 

@@ -49,7 +49,7 @@ def observed(courses: dict[int, str], interval_s: float = 0.5) -> Observations:
             probs[i, EXPRESSIONS.index(label)] = 1
     angle = np.zeros(n, np.float32)
     return Observations(
-        t_s=np.arange(samples) * interval_s,
+        t_s=np.arange(samples, dtype=np.float64) * interval_s,
         sample_interval_s=interval_s,
         duration_s=samples * interval_s,
         width_px=640,
@@ -192,8 +192,8 @@ def test_the_own_side_unscored_leaves_nothing_of_its_faces() -> None:
     assert not ana.is_scored
     assert ben.is_scored
     score = ana.score
-    assert score.engagement is score.attention is score.score is score.stability is None
-    assert score.trend_per_min is score.baseline_change is None
+    assert (score.engagement, score.attention, score.score, score.stability) == (None,) * 4
+    assert (score.trend_per_min, score.baseline_change) == (None, None)
     assert score.expressions == score.expression_s == {}
     assert (score.coverage, score.face_s) == (0, 0)
     assert score.talk.talk_s == 20
@@ -278,7 +278,7 @@ def test_one_to_five_profiles_add_a_score_and_keep_the_engagement() -> None:
 
 def test_a_call_without_faces_or_talk_is_scored_as_empty() -> None:
     analysis = assess(observed({}), [], [], [], AssessOptions())
-    assert analysis.participants == analysis.windows == analysis.moments == ()
+    assert (analysis.participants, analysis.windows, analysis.moments) == ((), (), ())
     assert analysis.call.engagement is None
     assert series_at(analysis, 10.0) == []
     still = assess(

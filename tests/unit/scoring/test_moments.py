@@ -25,12 +25,15 @@ def course(*parts: tuple[float, list[float]], noise: float = 0.0, seed: int = 0)
     """Probabilities over time from (seconds, probabilities of a sample)."""
     rows = np.concatenate([np.tile(probs, (round(s / INTERVAL_S), 1)) for s, probs in parts])
     rows = np.abs(rows + noise * np.random.default_rng(seed).standard_normal(rows.shape))
-    return (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
+    probs: F32 = (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probs
 
 
 def series(probs: F32) -> Series:
     engagement = PROFILES["sales"].engagement(probs)
-    return build_series(np.arange(len(probs)) * INTERVAL_S, engagement, engagement, probs)
+    return build_series(
+        np.arange(len(probs), dtype=np.float64) * INTERVAL_S, engagement, engagement, probs
+    )
 
 
 def moments(
@@ -42,7 +45,7 @@ def moments(
     samples = max([len(probs) for probs in people.values() if probs is not None], default=0)
     return find_moments(
         Scene(
-            t_s=np.arange(samples) * INTERVAL_S,
+            t_s=np.arange(samples, dtype=np.float64) * INTERVAL_S,
             interval_s=INTERVAL_S,
             duration_s=samples * INTERVAL_S if duration_s is None else duration_s,
             names=list(people),

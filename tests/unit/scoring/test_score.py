@@ -32,7 +32,7 @@ def observed(
     samples: int, faces: FaceColumns | None = None, interval_s: float = 0.5
 ) -> Observations:
     return Observations(
-        t_s=np.arange(samples) * interval_s,
+        t_s=np.arange(samples, dtype=np.float64) * interval_s,
         sample_interval_s=interval_s,
         duration_s=samples * interval_s,
         width_px=1280,
@@ -45,7 +45,7 @@ def observed(
 
 
 def person(probs: F32) -> Faces:
-    seen = ~np.isnan(probs).any(axis=1)
+    seen = np.asarray(~np.isnan(probs).any(axis=1))
     return Faces(seen, probs, np.where(seen, 1.0, np.nan))
 
 
@@ -148,7 +148,7 @@ def test_two_people_alike_score_the_call_like_one(probs: F32) -> None:
 
 def test_nobody_seen_gives_no_figure_and_no_zero() -> None:
     figures, series = score_person(observed(20), person(pure("." * 20)), SALES, (0, 10), NO_TALK)
-    assert figures.engagement is figures.trend_per_min is figures.stability is None
+    assert (figures.engagement, figures.trend_per_min, figures.stability) == (None,) * 3
     assert figures.expression_s == figures.expressions == {}
     assert np.isnan(series.cumulative).all()
     call, _ = score_call(observed(20), [], SALES, 0.0, 0.0, 0.0)
@@ -197,7 +197,7 @@ def test_stability_counts_changes_of_the_most_likely_expression() -> None:
 
 
 def test_a_rising_face_has_a_rising_trend_per_minute() -> None:
-    t_s = np.arange(240) * 0.5
+    t_s = np.arange(240, dtype=np.float64) * 0.5
     trend = estimate_trend(t_s, 0.2 + t_s / 600, 0.5)
     assert trend is not None
     assert trend.value == pytest.approx(0.1)
@@ -277,7 +277,7 @@ def test_windows_cover_the_stretch_noticed_and_end_with_the_call() -> None:
 
 
 def test_rolling_means_forget_and_the_cumulative_one_does_not() -> None:
-    t_s = np.arange(400) * 0.5
+    t_s = np.arange(400, dtype=np.float64) * 0.5
     values = np.where(t_s < 100, 0.0, 1.0)
     series = build_series(t_s, values, values, pure("n" * 400))
     at = int(129.5 / 0.5)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from inference.schema.analysis import Estimate
+from inference.schema.arrays import F64
 from inference.scoring.attention import attention
 from inference.scoring.intervals import estimate_change, estimate_mean, estimate_trend
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
@@ -29,11 +30,11 @@ TOLERANCE = 1e-6
 T = [3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139, 2.200985, 2.178813]  # fmt: skip  # noqa: E501
 
 
-def ids(group: str) -> Any:
+def ids(group: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", CASES[group], ids=lambda case: case["name"])
 
 
-def numbers(values: list[float | None]) -> np.ndarray:  # type: ignore[type-arg]
+def numbers(values: list[float | None]) -> F64:
     return np.array([math.nan if value is None else value for value in values], np.float64)
 
 

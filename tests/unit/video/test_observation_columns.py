@@ -46,7 +46,7 @@ def call(samples: int, people: int) -> Observations:
     )
     tiles = np.array([[0, 0, 640, 360], [640, 0, 1280, 360]], np.float32)
     return Observations(
-        t_s=np.arange(samples) * 0.5 + 0.033,
+        t_s=np.arange(samples, dtype=np.float64) * 0.5 + 0.033,
         sample_interval_s=0.5,
         duration_s=samples * 0.5,
         width_px=1280,

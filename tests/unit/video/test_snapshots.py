@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from inference.schema.analysis import Attribution, CallAnalysis, Moment
+from inference.schema.arrays import U8
 from inference.schema.observations import FaceColumns, Observations, Quality, View
 from inference.snapshots.plan import HEIGHT_PX, WIDTH_PX, Area, CutOut, Snapshot, plan_snapshots
 from inference.snapshots.render import draw_snapshot
@@ -351,7 +352,7 @@ def test_the_key_is_of_what_is_shown_and_not_of_names_or_of_people_elsewhere() -
 # The picture.
 
 
-def textured(width: int, height: int) -> np.ndarray:  # type: ignore[type-arg]
+def textured(width: int, height: int) -> U8:
     """Fine checks, which no blurring leaves."""
     checks = np.indices((height, width)).sum(axis=0) // 4 % 2 * 200
     return np.repeat(checks[..., None], 3, axis=2).astype(np.uint8)
