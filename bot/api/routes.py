@@ -18,7 +18,7 @@ from bot.api.control import Gone, WorkflowControl
 from bot.api.health import create_health
 from bot.api.participants import add_corrections
 from bot.api.problems import Problem, problem
-from bot.api.timeline import DEFAULT_STEP_S, timeline_steps
+from bot.api.timeline import DEFAULT_STEP_S, Timeline, TimelineStep, timeline_steps
 from bot.api.views import call_figures, call_view, line_view, moment_view
 from bot.calls.stored import load_analysis
 from bot.settings import Settings
@@ -171,13 +171,13 @@ def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaF
         resolution: Annotated[
             float, Query(ge=0.5, le=3600, description="Seconds per step.")
         ] = DEFAULT_STEP_S,
-    ) -> models.Timeline:
+    ) -> Timeline:
         with reading(engine) as session:
             call = calls.get_call(session, call_id)
             people = len(calls.get_participants(session, call_id))
         if call.duration_ms / 1000 / resolution * max(people, 1) > MOST_STEPS:
             raise Problem(422, "That is too much for one response: ask for a coarser resolution.")
-        return models.Timeline(
+        return Timeline(
             call_id=call_id,
             resolution_s=resolution,
             items=_steps(files, settings, call, resolution),
@@ -314,7 +314,7 @@ def _add_workflows(
 
 def _steps(
     files: MediaFiles, settings: Settings, call: Call, resolution_s: float
-) -> list[models.TimelineStep]:
+) -> list[TimelineStep]:
     try:
         return timeline_steps(series_at(load_analysis(files, settings, call), resolution_s))
     except (Missing, DatabaseDown):

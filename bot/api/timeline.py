@@ -4,10 +4,79 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.api.models import PersonStep, TimelineStep
+from pydantic import BaseModel, ConfigDict, Field
+
 from inference.timeline import TimelinePoint
 
 DEFAULT_STEP_S = 10
+
+
+class PersonStep(BaseModel):
+    """One person's means over one step of the timeline."""
+
+    participant: int
+    engagement: float | None
+    attention: float | None
+    expression: str | None = Field(description="The most likely expression.")
+    coverage: float = Field(
+        description="Share of the step during which the face was seen and read."
+    )
+    talk_s: float = Field(description="Seconds of the step in which the person spoke.")
+    rolling_30s: float | None = Field(None, description="Engagement over the last 30 s.")
+    rolling_60s: float | None = Field(None, description="Engagement over the last minute.")
+    cumulative: float | None = Field(None, description="Engagement from the start on.")
+
+
+class TimelineStep(BaseModel):
+    """The call's means over one step, and who spoke in it."""
+
+    start_s: float
+    end_s: float
+    engagement: float | None
+    attention: float | None
+    speakers: list[str]
+    people: list[PersonStep]
+    rolling_30s: float | None = Field(None, description="Engagement over the last 30 s.")
+    rolling_60s: float | None = Field(None, description="Engagement over the last minute.")
+    cumulative: float | None = Field(None, description="Engagement from the start on.")
+
+
+class Timeline(BaseModel):
+    """The course of a call."""
+
+    call_id: str
+    resolution_s: float
+    items: list[TimelineStep]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "call_id": "k3v7qzv2m4x5ab6c",
+                    "resolution_s": 10.0,
+                    "items": [
+                        {
+                            "start_s": 0.0,
+                            "end_s": 10.0,
+                            "engagement": 0.55,
+                            "attention": 0.9,
+                            "speakers": ["Dana Weiss"],
+                            "people": [
+                                {
+                                    "participant": 1,
+                                    "engagement": 0.55,
+                                    "attention": 0.9,
+                                    "expression": "neutral",
+                                    "coverage": 1.0,
+                                    "talk_s": 0.0,
+                                }
+                            ],
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
 
 def timeline_steps(points: Iterable[TimelinePoint]) -> list[TimelineStep]:
