@@ -236,9 +236,8 @@ def colour_matrix(frame: av.VideoFrame, height: int) -> int:
 
 
 def _is_rgb(frame: av.VideoFrame) -> bool:
-    return (
-        bool(frame.format.is_rgb) or int(frame.colorspace) == 0
-    )  # the format or the colour space can say so
+    # Either the format or the colour space (AVCOL_SPC_RGB is 0) can say so.
+    return bool(frame.format.is_rgb) or int(frame.colorspace) == 0
 
 
 def shown_size(frame: av.VideoFrame) -> tuple[int, int]:

@@ -114,9 +114,8 @@ class Movie:
 
     def drop(self) -> None:
         """Close the file without completing it, and delete it; safe to call at any time."""
-        self._part.unlink(
-            missing_ok=True
-        )  # First, or closing rewrites the whole file for faststart.
+        # Deleted first, or closing would rewrite the whole file for faststart.
+        self._part.unlink(missing_ok=True)
         with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
             self._container.close()
         self._part.unlink(missing_ok=True)

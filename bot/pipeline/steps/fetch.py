@@ -131,9 +131,8 @@ def _mark_fetched(resources: Resources, call_id: str, file: RecordingFile, path:
     row = calls.NewFile(file.id, 0, file.file_type, recording_type=file.recording_type)
     stored = resources.files.relative(path)
     with transaction(resources.engine) as session:
-        calls.add_files(
-            session, call_id, [row]
-        )  # The file may be named only in Zoom's own response.
+        # The file may be named only in Zoom's own response, and so not be stored yet.
+        calls.add_files(session, call_id, [row])
         calls.set_file(session, call_id, file.id, state="fetched", path=stored)
 
 
