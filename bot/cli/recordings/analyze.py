@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from bot.calls.info import CallInfo
+from bot.calls.privacy import assess_options
 from bot.calls.record import Evidence, name_people, score_evidence
 from bot.calls.stored import analyzer_options
 from bot.cli.recordings.json_output import analysis_json, faces_json
@@ -33,7 +34,6 @@ from bot.report.pictures import MadePictures, file_pictures
 from bot.report.render import ReportFailed, render_report
 from bot.settings import Profile, Settings
 from inference.analyzer import AnalyzerOptions
-from inference.assess import AssessOptions
 from inference.errors import InferenceError
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
@@ -70,7 +70,7 @@ def analyze_file(
     problem = file_problem(file, sides, wanted)
     if problem is not None:
         return refuse(terminal, problem)
-    options = AssessOptions(profile=wanted, score_own_side=settings.calls.score_own_side)
+    options = assess_options(settings, wanted)
     folder = out_dir or file.absolute().parent
     stem = file_name(file.with_suffix(""))
     report = folder / f"{file.stem}.rapport.pdf"

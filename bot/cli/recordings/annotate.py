@@ -17,6 +17,7 @@ from bot.annotated.encoder import AnnotateFailed, refusal
 from bot.annotated.recorder import Recorder, observer_options
 from bot.annotated.redaction import wrongly_shown
 from bot.annotated.running_names import naming_with, nothing_seen
+from bot.calls.privacy import assess_options, shows_everyone
 from bot.calls.record import Evidence, name_people, score_evidence
 from bot.calls.stored import analyzer_options
 from bot.cli.recordings.analyze import file_problem, observe_file, refuse
@@ -64,7 +65,7 @@ def annotate_file(
     )
     if problem is not None:
         return refuse(terminal, problem)
-    options = AssessOptions(profile=wanted, score_own_side=settings.calls.score_own_side)
+    options = assess_options(settings, wanted)
     part = _part_of(target)
     try:
         with _ended_by_signals(), native_stdout_to_stderr():
@@ -119,7 +120,7 @@ def _annotate(
         part.replace(target)
     finally:
         recorder.drop()
-    if not options.score_own_side and not any(p.is_scored for p in analysis.participants):
+    if not shows_everyone(options) and not any(p.is_scored for p in analysis.participants):
         return (
             "Every face is hidden: nobody is known to be on the other side "
             "(RAPPORT_CALLS__SCORE_OWN_SIDE=false; --participants tells Rapport the sides)."
