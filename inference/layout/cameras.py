@@ -11,11 +11,11 @@ a loss, one camera of two persons is a lie.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from rapidfuzz import fuzz
 
 from inference.layout import Layout
 from inference.layout.background_colours import (
@@ -54,7 +54,7 @@ SETTLED = 4
 """Samples without a change in another place, after which one that changes is alone in it."""
 LABEL_CONFIDENCE = 0.8
 OTHER_LABEL = 0.5
-"""Names less alike than this (0–1) are of two people."""
+"""Names less alike than this (0–1, RapidFuzz's ratio) belong to two people."""
 
 
 @dataclass(slots=True)
@@ -361,7 +361,7 @@ def _have_one_name(showings: Sequence[int], texts: dict[int, set[str]]) -> bool:
     """Whether no two names read on the showings are clearly two people's."""
     names = sorted({text for k in showings for text in texts.get(k, ()) if len(text) > 2})
     return all(
-        a.startswith(b[:4]) or difflib.SequenceMatcher(None, a, b).ratio() >= OTHER_LABEL
+        a.startswith(b[:4]) or fuzz.ratio(a, b) / 100 >= OTHER_LABEL
         for i, a in enumerate(names)
         for b in names[i + 1 :]
     )

@@ -9,11 +9,11 @@ again when they differ. Nothing of the pictures is kept but the text and the sha
 
 from __future__ import annotations
 
-import difflib
 import functools
 from dataclasses import dataclass, field
 
 import numpy as np
+from rapidfuzz import fuzz
 
 from inference.layout import Layout
 from inference.name_labels.glyphs import is_same_shape, shape_of
@@ -306,8 +306,8 @@ class LabelFinder:
 
 
 def _similarity(a: str, b: str) -> float:
-    """How much of two texts is the same, 0–1."""
-    return difflib.SequenceMatcher(None, folded(a), folded(b), autojunk=False).ratio()
+    """Return how much of two texts is the same, 0–1."""
+    return fuzz.ratio(folded(a), folded(b)) / 100
 
 
 @functools.lru_cache(maxsize=256)
