@@ -11,7 +11,7 @@ because expressions hold for many samples; benchmarks/interval_coverage.py measu
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -22,12 +22,6 @@ MIN_SAMPLES = 8
 """Below this many samples (4 s at 2 per second) dependence cannot be judged: the whole scale."""
 
 MIN_COSINES, MAX_COSINES = 3, 12
-
-T_975 = {
-    3: 3.182446, 4: 2.776445, 5: 2.570582, 6: 2.446912, 7: 2.364624, 8: 2.306004, 9: 2.262157,
-    10: 2.228139, 11: 2.200985, 12: 2.178813,
-}  # fmt: skip
-"""97.5 % point of Student's t by degrees of freedom, one per cosine."""
 
 FLOOR_SHARE = 0.05
 FLOOR_PERIOD_S = 10.0
@@ -71,7 +65,7 @@ def estimate_mean(values: F64, interval_s: float, scale: tuple[float, float]) ->
     if len(seen) < MIN_SAMPLES:
         return Estimate(mean, low, high, 1.0)
     error, cosines, worth = _mean_error(seen, interval_s, high - low)
-    half = T_975[cosines] * error
+    half = _t_975(cosines) * error
     return Estimate(mean, max(low, mean - half), min(high, mean + half), worth)
 
 
@@ -102,7 +96,7 @@ def estimate_trend(t_s: F64, values: F64, interval_s: float) -> Estimate | None:
     floor = FLOOR_SHARE**2 * max(FLOOR_PERIOD_S / interval_s, 1.0) / spread
     variance = max(variance, floor)
     plain = max(float(residual @ residual) / (n - 2) / spread, FLOOR_SHARE**2 / spread)
-    half = T_975[cosines] * math.sqrt(variance)
+    half = _t_975(cosines) * math.sqrt(variance)
     return Estimate(
         60 * slope, 60 * (slope - half), 60 * (slope + half), _clip(n * plain / variance, n)
     )
@@ -124,7 +118,7 @@ def estimate_change(values: F64, interval_s: float, scale: tuple[float, float]) 
     first_error, first_cosines, first_worth = _mean_error(first, interval_s, span)
     rest_error, rest_cosines, rest_worth = _mean_error(rest, interval_s, span)
     change = float(rest.mean() - first.mean())
-    half = T_975[min(first_cosines, rest_cosines)] * math.hypot(first_error, rest_error)
+    half = _t_975(min(first_cosines, rest_cosines)) * math.hypot(first_error, rest_error)
     return Estimate(
         change, max(-span, change - half), min(span, change + half), min(first_worth, rest_worth)
     )
@@ -145,6 +139,14 @@ def _mean_error(seen: F64, interval_s: float, span: float) -> tuple[float, int, 
 def _long_run_variance(residual: F64, cosines: int) -> float:
     weights = _cosine_basis(len(residual), cosines) @ residual
     return float(weights @ weights) / cosines
+
+
+@cache
+def _t_975(freedom: int) -> float:
+    """Return the 97.5 % point of Student's t with that many degrees of freedom."""
+    from scipy.special import stdtrit  # loads in 0.4 s, which commands without scores save
+
+    return float(stdtrit(freedom, 0.975))
 
 
 @lru_cache(maxsize=16)
