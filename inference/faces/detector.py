@@ -19,10 +19,9 @@ from typing import Protocol, get_args
 import cv2
 import numpy as np
 
-from inference.boxes import centre, clipped, holders, overlap, scaled
+from inference.boxes import centre, clipped, holders, scaled
 from inference.faces.face_models import MESH_PX, Backend, FaceModels, load_models
 from inference.faces.face_search import (
-    MERGE_IOU,
     SURE,
     FoundFace,
     merge_found,
@@ -218,12 +217,8 @@ def _finish(face: FoundFace, points: F32 | None, image: U8) -> Detection:
 
 
 def _merge_detections(faces: list[Detection]) -> list[Detection]:
-    """The same on finished faces: landmarks may draw two boxes onto one face. Reading order."""
-    kept: list[Detection] = []
-    for face in sorted(faces, key=lambda face: -face.confidence):
-        if all(overlap(face.box, other.box) < MERGE_IOU for other in kept):
-            kept.append(face)
-    return sorted(kept, key=lambda face: (float(face.box[1]), float(face.box[0])))
+    """Merge finished faces, since landmarks may draw two boxes onto one; in reading order."""
+    return sorted(merge_found(faces), key=lambda face: (float(face.box[1]), float(face.box[0])))
 
 
 def _fit_landmarks(models: FaceModels, image: U8, face: FoundFace) -> F32 | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
 
 from inference.boxes import has_centre_in, overlap
 from inference.schema.arrays import F32, U8
+from inference.schema.observations import Detection
 
 WINDOW_PX = 480
 WINDOW_OVERLAP_PX = 96
@@ -42,6 +44,9 @@ class FoundFace:
         edges = (self.box.reshape(2, 2) - origin) / scale + offset
         eyes = (self.eyes - origin) / scale + offset
         return FoundFace(edges.reshape(4).astype(np.float32), self.confidence, eyes)
+
+
+Face = TypeVar("Face", FoundFace, Detection)
 
 
 class FaceModel(Protocol):
@@ -120,9 +125,9 @@ def windows(image: U8) -> list[F32]:
     ]
 
 
-def merge_found(found: list[FoundFace]) -> list[FoundFace]:
-    """Keep of faces that overlap the surest (non-maximum suppression)."""
-    kept: list[FoundFace] = []
+def merge_found(found: Sequence[Face]) -> list[Face]:
+    """Return the surest of the faces that overlap (non-maximum suppression), surest first."""
+    kept: list[Face] = []
     for face in sorted(found, key=lambda face: -face.confidence):
         if all(overlap(face.box, other.box) < MERGE_IOU for other in kept):
             kept.append(face)
