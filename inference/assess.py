@@ -55,7 +55,7 @@ class AssessOptions:
 
 
 def may_be_scored(side: str, options: AssessOptions) -> bool:
-    """Tell whether the faces of a person of this side may be scored and kept."""
+    """Return whether the faces of a person of this side may be scored and kept."""
     return options.score_own_side or side == "prospect"
 
 
@@ -68,7 +68,7 @@ def assess(
 ) -> CallAnalysis:
     """Score a call: people, their figures and windows, the call's figures, and its moments.
 
-    Without turns the transcript's lines tell who spoke. All of them may be empty.
+    Without turns the transcript's lines say who spoke. All of them may be empty.
     """
     identities = attribute(observations, turns, transcript, roster)
     return assess_identities(observations, identities, turns, transcript, roster, options)
@@ -204,7 +204,7 @@ def without_expressions(observations: Observations, tracks: set[int]) -> Observa
 
 
 def _blanked(observations: Observations, track_person: dict[int, int]) -> set[int]:
-    """Give the people of all of whose faces `without_expressions` left nothing but boxes."""
+    """Return the people of all of whose faces `without_expressions` left nothing but boxes."""
     faces = observations.faces
     blank = set(np.unique(faces.track[np.isnan(faces.confidence)]).tolist())
     kept = {person for track, person in track_person.items() if track not in blank}

@@ -51,7 +51,7 @@ def native_log_lines_dropped() -> Iterator[None]:
 def font_list_line_dropped() -> Iterator[None]:
     """Leave out matplotlib's warning that it lists the machine's fonts, in imports meanwhile.
 
-    It comes on a first start only, from a thread of its own, where the list takes more than five
+    It is logged on a first start only, from another thread, where the list takes more than five
     seconds: a line that nobody can act on, and that a program which reads standard error trips on.
     """
     logger = logging.getLogger("matplotlib.font_manager")
@@ -91,7 +91,7 @@ def load_matplotlib() -> Any:
 def native_stdout_to_stderr() -> Iterator[None]:
     """Send to standard error what native libraries write to standard output meanwhile.
 
-    The file descriptor is turned, as such libraries know nothing of `sys.stdout`. Where there is
+    The file descriptor is redirected, because such libraries bypass `sys.stdout`. Where there is
     no standard output there is nothing to keep clean.
     """
     sys.stdout.flush()

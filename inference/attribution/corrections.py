@@ -27,8 +27,8 @@ from inference.schema.observations import Observations
 from inference.speech.turns import usable_turns
 
 TOGETHER_S = 2.0
-"""Two faces in the picture together for so long are two people; a layout that changes may show one
-twice for a moment."""
+"""Two faces in the picture together for this long are two people; a layout that changes may show
+one twice for a moment."""
 NUMBERED = re.compile(r"Person ([0-9]+)( \(.*\))?")
 
 
@@ -195,7 +195,7 @@ class CorrectedPeople:
         if other is not None and self.are_together(who.tracks, other.tracks):
             if other.person.is_confirmed:
                 return
-            self._without_face(other)  # A person's word goes before the program's.
+            self._without_face(other)  # What a person said takes precedence.
             other = next(iter(self.namesakes(name, who)), None)
         if person.key:
             who = self._without_face(who)

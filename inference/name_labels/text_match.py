@@ -1,8 +1,8 @@
 """Text read from a label, matched to the display names of the roster.
 
-`match_names` is a noisy channel. Every listed name is shown in one of a few forms (as it stands,
+`match_names` is a noisy channel. Every listed name is shown in one of a few forms (as listed,
 without brackets, "Last, First" turned round, cut off at the tile's width), and the reader then
-garbles letters: look-alikes often (l, I and 1; rn and m), others seldom. Against this stands
+garbles letters: look-alikes often (l, I and 1; rn and m), others seldom. The alternative is
 "nobody on the list", who may have any name, shares a word with somebody now and then, and is
 seldom called almost like somebody. All numbers are negative natural logarithms of probabilities.
 """
@@ -76,7 +76,7 @@ _SHAPES = {
 EMOJI_AS_TWO = 1.5
 """A picture in a name read as two letters."""
 _EMOJI = "\ue000"
-"""Stands for a run of pictures in a name: the reader may drop it or make a letter of it."""
+"""Represents a run of pictures in a name: the reader may drop it or make a letter of it."""
 _SPELLED = str.maketrans(
     {"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i", "ð": "d"}
 )
@@ -139,7 +139,7 @@ def _name_costs(text: str, names: Sequence[str]) -> F64:
 
 
 def _anybody_cost(text: str, names: Sequence[str], costs: F64) -> float:
-    """How improbable the text is as the name of somebody who is not listed."""
+    """Return how improbable the text is as the name of somebody who is not listed."""
     shared = {folded(word) for name in names for word in re.split(r"[\s,.|()/]+", name)}
     cost = 0.0
     for word in re.split(r"[\s,.|()/…]+", text):
@@ -156,7 +156,7 @@ def _anybody_cost(text: str, names: Sequence[str], costs: F64) -> float:
 
 @functools.lru_cache(maxsize=4096)
 def _forms(text: str, bracket_cost: float) -> tuple[tuple[str, float], ...]:
-    """Give the forms in which a name may be shown or meant, with what each costs."""
+    """Return the forms in which a name may be shown or meant, with what each costs."""
     forms = {text.strip(): 0.0}
 
     def add(form: str, cost: float) -> None:
@@ -179,13 +179,13 @@ def _forms(text: str, bracket_cost: float) -> tuple[tuple[str, float], ...]:
 
 
 def _is_role(inside: str) -> bool:
-    """Whether what stands in brackets tells nothing about who it is: "(Host, me)", "(she/her)"."""
+    """Return whether text in brackets is only a role or pronouns: "(Host, me)", "(she/her)"."""
     words = re.findall(r"\w+", inside.casefold().replace("co-", "co"))
     return bool(words) and all(word in _ROLES for word in words)
 
 
 def _signs(text: str) -> list[tuple[str, str]]:
-    """Give the text's signs as (letter without case and marks, its marks); spaces are single."""
+    """Return the text's signs as (letter without case and marks, its marks); spaces are single."""
     signs: list[tuple[str, str]] = []
     for letter in unicodedata.normalize("NFKC", text).casefold().translate(_SPELLED):
         kind = unicodedata.category(letter)
@@ -310,7 +310,7 @@ def _split(sign: tuple[str, str], read: Sequence[tuple[str, str]], i: int) -> fl
 
 @functools.lru_cache(maxsize=16384)
 def _swap(sign: tuple[str, str], letter: tuple[str, str]) -> float:
-    """Cost of reading one sign as another."""
+    """Return the cost of reading one sign as another."""
     if sign[0] == letter[0]:
         return 0.0 if sign[1] == letter[1] else OTHER_MARK
     if sign[0] == _EMOJI:
@@ -331,7 +331,7 @@ def _lost(sign: tuple[str, str]) -> float:
 
 
 def _is_unknown(sign: tuple[str, str]) -> bool:
-    """Whether the reader has no such letter: those of Unicode's Latin Extended Additional."""
+    """Return whether the reader lacks the letter: Unicode's Latin Extended Additional."""
     return sign[1] != "" and "\u1e00" <= unicodedata.normalize("NFC", sign[0] + sign[1]) < "\u1f00"
 
 

@@ -38,7 +38,7 @@ that is shorter; under 20 s there is no baseline."""
 
 
 def cosines_for(seen_s: float) -> int:
-    """Give how many cosines estimate the long-run variance: the cube root of the seconds seen.
+    """Return how many cosines estimate the long-run variance: the cube root of the seconds seen.
 
     Rounded down and held to `MIN_COSINES` … `MAX_COSINES`.
     """
@@ -47,11 +47,11 @@ def cosines_for(seen_s: float) -> int:
 
 
 def estimate_mean(values: F64, interval_s: float, scale: tuple[float, float]) -> Estimate | None:
-    """Give the mean of the samples with its 95 % interval, held to the scale.
+    """Return the mean of the samples with its 95 % interval, clipped to the scale.
 
     Args:
         values: samples in order of time; NaN samples are left out and the gaps closed.
-        interval_s: the time each sample stands for.
+        interval_s: the time each sample represents.
         scale: lowest and highest possible value.
 
     Returns:
@@ -70,7 +70,7 @@ def estimate_mean(values: F64, interval_s: float, scale: tuple[float, float]) ->
 
 
 def estimate_trend(t_s: F64, values: F64, interval_s: float) -> Estimate | None:
-    """Give the slope of a least-squares line per minute, with its 95 % interval.
+    """Return the slope of a least-squares line per minute, with its 95 % interval.
 
     The cosines are first made orthogonal to the constant and the line, in that order. None with
     fewer than `MIN_SAMPLES` samples or where they span less than `TREND_MIN_S`.
@@ -103,7 +103,7 @@ def estimate_trend(t_s: F64, values: F64, interval_s: float) -> Estimate | None:
 
 
 def estimate_change(values: F64, interval_s: float, scale: tuple[float, float]) -> Estimate | None:
-    """Give how far the rest lies from the person's own first minutes, with its 95 % interval.
+    """Return how far the rest lies from the person's own first minutes, with its 95 % interval.
 
     The two means' errors are added as independent; Student's t has the smaller of their degrees of
     freedom. None where the baseline would be shorter than `BASELINE_MIN_S`.
@@ -125,7 +125,7 @@ def estimate_change(values: F64, interval_s: float, scale: tuple[float, float]) 
 
 
 def _mean_error(seen: F64, interval_s: float, span: float) -> tuple[float, int, float]:
-    """Give the standard error of the mean, its degrees of freedom, and the effective count."""
+    """Return the standard error of the mean, its degrees of freedom, and the effective count."""
     n = len(seen)
     cosines = cosines_for(n * interval_s)
     residual = seen - seen.mean()
@@ -151,7 +151,7 @@ def _t_975(freedom: int) -> float:
 
 @lru_cache(maxsize=16)
 def _cosine_basis(n: int, cosines: int) -> F64:
-    """Give the first `cosines` type-II cosines over n samples, (cosines, n), each of norm 1."""
+    """Return the first `cosines` type-II cosines over n samples, (cosines, n), each of norm 1."""
     order = np.arange(1, cosines + 1)[:, None]
     basis: F64 = math.sqrt(2 / n) * np.cos(math.pi * order * (np.arange(n) + 0.5) / n)
     return basis

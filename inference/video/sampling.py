@@ -54,7 +54,7 @@ class FrameSampler:
         self._errors = 0
 
     def is_plausible(self, at: int) -> bool:
-        """Whether a picture may be shown then: not so far past the end that its time is damaged."""
+        """Return whether a picture at this time is plausible, not far past the end of the file."""
         return at <= self._latest
 
     def expect(self, at: int, end_s: float, *, can_skip: bool) -> bool:
@@ -80,7 +80,7 @@ class FrameSampler:
         return True
 
     def take(self, at: int, is_damaged: bool) -> bool:
-        """Note a picture that came out of the decoder, and say whether it is sampled."""
+        """Note a picture that came out of the decoder, and return whether it is sampled."""
         if at > self._latest:
             self.count_error()
             return False
@@ -105,7 +105,7 @@ class FrameSampler:
             self._end_s = max(self._end_s, end_s)
 
     def count_error(self) -> None:
-        """Note that the decoder refused a packet; which one, it does not tell when threaded."""
+        """Note that the decoder refused a packet; it does not say which one when threaded."""
         self._errors += 1
 
     def close(self) -> None:
