@@ -38,6 +38,7 @@ from inference.schema.analysis import CallAnalysis
 from inference.schema.arrays import F32, U8, Bools
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Detection, Frame, Observations, Quality, View
+from inference.video.sampling import check_samples_per_s
 
 _OBSERVED_OUTSTANDING = 1
 """Samples whose probabilities may be outstanding while an observer holds the pictures for them."""
@@ -69,8 +70,9 @@ class AnalyzerOptions:
     face_backend: Backend = "litert"
 
     def __post_init__(self) -> None:
-        if self.samples_per_s <= 0 or self.detectors < 1 or self.crop_px < 1:
-            raise ValueError(f"samples_per_s, detectors and crop_px must be positive: {self}")
+        check_samples_per_s(self.samples_per_s)
+        if self.detectors < 1 or self.crop_px < 1:
+            raise ValueError(f"detectors and crop_px must be positive: {self}")
         if not self.search_every_s >= 0:
             raise ValueError(f"search_every_s must not be negative: {self}")
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.schema.observations import Frame, Quality
 from inference.video.container import Media, ObservedPicture
+from inference.video.sampling import check_samples_per_s
 
 _WAIT_S = 0.1
 """How often a blocked thread looks at the stop flag."""
@@ -47,8 +48,7 @@ class DecodeOptions:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        if not 0 < self.samples_per_s <= 240:
-            raise ValueError(f"samples_per_s must be in 0–240, got {self.samples_per_s}")
+        check_samples_per_s(self.samples_per_s)
         if self.queue_frames < 1 or self.threads < 0 or not 0 <= self.max_lost_share <= 1:
             raise ValueError(f"invalid decode options: {self}")
         if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):

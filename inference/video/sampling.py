@@ -5,12 +5,27 @@ from __future__ import annotations
 import heapq
 from fractions import Fraction
 
+MAX_SAMPLES_PER_S = 30.0
+"""Recordings rarely have more pictures a second."""
 CUT_OFF_TOLERANCE_S = 0.5
 """A file ends early when it ends this much before the length its header states: headers round
 to milliseconds, and sound and picture end a frame apart."""
 _CELLS_KEPT = 8
 """Cells remembered while packets arrive in decoding order; reordering spans 16 pictures at most
 (H.264, max_dec_frame_buffering), and cells older than this are not skipped in, only decoded."""
+
+
+def check_samples_per_s(samples_per_s: float) -> float:
+    """Return the rate if pictures can be sampled at it.
+
+    Raises:
+        ValueError: it is not above 0 and at most `MAX_SAMPLES_PER_S`.
+    """
+    if not 0 < samples_per_s <= MAX_SAMPLES_PER_S:
+        raise ValueError(
+            f"samples_per_s must be above 0 and at most {MAX_SAMPLES_PER_S:g}, not {samples_per_s}"
+        )
+    return samples_per_s
 
 
 class FrameSampler:

@@ -306,7 +306,13 @@ def test_leaving_the_loop_early_ends_the_thread(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"samples_per_s": 0}, {"queue_frames": 0}, {"max_lost_share": 1.5}, {"device": "abacus"}],
+    [
+        {"samples_per_s": 0},
+        {"samples_per_s": 31},
+        {"queue_frames": 0},
+        {"max_lost_share": 1.5},
+        {"device": "abacus"},
+    ],
 )
 def test_invalid_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be|invalid decode options"):
