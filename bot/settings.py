@@ -10,11 +10,13 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Literal, get_origin
+from typing import Annotated, Literal, get_origin
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from inference.video.sampling import check_samples_per_s
 
 Profile = Literal["sales", "classic", "classroom", "product_demo", "seminar", "general"]
 
@@ -104,7 +106,9 @@ class CallSettings(BaseModel):
 class AnalysisSettings(BaseModel):
     """How recordings are analysed and scored."""
 
-    samples_per_s: float = Field(2.0, gt=0, le=30, description="Video frames analysed per second.")
+    samples_per_s: Annotated[float, AfterValidator(check_samples_per_s)] = Field(
+        2.0, description="Video frames analysed per second."
+    )
     profile: Profile = Field("sales", description="Scoring profile (docs/scoring.md).")
     device: str = Field("auto", description='"auto", "cpu", "cuda", or on a Mac "mps".')
     decode_device: str = Field(

@@ -1,8 +1,8 @@
 """From pictures to observations: layout → faces → tracks → cameras → expressions, fed by `push`.
 
-A recording feeds it from files (inference/recording.py), a live meeting from packets; both give the
-same numbers (a test holds it). What overlaps: decoding in its thread, detection in threads of the
-analyzer, classification in the device queue's. Layout and tracks need the order of the pictures
+A recording feeds it from files (inference/recording.py), a live meeting from packets; both yield
+the same numbers (a test holds it). What overlaps: decoding in its thread, detection in threads of
+the analyzer, classification in the device queue's. Layout and tracks need the order of the pictures
 and run in the caller's thread. What is kept of a face is a row of numbers, never a picture.
 """
 
@@ -38,6 +38,7 @@ from inference.schema.analysis import CallAnalysis
 from inference.schema.arrays import F32, U8, Bools
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Detection, Frame, Observations, Quality, View
+from inference.video.sampling import check_samples_per_s
 
 _OBSERVED_OUTSTANDING = 1
 """Samples whose probabilities may be outstanding while an observer holds the pictures for them."""
@@ -48,9 +49,9 @@ class AnalyzerOptions:
     """How a call is looked at.
 
     Faces less than `min_face_px` high, or whose crop is less sharp than `min_sharpness`, are kept
-    as seen but not classified. `detectors` threads search for faces, each with models of its own.
+    as seen but not classified. `detectors` threads search for faces, each with its own models.
     Of a gallery's tiles each thread has its own. A tile is searched every `search_every_s` seconds,
-    and its faces are followed in between (inference/faces/follower.py); 0: every picture anew.
+    and its faces are followed in between (inference/faces/follower.py); 0 searches every picture.
     `crop_px` is the side of the pictures that the classifier takes. `read_labels`: read the names
     drawn on tiles. `decode_device`: see `DecodeOptions.device`. `beside_large` and
     `face_backend`: see `DetectOptions`.
@@ -69,8 +70,9 @@ class AnalyzerOptions:
     face_backend: Backend = "litert"
 
     def __post_init__(self) -> None:
-        if self.samples_per_s <= 0 or self.detectors < 1 or self.crop_px < 1:
-            raise ValueError(f"samples_per_s, detectors and crop_px must be positive: {self}")
+        check_samples_per_s(self.samples_per_s)
+        if self.detectors < 1 or self.crop_px < 1:
+            raise ValueError(f"detectors and crop_px must be positive: {self}")
         if not self.search_every_s >= 0:
             raise ValueError(f"search_every_s must not be negative: {self}")
 
@@ -160,7 +162,7 @@ class Analyzer:
         self.close()
 
     def close(self) -> None:
-        """End the threads and give up what is still being looked at; safe to call twice."""
+        """End the threads and abandon what is still in progress; safe to call twice."""
         for thread in self._followers:
             thread.close()
         self._searching.clear()
@@ -175,7 +177,7 @@ class Analyzer:
         """
         for frame in frames:
             if self._stop.is_set():
-                raise Cancelled("stopped while looking at the pictures")
+                raise Cancelled("stopped while analysing the pictures")
             self._begin(frame)
             while len(self._searching) > self._options.detectors:
                 self._finish_oldest()
@@ -193,7 +195,7 @@ class Analyzer:
     def observations(
         self, quality: Quality | None = None, duration_s: float | None = None
     ) -> Observations:
-        """Wait for what is in work and give all that was seen so far; more may be pushed after.
+        """Wait for what is in progress and return all seen so far; more may be pushed after.
 
         Args:
             quality: of the reader; by default as many pictures decoded as were pushed.
@@ -262,15 +264,15 @@ class Analyzer:
 
     def _note_view(self, sample: int, layout: Layout, starts_segment: bool) -> None:
         last = self._views[-1] if self._views else None
-        told = View(
+        view = View(
             sample, sample + 1, layout.kind, layout.tiles.copy(), has_video=layout.has_video
         )
         if last is None or starts_segment:
-            self._views.append(told)
+            self._views.append(view)
         elif layout.is_revised:  # the view so far was this kind already
-            self._views[-1] = replace(told, start_sample=last.start_sample)
+            self._views[-1] = replace(view, start_sample=last.start_sample)
         elif last.kind != layout.kind or layout.changed:
-            self._views.append(told)
+            self._views.append(view)
         else:
             self._views[-1] = replace(last, end_sample=sample + 1)
 

@@ -73,7 +73,7 @@ def assess(
 ) -> CallAnalysis:
     """Score a call: people, their figures and windows, the call's figures, and its moments.
 
-    Without turns the transcript's lines tell who spoke. All of them may be empty.
+    Without turns the transcript's lines say who spoke. All of them may be empty.
     """
     identities = attribute(observations, turns, transcript, roster)
     return assess_identities(observations, identities, turns, transcript, roster, options)
@@ -209,7 +209,7 @@ def without_expressions(observations: Observations, tracks: set[int]) -> Observa
 
 
 def _blanked(observations: Observations, track_person: dict[int, int]) -> set[int]:
-    """Give the people of all of whose faces `without_expressions` left nothing but boxes."""
+    """Return the people of all of whose faces `without_expressions` left nothing but boxes."""
     faces = observations.faces
     blank = set(np.unique(faces.track[np.isnan(faces.confidence)]).tolist())
     kept = {person for track, person in track_person.items() if track not in blank}

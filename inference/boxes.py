@@ -10,7 +10,7 @@ _HALF = np.float32(0.5)
 
 
 def overlap(a: F32, b: F32) -> float:
-    """Give the boxes' intersection over their union, 0–1; 0 where both are empty."""
+    """Return the boxes' intersection over their union, 0–1; 0 where both are empty."""
     # In plain numbers: numpy takes five times as long for two boxes.
     (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = a.tolist(), b.tolist()
     common = max(0.0, min(ax1, bx1) - max(ax0, bx0)) * max(0.0, min(ay1, by1) - max(ay0, by0))
@@ -19,7 +19,7 @@ def overlap(a: F32, b: F32) -> float:
 
 
 def overlaps(box: F32, boxes: F32) -> F32:
-    """Give `overlap` of one box with each of (n, 4) others, shape (n,)."""
+    """Return `overlap` of one box with each of (n, 4) others, shape (n,)."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     common = np.clip(sides, 0, None).prod(axis=1)
     both = np.prod(box[2:] - box[:2]) + (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) - common
@@ -28,7 +28,7 @@ def overlaps(box: F32, boxes: F32) -> F32:
 
 
 def centre(box: F32) -> F32:
-    """Give the middle of the box, shape (2,)."""
+    """Return the middle of the box, shape (2,)."""
     middle: F32 = (box[:2] + box[2:]) * _HALF
     return middle
 
@@ -40,13 +40,13 @@ def centres(boxes: F32) -> F32:
 
 
 def has_centre_in(box: F32, region: F32) -> bool:
-    """Tell whether the middle of `box` lies in `region`, its edges included."""
+    """Return whether the middle of `box` lies in `region`, its edges included."""
     x, y = centre(box)
     return bool(region[0] <= x <= region[2] and region[1] <= y <= region[3])
 
 
 def holders(points: F32, tiles: F32) -> I32:
-    """Give for each of (n, 2) points the tile that holds it, -1 where none does, shape (n,).
+    """Return for each of (n, 2) points the tile that holds it, -1 where none does, shape (n,).
 
     Of tiles that lie over one another, the smallest: a small picture in the corner of a large one.
     """
@@ -59,12 +59,12 @@ def holders(points: F32, tiles: F32) -> I32:
 
 
 def scaled(box: F32, factor: float) -> F32:
-    """Give the box enlarged about its middle."""
+    """Return the box enlarged about its middle."""
     middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * factor
     return np.concatenate([middle - half, middle + half]).astype(np.float32)
 
 
 def clipped(box: F32, width: int, height: int) -> F32:
-    """Give the part of the box inside a picture."""
+    """Return the part of the box inside a picture."""
     edges = np.array([width, height, width, height], np.float32)
     return np.clip(box, 0, edges).astype(np.float32)

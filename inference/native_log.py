@@ -1,16 +1,19 @@
-"""Standard output and standard error without the lines that libraries write while they load."""
+"""Loading libraries without what they print, and without files left behind."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 _STDERR_LOCK = threading.Lock()
+_MATPLOTLIB_LOCK = threading.Lock()
 _NATIVE_LINES = (
     b"INFO: Created TensorFlow Lite",
     b"WARNING: All log messages before absl",
@@ -48,7 +51,7 @@ def native_log_lines_dropped() -> Iterator[None]:
 def font_list_line_dropped() -> Iterator[None]:
     """Leave out matplotlib's warning that it lists the machine's fonts, in imports meanwhile.
 
-    It comes on a first start only, from a thread of its own, where the list takes more than five
+    It is logged on a first start only, from another thread, where the list takes more than five
     seconds: a line that nobody can act on, and that a program which reads standard error trips on.
     """
     logger = logging.getLogger("matplotlib.font_manager")
@@ -63,11 +66,32 @@ def _is_no_font_list_line(record: logging.LogRecord) -> bool:
     return "building the font cache" not in record.getMessage()
 
 
+def load_matplotlib() -> Any:
+    """Import matplotlib without letting it write into the home folder or warn of a first start.
+
+    matplotlib caches a list of the machine's fonts in a folder on its first import. Unless
+    MPLCONFIGDIR names one, it gets a private folder that is removed at once: the list stays in
+    memory, and charts do not need it.
+    """
+    with _MATPLOTLIB_LOCK, font_list_line_dropped():
+        if "matplotlib.font_manager" in sys.modules or "MPLCONFIGDIR" in os.environ:
+            import matplotlib.font_manager
+        else:
+            folder = tempfile.mkdtemp(prefix="rapport-matplotlib-")
+            os.environ["MPLCONFIGDIR"] = folder
+            try:
+                import matplotlib.font_manager
+            finally:
+                del os.environ["MPLCONFIGDIR"]
+                shutil.rmtree(folder, ignore_errors=True)
+    return matplotlib
+
+
 @contextlib.contextmanager
 def native_stdout_to_stderr() -> Iterator[None]:
     """Send to standard error what native libraries write to standard output meanwhile.
 
-    The file descriptor is turned, as such libraries know nothing of `sys.stdout`. Where there is
+    The file descriptor is redirected, because such libraries bypass `sys.stdout`. Where there is
     no standard output there is nothing to keep clean.
     """
     sys.stdout.flush()

@@ -47,7 +47,7 @@ class Observer(Protocol):
         """Take what a sample showed; called in the analysis's thread, in order."""
 
     def between(self, look: Callable[[], Observations]) -> None:
-        """Called after each sample was pushed; `look` gives all that was seen so far."""
+        """Called after each sample was pushed; `look` returns all that was seen so far."""
 
     def stalled(self) -> None:
         """Called while no picture comes, after `sample` was called for all that came."""

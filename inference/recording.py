@@ -122,7 +122,7 @@ def _clock(seconds: float) -> str:
 
 
 def _together(parts: Sequence[tuple[Quality, float]]) -> Quality:
-    """The quality of several segments; their lost shares count by their lengths."""
+    """Return the quality of several segments; their lost shares count by their lengths."""
     total_s = sum(duration_s for _, duration_s in parts)
     lost_s = sum(quality.lost_share * duration_s for quality, duration_s in parts)
     qualities = [quality for quality, _ in parts]

@@ -30,7 +30,7 @@ GRID = 1024.0
 
 
 def observations_to_columns(observations: Observations) -> tuple[Columns, dict[str, object]]:
-    """Give the arrays of a call and what else is needed to read them again, ready for JSON."""
+    """Return the arrays of a call and the JSON-ready metadata needed to read them again."""
     faces = observations.faces
     kinds = sorted({view.kind for view in observations.views})
     views = observations.views
@@ -91,7 +91,7 @@ def observations_from_columns(
     try:
         return _read(arrays, meta)
     except KeyError as exc:
-        raise InferenceError(f"The series lack {exc}: analyse the call again.") from exc
+        raise InferenceError(f"The series lack the column {exc}: analyse the call again.") from exc
 
 
 def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Observations:

@@ -14,7 +14,7 @@ from bot.api.control import WorkflowControl
 from bot.api.problems import Problem, problem
 from bot.api.views import correction_view
 from bot.calls.corrections import correct_participant
-from inference.attribution.corrections import Refused
+from inference.attribution.correction_requests import Refused
 from storage import calls
 from storage.calls import corrections
 from storage.engine import reading

@@ -8,13 +8,8 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Engine
 
 from bot.calls.record import name_call, read_evidence
-from inference.attribution.corrections import (
-    Correction,
-    NamedCall,
-    Refused,
-    apply_corrections,
-    correction_for,
-)
+from inference.attribution.correction_requests import Refused, correction_for
+from inference.attribution.corrections import Correction, NamedCall, apply_corrections
 from inference.attribution.person_ids import person_ids
 from storage import calls
 from storage.calls import corrections

@@ -8,10 +8,6 @@ interface: no pyplot, and no global state but the settings that make the SVG the
 from __future__ import annotations
 
 import io
-import os
-import shutil
-import sys
-import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +18,7 @@ import numpy as np
 from bot.report.chart_data import Backdrop, Course, PersonChart, Timeline
 from bot.text import words
 from bot.text.axis import tick_step_s
-from inference.native_log import font_list_line_dropped
+from inference.native_log import load_matplotlib
 
 INK, GREY, RULE, PALE = "#16263a", "#6d7783", "#d9dee4", "#eef1f4"
 SIDES = {"rep": "#1d5f85", "prospect": "#d08428", "unknown": "#7d8894"}
@@ -225,24 +221,3 @@ class _Canvas:
         out = io.BytesIO()
         self._canvas.print_svg(out, metadata={"Date": None, "Creator": None})
         return out.getvalue()
-
-
-def load_matplotlib() -> Any:
-    """Import matplotlib without letting it write to the home folder or warn on its first start.
-
-    On first import matplotlib writes a list of the machine's fonts to a cache folder. Unless
-    MPLCONFIGDIR names one, it gets a private folder that is removed at once. The list stays in
-    memory and is not needed, because the charts name their font files.
-    """
-    with _lock, font_list_line_dropped():
-        if "matplotlib.font_manager" in sys.modules or "MPLCONFIGDIR" in os.environ:
-            import matplotlib.font_manager
-        else:
-            folder = tempfile.mkdtemp(prefix="rapport-matplotlib-")
-            os.environ["MPLCONFIGDIR"] = folder
-            try:
-                import matplotlib.font_manager
-            finally:
-                del os.environ["MPLCONFIGDIR"]
-                shutil.rmtree(folder, ignore_errors=True)
-    return matplotlib

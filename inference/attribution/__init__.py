@@ -1,0 +1,1 @@
+"""Who is who: evidence, assignment and corrections."""

@@ -3,8 +3,8 @@
 A wrong name is far worse than none. The likelihoods of all evidence (name labels, moving mouths,
 the picture that follows the speaker, joins and leaves) are combined by belief propagation over the
 tracklet groups of the whole call, and a group gets a name where its posterior is `CERTAIN`. All
-other faces that were seen for 2 s are "Person 1", "Person 2" and so on. The model stands in
-docs/attribution.md.
+other faces that were seen for 2 s are "Person 1", "Person 2" and so on. docs/attribution.md
+describes the model.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Person:
     is_host: bool
     confidence: float
     camera_off_s: float | None = None
-    """Seconds in which the person was there without video; None where not told."""
+    """Seconds in which the person was there without video; None where unknown."""
     is_confirmed: bool = False
     """A person gave or confirmed this name."""
     room: str = ""
@@ -79,12 +79,12 @@ def attribute(
     voices: Sequence[SpeakerTurn] = (),
     draw_name: DrawName | None = None,
 ) -> Identities:
-    """Tell who was in the call, and whose each face is where that is certain.
+    """Return who was in the call, and whose each face is where that is certain.
 
     Args:
         turns: who spoke when; without any, the lines of the transcript take their place.
         roster: who is known to have been there; may be empty. Those who neither spoke nor were
-            seen, nor whose name stood on a tile without video, are left out.
+            seen, nor whose name was shown on a tile without video, are left out.
         voices: when each person's own sound file has a voice; for whom there are any, they take
             the place of the turns in naming faces. May be empty.
         draw_name: draws names in scripts that the reader of labels does not know; without it,
@@ -132,7 +132,7 @@ def _names(
     speech: F32,
     draw_name: DrawName | None,
 ) -> list[_Name]:
-    """Give each group's owner where certain."""
+    """Return each group's owner where certain."""
     if not groups or not known:
         return [None] * len(groups)
     only = _only_person(observations, groups, known, has_roster, speakers, speech, draw_name)
@@ -173,7 +173,7 @@ def _only_person(
     speech: F32,
     draw_name: DrawName | None,
 ) -> _Name:
-    """Give the one who must be every face of the call, where there is nobody else.
+    """Return the person who must be every face of the call because there is nobody else.
 
     One camera is all there is, and never more than one face is seen at a time; and either the
     roster has one person alone, or one alone ever speaks and the mouth moves. A roster may have
@@ -204,7 +204,7 @@ def _only_person(
 
 
 def _talks(observations: Observations, groups: Sequence[TrackletGroup], speech: F32) -> bool:
-    """Whether the mouth moves while there is speech."""
+    """Return whether the mouth moves while there is speech."""
     rows = np.concatenate([group.rows for group in groups])
     during = rows[speech[observations.faces.sample[rows]] > 0.5]
     opening = observations.faces.mouth_opening[during]
@@ -272,7 +272,7 @@ def _known_entries(
     groups: Sequence[TrackletGroup],
     names: Sequence[_Name],
 ) -> list[_Entry]:
-    """Give those known who spoke, were seen, or whose name stood on a tile without video."""
+    """Return the known people who spoke, were seen or had their name on a tile without video."""
     entries = []
     for k, someone in enumerate(known):
         own = [
@@ -291,16 +291,16 @@ def _known_entries(
 
 
 def _camera_off_s(observations: Observations, groups: Sequence[TrackletGroup]) -> float | None:
-    """Give the seconds in which a person's tile stood without video, None where nothing tells."""
+    """Return the seconds for which a person's tile had no video, None where that is unknown."""
     off = np.zeros(len(observations.t_s), np.bool_)
-    on, is_told = off.copy(), False
+    on, is_known = off.copy(), False
     for group in groups:
         for k, tile in group.places:
             view = observations.views[k]
             if tile < len(view.has_video):
-                is_told = True
+                is_known = True
                 (on if view.has_video[tile] else off)[view.start_sample : view.end_sample] = True
-    if not is_told:
+    if not is_known:
         return None
     return float(np.count_nonzero(off & ~on)) * observations.sample_interval_s
 

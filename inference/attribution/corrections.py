@@ -1,10 +1,10 @@
-"""What people say about who is who, laid over what the program made of a call.
+"""Corrections that people made of who is who, applied to what the program found in a call.
 
-A correction outlives the identities that it was made on: a late transcript or another look at the
-recording may number faces differently and name other ones. So it is tied to Zoom's key of the
-person, or to some of the places and seconds in which the face was seen, and all corrections of a
-call are applied to the program's own identities in the order in which they were made. What a person
-said goes before what the program found. Nothing here looks at a face: places and times alone.
+A correction outlives the identities it was made on: a late transcript or another analysis may
+number faces differently and name other ones. All corrections of a call are therefore applied to the
+program's own identities, in the order in which they were made; `correction_requests` says how one
+is anchored. What a person said takes precedence over what the program found. Nothing here looks at
+a face, only at places and times.
 """
 
 from __future__ import annotations
@@ -19,25 +19,17 @@ from typing import Any
 import numpy as np
 
 from inference.attribution.attribute import Identities, Person
-from inference.attribution.person_ids import Sighting, sighting, track_at
+from inference.attribution.person_ids import Sighting, track_at
 from inference.attribution.roster import KnownPerson, known_people
 from inference.schema.analysis import Attribution
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
 from inference.speech.turns import usable_turns
 
-SIDES = ("rep", "prospect", "unknown")
-SIGHTINGS = 12
-"""Places kept of a face: spread over its whole time, so that some remain whatever is cut anew."""
 TOGETHER_S = 2.0
-"""Two faces in the picture together for so long are two people; a layout that changes may show one
-twice for a moment."""
-MAX_NAME = 200
-_NUMBERED = re.compile(r"Person ([0-9]+)( \(.*\))?")
-
-
-class Refused(Exception):
-    """A correction contradicts what is certain; the message says why and what to do."""
+"""Two faces in the picture together for this long are two people; a layout that changes may show
+one twice for a moment."""
+NUMBERED = re.compile(r"Person ([0-9]+)( \(.*\))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,7 @@ class Correction:
 
     @staticmethod
     def from_plain(row: Mapping[str, Any]) -> Correction:
-        """The correction that `dataclasses.asdict` and JSON made this row of."""
+        """Build a correction from a row that `dataclasses.asdict` and JSON made of one."""
         return Correction(**{**row, "seen": tuple(Sighting(**place) for place in row["seen"])})
 
 
@@ -80,52 +72,25 @@ def apply_corrections(call: NamedCall, corrections: Sequence[Correction]) -> Nam
     """
     if not corrections:
         return call
-    people = _People(call)
+    people = CorrectedPeople(call)
     for correction in corrections:
         people.apply(correction)
     return people.corrected()
 
 
-def correction_for(
-    call: NamedCall, corrections: Sequence[Correction], person: int, field: str, value: str
-) -> Correction | None:
-    """Put into a lasting form what somebody says of a person; None where it says nothing new.
-
-    Args:
-        call: as the program made it.
-        corrections: those made before, in order.
-        person: index into the people of the corrected call.
-        field: "name" or "side".
-        value: the name, "" to take it away; or one of `SIDES`.
-
-    Raises:
-        Refused: the call itself shows that it cannot be so.
-    """
-    people = _People(call)
-    for correction in corrections:
-        people.apply(correction)
-    # As `apply_corrections` lists them: in the program's own order while nothing was corrected.
-    who = (people.ordered() if corrections else people.listed)[person]
-    if field == "side":
-        if who.person.side == value:
-            return None
-        return people.about_person(who, field, value)
-    return people.named(who, " ".join(value.split()))
-
-
 @dataclass(slots=True, eq=False)
-class _Who:
+class ListedPerson:
     """A person while corrections are applied, with their face's tracks."""
 
     person: Person
     tracks: set[int]
 
 
-class _People:
+class CorrectedPeople:
     """The people of a call as a list that corrections change."""
 
     def __init__(self, call: NamedCall) -> None:
-        self._call = call
+        self.call = call
         self._spoken = usable_turns(call.turns, call.transcript, call.observations.duration_s)
         lines = [
             SpeakerTurn(line.start_s, line.end_s, line.speaker)
@@ -134,78 +99,19 @@ class _People:
         ]
         self._known, owners = known_people([*self._spoken, *lines], call.roster)
         self._owners = owners[: len(self._spoken)]
-        self._first_names = {known.key: known.name for known in self._known} | {
+        self.first_names = {known.key: known.name for known in self._known} | {
             person.key: person.name for person in call.identities.people
         }
         self._first_confidence = {
             person.key: person.confidence for person in call.identities.people
         }
         self._joined: dict[str, str] = {}
-        self.listed = [_Who(person, set()) for person in call.identities.people]
+        self.listed = [ListedPerson(person, set()) for person in call.identities.people]
         for tie in call.identities.attributions:
             self.listed[tie.participant].tracks.add(tie.track)
         self._confidence = {tie.track: tie.confidence for tie in call.identities.attributions}
         self._talkers = {self._known[owner].key for owner in self._owners}
         self._samples: dict[int, set[int]] = {}
-
-    # Making one.
-
-    def about_person(self, who: _Who, field: str, value: str) -> Correction:
-        """A correction tied to Zoom's key of the person, or else to their face."""
-        if who.person.key or not who.tracks:
-            return Correction(field, value, who.person.key, who.person.name)
-        return self._about_face(who, field, value)
-
-    def _about_face(self, who: _Who, field: str, value: str) -> Correction:
-        rows = np.flatnonzero(np.isin(self._call.observations.faces.track, list(who.tracks)))
-        chosen = np.unique(np.linspace(0, len(rows) - 1, SIGHTINGS).round().astype(int))
-        seen = tuple(sighting(self._call.observations, row) for row in rows[chosen].tolist())
-        return Correction(field, value, who.person.key, who.person.name, seen)
-
-    def named(self, who: _Who, name: str) -> Correction | None:
-        """The correction of a name; see `correction_for`."""
-        person = who.person
-        if not name:
-            return self._unnamed(who)
-        if _NUMBERED.fullmatch(name):
-            if name == person.name and not person.is_named:
-                return None
-            raise Refused(
-                f"“{name}” is what people without a name are called: give a name, or an empty one."
-            )
-        if name == person.name:
-            if person.is_confirmed or not who.tracks:
-                return None
-            return self._about_face(who, "name", name)
-        others = self._namesakes(name, who)
-        if len(others) > 1:
-            raise Refused(
-                f"{len(others)} people of this call are called {name}: give one of them another "
-                "name first, so that it is clear who is meant."
-            )
-        if others and self._are_together(who.tracks, others[0].tracks):
-            raise Refused(
-                f"Another face that is seen at the same time is {others[0].person.name}'s. If "
-                "that one is wrong, take its name away first (an empty name)."
-            )
-        if who.tracks and (others or not person.key):
-            return self._about_face(who, "name", name)
-        return self.about_person(who, "name", name)
-
-    def _unnamed(self, who: _Who) -> Correction | None:
-        person = who.person
-        if not person.is_named:
-            return None
-        if person.key and self._first_names.get(person.key, person.name) != person.name:
-            return Correction("name", "", person.key, person.name)
-        if not who.tracks:
-            raise Refused(
-                f"Zoom's own records name {person.name}, and no face carries the name: there is "
-                "nothing to take away."
-            )
-        return self._about_face(who, "name", "")
-
-    # Applying them.
 
     def apply(self, correction: Correction) -> None:
         """Change the people as a correction says; not at all where it finds nobody."""
@@ -221,15 +127,15 @@ class _People:
         else:
             who = found[0]
             for piece in found[1:]:
-                if not (piece.person.is_named or self._are_together(who.tracks, piece.tracks)):
+                if not (piece.person.is_named or self.are_together(who.tracks, piece.tracks)):
                     who.tracks |= piece.tracks
                     self.listed.remove(piece)
             self._name_face(who, correction.value)
 
-    def _find(self, correction: Correction) -> list[_Who]:
-        """Whom a correction is about; a face in several pieces gives the most seen one first."""
+    def _find(self, correction: Correction) -> list[ListedPerson]:
+        """Return whom a correction is about; the most seen piece of a face comes first."""
         if correction.seen:
-            votes = Counter(track_at(self._call.observations, place) for place in correction.seen)
+            votes = Counter(track_at(self.call.observations, place) for place in correction.seen)
             seen = [(sum(votes[track] for track in who.tracks), who) for who in self.listed]
             hit = [(count, who) for count, who in seen if count]
             return [who for _, who in sorted(hit, key=lambda pair: -pair[0])]
@@ -240,20 +146,20 @@ class _People:
             found = named if len(named) == 1 else []
         return found
 
-    def _rename(self, who: _Who, name: str) -> None:
-        """Give a person of Zoom's another name, or its own back; or find that two are one."""
+    def _rename(self, who: ListedPerson, name: str) -> None:
+        """Rename a person known to Zoom, restore the original name, or merge two who are one."""
         person = who.person
         if not name:
-            if person.key in self._first_names:
+            if person.key in self.first_names:
                 who.person = replace(
                     person,
-                    name=self._first_names[person.key],
+                    name=self.first_names[person.key],
                     confidence=self._first_confidence.get(person.key, 1.0),
                     is_confirmed=False,
                 )
             return
-        others = self._namesakes(name, who)
-        if others and not self._are_together(who.tracks, others[0].tracks):
+        others = self.namesakes(name, who)
+        if others and not self.are_together(who.tracks, others[0].tracks):
             other = others[0]
             if other.person.key and person.key:
                 self._joined[person.key] = other.person.key
@@ -272,8 +178,8 @@ class _People:
                 person, name=name, is_named=True, confidence=1.0, is_confirmed=True, room=""
             )
 
-    def _name_face(self, who: _Who, name: str) -> None:
-        """Give a face to whoever has that name, or take it from whoever has it."""
+    def _name_face(self, who: ListedPerson, name: str) -> None:
+        """Assign a face to the person of that name, or take it away from its person."""
         person = who.person
         if not name:
             if person.is_named:
@@ -284,13 +190,13 @@ class _People:
                 person = replace(person, name=name)
             who.person = replace(person, is_named=True, confidence=1.0, is_confirmed=True)
             return
-        others = self._namesakes(name, who)
+        others = self.namesakes(name, who)
         other = min(others, key=lambda o: len(o.tracks), default=None)
-        if other is not None and self._are_together(who.tracks, other.tracks):
+        if other is not None and self.are_together(who.tracks, other.tracks):
             if other.person.is_confirmed:
                 return
-            self._without_face(other)  # A person's word goes before the program's.
-            other = next(iter(self._namesakes(name, who)), None)
+            self._without_face(other)  # What a person said takes precedence.
+            other = next(iter(self.namesakes(name, who)), None)
         if person.key:
             who = self._without_face(who)
             person = who.person
@@ -304,18 +210,20 @@ class _People:
         other.tracks |= who.tracks
         self._replace(who, other)
 
-    def _replace(self, who: _Who, other: _Who) -> None:
-        """Leave one of two, who may not have been listed so far."""
+    def _replace(self, who: ListedPerson, other: ListedPerson) -> None:
+        """Keep `other` of the two, who may not have been listed so far."""
         self.listed.remove(who)
         if other not in self.listed:
             self.listed.append(other)
 
-    def _without_face(self, who: _Who) -> _Who:
-        """Make a person's face a face without a name; who is left with nothing is gone."""
-        told = [_NUMBERED.fullmatch(other.person.name) for other in self.listed]
-        taken = {int(found[1]) for found in told if found}
+    def _without_face(self, who: ListedPerson) -> ListedPerson:
+        """Turn a person's face into an unnamed one; a person left with nothing is removed."""
+        matches = [NUMBERED.fullmatch(other.person.name) for other in self.listed]
+        taken = {int(match[1]) for match in matches if match}
         number = next(n for n in range(1, len(taken) + 2) if n not in taken)
-        face = _Who(Person(f"Person {number}", "", False, "unknown", False, 0.0), who.tracks)
+        face = ListedPerson(
+            Person(f"Person {number}", "", False, "unknown", False, 0.0), who.tracks
+        )
         self.listed.append(face)
         who.tracks = set()
         who.person = replace(who.person, confidence=1.0, is_confirmed=False)
@@ -324,8 +232,8 @@ class _People:
             self.listed.remove(who)
         return face
 
-    def _namesakes(self, name: str, but: _Who) -> list[_Who]:
-        """Who else has that name: of those listed, or known to have been in the call."""
+    def namesakes(self, name: str, but: ListedPerson) -> list[ListedPerson]:
+        """Return who else has that name, listed or known to have been in the call."""
         found = [
             who
             for who in self.listed
@@ -333,42 +241,40 @@ class _People:
         ]
         there = {who.person.key for who in self.listed} | self._joined.keys()
         found += [
-            _Who(_person(known), set())
+            ListedPerson(_person(known), set())
             for known in self._known
             if known.key not in there and _same(known.name, name)
         ]
         return found
 
-    def _are_together(self, tracks: set[int], others: set[int]) -> bool:
-        """Whether two faces are seen at the same time."""
+    def are_together(self, tracks: set[int], others: set[int]) -> bool:
+        """Return whether two faces are seen at the same time."""
         one: set[int] = set().union(*map(self._samples_of, tracks))
         two: set[int] = set().union(*map(self._samples_of, others))
-        return len(one & two) * self._call.observations.sample_interval_s >= TOGETHER_S
+        return len(one & two) * self.call.observations.sample_interval_s >= TOGETHER_S
 
     def _samples_of(self, track: int) -> set[int]:
         if track not in self._samples:
-            faces = self._call.observations.faces
+            faces = self.call.observations.faces
             self._samples[track] = set(faces.sample[faces.track == track].tolist())
         return self._samples[track]
 
     def _talking(self) -> set[str]:
         return {self._joined.get(key, key) for key in self._talkers}
 
-    # What comes out.
-
-    def ordered(self) -> list[_Who]:
-        """The people in order of their first appearance."""
+    def ordered(self) -> list[ListedPerson]:
+        """Return the people in order of their first appearance."""
         first_talk_s: dict[str, float] = {}
         for turn, owner in zip(self._spoken, self._owners, strict=True):
             key = self._known[owner].key
             first_talk_s.setdefault(self._joined.get(key, key), turn.start_s)
-        t_s, faces = self._call.observations.t_s, self._call.observations.faces
+        t_s, faces = self.call.observations.t_s, self.call.observations.faces
         tracks, rows = np.unique(faces.track, return_index=True)  # rows ascend by sample
         first_seen: dict[int, float] = dict(
             zip(tracks.tolist(), t_s[faces.sample[rows]].tolist(), strict=True)
         )
 
-        def first_s(who: _Who) -> float:
+        def first_s(who: ListedPerson) -> float:
             seen = [first_seen.get(track, math.inf) for track in who.tracks]
             return min([*seen, first_talk_s.get(who.person.key, math.inf)])
 
@@ -387,7 +293,7 @@ class _People:
             for track in who.tracks
         ]
         identities = replace(
-            self._call.identities,
+            self.call.identities,
             people=tuple(who.person for who in ordered),
             attributions=tuple(sorted(ties, key=lambda tie: tie.track)),
             joined=tuple(self._joined.items()),
@@ -402,7 +308,7 @@ class _People:
             and said[" ".join(known.name.casefold().split())] == 1
         }
         return replace(
-            self._call,
+            self.call,
             identities=identities,
             turns=tuple(
                 self._turn(turn, owner, people)
@@ -410,11 +316,11 @@ class _People:
             ),
             transcript=tuple(
                 replace(line, speaker=names.get(line.speaker or "", line.speaker))
-                for line in self._call.transcript
+                for line in self.call.transcript
             ),
             roster=tuple(
                 replace(entry, name=people[key].name if key in people else entry.name, key=key)
-                for entry in self._call.roster
+                for entry in self.call.roster
                 if (key := entry.key or entry.name) not in self._joined
             ),
         )

@@ -1,9 +1,9 @@
 """The likelihood of each known person for a tracklet group, from each kind of evidence.
 
-Name labels, speech, and joins and leaves each give a group a likelihood per known person and for
-somebody else. None is believed without limit: with a small probability it is wrong about a group
-altogether, and then carries no information. So one kind may name a face, but two that are sure of
-different people leave it without a name. (docs/attribution.md)
+Name labels, speech, and joins and leaves each yield for a group a likelihood per known person and
+for somebody else. None is believed without limit: with a small probability it is wrong about a
+group altogether, and then carries no information. So one kind may name a face, but two that are
+sure of different people leave it without a name. (docs/attribution.md)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from inference.schema.arrays import F32, F64
 from inference.schema.observations import NameLabel, Observations
 
 UNKNOWN_PRIOR = 0.5
-"""Before looking, the chance that a face is of nobody who is known by name; the known share the
+"""The prior chance that a face is of nobody who is known by name; the known share the
 rest."""
 EVIDENCE_WRONG = 0.002
 """How often one kind of evidence as a whole is wrong about a group."""
@@ -47,9 +47,9 @@ STRAY_LETTERS, STRAY_CONFIDENCE = 3, 0.85
 is read alike again and again, and so more surely. A listed name of that length is one."""
 SCRAP_LETTERS, SCRAP_CONFIDENCE, FITS = 4, 0.8, 0.9
 """A reading with fewer letters, or of which the reader is less sure, and that fits nobody with this
-probability is no stranger's name but a pattern behind the person; it tells nothing."""
+probability is no stranger's name but a pattern behind the person; it is no evidence."""
 SHAPE_CONFIDENCE = 0.8
-"""What a name that was told by its letters' shape counts, as a reader's confidence."""
+"""Confidence of a name recognised by the shape of its letters, on the reader's scale."""
 EXCHANGED_SHARE = 0.1
 """Of the time a name is read in a tile; less is a slip of the reader."""
 SHOWN_SPEAKER_ODDS = 8.0
@@ -57,8 +57,8 @@ SHOWN_SPEAKER_ODDS = 8.0
 of somebody who speaks."""
 STAY_TOLERANCE_S = 10.0
 AWAY_SHARE, AWAY_MIN_S = 0.1, 5.0
-"""A group seen for this share of its time, and so long, while somebody was not in the call, is not
-that person's; joins and leaves are told to some seconds."""
+"""A group seen for this share of its time, and this long, while somebody was not in the call, is
+not that person's; joins and leaves are known to within some seconds."""
 AWAY_LOG = -9.0
 
 Match = Callable[[str, float, str], tuple[F64, float]]
@@ -98,7 +98,7 @@ def log_weights(
         followed[np.ix_(shown, speakers)] += np.log(SHOWN_SPEAKER_ODDS)
         spoken += followed
     weights += _believed(spoken, prior)
-    # A label of nobody listed speaks against every name that the turns give.
+    # A label of nobody listed is evidence against every name from the turns.
     if count:
         best = spoken[:, :-1].argmax(axis=1)
         rows = np.arange(len(groups))
@@ -120,13 +120,13 @@ def label_probabilities(
 ) -> F64:
     """Return each group's probability per name and for nobody listed, from its labels alone.
 
-    What is read at different times is averaged by the time it stands there. Where one tile shows
-    two listed names one after the other, somebody has exchanged names: labels with either tell
-    nothing, wherever they stand. Without a label, the prior: it tells nothing.
+    What is read at different times is averaged over the time it is shown. Where one tile shows
+    two listed names one after the other, somebody has exchanged names: labels with either are
+    ignored, wherever they are. Without a label, the prior: it says nothing.
 
     Args:
         draw_name: draws names of scripts that the reader does not know; without it, labels are
-            told by what was read alone.
+            matched by the text alone.
     """
     count = len(names)
     result = np.tile(prior, (len(groups), 1))
@@ -161,9 +161,9 @@ def label_probabilities(
 def _match(
     text: str, confidence: float, shape: str, *, names: Sequence[str], draw_name: DrawName | None
 ) -> tuple[F64, float]:
-    """Give a label's probability per name and for nobody listed, and how sure it was read.
+    """Return a label's probability per name and for nobody listed, and how surely it was read.
 
-    The shape is asked where the text fits nobody; where both fit, but not the same, nobody.
+    The shape is used where the text fits nobody; where both fit different people, neither is.
     """
     read = match_names(text, names)
     if draw_name is None or not shape or float(read[:-1].max(initial=0.0)) >= FITS:
@@ -177,7 +177,7 @@ def _match(
 
 
 def _is_scrap(label: NameLabel, found: F64) -> bool:
-    """Whether a reading is too little to be a name, and like nobody's."""
+    """Return whether a reading is too short or unsure to be a name and matches nobody's."""
     # One sign of a script with many is worth two letters.
     letters = sum(2 if sign > "\u2e80" else 1 for sign in folded(label.text))
     is_little = letters < SCRAP_LETTERS or label.confidence < SCRAP_CONFIDENCE
@@ -190,7 +190,7 @@ def _exchanged(
     names: Sequence[str],
     match: Match,
 ) -> set[int]:
-    """Give the names that stood in one tile of one view beside another listed name."""
+    """Return the names shown in one tile of one view beside another listed name."""
     exchanged: set[int] = set()
     for (view, tile), read in labels.items():
         kind, tiles = observations.views[view].kind, len(observations.views[view].tiles)
@@ -223,7 +223,7 @@ def _believed(log_ratio: F64, prior: F64) -> F64:
 
 
 def _over_people(evidence: Evidence, speakers: Sequence[int], count: int) -> F64:
-    """Spread (groups, speakers) over all known people and somebody else: 0 where not told."""
+    """Spread (groups, speakers) over all known people and somebody else: 0 where unknown."""
     spread = np.zeros((len(evidence.log_ratio), count + 1))
     spread[:, list(speakers)] = evidence.log_ratio
     return spread
@@ -244,7 +244,7 @@ def _mouths(observations: Observations, groups: Sequence[TrackletGroup], speech:
 def _absences(
     observations: Observations, groups: Sequence[TrackletGroup], known: Sequence[KnownPerson]
 ) -> F64:
-    """Give `AWAY_LOG` where a group was seen while the person was not in the call, else 0."""
+    """Return `AWAY_LOG` where a group was seen while the person was not in the call, else 0."""
     result = np.zeros((len(groups), len(known)))
     interval_s = observations.sample_interval_s
     for p, person in enumerate(known):

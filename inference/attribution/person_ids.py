@@ -11,7 +11,7 @@ from inference.attribution.attribute import Identities
 from inference.schema.observations import Observations
 
 NEAR_S = 1.0
-"""A sighting is looked for in the picture nearest in time, at most this far away."""
+"""A sighting is searched for in the picture nearest in time, at most this far away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Sighting:
 
 
 def person_ids(observations: Observations, identities: Identities) -> list[tuple[str, ...]]:
-    """Give each person's lasting id, then the further ids that find them.
+    """Return each person's lasting id, then the further ids that find them.
 
     An id is made of Zoom's key of the person, or of where the face was first seen. A face that gets
     a name keeps its id among the further ones of whoever has that name.
@@ -64,7 +64,7 @@ def _digest(kind: str, text: str) -> str:
 
 
 def sighting(observations: Observations, row: int) -> Sighting:
-    """Where the face of one row of the face columns was."""
+    """Return where the face of one row of the face columns was."""
     box = observations.faces.box[row].astype(float)
     at_s = float(observations.t_s[observations.faces.sample[row]])
     return Sighting(
@@ -75,7 +75,7 @@ def sighting(observations: Observations, row: int) -> Sighting:
 
 
 def track_at(observations: Observations, place: Sighting) -> int:
-    """Give the track of the face at a place, -1 where there is none."""
+    """Return the track of the face at a place, -1 where there is none."""
     faces = observations.faces
     if not len(faces):
         return -1

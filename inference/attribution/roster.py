@@ -23,13 +23,13 @@ class KnownPerson:
     is_host: bool
     first_s: float = math.inf  # of speech
     stays: tuple[tuple[float, float], ...] = ()
-    """Spans in seconds in which the person is listed as present; empty: not told."""
+    """Spans in seconds in which the person is listed as present; empty if unknown."""
 
 
 def known_people(
     turns: Sequence[SpeakerTurn], roster: Sequence[RosterEntry]
 ) -> tuple[list[KnownPerson], list[int]]:
-    """Give everybody known, and for each turn who of them speaks.
+    """Return everybody known, and which of them speaks in each turn.
 
     A turn's key is compared with the roster's keys. Where no key of a turn is an entry's, the
     two come from different sources, and display names are compared, as for turns without a key.
@@ -58,8 +58,8 @@ def known_people(
 
 
 def _named(name: str, known: Sequence[KnownPerson]) -> int | None:
-    """Give the one who has this name: letter for letter, else by letters alone, else the same
-    without what stands in brackets. None where nobody has it, or two have."""
+    """Return the person who has this name: letter for letter, else by letters alone, else the same
+    without what is in brackets. None where nobody has it, or two have."""
     for form in (_plain, folded, _without_brackets):
         wanted = form(name)
         same = [k for k, person in enumerate(known) if wanted and form(person.name) == wanted]
@@ -69,15 +69,15 @@ def _named(name: str, known: Sequence[KnownPerson]) -> int | None:
 
 
 def _distinct(roster: Sequence[RosterEntry]) -> list[RosterEntry]:
-    """One entry per key, and per name where there is no key, with all their stays."""
+    """Return one entry per key, and per name where there is no key, with all their stays."""
     seen: dict[str, RosterEntry] = {}
     for entry in roster:
         key = entry.key or _plain(entry.name)
         first = seen.setdefault(key, entry)
         if first is not entry:
-            # Who has a row that tells no times may have been there at any time.
-            is_told = bool(first.stays) and bool(entry.stays)
-            stays = tuple(sorted({*first.stays, *entry.stays})) if is_told else ()
+            # Somebody with a row without times may have been there at any time.
+            is_known = bool(first.stays) and bool(entry.stays)
+            stays = tuple(sorted({*first.stays, *entry.stays})) if is_known else ()
             seen[key] = replace(first, stays=stays)
     return list(seen.values())
 

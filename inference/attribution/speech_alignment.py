@@ -1,8 +1,8 @@
 """How well faces and speakers go together: moving mouths and switching views against turns.
 
-Nothing here trusts the turns: they are compared with the pictures as they stand, and then again
+Nothing here trusts the turns: they are compared with the pictures as they are, and then again
 shifted along the recording by many amounts over `GUARD_S`. Shifted turns have the same lengths and
-order but nothing to do with the pictures, so they show what chance gives in this very call. Turns
+order but nothing to do with the pictures, so they show what chance yields in this very call. Turns
 of another meeting look like the shifted ones, and name nobody. (docs/attribution.md)
 """
 
@@ -25,7 +25,7 @@ MAX_SHIFTS = 120
 """From twice as many on, only every second, third … is taken."""
 MIN_SAMPLES = 30
 MIN_SPEECH_S = 6.0
-"""A group is compared with a speaker who was heard for so long while its mouth was seen, and was
+"""A group is compared with a speaker who was heard for this long while its mouth was seen, and was
 silent for as long."""
 STILL_LOG, STILL_SPREAD = float(np.log(0.008)), 0.6
 CONTRAST_LOG, TALKING_SPREAD = float(np.log(6.0)), 0.6
@@ -33,21 +33,21 @@ CONTRAST_LOG, TALKING_SPREAD = float(np.log(6.0)), 0.6
 goes: the standard deviation of the opening over 1.5 s is 0.001 to 0.02 in people silent, and 3 to
 30 times as much in the same people talking."""
 FIT_WEIGHT = 10
-"""These numbers count as so many samples."""
+"""These numbers count as this many samples."""
 RESTLESS_FLOOR = 0.008
-"""A mouth that stands still is as restless as this by the noise of its landmarks alone: two fits to
+"""A mouth that keeps still is as restless as this by the noise of its landmarks alone: two fits to
 one face differ by 0.011 in the median. It is added to what was measured, as noise is, because an
-unchanged face is not fitted anew (faces/follower.py) and has none: beside it, one still mouth
-that was fitted anew would look like talking."""
+unchanged face is not fitted again (faces/follower.py) and has none: beside it, one still mouth
+that was fitted again would look like talking."""
 LEAST_CONTRAST = float(np.log(2.0))
-"""A talking mouth is at least so many times as restless as the same mouth silent."""
+"""A talking mouth is at least this many times as restless as the same mouth silent."""
 MOUTH_HITS = (0.55, 0.7, 0.85)
 """How often a mouth moves while its owner is said to speak; the rest are pauses and held turns."""
 STRAY_RATES = (0.05, 0.25)
 """How often a mouth moves while its owner is not said to speak: little, or more where turns are
 missed or much is laughed. Never more often than it moves at all."""
 MOUTH_WORTH = 0.25
-"""Of a sample at 2 a second: neighbours tell nearly the same."""
+"""Of a sample at 2 a second: neighbours say nearly the same."""
 MOUTH_LAGS_S = (-0.5, 0.0, 0.5, 1.0)
 """The turns may start this much after the mouth does."""
 VIEW_HITS = (0.75, 0.9, 0.97)
@@ -60,7 +60,7 @@ SWITCH_WINDOW_S = (-2.0, 1.5)
 """How often somebody who comes to lead began to speak in this span about the switch: the picture
 does not go to one who has been speaking on."""
 PAUSE_S = 1.0
-"""Speech after at least so much silence begins."""
+"""Speech after at least this much silence begins."""
 MIN_SHOWINGS = 4
 """Fewer faces in turn cannot show that the picture follows the speaker."""
 ALIGNED_MARGIN, ALIGNED_SPREADS = 8.0, 4.5
@@ -90,19 +90,19 @@ class Evidence:
 
     @property
     def is_aligned(self) -> bool:
-        """Whether this evidence alone shows that the turns belong to the pictures as they stand."""
+        """Return whether this evidence alone shows that the turns match the pictures unshifted."""
         return self.margin >= ALIGNED_MARGIN and self.spreads >= ALIGNED_SPREADS
 
     @property
     def may_be_aligned(self) -> bool:
-        """Whether it goes with turns that other evidence has shown to belong to the pictures."""
+        """Return whether it fits turns that other evidence has shown to match the pictures."""
         return self.margin >= ALSO_ALIGNED_MARGIN and self.spreads >= ALSO_ALIGNED_SPREADS
 
 
 def speech_table(
     t_s: F64, interval_s: float, turns: Sequence[SpeakerTurn], speakers: Sequence[int], count: int
 ) -> F32:
-    """Give the share (0–1) of each sample's interval that each speaker speaks, (count, samples).
+    """Return the share (0–1) of each sample's interval that each speaker speaks, (count, samples).
 
     Args:
         speakers: for each turn, which row it belongs to.
@@ -120,7 +120,7 @@ def speech_table(
 
 
 def mouth_talks(opening: F32, interval_s: float) -> F64:
-    """Tell from a mouth's opening, (T,) with NaN, how much more likely it talks than not, (T,).
+    """Return how much more likely a mouth talks than not, (T,), from its opening, (T,) with NaN.
 
     The natural logarithm of the ratio; NaN where the mouth was not seen well enough. What counts is
     how restless the opening is within 1.5 s, against the same mouth at other times: two
@@ -143,7 +143,7 @@ def mouth_talks(opening: F32, interval_s: float) -> F64:
 
 
 def _log_ratio_of_two(restless: F64) -> F64:
-    """Fit a still and a talking distribution and give the log ratio of their densities.
+    """Fit a still and a talking distribution and return the log ratio of their densities.
 
     The fit starts from the mouth's calmest quarter, and is held near what mouths do in general.
     """
@@ -166,7 +166,7 @@ def _log_ratio_of_two(restless: F64) -> F64:
         share = float(np.clip((talks.sum() + 2) / (len(talks) + 10), 0.02, 0.9))
     ratio = -0.5 * ((restless - means[1]) / spreads[1]) ** 2 - np.log(spreads[1])
     ratio -= -0.5 * ((restless - means[0]) / spreads[0]) ** 2 - np.log(spreads[0])
-    # Tails are heavier than a bell's: beyond both means the distance tells nothing more.
+    # Tails are heavier than a bell's: beyond both means the distance says nothing more.
     ratio[restless > means[1]] = np.maximum(ratio[restless > means[1]], 0.5)
     ratio[restless < means[0]] = np.minimum(ratio[restless < means[0]], -0.5)
     clipped: F64 = np.clip(ratio, -4, 4)
@@ -195,7 +195,7 @@ def mouth_evidence(talks: F64, speech: F32, interval_s: float) -> Evidence:
     worth = MOUTH_WORTH * min(1.0, interval_s / 0.5)
 
     def gain(moves: F64 | float) -> F64:
-        """What each sample adds to the log ratio where the mouth moves with this probability."""
+        """Return what each sample adds to the log ratio, given how probably the mouth moves."""
         return np.where(seen, np.log(moves * likelihood + 1 - moves) - usual, 0.0) * worth
 
     strays = [gain(np.minimum(rate, stray)) for stray in STRAY_RATES]
@@ -267,7 +267,7 @@ def view_evidence(
 
 
 def _begun(speech: F32, interval_s: float) -> F64:
-    """Tell for a switch at each sample whether each speaker has just begun, (speakers, T)."""
+    """Return whether each speaker has just begun at a switch at each sample, (speakers, T)."""
     pause = max(1, round(PAUSE_S / interval_s))
     speaks = speech > 0.3
     before = np.stack([np.roll(speaks, k, axis=1) for k in range(1, pause + 1)]).any(axis=0)
@@ -278,7 +278,7 @@ def _begun(speech: F32, interval_s: float) -> F64:
 
 
 def _mixed(log_ratios: F64) -> F64:
-    """Give the log of the mean of ratios under several assumptions, along the first axis."""
+    """Return the log of the mean of ratios under several assumptions, along the first axis."""
     most = log_ratios.max(axis=0)
     mixed: F64 = most + np.log(np.exp(log_ratios - most).mean(axis=0))
     return mixed
@@ -306,5 +306,5 @@ def _checked(
 
 
 def _summed(ratio: F64) -> float:
-    """Give what the best speaker of every group has for it; nothing for groups that fit nobody."""
+    """Return the sum of every group's best ratio; groups that fit nobody add nothing."""
     return float(np.clip(ratio.max(axis=1, initial=0.0), 0, None).sum())

@@ -1,8 +1,8 @@
 """Which faces are one person, by place alone: cameras, tiles, tracks; and rooms of several people.
 
 A tracklet group is what shows one person: all tracks of one camera, else of one tile of one view,
-else one track. Faces are never compared with each other. Where two lasting faces stand before one
-camera at the same time it is a room: its name is the room's, and its faces are several people.
+else one track. Faces are never compared with each other. Where two lasting faces share one camera
+at the same time it is a room: its name is the room's, and its faces are several people.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ ROOM_MIN_SHARE = 0.1
 """A camera shows a room from this long with two faces at once, and this share of its time:
 somebody who walks through the picture makes no room."""
 PASSING_S = 1.0
-"""Tracks of one person may overlap this long, where one is taken up anew."""
+"""Tracks of one person may overlap this long, where one is picked up again."""
 SAME_PLACE = 0.5
-"""In a room, a track goes on where another ended: within so many face sizes."""
+"""In a room, a track continues where another ended: within this many face sizes."""
 
 Place = tuple[int, int]
 """A view and one of its tiles; tile 0 of an undivided picture."""
@@ -44,7 +44,7 @@ class TrackletGroup:
     rows: I32
     """Of the face columns, one per sample at most, ascending by sample; empty for a room."""
     shown: Bools
-    """(T,) where its tile stands, or its face is seen."""
+    """(T,) where its tile is shown, or its face is seen."""
     places: list[Place] = field(default_factory=list)
     leads: list[Span] = field(default_factory=list)
     """When it fills the place that may follow the speaker."""
@@ -53,7 +53,7 @@ class TrackletGroup:
     is_alone: bool = False
     """Seen in one-person views only."""
     is_passing: bool = False
-    """A second face that passes through somebody's video, or stands in no tile of a layout: no name
+    """A second face that passes through somebody's video, or is in no tile of a layout: no name
     of the camera is its own."""
 
     @property
@@ -90,7 +90,7 @@ def tiles_of(observations: Observations, views: I32) -> I32:
 class _Camera:
     """Places that show one camera, with the tracks seen there.
 
-    `is_cut`: another person may come into the place unseen, so each track stands for itself.
+    `is_cut`: another person may come into the place unseen, so each track is a group by itself.
     """
 
     number: int
@@ -176,7 +176,7 @@ class _Cameras:
 
 
 def may_follow(kind: str, tile: int, tiles: int) -> bool:
-    """Tell whether a tile is the one that shows whoever speaks, if the recording does so."""
+    """Return whether a tile is the one that shows whoever speaks, if the recording does so."""
     if kind == "single":
         return True
     return tile == 0 and (kind == "speaker" or (kind == "share" and tiles == 1))

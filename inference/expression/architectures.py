@@ -22,7 +22,7 @@ class PlainNet(FaceNet):
     """Stages of 3×3 convolutions, each halved in size by pooling, and one hidden layer."""
 
     def __init__(self, stages: tuple[tuple[int, ...], ...], normalised: bool) -> None:
-        """Take the channels of every convolution, stage by stage; normalise each if told."""
+        """Take the channels of every convolution, stage by stage; normalise each if asked to."""
         super().__init__(512, dropout=0.5)
         layers: list[nn.Module] = []
         channels = 1
@@ -39,7 +39,7 @@ class PlainNet(FaceNet):
         self.hidden = nn.Linear(channels * side * side, 512)
 
     def features(self, faces: Tensor) -> Tensor:
-        """Give the hidden layer."""
+        """Return the hidden layer."""
         return torch.relu(self.hidden(self.body(faces).flatten(1)))
 
 
@@ -62,7 +62,7 @@ class Bottleneck(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give the block's output: width × 4 channels, the side divided by the stride."""
+        """Return the block's output: width × 4 channels, the side divided by the stride."""
         out = torch.relu(self.bn1(self.conv1(x)))
         out = torch.relu(self.bn2(self.conv2(out)))
         return torch.relu(self.bn3(self.conv3(out)) + self.downsample(x))
@@ -88,7 +88,7 @@ class ResNet50(FaceNet):
         self.hidden = nn.Sequential(nn.Linear(2048, hidden), nn.ReLU()) if hidden else nn.Identity()
 
     def features(self, faces: Tensor) -> Tensor:
-        """Give the mean over the last map, through the hidden layer if there is one."""
+        """Return the mean over the last map, through the hidden layer if there is one."""
         x = self.pool(torch.relu(self.bn1(self.conv1(faces))))
         for index in range(4):
             x = getattr(self, f"layer{index + 1}")(x)
@@ -97,7 +97,7 @@ class ResNet50(FaceNet):
 
 
 ARCHITECTURES: dict[str, Callable[[float], FaceNet]] = {
-    # Our own: the one that is trained unless told otherwise, the smaller one that came first, and
+    # Our own: the one that is trained by default, the smaller one that came first, and
     # one too slow for a call, to teach the others.
     "residual": partial(
         ExpressionNet, widths=(32, 64, 128, 256), blocks=(1, 2, 2, 2), fine_stem=True
@@ -118,7 +118,7 @@ ARCHITECTURES: dict[str, Callable[[float], FaceNet]] = {
 
 
 def build_network(architecture: str, dropout: float = 0.0) -> FaceNet:
-    """Give an untrained network.
+    """Return an untrained network.
 
     Raises:
         ValueError: there is no architecture of this name.
@@ -134,7 +134,7 @@ def start_from(net: FaceNet, path: Path) -> int:
     """Take over what fits, by name and shape, from a weights file; the rest stays as it was.
 
     Takes files of our own and torchvision's ResNet50: three colour channels of a first
-    convolution are summed to the grey one, which is what they give for a grey picture.
+    convolution are summed to the grey one, which is what they compute for a grey picture.
 
     Returns:
         How many tensors were taken over.
@@ -162,7 +162,7 @@ def start_from(net: FaceNet, path: Path) -> int:
 
 
 def widen_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give weights whose head has both readings: files of version 1 have one, which answers both
+    """Return weights whose head has both readings: files of version 1 have one, which answers both
     questions."""
     return {
         name: torch.cat([value] * len(READINGS))

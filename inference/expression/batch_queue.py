@@ -119,7 +119,7 @@ class DeviceQueue:
             crops: (N, H, W) uint8. N may be 0. They must not be changed until the future is done.
 
         Returns:
-            A future of what `classify` gives for them, (N, K), in the same order. Cancelling it
+            A future of what `classify` returns for them, (N, K), in the same order. Cancelling it
             before its batch has begun takes its crops out of the queue.
 
         Raises:
@@ -261,7 +261,7 @@ class DeviceQueue:
                 self._max_batch = size // 2
                 continue
             if len(probs) != size:
-                raise InferenceError(f"the classifier gave {len(probs)} rows for {size} crops")
+                raise InferenceError(f"the classifier returned {len(probs)} rows for {size} crops")
             results.append(probs)
             start += size
         return np.concatenate(results)

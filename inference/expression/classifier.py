@@ -41,7 +41,7 @@ class WeightsCard:
 
 
 class ExpressionClassifier:
-    """Gives every face crop a probability per expression. One thread at a time per instance."""
+    """Computes probabilities per expression of face crops. One thread at a time per instance."""
 
     labels = EXPRESSIONS
 
@@ -92,7 +92,7 @@ class ExpressionClassifier:
         return self.card.input_px
 
     def classify(self, crops: U8) -> F32:
-        """Give each face crop a probability over `labels`: how people would vote.
+        """Return each face crop a probability over `labels`: how people would vote.
 
         The reading of the votes, because it says how a face looks to most people; FER2013's label
         says which word somebody searched for when the picture was found.
@@ -111,7 +111,7 @@ class ExpressionClassifier:
         return self.read(crops)[:, READINGS.index("votes")]
 
     def read(self, crops: U8) -> F32:
-        """Give both readings of each face crop apart: (N, 2, 7), in READINGS order.
+        """Return both readings of each face crop apart: (N, 2, 7), in READINGS order.
 
         A batch that does not fit into the device's memory is halved until it does; no larger one
         is tried again. Arguments and errors as for `classify`.
@@ -146,7 +146,7 @@ class ExpressionClassifier:
 
     def _read_batch(self, crops: U8) -> F32:
         faces = torch.from_numpy(np.ascontiguousarray(crops))[:, None]
-        if self._kind == "cuda":  # from page-locked memory the card fetches them by itself
+        if self._kind == "cuda":  # from page-locked memory the card fetches them directly
             faces = faces.pin_memory()
         probs = self._probs(faces.to(self.device, non_blocking=True), self._precision)
         return np.asarray(probs.cpu().numpy(), np.float32)
@@ -158,7 +158,7 @@ class ExpressionClassifier:
         return torch.softmax(logits.float() / self._temperatures, dim=2)
 
     def _apart(self, precision: torch.dtype) -> float:
-        """The largest difference of probabilities that a precision makes, over made-up faces."""
+        """Return the largest change of probability that a precision makes on synthetic faces."""
         chance = torch.Generator().manual_seed(0)
         coarse = torch.rand((64, 1, 8, 8), generator=chance) * 255
         faces = F.interpolate(coarse, size=self.input_px, mode="bicubic").clamp(0, 255)
@@ -202,10 +202,10 @@ def read_weights(path: Path) -> tuple[FaceNet, WeightsCard]:
 
 
 def computes_in_bfloat16(device: str) -> bool:
-    """Say whether convolutions run on a CPU that multiplies bfloat16 by itself.
+    """Return whether convolutions run on a CPU that multiplies bfloat16 natively.
 
     There it halves the time; probabilities differ by 0.0005 on average and 0.015 at most. Elsewhere
-    bfloat16 would be imitated, and slower than float32.
+    bfloat16 would be emulated, and slower than float32.
     """
     return torch.device(device).type == "cpu" and bool(
         torch.cpu.get_capabilities().get("avx512_bf16", False)
@@ -213,12 +213,12 @@ def computes_in_bfloat16(device: str) -> bool:
 
 
 def resolve_device(device: str) -> str:
-    """Return the device that "auto" stands for here, or `device` itself if it exists.
+    """Return the device that "auto" means here, or `device` itself if it exists.
 
     "auto" never means an Apple GPU: nobody has compared its results with the CPU's yet.
 
     Raises:
-        InferenceError: PyTorch knows no such device on this machine.
+        InferenceError: PyTorch has no such device on this machine.
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -262,7 +262,9 @@ def _read_header(header: dict[str, str], path: Path) -> WeightsCard:
             facts={key: value for key, value in header.items() if key not in _CARD_FIELDS},
         )
     except (KeyError, ValueError, TypeError) as exc:
-        raise WeightsInvalid(f"The header of {path} lacks or garbles {exc}: {advice}") from exc
+        raise WeightsInvalid(
+            f"The header of {path} lacks {exc} or has it damaged: {advice}"
+        ) from exc
     if card.labels != EXPRESSIONS:
         raise WeightsInvalid(f"{path} has the labels {', '.join(map(str, labels))}: {advice}")
     if card.input_px != INPUT_PX:

@@ -45,7 +45,7 @@ one of the crop, and only then turned and sampled: nothing aliases, and it is qu
 def face_crop(image: U8, detection: Detection, size_px: int = 48) -> U8:
     """Cut one face out, framed as FER2013's are.
 
-    With landmarks, eyes and mouth come to stand where FER2013 has them and the head upright;
+    With landmarks, eyes and mouth end up where FER2013 has them and the head upright;
     without, the box alone decides and a tilted head stays tilted. What lies outside the picture
     repeats its edge.
 
@@ -85,7 +85,7 @@ def face_crop(image: U8, detection: Detection, size_px: int = 48) -> U8:
 
 
 def sharpness(crop: U8) -> float:
-    """Give how much fine detail a grey crop has, whatever its contrast.
+    """Return how much fine detail a grey crop has, whatever its contrast.
 
     The deviation of the Laplacian over the deviation of the grey levels: 0 for a flat crop.
     """
@@ -96,7 +96,7 @@ def sharpness(crop: U8) -> float:
 
 
 def _tile_transform(detection: Detection) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Give the 2×3 matrix from picture to tile of 48 px: scale, turn and shift, no shear."""
+    """Return the 2×3 matrix from picture to tile of 48 px: scale, turn and shift, no shear."""
     x0, y0, x1, y1 = (float(edge) for edge in detection.box)
     by_box = BOX_HEIGHT_PX / max(y1 - y0, 1.0)
     marks = detection.landmarks
@@ -123,7 +123,7 @@ def _tile_transform(detection: Detection) -> np.ndarray[tuple[int, int], np.dtyp
 
 
 def _anchor_points(marks: F32) -> list[tuple[float, float]]:
-    """Give eyes and corners of the mouth, xy, in the order of ANCHORS."""
+    """Return eyes and corners of the mouth, xy, in the order of ANCHORS."""
     a, b, c, d, left, right = marks[[*LEFT_EYE, *RIGHT_EYE, *MOUTH_CORNERS]].tolist()
     eyes = [((p[0] + q[0]) / 2, (p[1] + q[1]) / 2) for p, q in ((a, b), (c, d))]
     return [*eyes, tuple(left), tuple(right)]
@@ -134,7 +134,7 @@ def _span(
     side_px: int,
     shape: tuple[int, ...],
 ) -> tuple[int, int, int, int]:
-    """Give the part of the picture that the crop shows, xyxy, at least one pixel."""
+    """Return the part of the picture that the crop shows, xyxy, at least one pixel."""
     # Not by numpy.linalg: after a call, OpenBLAS's other threads spin for 5 ms each.
     (a, b, x), (c, d, y) = cv2.invertAffineTransform(to_tile).tolist()
     xs = [x, x + a * side_px, x + b * side_px, x + (a + b) * side_px]

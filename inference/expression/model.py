@@ -28,7 +28,7 @@ CONTRAST_FLOOR = 8.0
 class FaceNet(nn.Module):
     """What every architecture is: grey faces in, two readings out.
 
-    A subclass gives `features` and says how wide they are. A normalisation that is listed right
+    A subclass defines `features` and says how wide they are. A normalisation that is listed right
     after a convolution must normalise that convolution's output (`folded` relies on it).
     """
 
@@ -39,11 +39,11 @@ class FaceNet(nn.Module):
         self.head = nn.Linear(width, len(READINGS) * len(EXPRESSIONS))
 
     def features(self, faces: Tensor) -> Tensor:
-        """Give (N, width) for standardised faces, (N, 1, 48, 48)."""
+        """Return (N, width) for standardised faces, (N, 1, 48, 48)."""
         raise NotImplementedError
 
     def forward(self, faces: Tensor) -> Tensor:
-        """Give logits for faces.
+        """Return logits for faces.
 
         Args:
             faces: float32 grey levels 0–255, shape (N, 1, 48, 48), not normalised: each face is
@@ -59,7 +59,7 @@ class FaceNet(nn.Module):
         return logits.reshape(-1, len(READINGS), len(EXPRESSIONS))
 
     def folded(self) -> FaceNet:
-        """Give a copy for inference, normalisation folded into the convolutions: the same
+        """Return a copy for inference, normalisation folded into the convolutions: the same
         results up to rounding, and faster. The network must be in eval mode."""
         net = copy.deepcopy(self)
         for part in list(net.modules()):
@@ -94,7 +94,7 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give the block's output: channels_out channels, the side divided by the stride."""
+        """Return the block's output: channels_out channels, the side divided by the stride."""
         out = torch.relu(self.norm1(self.conv1(x)))
         out = self.norm2(self.conv2(out))
         gate = self.excite(torch.relu(self.squeeze(out.mean((2, 3)))))
@@ -140,7 +140,7 @@ class ExpressionNet(FaceNet):
         self.body = nn.Sequential(*body)
 
     def features(self, faces: Tensor) -> Tensor:
-        """Give the mean over the last, 3×3, map."""
+        """Return the mean over the last, 3×3, map."""
         features: Tensor = self.body(self.stem(faces)).mean((2, 3))
         return features
 

@@ -1,0 +1,1 @@
+"""Finding faces, fitting landmarks, and following and tracking them."""

@@ -1,6 +1,6 @@
 """Faces in one picture: where they are, how the head is turned, how open eyes and mouth are.
 
-Everything goes through the `Detector` interface; `face_models` holds MediaPipe's models.
+Everything goes through the `Detector` interface; `face_models` loads MediaPipe's models.
 
 Measured on one core: the short-range model takes 1.2 ms for a 128×128 picture and finds faces from
 16 px of it, the full-range one 3.7 ms for 192×192 and finds them from 10 px. So gallery tiles are
@@ -19,10 +19,9 @@ from typing import Protocol, get_args
 import cv2
 import numpy as np
 
-from inference.boxes import centre, clipped, holders, overlap, scaled
+from inference.boxes import centre, clipped, holders, scaled
 from inference.faces.face_models import MESH_PX, Backend, FaceModels, load_models
 from inference.faces.face_search import (
-    MERGE_IOU,
     SURE,
     FoundFace,
     merge_found,
@@ -42,7 +41,7 @@ LARGE_FACE_SHARE = 0.25
 """A face this high against the picture is somebody filling it: no search for small faces then."""
 
 LARGE_TILE_SHARE = 0.4
-"""A tile that covers this share of the picture is searched like a picture of its own."""
+"""A tile that covers this share of the picture is searched like a separate picture."""
 
 HULL_OVER_DETECTOR = 1.06
 """How much higher the outline of the landmarks is than BlazeFace's box, measured on photographs;
@@ -53,7 +52,7 @@ class Detector(Protocol):
     """Finds the faces of one picture."""
 
     def detect(self, image: U8, regions: Sequence[F32] | F32 | None) -> list[Detection]:
-        """Give every face in `image` (RGB), in reading order of the regions.
+        """Return every face in `image` (RGB), in reading order of the regions.
 
         `regions` are xyxy boxes of tiles; None or none: the whole picture is searched.
 
@@ -62,7 +61,7 @@ class Detector(Protocol):
         """
 
     def refit(self, image: U8, face: Detection) -> Detection | None:
-        """Look again at a face that stands about here, and nowhere else; None: it is gone.
+        """Look again at a face that is about here, and nowhere else; None if it is gone.
 
         Raises:
             WeightsInvalid: the models cannot be loaded.
@@ -85,7 +84,7 @@ class DetectOptions:
     """True looks for small faces beside a large one too, in a picture without tiles and in a large
     tile: of 1280×720 px it takes 45 ms instead of 4."""
     backend: Backend = "litert"
-    """What runs the models. Both find the same faces; "mediapipe" must be installed for itself."""
+    """What runs the models. Both find the same faces; "mediapipe" must be installed separately."""
 
     def __post_init__(self) -> None:
         if self.backend not in get_args(Backend):
@@ -98,7 +97,7 @@ class FaceDetector:
     """MediaPipe's models behind `Detector`.
 
     One per thread: the models are not made for two at a time (a lock makes a shared one slow, not
-    wrong). They are loaded by the first `detect`. Every picture is taken for itself: the result
+    wrong). They are loaded by the first `detect`. Every picture is treated separately: the result
     does not depend on the pictures before it.
     """
 
@@ -108,7 +107,7 @@ class FaceDetector:
         self._models: FaceModels | None = None
 
     def detect(self, image: U8, regions: Sequence[F32] | F32 | None) -> list[Detection]:
-        """Give every face in `image`; see `Detector.detect`."""
+        """Return every face in `image`; see `Detector.detect`."""
         with self._lock:
             if self._models is None:
                 self._models = self._load()
@@ -118,7 +117,7 @@ class FaceDetector:
             return self._detect_anywhere(models, image)
 
     def refit(self, image: U8, face: Detection) -> Detection | None:
-        """Fit the landmarks of a face anew; see `Detector.refit`. None too where it had none."""
+        """Fit the landmarks of a face again; see `Detector.refit`. Also None where it had none."""
         if face.landmarks is None:
             return None
         with self._lock:
@@ -180,7 +179,7 @@ class FaceDetector:
         self.close()
 
     def _describe(self, models: FaceModels, image: U8, found: list[FoundFace]) -> list[Detection]:
-        """Add what the landmarks tell; leave out faces that the landmarks speak against."""
+        """Add what the landmarks show; leave out faces that the landmarks contradict."""
         faces: list[Detection] = []
         for face in merge_found(found):
             points = None
@@ -193,7 +192,7 @@ class FaceDetector:
 
 
 def _moved(face: Detection, x: int, y: int) -> Detection:
-    """The face of a part of the picture in the picture."""
+    """Return a face found in part of the picture in the picture's own pixels."""
     landmarks = face.landmarks
     if landmarks is not None:
         landmarks = landmarks + np.array([x, y], np.float32)
@@ -208,22 +207,18 @@ def _finish(face: FoundFace, points: F32 | None, image: U8) -> Detection:
         return Detection(box=box, confidence=face.confidence)
     flat = np.ascontiguousarray(points[:, :2])
     edges = np.concatenate([flat.min(axis=0), flat.max(axis=0)])
-    told = describe_landmarks(points)
+    pose = describe_landmarks(points)
     return Detection(
         box=clipped(edges, width, height), confidence=face.confidence,
-        yaw_deg=told.yaw_deg, pitch_deg=told.pitch_deg, roll_deg=told.roll_deg,
-        eye_opening=told.eye_opening, mouth_opening=told.mouth_opening,
+        yaw_deg=pose.yaw_deg, pitch_deg=pose.pitch_deg, roll_deg=pose.roll_deg,
+        eye_opening=pose.eye_opening, mouth_opening=pose.mouth_opening,
         landmarks=flat,
     )  # fmt: skip
 
 
 def _merge_detections(faces: list[Detection]) -> list[Detection]:
-    """The same on finished faces: landmarks may draw two boxes onto one face. Reading order."""
-    kept: list[Detection] = []
-    for face in sorted(faces, key=lambda face: -face.confidence):
-        if all(overlap(face.box, other.box) < MERGE_IOU for other in kept):
-            kept.append(face)
-    return sorted(kept, key=lambda face: (float(face.box[1]), float(face.box[0])))
+    """Merge finished faces, since landmarks may draw two boxes onto one; in reading order."""
+    return sorted(merge_found(faces), key=lambda face: (float(face.box[1]), float(face.box[0])))
 
 
 def _fit_landmarks(models: FaceModels, image: U8, face: FoundFace) -> F32 | None:

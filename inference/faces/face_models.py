@@ -2,7 +2,7 @@
 
 They are MediaPipe's: BlazeFace in short and full range finds faces, the face mesh fits 468 points
 to one. LiteRT runs them from their files (litert_models.py); where MediaPipe 0.10.21 itself is
-installed, its graphs can (mediapipe_models.py). Both give the same faces; a test holds it.
+installed, its graphs can (mediapipe_models.py). Both find the same faces, as a test checks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SHORT_TILES = 2
 FULL_TILES = 2
 """Gallery tiles in one call. Measured: two 16:9 tiles in the short-range model's input keep every
 face from 25 % of the tile's height up, in the full-range model's from 18 %; with more tiles, faces
-get lost that the model finds when they stand alone."""
+get lost that the model finds when they are alone."""
 
 MIN_PRESENCE = 0.5
 """How sure the landmark model must be that it looks at a face; MediaPipe's own threshold."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
 
 from inference.boxes import has_centre_in, overlap
 from inference.schema.arrays import F32, U8
+from inference.schema.observations import Detection
 
 WINDOW_PX = 480
 WINDOW_OVERLAP_PX = 96
 """Windows over a picture without known tiles: a face 40 px high is 16 px of the full-range input,
-and one up to the overlap in height stands whole in at least one window."""
+and one up to the overlap in height is complete in at least one window."""
 
 LARGE_TILE_PX = 240
 """A tile this high may show a whole room: the full-range model looks at it alone."""
@@ -31,17 +33,20 @@ none there, and its tile is not searched again."""
 
 @dataclass(frozen=True, slots=True)
 class FoundFace:
-    """A face as the detection model gives it, in pixels of the frame."""
+    """A face as the detection model returns it, in pixels of the frame."""
 
     box: F32
     confidence: float
     eyes: F32  # (2, 2) picture-left eye, picture-right eye
 
     def moved(self, origin: F32, scale: float, offset: F32) -> FoundFace:
-        """The same face taken from a shrunk picture back into the frame."""
+        """Return the same face taken from a shrunk picture back into the frame."""
         edges = (self.box.reshape(2, 2) - origin) / scale + offset
         eyes = (self.eyes - origin) / scale + offset
         return FoundFace(edges.reshape(4).astype(np.float32), self.confidence, eyes)
+
+
+Face = TypeVar("Face", FoundFace, Detection)
 
 
 class FaceModel(Protocol):
@@ -102,7 +107,7 @@ def search_stacks(model: FaceModel, image: U8, tiles: list[F32]) -> list[list[Fo
 
 
 def _starts(length: int) -> list[int]:
-    """Where windows start along one side, evenly, overlapping by WINDOW_OVERLAP_PX or more."""
+    """Return where windows start along a side, spaced evenly, WINDOW_OVERLAP_PX or more shared."""
     if length <= WINDOW_PX:
         return [0]
     steps = -(-(length - WINDOW_PX) // (WINDOW_PX - WINDOW_OVERLAP_PX))
@@ -110,7 +115,7 @@ def _starts(length: int) -> list[int]:
 
 
 def windows(image: U8) -> list[F32]:
-    """Overlapping squares that cover the picture; none where the picture is hardly larger."""
+    """Return overlapping squares that cover the picture; none where it is hardly larger."""
     height, width = image.shape[:2]
     if max(width, height) <= WINDOW_PX:
         return []
@@ -120,9 +125,9 @@ def windows(image: U8) -> list[F32]:
     ]
 
 
-def merge_found(found: list[FoundFace]) -> list[FoundFace]:
-    """Keep of faces that overlap the surest (non-maximum suppression)."""
-    kept: list[FoundFace] = []
+def merge_found(found: Sequence[Face]) -> list[Face]:
+    """Return the surest of the faces that overlap (non-maximum suppression), surest first."""
+    kept: list[Face] = []
     for face in sorted(found, key=lambda face: -face.confidence):
         if all(overlap(face.box, other.box) < MERGE_IOU for other in kept):
             kept.append(face)
@@ -130,7 +135,7 @@ def merge_found(found: list[FoundFace]) -> list[FoundFace]:
 
 
 def shrink(image: U8, region: F32, wide: int, high: int) -> tuple[U8, float]:
-    """Cut a region out and scale it into `wide` × `high`, shape kept; gives the scale applied."""
+    """Cut a region out and scale it into `wide` × `high`, shape kept; return the scale too."""
     x0, y0, x1, y1 = whole_pixels(region, image)
     if x1 <= x0 or y1 <= y0:
         return np.zeros((1, 1, 3), np.uint8), 1.0
@@ -150,7 +155,7 @@ def shrink(image: U8, region: F32, wide: int, high: int) -> tuple[U8, float]:
 
 
 def whole_pixels(box: F32, image: U8) -> tuple[int, int, int, int]:
-    """The box in whole pixels, inside the picture."""
+    """Return the box in whole pixels, inside the picture."""
     height, width = image.shape[:2]
     x0, y0, x1, y1 = map(round, box.tolist())
     return max(0, x0), max(0, y0), min(width, x1), min(height, y1)

@@ -50,18 +50,18 @@ class FaceRows:
     def __init__(
         self,
         submit: Callable[[U8], Future[F32]],
-        told: Callable[[int, F32], None] | None = None,
+        on_sample: Callable[[int, F32], None] | None = None,
         max_outstanding: int = _MAX_OUTSTANDING,
     ) -> None:
         """Start empty.
 
         Args:
             submit: the device queue's.
-            told: called for each sample, in order, with its number and the probabilities of its
-                rows by track, when they came.
+            on_sample: called for each sample, in order, with its number and the probabilities
+                of its rows by track, when they have arrived.
             max_outstanding: samples whose probabilities may be outstanding.
         """
-        self._submit, self._told, self._max_outstanding = submit, told, max_outstanding
+        self._submit, self._on_sample, self._max_outstanding = submit, on_sample, max_outstanding
         self._batch = _Batch()
         self._keys = array("i")
         self._facts = array("f")
@@ -108,7 +108,7 @@ class FaceRows:
             self._collect_oldest()
 
     def cancel(self) -> None:
-        """Give up what has not come yet."""
+        """Abandon what has not arrived yet."""
         for asked in self._outstanding:
             if asked.batch.future is not None:
                 asked.batch.future.cancel()
@@ -119,7 +119,7 @@ class FaceRows:
             self._collect_oldest()
 
     def columns(self) -> FaceColumns:
-        """Wait for what is outstanding and give all rows so far."""
+        """Wait for what is outstanding and return all rows so far."""
         self.collect()
         keys = np.array(self._keys, np.int32).reshape(-1, 2)
         facts = np.array(self._facts, np.float32).reshape(-1, _FACTS)
@@ -153,5 +153,5 @@ class FaceRows:
             assert asked.batch.future is not None
             probs[known] = asked.batch.future.result()[asked.rows[known]]
         self._probs.frombytes(probs.tobytes())
-        if self._told is not None:
-            self._told(asked.sample, probs)
+        if self._on_sample is not None:
+            self._on_sample(asked.sample, probs)

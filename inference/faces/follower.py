@@ -1,8 +1,8 @@
 """Faces followed from sample to sample, so that models look only where something changed.
 
-A face that was found is looked for where it was, by its picture in grey, 48 px wide. Where that is
-found again nearly unchanged, the landmarks go along with it; where the face changed (it speaks, it
-turned), they are fitted anew at its new place; and where it cannot be told, its tile is searched
+A face that was found is searched for where it was, by its picture in grey, 48 px wide. Where that
+is found again nearly unchanged, the landmarks go along with it; where the face changed (it speaks,
+it turned), they are fitted again at its new place; and where that is unclear, its tile is searched
 again. Every tile is searched now and then in any case, so that somebody who sits down beside is
 seen. What is compared is always the picture in which the landmarks were fitted last: small errors
 do not add up.
@@ -25,8 +25,8 @@ from inference.schema.arrays import F32, U8, Bools
 from inference.schema.observations import Detection
 
 SEARCH_EVERY_S = 4.0
-"""Every tile is searched anew after so long, whoever is followed in it. Where fewer are found than
-there were, it is searched in every sample for as long: somebody may have turned away."""
+"""Every tile is searched again after this long, whoever is followed in it. If fewer are found than
+before, it is searched in every sample for as long: somebody may have turned away."""
 
 Key: TypeAlias = tuple[float, ...]
 """A region's edges; none for the whole picture."""
@@ -54,11 +54,11 @@ class _Region:
 class FaceFollower:
     """Finds the faces of some regions of every sample; samples come in order of time.
 
-    What it gives for a sample depends on the samples before. One thread at a time.
+    What it returns for a sample depends on the samples before. One thread at a time.
     """
 
     def __init__(self, detector: Detector, search_every_s: float = SEARCH_EVERY_S) -> None:
-        """Take a detector of its own, and how long a region goes without a search; 0: never."""
+        """Take an unshared detector, and how long a region may go unsearched; 0: never."""
         self._detector = detector
         self._search_every_s = search_every_s
         self._regions: dict[Key, _Region] = {}
@@ -66,12 +66,12 @@ class FaceFollower:
     def look(
         self, image: U8, t_s: float, regions: F32 | None, cuts: Bools, others: F32
     ) -> list[Detection]:
-        """Give every face in the regions of one sample, in reading order.
+        """Return every face in the regions of one sample, in reading order.
 
         Args:
             image: RGB.
             regions: tiles, (n, 4), or None: anywhere in the picture.
-            cuts: (n,), or (1,) for the whole picture: whether a region shows something else now.
+            cuts: (n,), or (1,) for the whole picture: whether a region was cut.
             others: (m, 4), further tiles that may lie over these; faces in them are left out.
 
         Raises:
@@ -128,7 +128,7 @@ class FaceFollower:
         return [face for face, _ in kept]
 
     def _followed(self, image: U8, t_s: float, key: Key) -> list[Detection] | None:
-        """The region's faces where they are now, or None: it must be searched."""
+        """Return the region's faces where they are now, or None: it must be searched."""
         region = self._regions.get(key)
         if region is None or not region.faces or len(region.faces) < region.most:
             return None
@@ -139,11 +139,11 @@ class FaceFollower:
             return None
         now = [face for face in faces if face is not None]
         if any(overlap(a.box, b.box) >= MERGE_IOU for k, a in enumerate(now) for b in now[:k]):
-            return None  # two are taken for one
+            return None  # two are mistaken for one
         return now
 
     def _follow(self, image: U8, seen: _Seen) -> Detection | None:
-        """The face where it is now, or None where that cannot be told."""
+        """Return the face where it is now, or None where that is unclear."""
         found = seen.patch.find(image, seen.place)
         if found is None:
             return None
@@ -164,13 +164,13 @@ class FaceFollower:
 
 
 def _are_held(faces: list[Detection], places: F32, k: int) -> bool:
-    """Whether all faces are inside their region, and no smaller one that lies over it has them."""
+    """Return whether all faces are in their region and in no smaller one that lies over it."""
     middles = np.array([centre(face.box) for face in faces], np.float32).reshape(-1, 2)
     return bool((holders(middles, places) == k).all())
 
 
 class FollowThread:
-    """A `FaceFollower` in a thread of its own, which sees the samples in order."""
+    """A `FaceFollower` in its own thread, which sees the samples in order."""
 
     def __init__(self, detector_factory: Callable[[], Detector], search_every_s: float) -> None:
         """Take what makes the detector; it is made in the thread, at the first picture."""
@@ -188,7 +188,7 @@ class FollowThread:
         return self._follower
 
     def close(self) -> None:
-        """Give up what waits, end the thread, free the models; safe to call twice."""
+        """Abandon what waits, end the thread, free the models; safe to call twice."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         if self._follower is not None:
             self._follower.close()

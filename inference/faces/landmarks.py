@@ -1,4 +1,4 @@
-"""What the landmarks of a face tell: head turn, eye opening, mouth opening."""
+"""What the landmarks of a face show: head turn, eye opening, mouth opening."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _USED = sorted(
 )
 
 NEUTRAL_PITCH_DEG = 6.7
-"""How far the mouth stands before the eyes of a face that looks straight ahead: in MediaPipe's
+"""How far the mouth is in front of the eyes of a face that looks straight ahead: in MediaPipe's
 canonical face model the mouth corners lie 6.97 below and 0.82 before the eyes."""
 
 
@@ -75,7 +75,7 @@ def describe_landmarks(points: F32) -> FaceGeometry:
 def _opening(
     pts: dict[int, list[float]], pairs: tuple[tuple[int, int], ...], corners: tuple[int, int]
 ) -> float:
-    """Mean height over width, in space, so that a turned head does not look more open."""
+    """Return mean height over width, in space, so that a turned head does not look more open."""
     width = math.dist(pts[corners[0]], pts[corners[1]])
     heights = [math.dist(pts[a], pts[b]) for a, b in pairs]
     return sum(heights) / len(heights) / width if width > 0 else math.nan

@@ -1,7 +1,7 @@
-"""MediaPipe's face models run by LiteRT; the only file of the product that knows LiteRT.
+"""MediaPipe's face models run by LiteRT; the only module that imports LiteRT.
 
-The models are files (face_model_files.py). What stands around them here, from pixels to tensors
-and from tensors to faces, gives what MediaPipe 0.10.21's graphs give. Sources, in MediaPipe's
+The models are files (model_files.py). The code around them here, from pixels to tensors and
+from tensors to faces, computes what MediaPipe 0.10.21's graphs compute. Sources, in MediaPipe's
 repository: mediapipe/modules/face_detection/face_detection{,_short_range,_full_range}.pbtxt,
 mediapipe/modules/face_landmark/face_landmark_cpu.pbtxt, and in mediapipe/calculators the
 calculators they name: ssd_anchors, tensors_to_detections, non_max_suppression, image_to_tensor.
@@ -33,7 +33,7 @@ from inference.schema.arrays import F32, U8
 SHORT_CELLS = ((8, 2), (16, 6))
 FULL_CELLS = ((4, 1),)
 """The grids of anchors of the two detection models: pixels from one to the next, and how many
-stand at each place. MediaPipe lists layers of the strides 8, 16, 16, 16 with two anchors each,
+are at each place. MediaPipe lists layers of the strides 8, 16, 16, 16 with two anchors each,
 and joins those of one stride; all anchors have one size, so only their places count."""
 
 SHORT_SCORE = 0.5
@@ -66,7 +66,7 @@ class Network:
             ) from exc
         (given,) = self._interpreter.get_input_details()
         self._input = int(given["index"])
-        self._outputs = [int(told["index"]) for told in self._interpreter.get_output_details()]
+        self._outputs = [int(output["index"]) for output in self._interpreter.get_output_details()]
         self.values: F32 = np.zeros(given["shape"], np.float32)
         """The input, to be filled before `run`; (1, height, width, 3)."""
 
@@ -93,7 +93,7 @@ def decode_faces(raw: F32, logits: F32, anchors: F32, min_score: float) -> tuple
     Args:
         raw: (N, 16): x, y, width, height and six points, in pixels from the anchor.
         logits: (N,), of the scores.
-        anchors: (N, 2), as `anchor_places` gives them.
+        anchors: (N, 2), as `anchor_places` returns them.
 
     Returns:
         Of the answers that score `min_score` or more: box (xyxy) and two eyes, (M, 8), in pixels

@@ -90,7 +90,7 @@ node {
 }
 """
 """The landmark model by itself. The ready-made FaceMesh searches the face again first (1.2 ms), and
-hands every point over as an object of its own (0.4 ms)."""
+hands every point over as a separate object (0.4 ms)."""
 
 
 class _Graph:
@@ -107,7 +107,7 @@ class _Graph:
         self._time = 0
 
     def run(self, image: U8, **packets: Any) -> dict[str, Any]:
-        """Give the packets that came out, by the name of their stream."""
+        """Return the packets that came out, by the name of their stream."""
         from mediapipe.python import ImageFormat, packet_creator
 
         self._given.clear()
@@ -134,7 +134,7 @@ class MediaPipeDetectionModel:
         self._min_confidence = min_confidence
 
     def detect(self, image: U8) -> list[FoundFace]:
-        """Every face, in pixels of the picture."""
+        """Return every face, in pixels of the picture."""
         from mediapipe.python import packet_getter
 
         packet = self.graph.run(image).get("detections")
@@ -170,7 +170,7 @@ class MediaPipeFaceModels:
             # Graphs name their models from here.
             resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
             self._rect: Any = NormalizedRect
-            # Each graph writes lines when it starts, from a thread of its own, and in its first
+            # Each graph writes lines when it starts, from its own thread, and in its first
             # run. TensorFlow Lite writes a line in three pieces: graphs that start at once tear
             # each other's lines, which nobody knows again then. So one is through before the next.
             self.short = MediaPipeDetectionModel("Short", SHORT_PX, SHORT_TILES, min_confidence)

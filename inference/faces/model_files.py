@@ -1,9 +1,9 @@
-"""The files of MediaPipe's models: where they lie, whether they are whole, and how they get there.
+"""The files of MediaPipe's models: where they are, whether they fit, and how they get there.
 
     python -m inference.faces.model_files                 # say what is there; exit code 1: not all
     python -m inference.faces.model_files MEDIAPIPE.whl   # take the models out of MediaPipe's wheel
 
-`make install` does both. The files stand inside the Python environment, so that they go when it
+`make install` does both. The files are inside the Python environment, so that they go when it
 goes, and nothing is ever downloaded while Rapport runs. This module imports nothing but the
 standard library: it runs before anything is installed.
 """
@@ -26,7 +26,7 @@ FROM_WHEEL = "mediapipe 0.10.21"
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model: the name of its file, where it stands in the wheel, and its sha256."""
+    """A model: the name of its file, where it is in the wheel, and its sha256."""
 
     name: str
     folder: str
@@ -60,7 +60,7 @@ MODEL_FILES = (SHORT_RANGE, FULL_RANGE, FACE_MESH, SELFIE)
 
 @dataclass(frozen=True, slots=True)
 class ModelFileState:
-    """How one file stands: `fits` says that its sha256 is the right one."""
+    """The state of one file: `fits` says that its sha256 is right."""
 
     path: Path
     is_there: bool
@@ -73,7 +73,7 @@ def models_folder() -> Path:
 
 
 def list_model_files(folder: Path | None = None) -> list[ModelFileState]:
-    """Return of every model whether its file is there and whether its sha256 fits."""
+    """Return for every model whether its file is there and whether its sha256 fits."""
     states = []
     for model in MODEL_FILES:
         path = (folder or models_folder()) / model.name

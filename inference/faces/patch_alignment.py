@@ -1,9 +1,11 @@
 """A face's picture, remembered in a few pixels: found again where it moved, and seen to change.
 
-First it is looked for around where it was (normalised correlation), then turned, scaled and shifted
-until it fits best, and what is left of the difference tells whether the face itself changed. Source
-of the second step: Baker & Matthews 2004, "Lucas-Kanade 20 Years On", the inverse compositional
-method; places are complex numbers, so that a turn with a scale is a product.
+First it is searched for around where it was (normalised correlation), then turned, scaled and
+shifted until it fits best, and what is left of the difference shows whether the face itself
+changed. Source of the second step: Baker & Matthews 2004, "Lucas-Kanade 20 Years On", the inverse
+compositional method; places are complex numbers, so that a turn with a scale is a product. Measured
+against `cv2.findTransformECC` (affine) on 300 synthetic patches: 84 µs instead of 315, the same
+place (95 % within 0.06 px of the patch), turn and scale within 0.003 instead of 0.006.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from inference.schema.observations import Detection
 
 PATCH_PX = 48
 PATCH_FACES = 1.1
-"""A face is remembered as a square of so many of its sizes, in so many pixels."""
+"""A face is remembered as a square of this many of its sizes, in this many pixels."""
 
 REACH_PX = 12
 WINDOW_PX = PATCH_PX + 2 * REACH_PX
-"""It is looked for up to so many of these pixels, a quarter of its size, from where it was."""
+"""It is looked for up to this many of these pixels, a quarter of its size, from where it was."""
 
 SAME_FACE = 0.5
 """Least correlation with what is remembered; below, it is not the same face's picture."""
@@ -33,10 +35,10 @@ CELL_PX = 8
 INNER_PX = PATCH_PX - 2 * RIM_PX
 STILL = 0.12
 STILL_MOUTH = 0.05
-"""A face is unchanged where no cell of its picture, but for the rim, differs by more than this
+"""A face is unchanged where no cell of its picture, except the rim, differs by more than this
 share of the picture's contrast, and its mouth by less: what is said shows in a few pixels. Of six
 clips of talking heads, 20 % of the faces are at 5 samples/s (4 % at 2, 36 % at 10). Carried there
-instead of fitted anew, landmarks differ by 0.2 % of the face's height, yaw by 0.3°, pitch by 0.5°,
+instead of fitted again, landmarks differ by 0.2 % of the face's height, yaw by 0.3°, pitch by 0.5°,
 eye and mouth opening by 0.005 in the median (95 %: 0.5 %, 1.1°, 2.2°, 0.016, 0.021); two fits to
 one picture from two starts differ by 0.6°, 1.1°, 0.011 and 0.016. In three made galleries of 150 s
 and 360 lines, speakers were named as well as with every picture searched; without the second limit
@@ -46,13 +48,13 @@ LEAST_CONTRAST = 8.0
 """In grey levels: noise on a flat picture is no change."""
 
 FLAT = 1.0
-"""In grey levels: a picture of less contrast tells nothing of where it is."""
+"""In grey levels: a picture of less contrast cannot be located."""
 
 STEPS = 4
 STEP_ENOUGH = 0.1
-"""Fitting ends after so many steps, or once a step moves nothing by more pixels of the patch."""
+"""Fitting ends after this many steps, or once a step moves nothing by more pixels of the patch."""
 MOST_TURN = 0.25
-"""A fit that turns or scales by more (about 14°, a quarter) has gone astray."""
+"""A fit that turns or scales by more (about 14°, a quarter) has failed."""
 
 MOUTH = (61, 291, 0, 17)
 """Points of the mesh around the mouth: its corners, upper and lower lip."""
@@ -67,7 +69,7 @@ _INNER = slice(RIM_PX, PATCH_PX - RIM_PX)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a remembered face stands: the middle of its square, and how it is turned and scaled."""
+    """Where a remembered face is: the middle of its square, and how it is turned and scaled."""
 
     middle: complex
     turn: complex = 1.0
@@ -104,7 +106,7 @@ class FacePatch:
         return Place(self._middle)
 
     def find(self, image: U8, near: Place) -> tuple[Place, bool] | None:
-        """Give where the face is now and whether it is unchanged, or None: it is not there.
+        """Return where the face is now and whether it is unchanged, or None where it is not there.
 
         Args:
             image: RGB, of another sample.
@@ -123,7 +125,7 @@ class FacePatch:
         return Place(middle + step * shift, turn), is_still
 
     def moved(self, place: Place) -> Detection:
-        """Give the face as it was remembered, brought to another place."""
+        """Return the face as it was remembered, brought to another place."""
         face, turn = self._face, place.turn
         x0, y0, x1, y1 = (float(edge) for edge in face.box)
         middle = place.middle + turn * (complex((x0 + x1) / 2, (y0 + y1) / 2) - self._middle)
@@ -143,7 +145,7 @@ class FacePatch:
         return replace(face, box=np.array(box, np.float32), landmarks=marks, roll_deg=roll)
 
     def _fitted(self, window: U8, turn: complex, shift: complex) -> tuple[complex, complex, bool]:
-        """Turn, scale and shift the patch until it fits; tell whether it then is the same."""
+        """Turn, scale and shift the patch until it fits; return whether it is then the same."""
         begun = (turn, shift)
         difference = _sampled(window, turn, shift) - self._inner
         for _ in range(STEPS):
@@ -170,7 +172,7 @@ class FacePatch:
         )
 
     def _mouth_part(self) -> tuple[slice, slice] | None:
-        """Where the inner part of the patch shows the mouth, a pixel around it included."""
+        """Return where the inner part of the patch shows the mouth, a pixel around it included."""
         marks = self._face.landmarks
         if marks is None:
             return None
@@ -182,7 +184,7 @@ class FacePatch:
 
 
 def _sampled(window: U8, turn: complex, shift: complex) -> F32:
-    """The inner part of the patch as the window shows it at a place, standardised."""
+    """Return the inner part of the patch as the window shows it at a place, standardised."""
     centre = (WINDOW_PX - 1) / 2 * (1 + 1j) + shift
     corner = centre - turn * _HALF * (1 + 1j)
     to_window = np.array(
@@ -196,21 +198,21 @@ def _sampled(window: U8, turn: complex, shift: complex) -> F32:
 
 
 def _standardised(part: U8) -> tuple[F32, float]:
-    """The picture with mean 0 and deviation 1, as light and exposure are no change; and what it was
-    divided by."""
+    """Return the picture with mean 0 and deviation 1, since light and exposure are no change, and
+    what it was divided by."""
     mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(part))
     contrast = max(deviation, LEAST_CONTRAST)
     return (part - np.float32(mean)) / np.float32(contrast), contrast
 
 
 def _even_side(size: float) -> int:
-    """Of the remembered square, in whole pixels: it and half as much again are halved as often."""
+    """Return the remembered square's side in whole pixels; the window's halves as often."""
     multiple = 2 ** (1 + max(0, int(math.log2(max(size, 2.0) / PATCH_PX))))
     return int(max(1, round(size / multiple)) * multiple)
 
 
 def _square(image: U8, middle: complex, side: int, size_px: int) -> tuple[U8, complex]:
-    """A square of the picture in grey, and its middle; it begins at a whole pixel.
+    """Return a square of the picture in grey, and its middle; it begins at a whole pixel.
 
     What lies outside the picture repeats its edge. Shrunk by halves and then by single pixels: it
     is only compared with itself, and this takes a third of the time of averaging.

@@ -18,7 +18,7 @@ from inference.schema.arrays import F32
 from inference.schema.observations import Detection, FaceColumns, View
 
 TILE_GAP_S = 10.0
-"""A face lost for so long in a tile or a one-person view that stayed the same is taken up again."""
+"""A face lost for this long in an unchanged tile or one-person view is picked up again."""
 FREE_GAP_S = 2.0
 """The same in a picture of unknown layout, where nothing else ties a face to its place."""
 REACH = 1.0
@@ -29,14 +29,14 @@ longer it was lost. Heads in calls move a tenth of that."""
 SIZE_RATIO = 2.0
 """A face does not become this much larger or smaller while it is out of sight."""
 AMBIGUOUS = 0.35
-"""When a second face would fit nearly as well (by so many face sizes), the track ends."""
+"""When a second face would fit nearly as well (by this many face sizes), the track ends."""
 LOST_COST = 0.1
 """What each missed sample adds to the distance, so that an old trace does not put a live one in
 doubt."""
 SAME_TILE_OVERLAP = 0.9
 """A tile that overlaps its old place this much (intersection over union) has not moved."""
 SURROUNDINGS = 2.5
-"""The picture around a face, that many times its size, tells whether the scene was cut."""
+"""The picture around a face, that many times its size, shows whether the scene was cut."""
 TILED = ("gallery", "speaker", "share")
 """Kinds of layout in which every person has a tile."""
 
@@ -55,7 +55,7 @@ class _Track:
 
 
 class Tracker:
-    """Gives every detection a track id, sample by sample, in order of time."""
+    """Assigns every detection a track id, sample by sample, in order of time."""
 
     def __init__(self, samples_per_s: float = 2.0) -> None:
         self._tile_gap = max(1, round(TILE_GAP_S * samples_per_s))
@@ -64,7 +64,7 @@ class Tracker:
         self._next = 0
 
     def update(self, sample: int, detections: Sequence[Detection], layout: Layout) -> list[int]:
-        """Give the track id of each detection, in their order.
+        """Return the track id of each detection, in their order.
 
         Ids count from 0 and are never used again. The order of the detections does not matter.
         """
@@ -112,7 +112,7 @@ class Tracker:
 
     @staticmethod
     def _is_unmoved(track: _Track, layout: Layout) -> bool:
-        """Whether the track's tile is where it was and shows the same scene; notes its index."""
+        """Return whether the track's tile is in place and shows the same scene; note its index."""
         if track.tile is None or layout.kind not in TILED:
             track.tile_index = -2  # waits; faces of this sample are not in it
             return True
@@ -124,7 +124,7 @@ class Tracker:
     def _match(
         self, sample: int, faces: list[Detection], tracks: list[_Track], layout: Layout
     ) -> list[_Track | None]:
-        """Give each face its track, the nearest pairs first; None starts a new one.
+        """Assign each face its track, the nearest pairs first; None starts a new one.
 
         Tracks in doubt are ended here.
         """
@@ -200,7 +200,7 @@ def _cost(box: F32, track: _Track, sample: int, layout: Layout) -> float:
 
 
 def _scene_was_cut(track: _Track, layout: Layout) -> bool:
-    """Whether the surroundings of the face show something else now.
+    """Return whether the surroundings of the face have changed.
 
     A face that fills most of the picture moves its surroundings itself: the whole is compared.
     """
@@ -215,7 +215,7 @@ def _scene_was_cut(track: _Track, layout: Layout) -> bool:
 
 
 def _unmoved(tile: F32, layout: Layout) -> int:
-    """Index of the layout's tile that stands in the same place, -1 if none does."""
+    """Return the index of the layout's tile in the same place, -1 if none does."""
     if len(layout.tiles) == 0:
         return -1
     common = overlaps(tile, layout.tiles)
@@ -224,7 +224,7 @@ def _unmoved(tile: F32, layout: Layout) -> int:
 
 
 def _tiles_of(faces: Sequence[Detection], layout: Layout) -> list[int]:
-    """Index of the tile that holds each face, -1 where none does."""
+    """Return index of the tile that holds each face, -1 where none does."""
     if not faces or len(layout.tiles) == 0:
         return [-1] * len(faces)
     boxes = np.stack([face.box for face in faces])

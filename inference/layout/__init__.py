@@ -1,7 +1,7 @@
-"""How the picture is divided, told from the picture alone and followed through time.
+"""How the picture is divided, judged from the picture alone and followed through time.
 
 `division` finds tiles by the ground between them, `inset` a small picture in a corner by its
-edges, `content` what each part shows, and `finder` follows all of it from sample to sample.
+edges, `tile_content` what each part shows, and `finder` follows all of it from sample to sample.
 """
 
 from inference.layout.cuts import CUT_DIFFERENCE

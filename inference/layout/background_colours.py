@@ -1,4 +1,4 @@
-"""The colours of a tile around the person, in a few cells: what cameras are told apart by.
+"""The colours of a tile around the person, in a few cells: what distinguishes cameras.
 
 Faces are always left out, and so are the tile's rim, its label and other tiles over it.
 """
@@ -20,12 +20,12 @@ CELLS = (9, 16)
 RIM_SHARE = 0.07
 """Left out at each side of a tile: the frame of who speaks is drawn there."""
 HEAD_WIDTHS, BODY_WIDTHS = 2.0, 3.0
-"""The person is left out: the head so many faces wide, from half a face above it, and the rest from
-the chin to the tile's lower edge."""
+"""The person is left out: the head this many faces wide, from half a face above it, and the rest
+from the chin to the tile's lower edge."""
 FACE_MARGIN = 0.15
-"""A face's box with so much of its size at each side is the face and its hair."""
+"""A face's box with this much of its size at each side is the face and its hair."""
 MIN_CELLS = 16
-"""Fewer cells in common tell nothing."""
+"""Fewer cells in common are no evidence."""
 
 LeaveOut = Callable[[F32, F32, F32, F32], None]
 """Sets to 0 in `free` what a face covers; takes free, the cells' x and y, and the face's box."""
@@ -41,7 +41,7 @@ class TileSample:
     showings: list[int]
 
     def cells(self, place: int, leave_out: LeaveOut) -> tuple[F32, F32] | None:
-        """Give a place's colours, (*CELLS, 3), and 1 where they count, CELLS; or None.
+        """Return a place's colours, (*CELLS, 3), and 1 where they count, CELLS; or None.
 
         Left out are the rim, the label, other tiles, and what `leave_out` takes of every face.
         """
@@ -74,7 +74,7 @@ class TileSample:
 
     @staticmethod
     def _over(tiles: F32, place: int, rim: float) -> Bools:
-        """Which tiles may stand over this one: those that reach into it and are no larger."""
+        """Return which tiles may lie over this one: those that reach into it and are no larger."""
         own = tiles[place]
         sizes = (tiles[:, 2:] - tiles[:, :2]).prod(axis=1)
         reaches = (tiles[:, :2] - rim <= own[2:]) & (tiles[:, 2:] + rim >= own[:2])
@@ -100,7 +100,7 @@ def face_left_out(free: F32, across: F32, down: F32, face: F32) -> None:
 
 
 def colours_apart(one: tuple[F32, F32], other: tuple[F32, F32]) -> float:
-    """Mean difference of two places' colours in levels; infinite where too few count in both."""
+    """Return two places' mean colour difference in levels; infinite if too few count in both."""
     common = (one[1] * other[1])[:, :, None]
     if common.sum() < MIN_CELLS:
         return float("inf")
@@ -108,7 +108,7 @@ def colours_apart(one: tuple[F32, F32], other: tuple[F32, F32]) -> float:
 
 
 def _cells(small: U8, x0: float, y0: float, x1: float, y1: float) -> F32:
-    """The mean colours of a part of the picture, shape (*CELLS, 3).
+    """Return the mean colours of a part of the picture, shape (*CELLS, 3).
 
     Edges may lie between pixels: a small tile's cells would else be shifted against a large one's.
     """

@@ -4,18 +4,18 @@ A camera is one participant's video through changes of layout. A tile keeps its 
 stays in its place of an unchanged grid, also while its video is off, and where it alone is cut:
 videos jump. From one grid to the next a camera goes on where the picture around the face does. From
 grid to grid, and from one showing of a speaker view to a later one, cameras are joined by what
-stands behind the person: a few colours, taken where nobody is. A background that two cameras share
+is behind the person: a few colours, taken where nobody is. A background that two cameras share
 (a company's virtual one) joins nothing. In doubt it is a new camera: two cameras of one person are
 a loss, one camera of two persons is a lie.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from rapidfuzz import fuzz
 
 from inference.layout import Layout
 from inference.layout.background_colours import (
@@ -40,21 +40,21 @@ SAME_BACKGROUND = 12.0
 OTHER_BACKGROUND = 16.0
 """And from which they are certainly not; what lies between is joined to nothing."""
 MIN_CONTRAST = 8.0
-"""A background whose colours differ less from their mean tells nothing: a white wall."""
+"""A background whose colours differ less from their mean is no evidence: a white wall."""
 SAME_PER_CONTRAST = 0.45
 SAME_MOMENT = 10.0
 OTHER_MOMENT, RIVAL_RATIO = 4.0, 3.0
 """Two tiles a moment apart show the same camera up to this mean difference (in levels), where every
-other tile differs by so much more."""
+other tile differs by this much more."""
 MAX_GAP = 3
 """Samples in which a grid may be out of sight (a fade, a flash) and still be the same after."""
 FULL_GALLERY = 20
-"""From so many tiles Zoom shows whoever speaks in place of somebody silent: 25 a page."""
+"""From this many tiles Zoom shows whoever speaks in place of somebody silent: 25 a page."""
 SETTLED = 4
 """Samples without a change in another place, after which one that changes is alone in it."""
 LABEL_CONFIDENCE = 0.8
 OTHER_LABEL = 0.5
-"""Names less alike than this (0–1) are of two people."""
+"""Names less alike than this (0–1, RapidFuzz's ratio) belong to two people."""
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class _Grid:
     """Of each place, the sample in which it last came to show something else."""
 
     def is_like(self, layout: Layout) -> bool:
-        """Whether a layout has the same places."""
+        """Return whether a layout has the same places."""
         return self.kind == layout.kind and np.array_equal(self.tiles, layout.tiles)
 
 
@@ -122,7 +122,7 @@ class CameraMatcher:
         self._last = now
 
     def cameras(self, views: int, labels: Iterable[NameLabel] = ()) -> list[I32]:
-        """Return for each of so many views the cameras of its places; empty where none is known."""
+        """Return for each of `views` views the cameras of its places; empty where unknown."""
         groups = self._joined(_texts(self._views, labels))
         numbers: dict[int, int] = {}
         by_view = []
@@ -153,7 +153,7 @@ class CameraMatcher:
         return grid
 
     def _changed(self, sample: int, layout: Layout, grid: _Grid) -> _Grid:
-        """The same places where some show something else."""
+        """Return the same places where some show something else."""
         showings = list(grid.showings)
         cuts, turned = layout.cuts, layout.has_video != grid.has_video
         places = len(showings)
@@ -191,7 +191,7 @@ class CameraMatcher:
     # Joining -------------------------------------------------------------------------------------
 
     def _joined(self, texts: dict[int, set[str]]) -> list[int]:
-        """The group of every showing: equal numbers are one camera."""
+        """Return the group of every showing: equal numbers are one camera."""
         count = len(self._showings)
         together = self._together()
         links = [
@@ -209,7 +209,7 @@ class CameraMatcher:
         return families
 
     def _look_different(self, a: int, b: int) -> bool:
-        """Whether two showings certainly have other backgrounds; where they tell, that is."""
+        """Return whether two showings certainly have different backgrounds; False if unknown."""
         first, second = _colours_of(self._showings[a]), _colours_of(self._showings[b])
         if first is None or second is None:
             return False
@@ -267,7 +267,7 @@ class CameraMatcher:
 
 
 class _Backgrounds:
-    """Backgrounds seen so far, compared with a new one at once."""
+    """Backgrounds seen so far, all compared with a new one together."""
 
     def __init__(self, most: int) -> None:
         self.members: list[list[int]] = []
@@ -276,7 +276,7 @@ class _Backgrounds:
         self._valid = np.zeros((most, CELLS[0] * CELLS[1]), np.float32)
 
     def open(self, showing: int, colours: F32, valid: F32, contrast: float) -> None:
-        """Add a background of its own."""
+        """Add a new background."""
         at = len(self.members)
         self._colours[at], self._valid[at] = colours, valid
         self.members.append([showing])
@@ -287,7 +287,7 @@ class _Backgrounds:
         self.members[at].append(showing)
 
     def distances(self, colours: F32, valid: F32, contrast: float) -> F32:
-        """Mean difference to each, in levels; infinite where too little is comparable."""
+        """Return mean difference to each, in levels; infinite where too little is comparable."""
         count = len(self.members)
         common = self._valid[:count] * valid
         cells = common.sum(axis=1)
@@ -308,10 +308,10 @@ def _is_due(taken: int, sample: int) -> bool:
 
 
 def _moved(before: TileSample, after: TileSample) -> list[tuple[int, int]]:
-    """Give which showing of a sample is which of the next, where the layout changed between them.
+    """Match the showings of a sample to those of the next, where the layout changed in between.
 
-    A moment apart, a camera shows the same wherever its tile stands now: all but the face is
-    compared. Only what is clear both ways is told.
+    A moment apart, a camera shows the same wherever its tile is now: all but the face is
+    compared. Only what is clear both ways is returned.
     """
     old, new = (
         [sample.cells(k, face_left_out) for k in range(len(sample.showings))]
@@ -331,7 +331,7 @@ def _moved(before: TileSample, after: TileSample) -> list[tuple[int, int]]:
 
 
 def _colours_of(showing: _Showing) -> tuple[F32, F32, float] | None:
-    """Colours (cells, 3), which of them count (cells,), and contrast; None: it tells nothing."""
+    """Return colours (cells, 3), which of them count (cells,), and contrast; None if unusable."""
     taken = min(showing.samples, ENOUGH)
     if taken < MIN_SAMPLES:
         return None
@@ -348,7 +348,7 @@ def _colours_of(showing: _Showing) -> tuple[F32, F32, float] | None:
 
 
 def _texts(views: dict[int, list[int]], labels: Iterable[NameLabel]) -> dict[int, set[str]]:
-    """The names read on each showing."""
+    """Return the names read on each showing."""
     texts: dict[int, set[str]] = {}
     for label in labels:
         showings = views.get(label.view, [])
@@ -358,23 +358,23 @@ def _texts(views: dict[int, list[int]], labels: Iterable[NameLabel]) -> dict[int
 
 
 def _have_one_name(showings: Sequence[int], texts: dict[int, set[str]]) -> bool:
-    """Whether no two names read on the showings are clearly two people's."""
+    """Return whether no two names read on the showings clearly belong to two people."""
     names = sorted({text for k in showings for text in texts.get(k, ()) if len(text) > 2})
     return all(
-        a.startswith(b[:4]) or difflib.SequenceMatcher(None, a, b).ratio() >= OTHER_LABEL
+        a.startswith(b[:4]) or fuzz.ratio(a, b) / 100 >= OTHER_LABEL
         for i, a in enumerate(names)
         for b in names[i + 1 :]
     )
 
 
 def _are_apart(showings: Sequence[int], together: list[set[int]]) -> bool:
-    """Whether no two of the showings were ever shown side by side."""
+    """Return whether no two of the showings were ever shown side by side."""
     members = set(showings)
     return all(together[k].isdisjoint(members) for k in showings)
 
 
 def _families(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
-    """Groups of what is linked, as the number of each one's group."""
+    """Return groups of what is linked, as the number of each one's group."""
     groups = list(range(count))
     for a, b in pairs:  # in order of time: `b` is linked for the first time
         groups[b] = groups[a]

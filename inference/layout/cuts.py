@@ -1,4 +1,4 @@
-"""Whether a place of the picture shows the same as before: thumbnails, and cuts between them."""
+"""Thumbnails of places in the picture, and cuts between them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Places:
         self._places: F32 = NO_TILES
 
     def cuts(self, colours: U8, places: F32, width_px: int) -> Bools:
-        """Tell which of (n, 4) places of a small RGB picture show something else than before."""
+        """Return which of (n, 4) places of a small RGB picture show something other than before."""
         scale = colours.shape[1] / width_px
         large = LARGE_WIDTH_SHARE * width_px
         limits = [
@@ -60,7 +60,7 @@ def _is_cut(before: F32, after: F32, limit: float) -> bool:
 
 
 def thumbnail(picture: U8, place: F32) -> F32:
-    """A place of a small picture, grey or RGB, in a few points, without its mean brightness."""
+    """Return a place of a small picture, grey or RGB, in a few points, mean brightness removed."""
     x0, y0, x1, y1 = (max(0, round(edge)) for edge in place.tolist())
     part = picture[y0:y1, x0:x1]
     if part.size == 0:
@@ -72,5 +72,5 @@ def thumbnail(picture: U8, place: F32) -> F32:
 
 
 def difference(a: F32, b: F32) -> float:
-    """Mean difference of two thumbnails in levels (0–255)."""
+    """Return mean difference of two thumbnails in levels (0–255)."""
     return float(np.abs(a - b).mean())

@@ -24,12 +24,12 @@ from inference.layout.grid import (
 from inference.schema.arrays import F32, U8
 
 LARGE_SHARE = 0.2
-"""A picture beside which small tiles stand covers at least this share of the whole."""
+"""A picture with small tiles beside it covers at least this share of the whole."""
 FRAGMENTS = 4
-"""What stands in so many pieces beside the tiles is a dark screen."""
+"""What is in this many pieces beside the tiles is a dark screen."""
 NAME_OFF_CENTRE = 0.06
 NAME_SHARE = 0.6
-"""A name or portrait alone on the ground stands so near the middle and is at most so large."""
+"""A name or portrait alone on the ground is this near the middle and at most this large."""
 SAME_MAIN_OVERLAP = 0.5
 SMALL_TILE_SHARE = 0.45
 """The small tiles beside it are at most this share of the whole wide and high."""
@@ -53,7 +53,7 @@ class Division:
 
 
 def find_division(image: U8) -> Division | None:
-    """Give the division of one RGB picture, or None: all black."""
+    """Return the division of one RGB picture, or None: all black."""
     height, width = image.shape[:2]
     whole = Division("whole", main=np.array([0, 0, width, height], np.float32))
     if height < 16 or width < 16:
@@ -67,7 +67,7 @@ def find_division(image: U8) -> Division | None:
 
 @functools.lru_cache(maxsize=256)
 def _arrange(boxes: tuple[Box, ...], width: int, height: int) -> Division:
-    """Give the division by what stands on the ground; most samples have the one before's."""
+    """Return the division by what is on the ground; most samples keep the previous one."""
     pieces = [np.array(box, np.float32) for box in boxes]
     whole = equal_tiles(pieces, height)
     tiles = fit_grid(whole, pieces, width, height) if whole else None
@@ -85,9 +85,9 @@ def _arrange(boxes: tuple[Box, ...], width: int, height: int) -> Division:
 
 
 def _is_name_alone(pieces: list[F32], width: int, height: int) -> bool:
-    """Whether nothing but a name or a portrait stands in the middle: one person without video.
+    """Return whether there is only a name or portrait in the middle: one person without video.
 
-    A label in the lower left corner may stand beside it.
+    A label in the lower left corner may be beside it.
     """
     corner = np.array([0, 0.85 * height, 0.4 * width, height])
     rest = [p for p in pieces if not ((p[:2] >= corner[:2]).all() and (p[2:] <= corner[2:]).all())]
@@ -99,7 +99,7 @@ def _is_name_alone(pieces: list[F32], width: int, height: int) -> bool:
 
 
 def _has_margins(tile: F32, width: int, height: int) -> bool:
-    """Whether the only tile stands free: a gallery of one, not a picture with bars."""
+    """Return whether the only tile has margins all round: a gallery of one, not bars."""
     x0, y0, x1, y1 = tile.tolist()
     margin = min(x0, y0, width - x1, height - y1)
     return bool(margin >= max(2.0, MIN_MARGIN_SHARE * width))
@@ -136,9 +136,9 @@ def _beside(pieces: list[F32], width: int, height: int) -> Division | None:
 def _line(
     seed: F32, pieces: list[F32], axis: int, width: int, height: int
 ) -> tuple[float, Division] | None:
-    """The row (axis 1) or column (axis 0) that the seed stands in, and what is outside of it.
+    """Return the row (axis 1) or column (axis 0) that the seed is in, and what is outside of it.
 
-    The number tells how much that explains: whole tiles, then the size of the large part.
+    The number says how much that explains: whole tiles, then the size of the large part.
     """
     along, slack = 1 - axis, slack_px(width)
     low, high = float(seed[axis]) - slack, float(seed[axis + 2]) + slack
@@ -180,9 +180,9 @@ def _line(
 
 
 def _rest(main: F32, axis: int, line: tuple[float, float], size: tuple[int, int]) -> F32:
-    """All of the picture on one side of the line of tiles.
+    """Return all of the picture on one side of the line of tiles.
 
-    A dark screen is no box: what is written on it stands there in many pieces.
+    A dark screen is no box: what is written on it is there in many pieces.
     """
     rest = np.array([0, 0, *size], np.float32)
     if float(main[axis]) >= line[0]:
@@ -196,7 +196,7 @@ def _rest(main: F32, axis: int, line: tuple[float, float], size: tuple[int, int]
 
 
 def match(tile: F32, tiles: F32, width: int) -> int | None:
-    """Index of the tile that stands where this one stands, in a picture of that width."""
+    """Return the index of the tile that is where this one is, in a picture of that width."""
     if len(tiles) == 0:
         return None
     distances = np.abs(tiles - tile).max(axis=1)
@@ -205,19 +205,19 @@ def match(tile: F32, tiles: F32, width: int) -> int | None:
 
 
 def all_match(a: F32, b: F32, width: int) -> bool:
-    """Whether every tile of `a` stands where one of `b` stands."""
+    """Return whether every tile of `a` is where one of `b` is."""
     return all(match(tile, b, width) is not None for tile in a)
 
 
 def same_tiles(a: F32, b: F32, width: int) -> bool:
-    """Whether two sets of tiles stand in the same places."""
+    """Return whether two sets of tiles are in the same places."""
     return a is b or (len(a) == len(b) and all_match(a, b, width))
 
 
 def same_main(a: F32 | None, b: F32 | None) -> bool:
-    """Whether two large parts are the same place, or both are missing.
+    """Return whether two large parts are the same place, or both are missing.
 
-    A dark screen has no edges of its own: of it, only what is written on it shows.
+    A dark screen has no edges: of it, only what is written on it shows.
     """
     if a is None or b is None:
         return a is b
@@ -225,7 +225,7 @@ def same_main(a: F32 | None, b: F32 | None) -> bool:
 
 
 def same_division(a: Division, b: Division, width: int) -> bool:
-    """Whether two pictures are divided in the same way."""
+    """Return whether two pictures are divided in the same way."""
     return (
         a.kind == b.kind
         and same_tiles(a.tiles, b.tiles, width)

@@ -31,7 +31,7 @@ SAMPLES_TO_DROP_INSET = 3
 SAMPLES_BETWEEN_SEARCHES = 2
 INSET_KEPT_SUPPORT = 0.5
 INSET_MOVES = 2
-"""A picture in the corner is a camera's once it moved in so many samples."""
+"""A picture in the corner is a camera's once it moved in this many samples."""
 INSET_MOVED_SHARE = 0.01
 
 _NO_FLAGS: Bools = np.zeros(0, np.bool_)
@@ -43,7 +43,7 @@ class Layout:
 
     `kind` and `tiles` are those of `View`: tiles (n, 4), the large one first, then in reading
     order; none for the undivided picture. `changed`: this division, or who has video, differs from
-    the sample before, or the picture was cut. `cuts` tells per tile, or for the undivided picture
+    the sample before, or the picture was cut. `cuts` says per tile, or for the undivided picture
     in one value, that it shows something else than when it was last seen: another person, or a
     camera switched on or off. `has_video` is aligned with it. `is_revised`: the kind was judged
     better; what was said of the samples since the last change holds no more. `picture` is the
@@ -71,8 +71,8 @@ class Layout:
 
     @property
     def region_cuts(self) -> Bools:
-        """Whether each of `regions`, or in one value the undivided picture, shows something else
-        now; all of them where the division is another one."""
+        """Return whether each of `regions`, or the undivided picture as one value, was cut; all of
+        them where the division changed."""
         regions = self.regions
         count = 1 if regions is None else len(regions)
         if regions is None or len(self.cuts) != len(self.tiles):
@@ -99,7 +99,7 @@ class LayoutFinder:
         self._shown = NO_TILES
 
     def update(self, image: U8) -> Layout:
-        """Give the layout of the next sample (RGB)."""
+        """Return the layout of the next sample (RGB)."""
         width = image.shape[1]
         small = shrink_picture(image)
         motion = None
@@ -128,7 +128,7 @@ class LayoutFinder:
         has_video: Bools,
         small: U8,
     ) -> Layout:
-        """The layout with what changed since the sample before."""
+        """Return the layout with what changed since the sample before."""
         last = self._last
         moved = kind != last.kind or not same_tiles(tiles, last.tiles, width)
         turned = not moved and not np.array_equal(has_video, last.has_video)
@@ -139,7 +139,7 @@ class LayoutFinder:
         )
 
     def _is_revised(self, tiles: F32, last: Layout, width: int) -> bool:
-        """Whether the picture is what it was, and its large part only was taken for a camera."""
+        """Return whether only the judgement of the large part, not the picture, has changed."""
         division = self._screen_of
         if division is not None and division.kind == "beside":
             return last.kind == "speaker" and same_tiles(tiles, last.tiles[1:], width)
@@ -148,7 +148,7 @@ class LayoutFinder:
     # Settling ------------------------------------------------------------------------------------
 
     def _settle(self, image: U8) -> Division:
-        """Give what is believed after this sample."""
+        """Return what is believed after this sample."""
         width = image.shape[1]
         found = find_division(image)
         if found is None:  # black: nothing speaks for a change
@@ -179,7 +179,7 @@ class LayoutFinder:
 
     @staticmethod
     def _agrees(found: Division, believed: Division, width: int) -> bool:
-        """Whether the sample shows the believed layout; tiles that are dark now may be missing."""
+        """Return whether the sample shows the believed layout; dark tiles may be missing."""
         if found.kind != believed.kind or not all_match(found.tiles, believed.tiles, width):
             return False
         return found.kind != "beside" or same_main(found.main, believed.main)
@@ -189,7 +189,7 @@ class LayoutFinder:
     def _judge(
         self, division: Division, image: U8, colours: U8, motion: Motion | None
     ) -> tuple[str, F32]:
-        """Give kind and tiles: whether the large part is a screen, and what stands over it."""
+        """Return kind and tiles: whether the large part is a screen, and what lies over it."""
         if division.kind in ("gallery", "unknown") or division.main is None:
             self._screen_of = None
             return division.kind, division.tiles
@@ -221,7 +221,7 @@ class LayoutFinder:
         return "speaker", self._same_array(main, small)
 
     def _same_array(self, main: F32 | None, small: F32) -> F32:
-        """The tiles, the large one first; the same array as long as they are the same."""
+        """Return the tiles, the large one first; the same array as long as they are the same."""
         tiles = small if main is None else np.concatenate([main[None], small])
         if not np.array_equal(tiles, self._shown):
             self._shown = tiles
@@ -238,7 +238,7 @@ class _InsetFinder:
         self._seen = self._missed = self._moves = self._samples = 0
 
     def update(self, grey: U8, main: F32, motion: Motion | None) -> F32 | None:
-        """Give the small picture in this sample (xyxy), or None."""
+        """Return the small picture in this sample (xyxy), or None."""
         edges = CornerEdges(grey, main)
         both, self._edges = edges.kept(self._edges), edges
         if self._believed is not None:
@@ -265,7 +265,7 @@ class _InsetFinder:
 
 
 def _kept_exact(tiles: F32, before: F32, width: int) -> F32:
-    """The tiles, those that stayed with exactly their old edges."""
+    """Return the tiles, those that stayed with exactly their old edges."""
     if len(tiles) == 0:
         return tiles
     matches = [(tile, match(tile, before, width)) for tile in tiles]
@@ -273,7 +273,7 @@ def _kept_exact(tiles: F32, before: F32, width: int) -> F32:
 
 
 def picture_difference(before: Layout, after: Layout, place: F32) -> float | None:
-    """Tell how much a place (xyxy in the frame) differs between two samples.
+    """Return how much a place (xyxy in the frame) differs between two samples.
 
     Returns:
         Mean difference in levels (0–255), brightness removed; over CUT_DIFFERENCE it is another

@@ -1,6 +1,6 @@
-"""The grid that tiles of one size stand in: rows in one distance, each of them centred.
+"""The grid of tiles of one size: rows at one distance, each of them centred.
 
-Whole tiles give the grid; what else stands on the ground must fit into it: a part of a tile (a dark
+Whole tiles define the grid; what else is on the ground must fit into it: a part of a tile (a dark
 room, a name without picture) or several tiles that run into one another. A row has no holes.
 """
 
@@ -18,11 +18,11 @@ MIN_TILE_SHARE = 0.08
 TILE_SHAPES = (1.15, 2.0)
 """Width over height of a tile: 16:9, or 4:3 where cameras are not wide."""
 WIDE_SHAPES = (1.68, 1.86)
-"""Width over height of what is taken for 16:9."""
+"""Width over height of what counts as 16:9."""
 SAME_SIZE = 0.03
 """Tiles of one grid differ in size by at most this share (or 3 px: scaling and codec)."""
 NARROW_GAP = 0.02
-"""The gap between tiles, as a share of their size, where only one stands along an axis."""
+"""The gap between tiles, as a share of their size, where there is only one along an axis."""
 MISFIT_SHARE = 0.25
 """What fits into no place of the grid and is larger than this share of a tile speaks against it."""
 CENTRED = 0.15
@@ -30,18 +30,18 @@ CENTRED = 0.15
 
 
 def slack_px(width: int) -> float:
-    """How far edges may lie apart and still be the same: 4 px, or 1 % of the picture."""
+    """Return how far edges may lie apart and still be the same: 4 px, or 1 % of the picture."""
     return max(4.0, 0.01 * width)
 
 
 def has_tile_shape(piece: F32, height: int) -> bool:
-    """Whether a box could be a tile of a picture so high."""
+    """Return whether a box could be a tile of a picture of this height."""
     wide, high = (float(side) for side in piece[2:] - piece[:2])
     return TILE_SHAPES[0] <= wide / high <= TILE_SHAPES[1] and high >= MIN_TILE_SHARE * height
 
 
 def equal_tiles(pieces: list[F32], height: int) -> list[F32]:
-    """Give the pieces that are tiles of one size: the set of equal ones covering most."""
+    """Return the pieces that are tiles of one size: the set of equal ones covering most."""
     sizes = np.stack([piece[2:] - piece[:2] for piece in pieces])
     areas = sizes.prod(axis=1)
     best = np.zeros(len(pieces), np.bool_)
@@ -55,7 +55,7 @@ def equal_tiles(pieces: list[F32], height: int) -> list[F32]:
 
 
 def fit_grid(whole: list[F32], pieces: list[F32], width: int, height: int) -> F32 | None:
-    """Give the tiles (n, 4) of the grid in reading order, None where something does not fit in.
+    """Return the tiles (n, 4) of the grid in reading order, None where something does not fit in.
 
     Args:
         whole: the pieces that are whole tiles, at least one.
@@ -80,7 +80,7 @@ def fit_grid(whole: list[F32], pieces: list[F32], width: int, height: int) -> F3
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """Size and distances of the tiles, the top of one row, and the picture they stand in."""
+    """Size and distances of the tiles, the top of one row, and the picture they are in."""
 
     wide: float
     high: float
@@ -92,7 +92,7 @@ class _Grid:
 
     @staticmethod
     def through(whole: list[F32], width: int, height: int) -> _Grid:
-        """The grid that whole tiles stand in."""
+        """Return the grid that whole tiles are in."""
         wide, high = (float(v) for v in np.median([t[2:] - t[:2] for t in whole], axis=0))
         rows: list[list[F32]] = []
         for tile in sorted(whole, key=lambda tile: float(tile[1])):
@@ -106,7 +106,7 @@ class _Grid:
             steps_x += np.diff(starts).tolist()
         tops = [float(np.median([(t[1] + t[3]) / 2 for t in row])) for row in rows]
         pitch_x, pitch_y = pitch_of(steps_x, wide), pitch_of(np.diff(tops).tolist(), high)
-        # The tops of all rows together tell the first one better than its own tiles do.
+        # The tops of all rows together locate the first one better than its own tiles do.
         index = [round((top - tops[0]) / pitch_y) for top in tops]
         first = float(np.median([top - k * pitch_y for top, k in zip(tops, index, strict=True)]))
         return _Grid(wide, high, pitch_x, pitch_y, first - high / 2, width, height)
@@ -120,14 +120,14 @@ class _Grid:
         return round((x0 - phase) / self.pitch_x)
 
     def by_row(self, tiles: list[F32]) -> dict[int, list[F32]]:
-        """Tiles by their row."""
+        """Return tiles by their row."""
         rows: dict[int, list[F32]] = {}
         for tile in tiles:
             rows.setdefault(self.row(float(tile[1] + tile[3]) / 2), []).append(tile)
         return rows
 
     def phase_of(self, tiles: list[F32]) -> float:
-        """Where a row's tile number 0 starts, by some of its tiles."""
+        """Return where a row's tile number 0 starts, by some of its tiles."""
         starts = [float(tile[0] + tile[2]) / 2 - self.wide / 2 for tile in tiles]
         base = starts[0]
         return float(
@@ -135,7 +135,7 @@ class _Grid:
         )
 
     def slots(self, piece: F32, phases: dict[int, float]) -> set[tuple[int, int]] | None:
-        """The places that a piece covers or lies in; notes the phase of a row that had none."""
+        """Return the places that a piece covers or lies in; note the phase of a row without one."""
         slack = slack_px(self.width)
         x0, y0, x1, y1 = (float(edge) for edge in piece)
         across = max(1, round((x1 - x0 + self.pitch_x - self.wide) / self.pitch_x))
@@ -154,7 +154,7 @@ class _Grid:
             ]
             if not fits:
                 return None
-            # Of two that fit, the one in whose middle it stands: a name, initials.
+            # Of two that fit, the one in whose middle it is: a name, initials.
             phase, column = min(fits, key=lambda fit: abs(fit[0] + fit[1] * self.pitch_x - start))
             found[row] = phase
             slots |= {(row, k) for k in range(column, column + across)}
@@ -168,7 +168,7 @@ class _Grid:
         return slots
 
     def _phases(self, row: int, phases: dict[int, float]) -> list[float]:
-        """Where the row's tiles may start: a row of its own is centred, odd or even in number."""
+        """Return where the row's tiles may start: a row is centred, odd or even in number."""
         if row in phases:
             return [phases[row]]
         odd = (self.width - self.wide) / 2
@@ -177,14 +177,14 @@ class _Grid:
     def _holds(
         self, row: int, column: int, across: int, phase: float, x: tuple[float, float], slack: float
     ) -> bool:
-        """Whether a run of places lies in the picture and holds what stands from x to x."""
+        """Return whether a run of places lies in the picture and holds what is from x to x."""
         start = phase + column * self.pitch_x
         end = start + (across - 1) * self.pitch_x + self.wide
         is_inside = start >= -slack and end <= self.width + slack
         return is_inside and x[0] >= start - slack and x[1] <= end + slack
 
     def boxes(self, places: set[tuple[int, int]], phases: dict[int, float]) -> F32:
-        """The places as boxes, in reading order."""
+        """Return the places as boxes, in reading order."""
         boxes = []
         for row, column in sorted(places):
             x, y = phases[row] + column * self.pitch_x, self.top + row * self.pitch_y
@@ -196,9 +196,9 @@ class _Grid:
 def _without_holes(
     seen: set[tuple[int, int]], grid: _Grid, phases: dict[int, float]
 ) -> set[tuple[int, int]]:
-    """The places with those between them that show nothing at all.
+    """Return the places with those between them that show nothing at all.
 
-    Each row runs without a hole to as far left as it runs right, where the tiles of the row stand
+    Each row runs without a hole to as far left as it runs right, where the tiles of the row are
     about the picture's middle; a grid that Zoom draws is centred.
     """
     filled: set[tuple[int, int]] = set()
@@ -221,9 +221,9 @@ def pitch_of(steps: list[float], size: float) -> float:
 
 
 def widened(tiles: F32, width: int) -> F32:
-    """The tiles with the bars at the sides of cameras that are not wide.
+    """Return the tiles with the bars at the sides of cameras that are not wide.
 
-    Where every camera is 4:3, only the distance of the columns tells that the tiles are wide.
+    Where every camera is 4:3, only the distance of the columns shows that the tiles are wide.
     """
     wide, high = (float(v) for v in np.median(tiles[:, 2:] - tiles[:, :2], axis=0))
     if wide / high >= 1.5 or len(tiles) < 2:

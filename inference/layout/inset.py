@@ -15,13 +15,13 @@ import numpy as np
 from inference.schema.arrays import F32, I32, U8
 
 WIDTH_PX = 640
-"""Edges are looked for in a picture so wide."""
+"""Edges are searched for in a picture this wide."""
 EDGE_LEVELS = 8
 """Neighbouring pixels that differ by more may be an edge (0–255)."""
 WIDTHS = (0.12, 0.42)
 """Width of the small picture as a share of the large one's."""
 MARGIN = 0.06
-"""It stands at most so far from the corner, as a share of the large one's width."""
+"""It is at most this far from the corner, as a share of the large one's width."""
 SHAPES = (1.7, 1.85)
 SIDE_SHARE = 0.5
 """Each side of it is an edge on this share of its length."""
@@ -52,7 +52,7 @@ class CornerEdges:
         self._sums: tuple[I32, I32] | None = None
 
     def kept(self, before: CornerEdges | None) -> CornerEdges:
-        """The edges that were there before too, counted: people move, frames do not."""
+        """Return the edges that were there before too, counted: people move, frames do not."""
         kept = copy.copy(self)
         if before is not None and before._across.shape == self._across.shape:
             kept._across = self._across & before._across
@@ -70,7 +70,7 @@ class CornerEdges:
         return self._sums
 
     def find(self) -> F32 | None:
-        """Give the small picture (xyxy in the frame), or None."""
+        """Return the small picture (xyxy in the frame), or None."""
         best: tuple[float, F32] | None = None
         for right, lower in product((False, True), (False, True)):
             found = self._find_in(right, lower)
@@ -79,14 +79,14 @@ class CornerEdges:
         return best[1] if best else None
 
     def support(self, box: F32) -> float:
-        """Give the share of the sides of a box (xyxy in the frame) that are edges, or 0."""
+        """Return the share of the sides of a box (xyxy in the frame) that are edges, or 0."""
         x, y = self.origin
         edges = (box - np.array([x, y, x, y])) * self.scale
         shifts = np.array([[0, 0, 0, 0], [-1, -1, 0, 0], [0, 0, 1, 1], [0, 0, -1, -1]])
         return float(self._supports((np.round(edges) + shifts).astype(np.int32)).max())
 
     def _find_in(self, right: bool, lower: bool) -> tuple[float, F32] | None:
-        """The best box in one corner with its support."""
+        """Return the best box in one corner with its support."""
         margin = round(MARGIN * self.width)
         wide = (round(WIDTHS[0] * self.width), round(WIDTHS[1] * self.width))
         high = (round(wide[0] * 9 / 16), round(wide[1] * 9 / 16))
@@ -135,7 +135,7 @@ class CornerEdges:
         return np.asarray(pairs, np.int32)
 
     def _supports(self, boxes: I32) -> F32:
-        """The mean share of the sides of (n, 4) boxes that is an edge; 0 where one hardly is.
+        """Return the mean share of the sides of (n, 4) boxes that is edge; 0 where one hardly is.
 
         Sides at the region's own edge do not count.
         """
@@ -160,7 +160,7 @@ class CornerEdges:
         return result
 
     def _goes_on(self, x0: int, y0: int, x1: int, y1: int) -> bool:
-        """Whether a side goes on past the box, as the lines of a table do."""
+        """Return whether a side goes on past the box, as the lines of a table do."""
         columns, rows = self._counts
         sides = [(columns, x, y0, y1, self.width) for x in (x0, x1)]
         sides += [(rows, y, x0, x1, self.height) for y in (y0, y1)]

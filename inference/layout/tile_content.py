@@ -1,7 +1,7 @@
 """What a part of the picture shows: a camera, a shared screen, or a name and nothing that moves.
 
 Everything is read from pictures reduced to SMALL_WIDTH_PX and from how they change between two
-samples; a camera never stands still, a screen mostly does, and a tile without video is plain.
+samples; a camera never keeps still, a screen mostly does, and a tile without video is plain.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ SMALL_WIDTH_PX = 240
 MOVED_LEVELS = 4
 """A pixel of the small picture that changes by more between two samples has moved (0–255)."""
 STILL_SHARE = 0.004
-"""A part with less of it moved stands still. Six clips of talking heads: never under 5 %."""
+"""A part that moved less keeps still. Six clips of talking heads: never under 5 %."""
 CAMERA_SHARE = 0.01
 """A part with more of it moved shows a camera, or a film."""
 PLAIN_LEVELS = 10
 PLAIN_RIM_SHARE = 0.9
 PLAIN_SHARE = 0.5
-"""A tile without video has one colour, within so many levels, on this share of its rim and of the
+"""A tile without video has one colour, within this many levels, on this share of its rim and of the
 whole: the rest is a name, or a circle with initials or a portrait."""
 SAMPLES_TO_TURN_OFF = 2
-"""A plain tile is one without video once it has stood still for so many samples. A picture that
-fills its tile is a camera however still it stands: Zoom draws portraits on a plain ground, and a
+"""A plain tile is one without video once it has kept still for this many samples. A picture that
+fills its tile is a camera however still it is: Zoom draws portraits on a plain ground, and a
 connection may freeze."""
 SAMPLES_TO_TURN_ON = 2
 SCREEN_MODE_SHARE = 0.5
@@ -39,19 +39,19 @@ SCREEN_FLAT_SHARE = 0.72
 """And this share of neighbouring pixels are equal, which noise and skin do not allow."""
 SCREEN_EDGE_LEVELS = 40
 SCREEN_EDGE_SHARE = 0.003
-"""And this share of neighbours differ by so much: letters and lines."""
+"""And this share of neighbours differ by this much: letters and lines."""
 SCREEN_STILL = 0.6
-"""A screen stands still in this share of the samples, unless a film is shown on it."""
+"""A screen keeps still in this share of the samples, unless a film is shown on it."""
 PAIRS_TO_JUDGE = 6
 PAIRS_KEPT = 12
 PAIRS_OF_CAMERA = 3
-"""So many moving samples in a row make a large part that is not drawn like a screen a camera."""
+"""This many moving samples in a row make a large part that is not drawn like a screen a camera."""
 STILL_ALONE = 60
 """A whole picture that is not drawn like a screen is one after standing still for 30 s."""
 
 
 def shrink_picture(image: U8) -> U8:
-    """Give the RGB picture SMALL_WIDTH_PX wide."""
+    """Return the RGB picture SMALL_WIDTH_PX wide."""
     height, width = image.shape[:2]
     size = (SMALL_WIDTH_PX, max(1, round(SMALL_WIDTH_PX * height / width)))
     # Of many pixels a few are enough, and take a quarter of the time.
@@ -82,12 +82,12 @@ class Motion:
         return moved.astype(np.float32), ((x1 - x0) * (y1 - y0)).astype(np.float32)
 
     def shares(self, boxes: F32) -> F32:
-        """Share of each of (n, 4) boxes that moved, 0–1."""
+        """Return share of each of (n, 4) boxes that moved, 0–1."""
         moved, area = self.counts(boxes)
         return np.asarray(moved / np.maximum(area, 1), np.float32)
 
     def share_outside(self, box: F32, holes: F32) -> float:
-        """Share of a box that moved, leaving out the tiles that stand over it."""
+        """Return share of a box that moved, leaving out the tiles over it."""
         moved, area = self.counts(box[None])
         if len(holes):
             inner = np.concatenate(
@@ -100,9 +100,9 @@ class Motion:
 
 
 def is_plain(part: U8) -> bool:
-    """Whether a tile (RGB, small) shows one colour and something drawn in its middle.
+    """Return whether a tile (RGB, small) shows one colour and something drawn in its middle.
 
-    The lower left corner, where a name may stand, says nothing.
+    The lower left corner, where a name may be, is ignored.
     """
     height, width = part.shape[:2]
     if height < 6 or width < 6:
@@ -127,7 +127,7 @@ def is_plain(part: U8) -> bool:
 
 
 class VideoJudge:
-    """Tells which tiles show a camera; keeps what it knows of tiles that stay in place."""
+    """Decides which tiles show a camera; remembers what it knows of tiles that stay in place."""
 
     def __init__(self) -> None:
         self._tiles = np.zeros((0, 4), np.float32)
@@ -138,7 +138,7 @@ class VideoJudge:
     def update(
         self, tiles: F32, cuts: Bools, small: U8, motion: Motion | None, width_px: int
     ) -> Bools:
-        """Give for each of (n, 4) tiles whether it shows a camera."""
+        """Return for each of (n, 4) tiles whether it shows a camera."""
         known = self._keep(tiles, width_px)
         scale = small.shape[1] / width_px
 
@@ -158,7 +158,7 @@ class VideoJudge:
     def _follow(self, shares: F32, cuts: Bools, plain: Callable[[int], bool]) -> None:
         still, moving = shares <= STILL_SHARE, (shares > CAMERA_SHARE) & ~cuts
         self._moving = np.where(moving, self._moving + 1, 0)
-        # While nothing moves anywhere, the recording itself stands still.
+        # While nothing moves anywhere, the recording itself is frozen.
         counts = still if bool((shares > CAMERA_SHARE).any()) else still & ~self._has_video
         self._still = np.where(still, self._still + counts, 0)
         for k in np.flatnonzero(self._has_video & still):
@@ -169,7 +169,7 @@ class VideoJudge:
                 self._has_video[k] = True
 
     def _keep(self, tiles: F32, width_px: int) -> Bools:
-        """Bring what is known into the order of these tiles; tells which are known."""
+        """Bring what is known into the order of these tiles; return which are known."""
         if tiles is self._tiles:
             return np.ones(len(tiles), np.bool_)
         old = [match(tile, self._tiles, width_px) for tile in tiles]
@@ -188,7 +188,7 @@ class VideoJudge:
 
 
 class ScreenJudge:
-    """Tells a shared screen from a large camera, for one large part through its time."""
+    """Distinguishes a shared screen from a large camera, for one large part over time."""
 
     def __init__(self, has_tiles: bool) -> None:
         self._has_tiles = has_tiles
@@ -201,14 +201,14 @@ class ScreenJudge:
 
     @property
     def was_drawn(self) -> bool:
-        """Whether most of the last pictures had a screen's flat colour and hard edges."""
+        """Return whether most of the last pictures had a screen's flat colour and hard edges."""
         return bool(self._drawn) and float(np.mean(self._drawn)) >= 0.5
 
     def update(self, grey: U8, main: F32, moved: float | None, was_cut: bool) -> bool:
         """Take the next picture (grey, whole) and how much of the large part moved.
 
         Returns:
-            Whether it is a screen. In doubt, and where tiles stand beside it, it stays one.
+            Whether it is a screen. In doubt, and where tiles are beside it, it stays one.
         """
         self._drawn.append(is_drawn(grey, main))
         if self.is_screen is None:
@@ -247,7 +247,7 @@ class ScreenJudge:
 
 
 def is_drawn(grey: U8, region: F32) -> bool:
-    """Whether a region of a picture has a flat colour and hard edges, as slides have."""
+    """Return whether a region of a picture has a flat colour and hard edges, as slides have."""
     height, width = grey.shape
     x0, y0, x1, y1 = (round(float(edge)) for edge in region)
     part = grey[max(0, y0) : min(height, y1), max(0, x0) : min(width, x1)]

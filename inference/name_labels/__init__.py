@@ -1,0 +1,1 @@
+"""Names drawn on tiles: finding, reading and matching them."""

@@ -4,16 +4,16 @@ Zoom draws a participant's name in white at the bottom left of the tile, mostly 
 half-transparent box, and large in the middle of a tile without video. A strip is read when it
 appears and until two readings agree; after that only its strokes are compared, and it is read
 again when they differ. Nothing of the pictures is kept but the text and the shape of its letters
-(`name_shape`), which tells names in scripts that the reader does not know.
+(`glyphs`), which identifies names in scripts that the reader does not know.
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
 from dataclasses import dataclass, field
 
 import numpy as np
+from rapidfuzz import fuzz
 
 from inference.layout import Layout
 from inference.name_labels.glyphs import is_same_shape, shape_of
@@ -39,7 +39,7 @@ STEADY_SAMPLES = 3
 READ_AGAIN_AFTER = 2
 """Samples between two readings of a strip that is not settled: 1 s at the usual rate."""
 MAX_READINGS = 4
-"""After so many a strip is settled as well as it can be."""
+"""After this many a strip is settled as well as it can be."""
 MAX_PAUSE = 128
 """A tile without a readable name is tried again after 4, 8, 16 … samples, at most this."""
 SURE_READING = 0.9
@@ -50,9 +50,9 @@ MIN_CONFIDENCE = 0.55
 """Of the reader and of the agreement of its readings together; below, there is no label."""
 MIN_LETTERS = 2
 VAIN_LOOKS = 12
-"""After so many looks without a readable name, none between, a call seems to have no labels: tiles
-are looked at later, by as many samples as there were such looks, and one strip of them. In a call
-of 3 minutes over changing galleries without labels, 113 strips are read instead of 359."""
+"""After this many looks without a readable name, none between, a call seems to have no labels:
+tiles are looked at later, by as many samples as there were such looks, and one strip of them. In a
+call of 3 minutes over changing galleries without labels, 113 strips are read instead of 359."""
 NO_MORE_DOUBTS = 4
 """A strip whose strokes differ though it reads the same is left alone for 2, 4 … samples, at most
 2 to this power."""
@@ -61,7 +61,7 @@ STRIPS_TRIED = 2
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What stands in a strip of a tile: its text, "" where none was read, and its shape."""
+    """What a strip of a tile shows: its text, "" where none was read, and its shape."""
 
     text: str = ""
     confidence: float = 0.0
@@ -89,7 +89,7 @@ class _Run:
     readings: list[tuple[str, float]] = field(default_factory=list)
     pause: int = READ_AGAIN_AFTER
     recent: list[U8] = field(default_factory=list)
-    """Whiteness of the place where labels stand, in the last samples."""
+    """Whiteness of the place where labels are, in the last samples."""
     strip: Strip | None = None
     strokes: U8 | None = None
     is_settled: bool = False
@@ -98,7 +98,7 @@ class _Run:
     is_steady: bool = False
     doubts: int = 0
     trusted_until: int = 0
-    """Before this sample, other strokes are taken for the video behind the letters."""
+    """Before this sample, other strokes are assumed to be the video behind the letters."""
 
 
 class LabelFinder:
@@ -137,7 +137,7 @@ class LabelFinder:
             self._runs[k].pieces[-1].end = sample + 1
 
     def labels(self) -> tuple[NameLabel, ...]:
-        """Give the names read so far, by view, tile and time."""
+        """Return the names read so far, by view, tile and time."""
         found = []
         for run in [*self._done, *self._runs]:
             text, confidence = _consensus(tuple(run.readings))
@@ -153,7 +153,7 @@ class LabelFinder:
         return tuple(sorted(found, key=lambda label: (label.view, label.tile, label.start_sample)))
 
     def _enter(self, sample: int, view: int, tiles: F32) -> None:
-        """Go on with the tiles that stand where they stood, and begin with the others."""
+        """Continue with the tiles that stayed in place, and start with the others."""
         is_new = view != self._view
         if (
             not is_new
@@ -182,7 +182,7 @@ class LabelFinder:
         self._view, self._tiles, self._runs = view, tiles, runs
 
     def _next_run(self, run: _Run, sample: int, k: int) -> _Run:
-        """End a run before this sample and give the one that follows on its tile."""
+        """End a run before this sample and return the one that follows on its tile."""
         run.pieces[-1].end = sample
         run.recent.clear()
         self._done.append(run)
@@ -196,7 +196,7 @@ class LabelFinder:
     def _follow(
         self, sample: int, k: int, run: _Run, image: U8, tile: F32, has_video: bool
     ) -> _Run:
-        """Read the tile's strip where that is due; give its run, a new one where it changed."""
+        """Read the tile's strip if due; return its run, a new one where it changed."""
         if not run.is_settled:
             return self._follow_unread(sample, k, run, image, tile, has_video)
         if run.strip is None or run.strokes is None:
@@ -221,7 +221,7 @@ class LabelFinder:
     def _follow_unread(
         self, sample: int, k: int, run: _Run, image: U8, tile: F32, has_video: bool
     ) -> _Run:
-        """Read again where that is due, or where letters that the reader does not know changed."""
+        """Read again if due, or where letters that the reader does not know changed."""
         is_shape = run.is_steady and _consensus(tuple(run.readings))[1] < MIN_CONFIDENCE
         if sample <= run.next_reading - STEADY_SAMPLES:
             if not is_shape or run.strip is None or run.strokes is None:
@@ -239,13 +239,13 @@ class LabelFinder:
         return run
 
     def _read(self, sample: int, run: _Run, image: U8, tile: F32, has_video: bool) -> None:
-        """Add what stands on the tile to a run that has begun with this sample."""
+        """Add what the tile shows to a run that began with this sample."""
         seen = self._look(sample, run, image, tile, has_video)
         if seen is not None:
             self._note(sample, run, seen)
 
     def _look(self, sample: int, run: _Run, image: U8, tile: F32, has_video: bool) -> _Seen | None:
-        """Look at the places where the tile's name may stand; read where that is due, else None."""
+        """Look where the tile's name may be; read if a reading is due, else return None."""
         places = places_of(tile, image, has_video)
         if not places:
             return None
@@ -306,13 +306,13 @@ class LabelFinder:
 
 
 def _similarity(a: str, b: str) -> float:
-    """How much of two texts is the same, 0–1."""
-    return difflib.SequenceMatcher(None, folded(a), folded(b), autojunk=False).ratio()
+    """Return how much of two texts is the same, 0–1."""
+    return fuzz.ratio(folded(a), folded(b)) / 100
 
 
 @functools.lru_cache(maxsize=256)
 def _consensus(readings: tuple[tuple[str, float], ...]) -> tuple[str, float]:
-    """Give the reading that the others are most like, and how sure all of them make it.
+    """Return the reading that the others are most like, and how sure all of them make it.
 
     The confidence is the reader's own, times the share of all readings (by confidence) that say
     the same, letter for letter or in part; a text that was read once counts 0.8.

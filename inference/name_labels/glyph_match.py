@@ -35,28 +35,28 @@ STEEPNESS = 8.0
 PER_LETTER = 20.0
 """Log likelihood ratio between two names that differ by as much as a whole letter's strokes."""
 STRETCH_COST = 0.15
-"""Of a column told twice or left out, against the strokes of a usual column."""
+"""Of a column counted twice or left out, against the strokes of a usual column."""
 BEFORE_COST = 0.02
-"""Something stands before the name: the sign of a microphone, at most SIGN_COLUMNS wide."""
+"""Something precedes the name: the sign of a microphone, at most SIGN_COLUMNS wide."""
 SIGN_COLUMNS = 28
 LEAST_COLUMNS = 45
 """Narrower shapes hold too few letters, about four."""
 WIDER, ALIKE_ROWS = 1.25, 0.75
-"""A font is at most so much wider or narrower, and its rows are filled at least so much alike."""
+"""A font is at most this much wider or narrower; its rows are filled at least this much alike."""
 PLACEMENTS, NAMES_WARPED = 3, 8
-"""So many heights of each name are tried, and so many names at least roughly alike."""
+"""This many heights of each name are tried, and this many names at least roughly alike."""
 PART_COLUMNS = 13
 _SCALES = np.geomspace(0.6, 1.6, 18)
 _SHIFTS = np.arange(-5.0, 5.5, 0.5)
 
 
 def has_shape_script(name: str) -> bool:
-    """Whether a name has a letter of a script in which names are given by their shape."""
+    """Return whether a name has a letter of a script in which names are given by their shape."""
     return any(unicodedata.name(sign, "").startswith(SCRIPTS) for sign in name)
 
 
 def match_shape(shape: str, names: Sequence[str], draw_name: DrawName) -> F64:
-    """Give for each name the probability that the shape shows it; last, that it shows none.
+    """Return for each name the probability that the shape shows it; last, that it shows none.
 
     Names of other scripts are drawn and compared too, but what they win goes to "none": the reader
     reads them better.
@@ -250,7 +250,7 @@ def _warp(shown: F32, drawn: Sequence[F32], stretch: float) -> tuple[F64, F64]:
 
 
 def _worst_part(columns: F64, strokes: F32, energy: float) -> F64:
-    """The largest share of strokes that differ in any part of PART_COLUMNS, (B,)."""
+    """Return the largest share of strokes that differ in any part of PART_COLUMNS, (B,)."""
     wide = min(PART_COLUMNS, columns.shape[1])
     part = np.ones(wide)
     usual = np.maximum(2.0 * np.convolve(strokes, part, "valid"), 1.2 * energy * wide)

@@ -2,7 +2,7 @@
 
 A shape is a picture of letters drawn into the recording, never of a person: the bright strokes of
 one label, letters LETTER_ROWS high, in four levels of grey. It holds no more than the label's text
-does, and is compared with the names of the roster only (`shape_match`).
+does, and is compared with the names of the roster only (`glyph_match`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from inference.name_labels.text_strip import Place, Strip, stroke_levels
 from inference.schema.arrays import F32, U8
 
 LETTER_ROWS, ROWS, MAX_COLUMNS = 10, 20, 320
-"""Height of the letters' body in a shape, of a shape with what stands above and below, and the
+"""Height of the letters' body in a shape, of a shape with what is above and below, and the
 widest: about 35 letters; longer names are kept by their beginning."""
 LEVELS = 4
 CLEAR = 0.35
@@ -29,14 +29,14 @@ SAME_SHAPE = 0.8
 
 
 def shape_of(white: U8, place: Place, strip: Strip) -> str:
-    """Give the strokes of a strip as text: base64 of a few hundred bytes; "" without strokes.
+    """Return the strokes of a strip as text: base64 of a few hundred bytes; "" without strokes.
 
     Args:
         white: the place's steady whiteness, as the strip was found in it.
     """
     left, top = max(0, strip.x0 - place.x0), max(0, strip.y0 - place.y0)
     right, letters = strip.x1 - place.x0, strip.letters_px
-    # The strip stands out over its letters by as much above as below, but for the place's edge.
+    # The strip extends past its letters by as much above as below, except at the place's edge.
     pad = max(2, round(0.3 * letters))
     last = strip.y1 - place.y0 - pad if strip.y1 < place.y1 else top + pad + letters
     first = max(0, last - letters)
@@ -55,7 +55,7 @@ def shape_of(white: U8, place: Place, strip: Strip) -> str:
 
 @functools.lru_cache(maxsize=512)
 def levels_of(shape: str) -> F32:
-    """Give the picture that a shape holds, (ROWS, columns), 0–1; no columns for what is none."""
+    """Return the picture that a shape holds, (ROWS, columns), 0–1; no columns if it is invalid."""
     try:
         packed = np.frombuffer(zlib.decompress(base64.b64decode(shape)), np.uint8)
         packed = packed.reshape(ROWS, -1)
@@ -66,7 +66,7 @@ def levels_of(shape: str) -> F32:
 
 
 def is_same_shape(a: str, b: str) -> bool:
-    """Whether two shapes of one place show the same letters; never where one is empty."""
+    """Return whether two shapes of one place show the same letters; never where one is empty."""
     first, second = trimmed(levels_of(a)), trimmed(levels_of(b))
     width = min(first.shape[1], second.shape[1])
     if width < LETTER_ROWS or abs(first.shape[1] - second.shape[1]) > 3:
@@ -101,7 +101,7 @@ def drawn_at(grey: F32, middle: float, letters: float, columns: int | None = Non
 
 
 def _runs_through(grey: F32, letters: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Where a line comes in over the strip's side: the edge of the label's box, no letter."""
+    """Return where a line crosses the strip's side: the edge of a label's box, not a letter."""
     ink = (grey > 0.4).astype(np.uint8)
     long = np.ones((1, max(8, round(1.2 * letters))), np.uint8)
     _, lines = cv2.connectedComponents(cv2.morphologyEx(ink, cv2.MORPH_OPEN, long))

@@ -25,7 +25,7 @@ MAX_STRIP_WIDTH_PX = 960
 
 NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 """Read once, when ONNX Runtime is loaded. Without it the library (1.31, on Linux too) keeps an id
-of the machine in the home folder and tells its maker's server about every session.
+of the machine in the home folder and reports every session to its maker's server.
 Source: https://github.com/microsoft/onnxruntime/pull/27379"""
 
 
@@ -33,7 +33,7 @@ class LabelReader(Protocol):
     """Reads one line of text from each strip."""
 
     def read(self, strips: Sequence[U8]) -> list[tuple[str, float]]:
-        """Give text and confidence (0–1, mean over the letters) of each strip.
+        """Return text and confidence (0–1, mean over the letters) of each strip.
 
         Args:
             strips: RGB, shape (STRIP_HEIGHT_PX, W, 3), one line of text each, its letters filling
@@ -77,7 +77,7 @@ class RapidOcrReader:
 
 @functools.cache
 def shared_reader() -> RapidOcrReader:
-    """Give the process's own reader: the model takes 60 MB and half a second, once."""
+    """Return the process's own reader: the model takes 60 MB and half a second, once."""
     return RapidOcrReader()
 
 

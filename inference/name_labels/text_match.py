@@ -1,8 +1,8 @@
 """Text read from a label, matched to the display names of the roster.
 
-`match_names` is a noisy channel. Every listed name is shown in one of a few forms (as it stands,
+`match_names` is a noisy channel. Every listed name is shown in one of a few forms (as listed,
 without brackets, "Last, First" turned round, cut off at the tile's width), and the reader then
-garbles letters: look-alikes often (l, I and 1; rn and m), others seldom. Against this stands
+garbles letters: look-alikes often (l, I and 1; rn and m), others seldom. The alternative is
 "nobody on the list", who may have any name, shares a word with somebody now and then, and is
 seldom called almost like somebody. All numbers are negative natural logarithms of probabilities.
 """
@@ -13,12 +13,12 @@ import functools
 import math
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from inference.schema.arrays import F64
+from inference.schema.arrays import F64, I32
 
 LOOK_ALIKE = 1.8
 """A letter read as one that looks alike, or a letter with a mark read as one with another."""
@@ -59,6 +59,7 @@ PRIOR_NOBODY = 0.2
 _LOOK_ALIKES = ("il1|j!tf", "o0qcdaeu", "s5z2", "b68h", "g9q", "uvy", "nhrm", "ceo", "mw", "kx")
 _PAIRS = {("rn", "m"), ("vv", "w"), ("cl", "d"), ("ri", "n"), ("ii", "u"), ("li", "h"), ("nn", "m"),
           ("lo", "b"), ("in", "m"), ("ni", "m")}  # fmt: skip
+_PAIRED = {two for two, _ in _PAIRS}
 _ALIKE = {(a, b) for group in _LOOK_ALIKES for a in group for b in group if a != b}
 _SHAPES = {
     (greek_or_cyrillic, latin)
@@ -72,8 +73,10 @@ _SHAPES = {
     }.items()
     for latin in latins
 }  # fmt: skip
+EMOJI_AS_TWO = 1.5
+"""A picture in a name read as two letters."""
 _EMOJI = "\ue000"
-"""Stands for a run of pictures in a name: the reader may drop it or make a letter of it."""
+"""Represents a run of pictures in a name: the reader may drop it or make a letter of it."""
 _SPELLED = str.maketrans(
     {"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i", "ð": "d"}
 )
@@ -94,26 +97,26 @@ _CUT = re.compile(r"(?:…|\.{2,}|[.·…]{2,})\s*$")
 
 
 def folded(text: str) -> str:
-    """Give the text's letters and digits alone, without case and diacritics: for comparing."""
+    """Return the letters and digits of a text, without case and diacritics, for comparing."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_SPELLED))
     return "".join(sign for sign in plain if sign.isalnum())
 
 
 def match_names(text: str, names: Sequence[str]) -> F64:
-    """Give for each name the probability that the text shows it; last, that it shows no listed one.
+    """Return the probability that the text shows each name and, last, that it shows none of them.
 
     Args:
         text: as read from a label, in any state.
         names: display names; equal ones share their probability. May be empty.
 
     Returns:
-        Shape (len(names) + 1,), sums to 1. All on "no listed one" for a text without letters.
+        Shape (len(names) + 1,), sums to 1. A text without letters shows none of them.
     """
     result = np.zeros(len(names) + 1)
     if not folded(text) or not names:
         result[-1] = 1.0
         return result
-    costs = np.array([_name_cost(text, name) for name in names])
+    costs = _name_costs(text, names)
     anybody = _anybody_cost(text, names, costs)
     logs = np.concatenate([math.log((1 - PRIOR_NOBODY) / len(names)) - costs, [0.0]])
     logs[-1] = math.log(PRIOR_NOBODY) - anybody
@@ -122,26 +125,21 @@ def match_names(text: str, names: Sequence[str]) -> F64:
     return probabilities
 
 
-@functools.lru_cache(maxsize=4096)
-def _name_cost(text: str, name: str) -> float:
-    """How improbable it is that the reader gives this text for this name."""
-    best = math.inf
+def _name_costs(text: str, names: Sequence[str]) -> F64:
+    """Return how improbable it is, for each name, that the reader returns this text for it."""
+    roster = _spell_out(tuple(names))
+    costs = np.full(len(names), math.inf)
     for shown, shown_cost in _forms(text, BRACKET_ADDED):
         cut = _CUT.search(shown)
-        read = tuple(_signs(_CUT.sub("", shown)))
-        for whole, whole_cost in _forms(name, BRACKET_LOST):
-            signs = tuple(_signs(whole))
-            base = shown_cost + whole_cost
-            if not signs or not read or base >= best:
-                continue
-            if base + _least_cost(read, signs) >= best:
-                continue
-            best = min(best, base + _garbled(read, signs, cut is not None))
-    return best
+        read = _signs(_CUT.sub("", shown))
+        if read:
+            garbled = _garbled(read, roster, cut is not None)
+            np.minimum.at(costs, roster.names, shown_cost + roster.costs + garbled)
+    return costs
 
 
 def _anybody_cost(text: str, names: Sequence[str], costs: F64) -> float:
-    """How improbable the text is as the name of somebody who is not listed."""
+    """Return how improbable the text is as the name of somebody who is not listed."""
     shared = {folded(word) for name in names for word in re.split(r"[\s,.|()/]+", name)}
     cost = 0.0
     for word in re.split(r"[\s,.|()/…]+", text):
@@ -158,7 +156,7 @@ def _anybody_cost(text: str, names: Sequence[str], costs: F64) -> float:
 
 @functools.lru_cache(maxsize=4096)
 def _forms(text: str, bracket_cost: float) -> tuple[tuple[str, float], ...]:
-    """Give the forms in which a name may be shown or meant, with what each costs."""
+    """Return the forms in which a name may be shown or meant, with what each costs."""
     forms = {text.strip(): 0.0}
 
     def add(form: str, cost: float) -> None:
@@ -181,13 +179,13 @@ def _forms(text: str, bracket_cost: float) -> tuple[tuple[str, float], ...]:
 
 
 def _is_role(inside: str) -> bool:
-    """Whether what stands in brackets tells nothing about who it is: "(Host, me)", "(she/her)"."""
+    """Return whether text in brackets is only a role or pronouns: "(Host, me)", "(she/her)"."""
     words = re.findall(r"\w+", inside.casefold().replace("co-", "co"))
     return bool(words) and all(word in _ROLES for word in words)
 
 
 def _signs(text: str) -> list[tuple[str, str]]:
-    """Give the text's signs as (letter without case and marks, its marks); spaces are single."""
+    """Return the text's signs as (letter without case and marks, its marks); spaces are single."""
     signs: list[tuple[str, str]] = []
     for letter in unicodedata.normalize("NFKC", text).casefold().translate(_SPELLED):
         kind = unicodedata.category(letter)
@@ -206,57 +204,113 @@ def _signs(text: str) -> list[tuple[str, str]]:
     return signs
 
 
-def _least_cost(read: Sequence[tuple[str, str]], signs: Sequence[tuple[str, str]]) -> float:
-    """A bound from below for `_garbled`: letters of the text that the name lacks altogether."""
-    has = Counter(letter for letter, _ in signs)
-    lacks = Counter(letter for letter, _ in read if letter.isalnum()) - has
-    return 0.8 * LOOK_ALIKE * max(0, sum(lacks.values()) - 4 - 2 * has[_EMOJI])
+@dataclass(frozen=True, slots=True)
+class _Roster:
+    """Every form of every name as numbers, so that one pass over arrays compares them all."""
+
+    names: I32
+    """Which name each form belongs to, shape (forms,)."""
+    costs: F64
+    """What each form costs by itself, shape (forms,)."""
+    lengths: I32
+    """Signs in each form, shape (forms,)."""
+    signs: list[tuple[str, str]]
+    """The distinct signs."""
+    codes: I32
+    """Index into `signs`, shape (longest form, forms); 0 past a form's end."""
+    pairs: list[str]
+    """The distinct pairs of neighbouring letters that can be read as one; "" is none."""
+    pair_codes: I32
+    """Index into `pairs` of each sign and the one before it, shape (longest form, forms)."""
 
 
-def _garbled(
-    read: Sequence[tuple[str, str]], signs: Sequence[tuple[str, str]], is_cut: bool
-) -> float:
-    """Cheapest way from the name's signs to those read; the name may be cut off at its end."""
+@functools.lru_cache(maxsize=4)
+def _spell_out(names: tuple[str, ...]) -> _Roster:
+    """Build the arrays for one list of names; a call asks for the same list with every label."""
+    forms = [
+        (k, cost, spelled)
+        for k, name in enumerate(names)
+        for whole, cost in _forms(name, BRACKET_LOST)
+        if (spelled := _signs(whole))
+    ]
+    signs: dict[tuple[str, str], int] = {}
+    pairs = {"": 0}
+    lengths = np.array([len(spelled) for _, _, spelled in forms], np.int32)
+    codes = np.zeros((lengths.max(initial=0), len(forms)), np.int32)
+    pair_codes = np.zeros_like(codes)
+    for f, (_, _, spelled) in enumerate(forms):
+        for j, sign in enumerate(spelled):
+            codes[j, f] = signs.setdefault(sign, len(signs))
+            two = spelled[j - 1][0] + sign[0] if j else ""
+            if two in _PAIRED:
+                pair_codes[j, f] = pairs.setdefault(two, len(pairs))
+    return _Roster(
+        names=np.array([k for k, _, _ in forms], np.int32),
+        costs=np.array([cost for _, cost, _ in forms], np.float64),
+        lengths=lengths,
+        signs=list(signs),
+        codes=codes,
+        pairs=list(pairs),
+        pair_codes=pair_codes,
+    )
+
+
+def _garbled(read: Sequence[tuple[str, str]], roster: _Roster, is_cut: bool) -> F64:
+    """Return the cheapest way from each form's signs to those read, shape (forms,).
+
+    An edit distance: one row per sign of the form, one column per sign read, for all forms at
+    once. The form may be cut off at its end.
+    """
     rows = len(read)
-    before = [0.0] * (rows + 1)
-    for i in range(1, rows + 1):
-        before[i] = before[i - 1] + _added(read[i - 1][0])
-        if i <= 3 and not read[i - 1][0].isalnum():
-            before[i] = min(before[i], SCRAP)
-    older = before
-    ends = [before[rows]]
-    for j in range(1, len(signs) + 1):
-        sign = signs[j - 1]
-        lost = _lost(sign)
-        now = [before[0] + lost]
-        for i in range(1, rows + 1):
-            letter = read[i - 1]
-            cost = min(
-                before[i - 1] + _swap(sign, letter),
-                before[i] + lost,
-                now[i - 1] + _added(letter[0]),
+    lost = np.array([_lost(sign) for sign in roster.signs])
+    swap = np.array([[_swap(sign, letter) for letter in read] for sign in roster.signs])
+    split = np.array([[_split(sign, read, i) for i in range(1, rows)] for sign in roster.signs])
+    joined = np.array(
+        [[LOOK_ALIKE if (two, r) in _PAIRS else math.inf for r, _ in read] for two in roster.pairs]
+    )
+    added = np.cumsum([0.0] + [_added(letter) for letter, _ in read])
+    first = [0.0]
+    for i, (letter, _) in enumerate(read, 1):
+        first.append(first[-1] + _added(letter))
+        if i <= 3 and not letter.isalnum():
+            first[i] = min(first[i], SCRAP)
+    forms = len(roster.lengths)
+    table = np.empty((len(roster.codes) + 1, forms, rows + 1))
+    table[0] = first
+    for j, codes in enumerate(roster.codes):
+        before, now = table[j], table[j + 1]
+        now[:] = before + lost[codes, None]
+        np.minimum(now[:, 1:], before[:, :-1] + swap[codes], out=now[:, 1:])
+        if rows > 1:
+            np.minimum(now[:, 2:], before[:, :-2] + split[codes], out=now[:, 2:])
+        if j:
+            np.minimum(
+                now[:, 1:], table[j - 1][:, :-1] + joined[roster.pair_codes[j]], out=now[:, 1:]
             )
-            if i > 1:
-                two = read[i - 2][0] + letter[0]
-                if (two, sign[0]) in _PAIRS:
-                    cost = min(cost, before[i - 2] + LOOK_ALIKE)
-                elif sign[0] == _EMOJI:
-                    cost = min(cost, before[i - 2] + 1.5)
-            if j > 1 and (signs[j - 2][0] + sign[0], letter[0]) in _PAIRS:
-                cost = min(cost, older[i - 1] + LOOK_ALIKE)
-            now.append(cost)
-        older, before = before, now
-        ends.append(now[rows])
-    whole = before[rows] + (MARK_READ if is_cut else 0.0)
+        # Signs added: the cheapest place to the left, and from there on every sign is extra.
+        now[:] = np.minimum.accumulate(now - added, axis=1) + added
+    last = table[roster.lengths, np.arange(forms)]
+    whole = last[:, rows] + (MARK_READ if is_cut else 0.0)
     for scrap in (1, 2, 3):  # a word of one or two letters after the name, and the space before it
         if scrap < rows and not read[rows - scrap][0].isalnum():
-            whole = min(whole, before[rows - scrap] + SCRAP)
-    cut = min(ends[LEAST_LEFT:-1], default=math.inf)
-    return min(whole, cut + (CUT_MARKED if is_cut else CUT_SILENTLY))
+            whole = np.minimum(whole, last[:, rows - scrap] + SCRAP)
+    kept = np.arange(len(table))[:, None]
+    is_part = (kept >= LEAST_LEFT) & (kept < roster.lengths)
+    cut = np.where(is_part, table[:, :, rows], math.inf).min(axis=0)
+    cheapest: F64 = np.minimum(whole, cut + (CUT_MARKED if is_cut else CUT_SILENTLY))
+    return cheapest
 
 
+def _split(sign: tuple[str, str], read: Sequence[tuple[str, str]], i: int) -> float:
+    """Return the cost of reading one sign as the two that end at `read[i]`."""
+    if (read[i - 1][0] + read[i][0], sign[0]) in _PAIRS:
+        return LOOK_ALIKE
+    return EMOJI_AS_TWO if sign[0] == _EMOJI else math.inf
+
+
+@functools.lru_cache(maxsize=16384)
 def _swap(sign: tuple[str, str], letter: tuple[str, str]) -> float:
-    """Cost of reading one sign as another."""
+    """Return the cost of reading one sign as another."""
     if sign[0] == letter[0]:
         return 0.0 if sign[1] == letter[1] else OTHER_MARK
     if sign[0] == _EMOJI:
@@ -277,7 +331,7 @@ def _lost(sign: tuple[str, str]) -> float:
 
 
 def _is_unknown(sign: tuple[str, str]) -> bool:
-    """Whether the reader has no such letter: those of Unicode's Latin Extended Additional."""
+    """Return whether the reader lacks the letter: Unicode's Latin Extended Additional."""
     return sign[1] != "" and "\u1e00" <= unicodedata.normalize("NFC", sign[0] + sign[1]) < "\u1f00"
 
 

@@ -1,4 +1,4 @@
-"""Where on a tile a name may stand, and its pixels made ready for the reader.
+"""Where on a tile a name may be, and its pixels made ready for the reader.
 
 Text is what is white, narrower than a thick stroke and darker around, in a line near the tile's
 bottom, or in the middle of a tile without video. Only that is assumed: no font, no box.
@@ -20,26 +20,27 @@ MIN_LETTER_SHARE, MAX_LETTER_SHARE = 0.008, 0.05
 """Height of a label's letters against the picture's height: sizes of 1.5 to 4 %, of which small
 letters take half and those with a tail more than all."""
 SEARCH_SHARE, SEARCH_SHARE_OF_TILE = 0.10, 0.34
-"""A label stands in the tile's lowest part: this share of the picture, at most of the tile."""
+"""A label is in the tile's lowest part: this share of the picture, at most of the tile."""
 MIDDLE = (0.25, 0.75)
 """Between these shares of its height a tile without video shows the name."""
 MIDDLE_LETTER_SHARE = 0.16
 """The largest letters there, against the tile's height."""
 LETTER_SIZES = (1.0, 0.5, 0.33)
-"""Lines are looked for with the largest letters and with smaller ones: what stands a little away
+"""Lines are searched for with the largest letters and with smaller ones: what is a little away
 from small letters, a collar or a lamp, is no part of their line."""
 SPACE = 1.0
 SAME_HEIGHT = 0.6
-"""Words are of one line where less than so many letters' heights are between them, and so much of
-the taller one's height is common."""
+"""Words are of one line where less than this many letters' heights are between them, and this much
+of the taller one's height is common."""
 MOSTLY_INSIDE, HARDLY_LARGER = 0.8, 1.7
-"""A strip so much of which lies in a line of letters up to so many times as large is part of it."""
+"""A strip with this share of it inside a line, whose letters are at most this many times as large,
+is part of that line."""
 MIN_CONTRAST = 32
 """Levels (0–255) by which a stroke is brighter than what surrounds it, at least."""
 STROKE_OF_STRONGEST = 0.45
 """What is weaker than this share of a place's strongest strokes is no letter."""
 SAME_LIKENESS = 0.7
-"""A strip is the same while its strokes correlate so much with those that were read."""
+"""A strip is the same while its strokes correlate this much with those that were read."""
 SAME_LIKENESS_OF_PART = 0.45
 """And those of every part about two letters wide, so that one other letter shows."""
 GONE_LIKENESS = 0.35
@@ -70,7 +71,7 @@ class Strip:
 
 
 def places_of(tile: F32, image: U8, has_video: bool) -> list[Place]:
-    """Give where on the tile (xyxy) a name may stand; none on a tile too small for letters."""
+    """Return where on the tile (xyxy) a name may be; none on a tile too small for letters."""
     height, width = image.shape[:2]
     x0, y0 = max(0, round(float(tile[0]))), max(0, round(float(tile[1])))
     x1, y1 = min(width, round(float(tile[2]))), min(height, round(float(tile[3])))
@@ -87,13 +88,13 @@ def places_of(tile: F32, image: U8, has_video: bool) -> list[Place]:
 
 
 def whiteness(image: U8, x0: int, y0: int, x1: int, y1: int) -> U8:
-    """Give a part's darkest channel: high only where it is white, whatever colour is behind."""
+    """Return a part's darkest channel: high only where it is white, whatever colour is behind."""
     part = image[y0:y1, x0:x1]
     return np.asarray(cv2.min(cv2.min(part[:, :, 0], part[:, :, 1]), part[:, :, 2]), np.uint8)
 
 
 def steady_whiteness(parts: Sequence[U8]) -> U8:
-    """Give what stayed white in all of a place's samples, one at least: letters stay, video moves.
+    """Return what stayed white in all samples of a place (one or more): letters stay, video moves.
 
     Measured on labels of 7 to 12 px, encoded at 0.05 bits per pixel: 41 of 77 read to the letter
     over three samples, 34 in one.
@@ -105,10 +106,10 @@ def steady_whiteness(parts: Sequence[U8]) -> U8:
 
 
 def find_strips(white: U8, place: Place) -> list[Strip]:
-    """Give the lines of text in a place's `whiteness`, those most like a label first."""
+    """Return the lines of text in a place's `whiteness`, those most like a label first."""
     strokes = stroke_levels(white, place.most_px)
     ink = _ink(strokes)
-    # A line longer than any letter is the edge of a box that stands near the tile's.
+    # A line longer than any letter is the edge of a box near the tile's.
     line = np.ones((1, max(12, round(place.most_px))), np.uint8)
     ink = ink & ~np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, line), np.uint8)
     found: list[tuple[float, Strip]] = []
@@ -173,7 +174,7 @@ def _joined(words: Sequence[_Box]) -> list[_Box]:
 
 
 def _holds(line: Strip, part: Strip) -> bool:
-    """Whether a strip is only a part of a line whose letters are hardly larger."""
+    """Return whether a strip is only part of a line whose letters are hardly larger."""
     wide = min(line.x1, part.x1) - max(line.x0, part.x0)
     high = min(line.y1, part.y1) - max(line.y0, part.y0)
     area = (part.x1 - part.x0) * (part.y1 - part.y0)
@@ -182,7 +183,7 @@ def _holds(line: Strip, part: Strip) -> bool:
 
 
 def strip_picture(white: U8, place: Place, strip: Strip) -> U8:
-    """Give the strip as the reader takes it: grey in three channels, STRIP_HEIGHT_PX high."""
+    """Return the strip as the reader expects it: grey in three channels, STRIP_HEIGHT_PX high."""
     part = white[
         strip.y0 - place.y0 : strip.y1 - place.y0, strip.x0 - place.x0 : strip.x1 - place.x0
     ]
@@ -194,16 +195,16 @@ def strip_picture(white: U8, place: Place, strip: Strip) -> U8:
 
 
 def strokes_of(image: U8, strip: Strip) -> U8:
-    """Give how clear strokes stand in the strip's place now, levels, (y1 - y0, x1 - x0)."""
+    """Return how clear the strokes in the strip's place are now, levels, (y1 - y0, x1 - x0)."""
     white = whiteness(image, strip.x0, strip.y0, strip.x1, strip.y1)
     return stroke_levels(white, 2.0 * strip.letters_px)
 
 
 def likeness(before: U8, now: U8, strip: Strip) -> float:
-    """Tell how well a strip's strokes correlate with those before, -1 to 1.
+    """Return how well a strip's strokes correlate with those before, -1 to 1.
 
     At most just under SAME_LIKENESS where a part as wide as two letters differs, or where more
-    letters stand at its end.
+    letters are at its end.
 
     Args:
         before, now: of `strokes_of`, the same strip.
@@ -215,25 +216,25 @@ def likeness(before: U8, now: U8, strip: Strip) -> float:
     counts = np.diff(np.append(edges, a.shape[1])) * a.shape[0]
     of_parts = _correlation(parts, counts)
     whole = float(_correlation(parts.sum(axis=1, keepdims=True), counts.sum())[0])
-    tells = parts[2] >= 0.5 * float(parts[2].mean())
+    counts = parts[2] >= 0.5 * float(parts[2].mean())
     # A longer name begins like this one and goes on where this one ended.
     end = max(2, round(0.3 * strip.letters_px))
     more = float(b[:, -end:].sum() - a[:, -end:].sum())
     goes_on = more > 0.3 * strip.letters_px * float(a.max(initial=0.0))
-    if goes_on or (of_parts[tells] < SAME_LIKENESS_OF_PART).any():
+    if goes_on or (of_parts[counts] < SAME_LIKENESS_OF_PART).any():
         return min(whole, SAME_LIKENESS - 0.01)
     return whole
 
 
 def _correlation(sums: F32, counts: NDArray[np.int_] | np.int_) -> F32:
-    """Correlate from the sums of a, b, a², b² and ab, (5, n), over so many points each."""
+    """Correlate from the sums of a, b, a², b² and ab, (5, n), over this many points each."""
     a, b, aa, bb, ab = sums / counts
     spread = np.sqrt(np.maximum(aa - a * a, 1e-3) * np.maximum(bb - b * b, 1e-3))
     return np.asarray((ab - a * b) / spread, np.float32)
 
 
 def stroke_levels(white: U8, most_px: float) -> U8:
-    """Give what is brighter than all around it within a thick stroke's width (levels).
+    """Return what is brighter than all around it within a thick stroke's width (levels).
 
     Args:
         most_px: height of the largest letters; a thick stroke is a quarter of it.

@@ -93,9 +93,9 @@ class Participant:
     """A person said whose face this is, or what the name is."""
     is_blanked: bool = False
     """What the face showed was not kept when a setting left the person unscored; the person would
-    be scored now, but only another look at the recording could tell anything."""
+    be scored now, but only analysing the recording again could yield a score."""
     camera_off_s: float | None = None
-    """Seconds in which the person was there without video; None where not told."""
+    """Seconds in which the person was there without video; None where unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class CallScore:
 
 @dataclass(frozen=True, slots=True)
 class WindowScore:
-    """One person's mean over one window (10 s unless told). Expressions are mean probabilities."""
+    """One person's mean over one window (10 s by default). Expressions are mean probabilities."""
 
     participant: int
     start_s: float

@@ -2,7 +2,7 @@
 
 Conventions, said once: pictures are RGB uint8 of shape (H, W, 3); boxes are xyxy in pixels of the
 decoded picture, float32; times are seconds from the start of the recording (several segments of a
-meeting are laid end to end); angles are degrees; `probs` columns stand in `EXPRESSIONS` order.
+meeting are laid end to end); angles are degrees; `probs` columns are in `EXPRESSIONS` order.
 A quantity that was not observed is NaN in arrays and None in scalars, never zero.
 """
 

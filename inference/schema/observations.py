@@ -28,7 +28,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One face in one frame, with what its landmarks tell.
+    """One face in one frame, with what its landmarks say.
 
     `box` is the face's xyxy box, shape (4,). `yaw_deg` is positive when the face turns to the
     picture's right, `pitch_deg` when it looks up, `roll_deg` when it tilts clockwise. Eye and mouth
@@ -82,7 +82,7 @@ class FaceColumns:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What the pictures allowed: printed in the report as it is."""
+    """What the pictures allowed: printed in the report unchanged."""
 
     frames_decoded: int = 0
     frames_sampled: int = 0
@@ -111,8 +111,8 @@ class View:
     - "single": one undivided picture of people; it has no tiles;
     - "unknown".
 
-    `tiles` stand in reading order, the large one first. Aligned with them (or of length one for the
-    undivided picture, or empty where not told): `cameras`, the camera that each shows, and
+    `tiles` are in reading order, the large one first. Aligned with them (or of length one for the
+    undivided picture, or empty where unknown): `cameras`, the camera that each shows, and
     `has_video`, False for a tile that shows a name or a portrait on plain ground, not a camera.
     A camera has the same number in every view in which it is certainly the same one, judged by
     place, order and background, never by the face; -1 where nothing is certain.
@@ -142,7 +142,7 @@ class NameLabel:
     """Of the reader, 0–1."""
     shape: str = ""
     """How the written name looks (inference/name_labels/glyphs.py): a small picture of its letters,
-    never of a person. "" where it did not stand still."""
+    never of a person. "" where it did not keep still."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""From observations to scores: profiles, attention, intervals, sides and moments."""

@@ -39,7 +39,7 @@ class OtherVersion(InferenceError):
 
 
 def analysis_to_columns(analysis: CallAnalysis) -> tuple[Columns, dict[str, object]]:
-    """Return the arrays of an analysis, and what else is needed to read it, ready for JSON.
+    """Return the arrays of an analysis, and whatever else is needed to read it, ready for JSON.
 
     Engagement, attention and probabilities have a row per participant and a last one for the call.
     Rolling and cumulative means follow from them and are computed again when they are read.

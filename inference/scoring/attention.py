@@ -17,7 +17,7 @@ TURN_WIDTH_DEG = 15.0
 
 REST_LIMIT_DEG = 15.0
 """A camera beside or under the screen shifts every angle, so angles count from the person's own
-median; by no more than this, lest somebody who looks away all the time becomes the yardstick."""
+median; by no more than this, so that always looking away does not become the norm."""
 
 EYE_CLOSED, EYE_OPEN = 0.2, 0.6
 """Share of the person's own open eye. 80 % closed is the limit of PERCLOS (Wierwille et al. 1994);
@@ -30,7 +30,7 @@ between people than between moments; eyes never seen wider than this are taken a
 
 
 def attention(yaw_deg: F32, pitch_deg: F32, eye_opening: F32) -> F64:
-    """Give one person's attention, 0–1, for each sample of a whole call; NaN without landmarks.
+    """Return one person's attention, 0–1, for each sample of a whole call; NaN without landmarks.
 
     The arguments are one person's samples, all (T,), NaN where the landmark model found nothing.
     """

@@ -11,7 +11,7 @@ because expressions hold for many samples; benchmarks/interval_coverage.py measu
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -22,12 +22,6 @@ MIN_SAMPLES = 8
 """Below this many samples (4 s at 2 per second) dependence cannot be judged: the whole scale."""
 
 MIN_COSINES, MAX_COSINES = 3, 12
-
-T_975 = {
-    3: 3.182446, 4: 2.776445, 5: 2.570582, 6: 2.446912, 7: 2.364624, 8: 2.306004, 9: 2.262157,
-    10: 2.228139, 11: 2.200985, 12: 2.178813,
-}  # fmt: skip
-"""97.5 % point of Student's t by degrees of freedom, one per cosine."""
 
 FLOOR_SHARE = 0.05
 FLOOR_PERIOD_S = 10.0
@@ -44,7 +38,7 @@ that is shorter; under 20 s there is no baseline."""
 
 
 def cosines_for(seen_s: float) -> int:
-    """Give how many cosines estimate the long-run variance: the cube root of the seconds seen.
+    """Return how many cosines estimate the long-run variance: the cube root of the seconds seen.
 
     Rounded down and held to `MIN_COSINES` … `MAX_COSINES`.
     """
@@ -53,11 +47,11 @@ def cosines_for(seen_s: float) -> int:
 
 
 def estimate_mean(values: F64, interval_s: float, scale: tuple[float, float]) -> Estimate | None:
-    """Give the mean of the samples with its 95 % interval, held to the scale.
+    """Return the mean of the samples with its 95 % interval, clipped to the scale.
 
     Args:
         values: samples in order of time; NaN samples are left out and the gaps closed.
-        interval_s: the time each sample stands for.
+        interval_s: the time each sample represents.
         scale: lowest and highest possible value.
 
     Returns:
@@ -71,12 +65,12 @@ def estimate_mean(values: F64, interval_s: float, scale: tuple[float, float]) ->
     if len(seen) < MIN_SAMPLES:
         return Estimate(mean, low, high, 1.0)
     error, cosines, worth = _mean_error(seen, interval_s, high - low)
-    half = T_975[cosines] * error
+    half = _t_975(cosines) * error
     return Estimate(mean, max(low, mean - half), min(high, mean + half), worth)
 
 
 def estimate_trend(t_s: F64, values: F64, interval_s: float) -> Estimate | None:
-    """Give the slope of a least-squares line per minute, with its 95 % interval.
+    """Return the slope of a least-squares line per minute, with its 95 % interval.
 
     The cosines are first made orthogonal to the constant and the line, in that order. None with
     fewer than `MIN_SAMPLES` samples or where they span less than `TREND_MIN_S`.
@@ -102,14 +96,14 @@ def estimate_trend(t_s: F64, values: F64, interval_s: float) -> Estimate | None:
     floor = FLOOR_SHARE**2 * max(FLOOR_PERIOD_S / interval_s, 1.0) / spread
     variance = max(variance, floor)
     plain = max(float(residual @ residual) / (n - 2) / spread, FLOOR_SHARE**2 / spread)
-    half = T_975[cosines] * math.sqrt(variance)
+    half = _t_975(cosines) * math.sqrt(variance)
     return Estimate(
         60 * slope, 60 * (slope - half), 60 * (slope + half), _clip(n * plain / variance, n)
     )
 
 
 def estimate_change(values: F64, interval_s: float, scale: tuple[float, float]) -> Estimate | None:
-    """Give how far the rest lies from the person's own first minutes, with its 95 % interval.
+    """Return how far the rest lies from the person's own first minutes, with its 95 % interval.
 
     The two means' errors are added as independent; Student's t has the smaller of their degrees of
     freedom. None where the baseline would be shorter than `BASELINE_MIN_S`.
@@ -124,14 +118,14 @@ def estimate_change(values: F64, interval_s: float, scale: tuple[float, float]) 
     first_error, first_cosines, first_worth = _mean_error(first, interval_s, span)
     rest_error, rest_cosines, rest_worth = _mean_error(rest, interval_s, span)
     change = float(rest.mean() - first.mean())
-    half = T_975[min(first_cosines, rest_cosines)] * math.hypot(first_error, rest_error)
+    half = _t_975(min(first_cosines, rest_cosines)) * math.hypot(first_error, rest_error)
     return Estimate(
         change, max(-span, change - half), min(span, change + half), min(first_worth, rest_worth)
     )
 
 
 def _mean_error(seen: F64, interval_s: float, span: float) -> tuple[float, int, float]:
-    """Give the standard error of the mean, its degrees of freedom, and the effective count."""
+    """Return the standard error of the mean, its degrees of freedom, and the effective count."""
     n = len(seen)
     cosines = cosines_for(n * interval_s)
     residual = seen - seen.mean()
@@ -147,9 +141,17 @@ def _long_run_variance(residual: F64, cosines: int) -> float:
     return float(weights @ weights) / cosines
 
 
+@cache
+def _t_975(freedom: int) -> float:
+    """Return the 97.5 % point of Student's t with that many degrees of freedom."""
+    from scipy.special import stdtrit  # loads in 0.4 s, which commands without scores save
+
+    return float(stdtrit(freedom, 0.975))
+
+
 @lru_cache(maxsize=16)
 def _cosine_basis(n: int, cosines: int) -> F64:
-    """Give the first `cosines` type-II cosines over n samples, (cosines, n), each of norm 1."""
+    """Return the first `cosines` type-II cosines over n samples, (cosines, n), each of norm 1."""
     order = np.arange(1, cosines + 1)[:, None]
     basis: F64 = math.sqrt(2 / n) * np.cos(math.pi * order * (np.arange(n) + 0.5) / n)
     return basis

@@ -1,7 +1,7 @@
 """The seconds of a call that are worth watching, each with its reason (docs/scoring.md, 9).
 
-A change is told only when it is large, larger than what the same series does by noise from sample
-to sample, and larger than what it does all the time from one 5 s to the next.
+A change is reported only when it is large, larger than the noise of the same series from sample to
+sample, and larger than its usual change from one 5 s to the next.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ SHIFTS = {"to_happy": ("happy", "smiling"), "to_angry": ("angry", "angry-looking
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What moments are looked for in: people in order of their index, with their talk merged."""
+    """What moments are searched for in: people in order of their index, with their talk merged."""
 
     t_s: F64
     interval_s: float
@@ -93,7 +93,7 @@ class _Change:
 
 
 def find_moments(scene: Scene) -> tuple[Moment, ...]:
-    """Give at most `MAX_MOMENTS` moments, the strongest first.
+    """Return at most `MAX_MOMENTS` moments, the strongest first.
 
     Two of one kind and person never overlap. A rise or fall that a shift of expression of the same
     person explains is left out, and one of the call that is one person's alone.
@@ -135,7 +135,7 @@ def _engagement(scene: Scene, person: int) -> F64:
 
 
 def _levels(scene: Scene, values: F64, before_s: float, after_s: float) -> tuple[F64, F64]:
-    """Give the means over [t - before_s, t) and [t, t + after_s); NaN where too little was seen."""
+    """Return the means over [t - before_s, t) and [t, t + after_s); NaN with too few samples."""
     total, count = running_sums(values)
     here = np.arange(len(scene.t_s))
 
@@ -252,7 +252,7 @@ def _silences(scene: Scene) -> list[Moment]:
 
 
 def _peaks(scene: Scene, size: F64, limit: float) -> list[int]:
-    """Give the largest samples above the limit, none within a moment's length of a larger one."""
+    """Return the largest samples above the limit, none within a moment's length of a larger one."""
     apart_s = BEFORE_S + AFTER_S
     candidates = np.flatnonzero((size > 0) & (size >= limit))
     chosen: list[int] = []
@@ -277,7 +277,7 @@ def _seen_between(
 
 
 def _while(scene: Scene, start_s: float, end_s: float, person: int | None) -> str:
-    """Tell who spoke most in the moment: "" where nobody did."""
+    """Return who spoke most in the moment, "" where nobody did."""
     spoken = [overlap_s(spans, start_s, end_s) for spans in scene.talk]
     if not spoken or max(spoken) <= 0:
         return ""
@@ -289,7 +289,7 @@ _DIRECTION = {"to_happy": "rise", "to_angry": "fall", "rise": "rise", "fall": "f
 
 
 def _same_direction(move: Moment, other: Moment) -> bool:
-    """Tell whether two moments overlap and go the same way, up or down."""
+    """Return whether two moments overlap and go the same way, up or down."""
     overlap = min(move.end_s, other.end_s) - max(move.start_s, other.start_s)
     return _DIRECTION.get(other.kind) == move.kind and overlap > 0
 

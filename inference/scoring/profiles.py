@@ -41,7 +41,7 @@ SCORE_SCALE = (1.0, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One way of scoring. Weights stand in `EXPRESSIONS` order.
+    """One way of scoring. Weights are in `EXPRESSIONS` order.
 
     `most_likely_only` means that the weight of the most likely expression is multiplied by its
     probability; otherwise the weights are averaged over the whole distribution. `score_weights`
@@ -54,7 +54,7 @@ class Profile:
     score_weights: tuple[float, ...] | None = None
 
     def engagement(self, probs: F32) -> F64:
-        """Give the engagement, 0–1, of each row of probs (T, 7); NaN rows stay NaN."""
+        """Return the engagement, 0–1, of each row of probs (T, 7); NaN rows stay NaN."""
         weights = np.asarray(self.weights)
         rows = probs.astype(np.float64)
         if not self.most_likely_only:
@@ -66,7 +66,7 @@ class Profile:
         return np.where(seen, np.clip(weights[label] * likely, *ENGAGEMENT_SCALE), np.nan)
 
     def score(self, probs: F32) -> F64 | None:
-        """Give the score, 1–5, of each row of probs (T, 7), or None without such a scale."""
+        """Return the score, 1–5, of each row of probs (T, 7), or None without such a scale."""
         if self.score_weights is None:
             return None
         rows = probs.astype(np.float64)

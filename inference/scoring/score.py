@@ -19,7 +19,7 @@ from inference.speech.turns import Span, overlap_s
 
 ROLLING_S = (30.0, 60.0)
 TIME_EPS_S = 1e-6
-"""Samples nearer to a limit than this stand on it: decimal times are not exact in binary."""
+"""Samples nearer to a limit than this count as on it: decimal times are not exact in binary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Faces:
 def select_faces(
     observations: Observations, track_person: dict[int, int], people: int
 ) -> list[Faces]:
-    """Give each person's face at each sample.
+    """Return each person's face at each sample.
 
-    Where several faces of a person stand in one sample, a classified one goes before one that is
-    not, then the largest box, then the lowest track.
+    Where one sample has several faces of a person, a classified one takes precedence,
+    then the largest box, then the lowest track.
 
     Args:
         observations: what was seen.
@@ -79,7 +79,7 @@ def _person_faces(faces: FaceColumns, rows: NDArray[np.int64], samples: int) -> 
 
 
 def unseen(samples: int) -> Faces:
-    """Give the faces of somebody who was not seen, or must not be scored."""
+    """Return the faces of somebody who was not seen, or must not be scored."""
     return Faces(
         np.zeros(samples, np.bool_),
         np.full((samples, len(EXPRESSIONS)), np.nan, np.float32),
@@ -90,7 +90,7 @@ def unseen(samples: int) -> Faces:
 def person_span(
     observations: Observations, present: NDArray[np.bool_], spans: Sequence[Span]
 ) -> Span:
-    """Give the stretch in which a person was noticed: first to last seen or heard, else (0, 0)."""
+    """Return the span from when a person was first to last seen or heard, else (0, 0)."""
     starts = [start_s for start_s, _ in spans]
     ends = [end_s for _, end_s in spans]
     at = np.flatnonzero(present)
@@ -104,16 +104,16 @@ def person_span(
 
 
 def time_in_call(observations: Observations, span: Span) -> Span:
-    """Give a person's time in the call: from when they were first noticed to the call's end.
+    """Return a person's time in the call: from when they were first noticed to the call's end.
 
-    Nothing tells that somebody left: a face that is gone may be a camera switched off, and figures
+    Nothing shows that somebody left: a face that is gone may be a camera switched off, and figures
     that leave such minutes out would look better founded than they are.
     """
     return (span[0], max(span[1], observations.duration_s)) if span[1] > span[0] else span
 
 
 def build_series(t_s: F64, engagement: F64, attentive: F64, probs: F32) -> Series:
-    """Give the course of a person or of the call, with rolling and cumulative means.
+    """Return the course of a person or of the call, with rolling and cumulative means.
 
     A rolling mean is taken over the samples seen in the last 30 or 60 s, the present one included,
     and is NaN where there were none. The cumulative mean is NaN before the first sample seen.
@@ -133,7 +133,7 @@ def build_series(t_s: F64, engagement: F64, attentive: F64, probs: F32) -> Serie
 
 
 def rolling_mean(t_s: F64, values: F64, span_s: float) -> F32:
-    """Give the mean of the samples in (t - span_s, t] for every t; NaN where none was seen."""
+    """Return the mean of the samples in (t - span_s, t] for every t; NaN where none was seen."""
     total, count = running_sums(values)
     end = np.arange(1, len(t_s) + 1)
     start = np.searchsorted(t_s, t_s - span_s + TIME_EPS_S, side="right")
@@ -141,7 +141,7 @@ def rolling_mean(t_s: F64, values: F64, span_s: float) -> F32:
 
 
 def running_sums(values: F64) -> tuple[F64, NDArray[np.int64]]:
-    """Give sum and number of the seen samples before each index; (T + 1, …) and (T + 1,)."""
+    """Return sum and number of the seen samples before each index; (T + 1, …) and (T + 1,)."""
     missing = np.isnan(values)
     seen = ~np.asarray(missing if values.ndim == 1 else missing.any(axis=1))
     filled = np.where(seen if values.ndim == 1 else seen[:, None], values, 0.0)
@@ -151,7 +151,7 @@ def running_sums(values: F64) -> tuple[F64, NDArray[np.int64]]:
 
 
 def bin_means(values: F32, cuts: NDArray[np.int64]) -> tuple[F64, NDArray[np.int64]]:
-    """Give mean and number of the seen samples between neighbouring cuts; NaN and 0 for none."""
+    """Return mean and number of the seen samples between neighbouring cuts; NaN and 0 for none."""
     total, count = running_sums(values.astype(np.float64))
     seen = np.diff(count[cuts])
     return _mean(np.diff(total[cuts], axis=0), seen), seen
@@ -164,7 +164,7 @@ def _mean(total: F64, count: NDArray[np.int64]) -> F64:
 
 
 def count_labels(probs: F32) -> tuple[NDArray[np.int64], int]:
-    """Give how often each expression was the most likely one, and how often that changed."""
+    """Return how often each expression was the most likely one, and how often that changed."""
     rows = probs[~np.isnan(probs).any(axis=1)]
     labels = np.argmax(rows, axis=1)
     counts = np.bincount(labels, minlength=len(EXPRESSIONS))
@@ -174,7 +174,7 @@ def count_labels(probs: F32) -> tuple[NDArray[np.int64], int]:
 def score_person(
     observations: Observations, faces: Faces, profile: Profile, span: Span, talk: TalkFigures
 ) -> tuple[PersonScore, Series]:
-    """Give one person's figures and course; `span` is their time in the call."""
+    """Return one person's figures and course; `span` is their time in the call."""
     interval_s = observations.sample_interval_s
     engagement = profile.engagement(faces.probs)
     counts, changes = count_labels(faces.probs)
@@ -198,7 +198,7 @@ def score_person(
 
 
 def mean_expressions(probs: F32) -> dict[str, float]:
-    """Give the mean probability per expression over the rows that are not NaN; {} for none."""
+    """Return the mean probability per expression over the rows that are not NaN; {} for none."""
     rows = probs[~np.isnan(probs).any(axis=1)]
     return _named(rows.mean(axis=0, dtype=np.float64)) if len(rows) else {}
 
@@ -211,7 +211,7 @@ def score_call(
     talk_s: float,
     silence_s: float,
 ) -> tuple[CallScore, Series]:
-    """Give the call's figures: the mean over the people scored and seen at each sample.
+    """Return the call's figures: the mean over the people scored and seen at each sample.
 
     Args:
         observations: what was seen.
@@ -219,7 +219,7 @@ def score_call(
         profile: how expressions become numbers.
         span_s: the summed time in the call of those people, for the coverage.
         talk_s: seconds in which somebody spoke.
-        silence_s: seconds in which nobody spoke; 0 where nothing tells who spoke.
+        silence_s: seconds in which nobody spoke; 0 where it is unknown who spoke.
     """
     t_s, interval_s = observations.t_s, observations.sample_interval_s
     engagement = mean_over_people(
@@ -245,7 +245,7 @@ def score_call(
 
 
 def mean_over_people(rows: Sequence[F64], samples: int) -> F64:
-    """Give the mean over the people seen at each sample, (samples,); NaN where nobody was."""
+    """Return the mean over the people seen at each sample, (samples,); NaN where nobody was."""
     total, count = np.zeros(samples), np.zeros(samples, np.int64)
     for row in rows:
         seen = ~np.isnan(row)
@@ -267,7 +267,7 @@ def score_windows(
     observations: Observations, participant: int, series: Series, talk: Sequence[Span],
     span: Span, window_s: float,
 ) -> list[WindowScore]:  # fmt: skip
-    """Give one person's means over each window of the call that touches `span`.
+    """Return one person's means over each window of the call that touches `span`.
 
     Windows start at 0, window_s, 2 window_s, …; the last ends with the call. `talk` is merged.
     """

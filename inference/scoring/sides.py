@@ -33,7 +33,7 @@ class SidePerson:
 def score_sides(
     observations: Observations, people: Sequence[SidePerson], profile: Profile
 ) -> tuple[SideScore, ...]:
-    """Give the figures of each side that has people, in the order of `SIDES`.
+    """Return the figures of each side that has people, in the order of `SIDES`.
 
     A side whose people are all left unscored has talk alone.
     """
@@ -80,7 +80,7 @@ def score_sides(
 
 
 def _speaks_alone(t_s: F64, side: str, talk: dict[str, list[Span]]) -> Bools:
-    """Tell the samples in which people of one side speak and nobody else does, (T,)."""
+    """Return in which samples people of one side speak and nobody else does, (T,)."""
     alone = _within(t_s, talk[side])
     for other in SIDES:
         if other != side:
@@ -89,7 +89,7 @@ def _speaks_alone(t_s: F64, side: str, talk: dict[str, list[Span]]) -> Bools:
 
 
 def _within(t_s: F64, spans: Sequence[Span]) -> Bools:
-    """Tell which times lie in [start, end) of one of the spans, which do not overlap."""
+    """Return which times lie in [start, end) of one of the spans, which do not overlap."""
     starts = np.array([start_s for start_s, _ in spans])
     ends = np.array([end_s for _, end_s in spans])
     begun = np.searchsorted(starts, t_s, side="right")

@@ -1,0 +1,1 @@
+"""Which stills of a moment to show, and how to draw them."""

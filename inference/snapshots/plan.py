@@ -27,28 +27,28 @@ from inference.scoring.moments import FOLLOW_S, LEAD_IN_S
 WIDTH_PX, HEIGHT_PX, GAP_PX = 640, 360, 4
 """Of a finished picture, and between the people in it."""
 ROWS = {1: (1,), 2: (2,), 3: (3,), 4: (2, 2), 5: (3, 2), 6: (3, 3)}
-"""How many cut-outs stand in each row. More than six faces are too small to read."""
+"""How many cut-outs are in each row. More than six faces are too small to read."""
 FACE_SHARE, FACE_LEVEL = 0.42, 0.47
-"""A face takes so much of its cut-out's height, where the tile is large enough, and its middle is
+"""A face takes this much of its cut-out's height, where the tile is large enough, and its middle is
 so far down in it."""
 MOST_SHARE, MOST_ACROSS = 0.8, 0.9
-"""A face is never cut: it takes at most so much of the cut-out's height and width."""
+"""A face is never cut: it takes at most this much of the cut-out's height and width."""
 TELLING_S = 6.0
-"""A change is looked for in the face so long from when it begins."""
+"""A change is searched for in the face this long from when it begins."""
 SMOOTH_S = 0.75
 """Expressions are averaged over this much on either side: one picture may be misread."""
 STEADY_SAMPLES = 2
 """A layout is believed a sample late: no picture is taken so near to where it changes."""
 LATE_SAMPLES = 6
 """A small picture that appears in the corner of an undivided one is believed once it moved: three
-samples late in tests. None is taken of so many before."""
+samples late in tests. None is taken of this many before."""
 AROUND_S = 10.0
-"""Where a setting leaves people out, nobody else was seen in a shown tile so long before and after;
-otherwise in the samples beside, and as long after as a tile goes without a search."""
+"""Where a setting leaves people out, nobody else was seen in a shown tile this long before and
+after; otherwise in the samples beside, and as long after as a tile goes without a search."""
 SHOWN_MARGIN, HIDDEN_MARGIN = 1.7, 1.8
-"""Faces are enlarged so much where they alone may be seen, or may not."""
+"""Faces are enlarged this much where they alone may be seen, or may not."""
 CLOSED_EYES, TURNED_DEG, UNSIGHTLY = 0.7, 30.0, 0.12
-"""Eyes less open than this share of their usual, or a head turned so far, cost so much."""
+"""Eyes less open than this share of their usual, or a head turned so far, cost this much."""
 
 Box = tuple[int, int, int, int]
 
@@ -164,7 +164,7 @@ class _Planner:
         return None
 
     def _telling(self, person: int, kind: str) -> F64:
-        """How much a person's face shows the change at each sample, (T,), higher is more."""
+        """Return how much a person's face shows the change at each sample, (T,), higher is more."""
         series = self._analysis.participants[person].series
         columns = {"to_happy": "happy", "to_angry": "angry"}
         if kind in columns:
@@ -189,7 +189,7 @@ class _Planner:
         return None
 
     def _rows_while(self, view: View, first: int, last: int) -> slice:
-        """The faces from one sample up to another while the view's tiles stand as they do in it.
+        """Return the faces from one sample up to another while the view's tiles stay in place.
 
         A camera that is switched on or off in another tile of a gallery begins a new view; in any
         other kind, what begins one is that another is shown.
@@ -213,7 +213,7 @@ class _Planner:
         return self._rows(max(start, first), min(end, last))
 
     def _faces(self, sample: int, view: View, wanted: Sequence[int]) -> list[_Face]:
-        """The wanted people's faces in this very sample, each once."""
+        """Return the wanted people's faces in this very sample, each once."""
         faces = self._seen.faces
         rows = self._rows(sample, sample + 1)
         found: dict[int, _Face] = {}
@@ -255,7 +255,7 @@ class _Planner:
         return Snapshot(float(self._seen.t_s[sample]), size, rows, tuple(areas))
 
     def _open_tiles(self, sample: int, view: View, wanted: Sequence[int]) -> set[int]:
-        """The tiles in which somebody wanted is seen, and around this time nobody else."""
+        """Return the tiles in which somebody wanted is seen, and around this time nobody else."""
         rows = self._rows_while(view, sample - self._before, sample + self._after + 1)
         boxes = self._seen.faces.box[rows]
         held = holders(centres(boxes), self._tiles(view))
@@ -271,7 +271,7 @@ class _Planner:
         faces: Sequence[_Face],
         open_tiles: set[int],
     ) -> Iterator[Area]:
-        """What may be seen and what not, the later over the earlier."""
+        """Return what may be seen and what not, the later over the earlier."""
         tiles = self._tiles(view)
         size = (self._seen.width_px, self._seen.height_px)
         order = np.argsort(-(tiles[:, 2:] - tiles[:, :2]).prod(axis=1), kind="stable")
@@ -298,7 +298,7 @@ def _median(values: F32) -> float:
 
 
 def _spans(moment: Moment) -> Iterator[tuple[float, float]]:
-    """Where to look for a picture: where the change shows, then anywhere in the moment."""
+    """Return where to look for a picture: where the change shows, then anywhere in the moment."""
     if moment.kind != "silence":
         is_whole = moment.start_s > 0
         change_s = moment.start_s + LEAD_IN_S if is_whole else moment.end_s - FOLLOW_S
@@ -314,7 +314,7 @@ def _rows_of(
     *,
     is_together: bool,
 ) -> tuple[tuple[CutOut, ...], ...]:
-    """Cut the faces out, row by row; those of one open tile in one piece where told so."""
+    """Cut the faces out, row by row; those of one open tile in one piece where asked to."""
     groups: dict[tuple[int, int], list[_Face]] = {}
     for face in sorted(faces, key=lambda f: f.person):
         is_shared = is_together and face.tile in open_tiles
@@ -327,7 +327,7 @@ def _rows_of(
 
 
 def _fits(faces: Sequence[_Face], cut: CutOut) -> bool:
-    """Whether no face of a cut-out is cut, but for a pixel of rounding."""
+    """Return whether a cut-out cuts off no face by more than a pixel of rounding."""
     x0, y0, x1, y1 = cut.crop
     inner = np.array([x0 - 1, y0 - 1, x1 + 1, y1 + 1])
     boxes = np.stack([face.box for face in faces if face.person in cut.people])
@@ -335,7 +335,7 @@ def _fits(faces: Sequence[_Face], cut: CutOut) -> bool:
 
 
 def _places(count: int) -> list[list[float]]:
-    """The width over height of every place, row by row."""
+    """Return the width over height of every place, row by row."""
     rows = ROWS[count]
     high = (HEIGHT_PX - GAP_PX * (len(rows) - 1)) / len(rows)
     return [[(WIDTH_PX - GAP_PX * (n - 1)) / n / high] * n for n in rows]
@@ -348,7 +348,7 @@ def _cut_out(
     size: tuple[int, int],
     aspect: float,
 ) -> CutOut:
-    """The part of the picture about some faces of one tile.
+    """Return the part of the picture about some faces of one tile.
 
     As much of an open tile as looks well; of any other just the face, as only that is shown.
     """

@@ -9,8 +9,8 @@ from inference.schema.arrays import U8, Bools
 from inference.snapshots.plan import GAP_PX, HEIGHT_PX, WIDTH_PX, CutOut, Snapshot
 
 BLUR_CELLS = 8
-"""What is blurred is made of so many dots along its longer side: a face that fills it has eight by
-five of them. The rest is gone, not only hidden."""
+"""What is blurred is made of this many dots along its longer side: a face that fills it has eight
+by five of them. The rest is gone, not only hidden."""
 
 
 def draw_snapshot(image: U8, snapshot: Snapshot) -> U8:
@@ -40,7 +40,7 @@ def draw_snapshot(image: U8, snapshot: Snapshot) -> U8:
 
 
 def _span(number: int, count: int, size_px: int) -> tuple[int, int]:
-    """Where the one of `count` equal places begins and ends, with gaps between them."""
+    """Return where the one of `count` equal places begins and ends, with gaps between them."""
     each = (size_px - GAP_PX * (count - 1)) / count
     start = number * (each + GAP_PX)
     return round(start), round(start + each)
@@ -58,7 +58,7 @@ def _cut_out(image: U8, may_see: Bools, cut: CutOut, width: int, height: int) ->
 
 
 def blurred(part: U8) -> U8:
-    """Give a picture of the same size in which nobody can be recognised."""
+    """Return a picture of the same size in which nobody can be recognised."""
     height, width = part.shape[:2]
     longer = max(height, width)
     cells = (

@@ -1,0 +1,1 @@
+"""Who spoke when: turns and voice activity."""

@@ -20,7 +20,7 @@ NO_TALK = TalkFigures(0.0, 0.0, 0, 0.0)
 def usable_turns(
     turns: Sequence[SpeakerTurn], transcript: Sequence[TranscriptLine], duration_s: float
 ) -> tuple[SpeakerTurn, ...]:
-    """Give the turns in order of time, cut to the call; the transcript's lines for want of any.
+    """Return the turns in order of time, cut to the call; the transcript's lines if there are none.
 
     Turns that end before they start, or lie outside the call, are left out.
     """
@@ -51,12 +51,12 @@ def merge_spans(spans: Sequence[Span], gap_s: float = 0.0) -> list[Span]:
 
 
 def total_s(spans: Sequence[Span]) -> float:
-    """Give the summed length of spans that do not overlap."""
+    """Return the summed length of spans that do not overlap."""
     return sum(end_s - start_s for start_s, end_s in spans)
 
 
 def overlap_s(spans: Sequence[Span], start_s: float, end_s: float) -> float:
-    """Give how much of [start_s, end_s] the spans, ascending and free of overlap, cover."""
+    """Return how much of [start_s, end_s] the spans, ascending and free of overlap, cover."""
     covered_s = 0.0
     first = max(bisect_right(spans, (start_s, math.inf)) - 1, 0)
     for i in range(first, len(spans)):
@@ -68,7 +68,7 @@ def overlap_s(spans: Sequence[Span], start_s: float, end_s: float) -> float:
 
 
 def talk_figures(spans: Sequence[Span], all_talk_s: float) -> TalkFigures:
-    """Give one person's talk from their spans; all_talk_s sums everybody's, each counted alone."""
+    """Return one person's talk from their spans; `all_talk_s` is the sum of everybody's talk."""
     if not spans:
         return NO_TALK
     talk_s = total_s(merge_spans(spans))

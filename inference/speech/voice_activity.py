@@ -1,9 +1,9 @@
 """When a person's own sound file has a voice in it, from its loudness alone.
 
 Loudness is taken `LEVELS_HZ` times a second. Zoom writes digital silence for somebody who is muted;
-of what does sound, the quiet part is the room, and a voice is what stands well above it. Who is
-heard is told by the file, never by the voice: nothing but loudness is computed, and only the spans
-are kept.
+of what does sound, the quiet part is the room, and a voice is what is well above it. Who is
+heard is known from the file, never from the voice: nothing but loudness is computed, and only the
+spans are kept.
 
 An hour of AAC at 16 to 48 kHz takes one to three seconds of one core (measured) and the memory of
 its levels, 1.4 MB.
@@ -60,7 +60,7 @@ _MAX_READ_ERRORS = 200
 
 @dataclass(frozen=True, slots=True)
 class HeardVoice:
-    """What one sound file tells; times count from its start."""
+    """What one sound file contains; times count from its start."""
 
     spans: tuple[Span, ...]
     """With a voice, in seconds, ascending and apart."""
@@ -76,10 +76,10 @@ def hear_voice(
     stop: threading.Event | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> HeardVoice:
-    """Tell when there is a voice in a sound file, in any format and at any rate.
+    """Find when there is a voice in a sound file, in any format and at any rate.
 
     Args:
-        progress: called with the share that is read, 0–1.
+        progress: called with the share read so far, 0–1.
 
     Raises:
         UnreadableMedia: missing, no sound, or not one packet of it decodes.
@@ -90,7 +90,7 @@ def hear_voice(
         # A codec that libav does not know has no context.
         known = [one for one in container.streams.audio if one.codec_context is not None]
         if not known:
-            raise UnreadableMedia(f"{path.name}: holds no sound that can be read; fetch it again")
+            raise UnreadableMedia(f"{path.name}: contains no readable audio; download it again")
         duration = container.duration
         nominal_s = duration / av.time_base if duration and duration > 0 else None
         stream = known[0]
@@ -107,14 +107,14 @@ def hear_voice(
                 if progress is not None and nominal_s:
                     progress(min(at_s / nominal_s, 1.0))
     if levels.heard_s == 0:
-        raise UnreadableMedia(f"{path.name}: no sound of it can be decoded; fetch it again")
+        raise UnreadableMedia(f"{path.name}: none of its audio can be decoded; download it again")
     duration_s = max(nominal_s or 0.0, levels.end_s)
     lost = max(0.0, 1 - levels.heard_s / duration_s)
     return HeardVoice(tuple(voice_spans(levels.db())), duration_s, lost)
 
 
 def voice_spans(db: F32) -> list[Span]:
-    """Tell where a voice is in loudnesses given `LEVELS_HZ` times a second.
+    """Find where a voice is in loudnesses taken `LEVELS_HZ` times a second.
 
     Args:
         db: shape (n,), decibels of full scale; -inf where nothing sounds.
@@ -207,7 +207,7 @@ class _Levels:
 def _frames(
     container: av.container.InputContainer, stream: av.AudioStream
 ) -> Iterator[av.AudioFrame]:
-    """Every frame that decodes; packets that do not are passed over."""
+    """Return every frame that decodes; packets that do not are skipped."""
     errors = 0
     while errors < _MAX_READ_ERRORS:
         try:

@@ -1,0 +1,1 @@
+"""Recordings as sampled pictures: container, reader, sampling and stills."""

@@ -34,7 +34,7 @@ from av.stream import Disposition, Stream
 
 from inference.errors import Cancelled, NoVideoStream, UnreadableMedia
 from inference.schema.arrays import U8
-from inference.video.nal_units import begins_anew
+from inference.video.nal_units import decoding_restarts_at
 from inference.video.sampling import FrameSampler
 
 FORMATS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,h264,hevc"
@@ -45,7 +45,7 @@ _Packet: TypeAlias = "av.Packet[Stream]"
 _MAX_READ_ERRORS = 200
 """Read errors in a row after which the rest of a file counts as lost."""
 _EXACT_S = 0.0005
-"""A picture that is asked for by its time is shown at that time, to half a millisecond."""
+"""A picture requested by its time is shown at that time, to half a millisecond."""
 _STEPS_BACK_S = (0.0, 10.0, 60.0)
 """A seek may land behind the picture, or on a key picture whose followers need what was before it:
 it is tried again from further back."""
@@ -80,8 +80,7 @@ class Media:
         self.stream = self._picture_stream()
         if self.stream.codec_context is None:
             raise UnreadableMedia(
-                f"{self._path.name}: its pictures are in a format that cannot be decoded; convert "
-                "it to H.264"
+                f"{self._path.name}: its video format cannot be decoded; convert it to H.264"
             )
         self.stream.thread_type = "AUTO"
         # Each thread of libav's costs: one alone takes 5–17 % less CPU than three for two cores,
@@ -89,7 +88,7 @@ class Media:
         self.stream.codec_context.thread_count = threads or max(1, (os.cpu_count() or 1) // 2)
         self.has_audio = bool(self._container.streams.audio)
         self.origin = self._start()
-        """Where the file's time begins, in seconds of its own clock."""
+        """Where the file's time begins, in seconds of the file's clock."""
         time_base = self.stream.time_base or Fraction(1, 90_000)
         self._scale = (self.origin / time_base).denominator
         self.tick = time_base / self._scale
@@ -127,7 +126,7 @@ class Media:
 
     @property
     def pixel_aspect(self) -> Fraction | None:
-        """Width of a pixel over its height as stored; None where they are square or not told."""
+        """Width of a pixel over its height as stored; None where they are square or unknown."""
         aspect = self.stream.sample_aspect_ratio
         return aspect if aspect and aspect != 1 else None
 
@@ -141,19 +140,19 @@ class Media:
         return FrameSampler(self.tick, samples_per_s, self.nominal_s, self.frame_interval_s)
 
     def first_shape(self) -> tuple[int, int]:
-        """Height and width of the first picture as shown."""
+        """Return height and width of the first picture as shown."""
         for picture in self.pictures(self.sampler(Fraction(1)), can_skip=False):
             height, width = picture.frame.height, picture.frame.width
             return (width, height) if picture.frame.rotation % 180 else (height, width)
         raise UnreadableMedia(
-            f"{self._path.name}: not one picture could be decoded; fetch the file again"
+            f"{self._path.name}: no picture could be decoded; download the file again"
         )
 
     def pictures(self, sampler: FrameSampler, *, can_skip: bool) -> Iterator[Picture]:
-        """The pictures that decode, in order of showing; the sampler learns of the packets.
+        """Return the pictures that decode, in order of showing; the sampler learns of the packets.
 
         With `can_skip`, pictures that are surely not sampled are left out where no other refers to
-        them: by their own word, or because the stream begins anew before the next sample.
+        them: because they say so, or because decoding can restart before the next sample.
         """
         codec = self.stream.codec_context
         can_skip = can_skip and codec.name in SKIPPABLE
@@ -168,7 +167,7 @@ class Media:
             if packet.pts is not None and not packet.is_discard:
                 at, end_s = self._at(packet.pts), self._end_of(packet)
                 is_needed = sampler.expect(at, end_s, can_skip=can_skip)
-            if held and packet.is_keyframe and self._begins_anew(packet):
+            if held and packet.is_keyframe and self._decoding_restarts_at(packet):
                 held.clear()
             if not is_needed:
                 held.append(packet)
@@ -183,12 +182,12 @@ class Media:
         yield from self._decoded(None, sampler)
 
     def picture_at(self, at_s: float, stop: threading.Event) -> U8 | None:
-        """The picture that is shown from `at_s` on, as `rgb` gives it; read from a key picture on.
+        """Return the picture shown from `at_s` on, as `rgb` returns it; read from a key picture on.
 
         May be called again and again, in any order of times, but not while `pictures` goes on.
 
         Args:
-            at_s: seconds from the origin, exact as a `Frame` tells them.
+            at_s: seconds from the origin, exact as in a `Frame`.
             stop: set it to end with `Cancelled` at the next packet.
 
         Returns:
@@ -214,7 +213,7 @@ class Media:
         return True
 
     def _run_up(self, at: int, stop: threading.Event) -> Picture | None:
-        """Decode from where the file stands up to one picture; None where any of it is damaged."""
+        """Decode from the current position up to one picture; None where any of it is damaged."""
         sampler = self.sampler(Fraction(1))
         exact, longest = int(_EXACT_S / self.tick), int(_LONGEST_RUN_UP_S / self.tick)
         codec = self.stream.codec_context
@@ -247,7 +246,7 @@ class Media:
         return picture if is_whole and picture.at <= latest else None
 
     def measure_s(self, stop: threading.Event) -> float:
-        """The length as `FrameReader.duration_s` tells it, of a file from which nothing was read.
+        """Return the length, like `FrameReader.duration_s`, of a file from which nothing was read.
 
         Reads all of it, but decodes nothing; ends with `Cancelled` when `stop` is set.
         """
@@ -260,9 +259,9 @@ class Media:
             sampler.note_end(self._end_of(packet))
         return sampler.duration_s
 
-    def _begins_anew(self, packet: _Packet) -> bool:
+    def _decoding_restarts_at(self, packet: _Packet) -> bool:
         codec = self.stream.codec_context
-        return begins_anew(bytes(packet), codec.name, codec.extradata)
+        return decoding_restarts_at(bytes(packet), codec.name, codec.extradata)
 
     def _decoded(self, packet: _Packet | None, sampler: FrameSampler) -> Iterator[Picture]:
         try:
@@ -290,7 +289,7 @@ class Media:
                 errors += 1
 
     def rgb(self, frame: av.VideoFrame) -> U8:
-        """The picture as shown: turned as its display matrix says, 8 bits, in the first's size."""
+        """Return the picture as shown: turned by its display matrix, 8 bits, sized as the first."""
         if self._shape is None:
             self._shape = (frame.height, frame.width)
         height, width = self._shape
@@ -306,7 +305,7 @@ class Media:
             if not stream.disposition & Disposition.attached_pic:
                 return stream
         raise NoVideoStream(
-            f"{self._path.name}: holds sound or data but no picture; fetch a video file of the call"
+            f"{self._path.name}: contains audio or data but no video; download a video of the call"
         )
 
     def _start(self) -> Fraction:
@@ -333,7 +332,7 @@ class Media:
 
 def _check(stop: threading.Event) -> None:
     if stop.is_set():
-        raise Cancelled("stopped while pictures were taken from the recording")
+        raise Cancelled("stopped while reading pictures from the recording")
 
 
 def open_media(
@@ -345,7 +344,7 @@ def open_media(
     the codec allow it, else as "cpu" does.
 
     Raises:
-        UnreadableMedia: it is missing, empty, a web page, or no media that can be read.
+        UnreadableMedia: it is missing, empty, a web page, or not readable media.
     """
     try:
         with path.open("rb") as file:
@@ -353,29 +352,29 @@ def open_media(
     except OSError as exc:
         raise UnreadableMedia(f"{path.name}: cannot be read: {exc.strerror}") from exc
     if not head:
-        raise UnreadableMedia(f"{path.name}: the file is empty; fetch it again")
+        raise UnreadableMedia(f"{path.name}: the file is empty; download it again")
     if head.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise UnreadableMedia(
             f"{path.name}: is a web page, not a recording (Zoom sends its sign-in page when the "
-            "download token is wrong or too old); fetch it again"
+            "download token is wrong or too old); download it again"
         )
-    # "file:" keeps a colon in a name from being taken for a protocol.
+    # "file:" keeps a colon in a name from being read as a protocol.
     name, options = f"file:{path.resolve()}", {"format_whitelist": formats}
     if device != "cpu":
         kind, _, number = device.partition(":")
         # Pictures stay on the card: of many decoded, only those sampled are copied from it.
         on_card = HWAccel(kind, number or None, allow_software_fallback=True, is_hw_owned=True)
-        # No card or no driver, or no media: the way without a card tells which.
+        # No card or no driver, or no media: opening without a card shows which.
         with contextlib.suppress(av.error.FFmpegError, ValueError):
             return av.open(name, options=options, hwaccel=on_card)
     try:
         return av.open(name, options=options)
     except (av.error.FFmpegError, ValueError) as exc:
-        # The whole sentence would tell in which folder of the server the file lies.
+        # The whole message would reveal the server's folder.
         reason = getattr(exc, "strerror", None) or "no media"
         raise UnreadableMedia(
-            f"{path.name}: is no recording that can be read, or its index is cut off ({reason}); "
-            "fetch it again"
+            f"{path.name}: is not a readable recording, or its index is cut off ({reason}); "
+            "download it again"
         ) from exc
 
 

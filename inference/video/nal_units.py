@@ -1,4 +1,4 @@
-"""What an H.264 or HEVC packet says about itself: whether decoding can begin anew with it."""
+"""What an H.264 or HEVC packet says about itself: whether decoding can restart at it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _HEVC_PICTURES, _HEVC_IDR = range(32), frozenset({19, 20})
 """The same (H.265, table 7-1). A CRA picture is no such: what is shown before it may refer back."""
 
 
-def begins_anew(packet: bytes, codec: str, extradata: bytes | None) -> bool:
-    """Tell whether no picture from this packet on refers to any before it.
+def decoding_restarts_at(packet: bytes, codec: str, extradata: bytes | None) -> bool:
+    """Return whether no picture from this packet on refers to any before it.
 
     A container's key flag alone does not say so: it also marks pictures of open groups.
 
     Args:
         packet: one picture, as the container holds it.
         codec: libav's name; other codecs than h264 and hevc give False.
-        extradata: of the stream; it tells how long the units' lengths are.
+        extradata: of the stream; it says how long the units' lengths are.
     """
     if codec == "h264":
         pictures, idr, mask, shift = _H264_PICTURES, _H264_IDR, 0x1F, 0

@@ -2,7 +2,7 @@
 
 Time is cut into cells of 1 / samples_per_s; the first picture shown in each cell is the sample. A
 frame rate that varies is therefore sampled evenly in time, a gap gives no samples, and nothing is
-invented. What time means, and what is done about damage, stands in `media.py`.
+invented. `container.py` defines what time means and how damage is handled.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.schema.observations import Frame, Quality
 from inference.video.container import Media, ObservedPicture
+from inference.video.sampling import check_samples_per_s
 
 _WAIT_S = 0.1
 """How often a blocked thread looks at the stop flag."""
@@ -47,10 +48,9 @@ class DecodeOptions:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        if not 0 < self.samples_per_s <= 240:
-            raise ValueError(f"samples_per_s must be in 0–240, got {self.samples_per_s}")
+        check_samples_per_s(self.samples_per_s)
         if self.queue_frames < 1 or self.threads < 0 or not 0 <= self.max_lost_share <= 1:
-            raise ValueError(f"impossible decode options: {self}")
+            raise ValueError(f"invalid decode options: {self}")
         if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
             raise ValueError(f"device must be cpu, cuda or cuda:N, got {self.device!r}")
 
@@ -60,11 +60,11 @@ class MediaInfo:
     """What the container says. `width_px` and `height_px` are as shown, rotation applied."""
 
     duration_s: float | None
-    """None where the container does not tell."""
+    """None where the container does not say."""
     width_px: int
     height_px: int
     fps: float | None
-    """The average; None where the container does not tell."""
+    """The average; None where the container does not say."""
     has_audio: bool
     video_codec: str
     created_at: datetime | None = None
@@ -99,9 +99,9 @@ class FrameReader:
     """Iterates over the sampled `Frame`s of one file while a thread decodes ahead.
 
     Leaving the loop early, an error and the stop flag all end the thread before control returns.
-    When the loop has run to its end, `quality` and `duration_s` tell about the whole file.
+    When the loop has run to its end, `quality` and `duration_s` describe the whole file.
 
-    With a `tap` every picture is decoded and given to it, in order, in the decoding thread, but for
+    With a `tap` every picture is decoded and passed to it, in order, in the decoding thread, except
     those whose time is damaged; `idle` is called again and again from the reader's thread while it
     waits for a sample.
 
@@ -128,7 +128,7 @@ class FrameReader:
         self._stop = stop or threading.Event()
         self.quality = Quality()
         self.duration_s = 0.0
-        """Length of the recording: as the container tells it, else up to the last packet."""
+        """Length of the recording: as the container states it, else up to the last packet."""
         self.decoded_on = "cpu"
         """"cuda" once a picture came from there."""
 
@@ -193,12 +193,12 @@ class FrameReader:
         sampler.close()
         if sampler.frames_decoded == 0:
             raise UnreadableMedia(
-                f"{self._path.name}: not one picture could be decoded; fetch the file again"
+                f"{self._path.name}: no picture could be decoded; download the file again"
             )
         if sampler.lost_share > options.max_lost_share:
             raise UnreadableMedia(
                 f"{self._path.name}: {sampler.lost_share:.0%} of the recording is damaged or "
-                f"missing (limit {options.max_lost_share:.0%}); fetch the file again"
+                f"missing (limit {options.max_lost_share:.0%}); download the file again"
             )
         self.duration_s = sampler.duration_s
         self.quality = Quality(

@@ -5,12 +5,27 @@ from __future__ import annotations
 import heapq
 from fractions import Fraction
 
+MAX_SAMPLES_PER_S = 30.0
+"""Recordings rarely have more pictures a second."""
 CUT_OFF_TOLERANCE_S = 0.5
 """A file ends early when it ends this much before the length its header states: headers round
 to milliseconds, and sound and picture end a frame apart."""
 _CELLS_KEPT = 8
 """Cells remembered while packets arrive in decoding order; reordering spans 16 pictures at most
 (H.264, max_dec_frame_buffering), and cells older than this are not skipped in, only decoded."""
+
+
+def check_samples_per_s(samples_per_s: float) -> float:
+    """Return the rate if pictures can be sampled at it.
+
+    Raises:
+        ValueError: it is not above 0 and at most `MAX_SAMPLES_PER_S`.
+    """
+    if not 0 < samples_per_s <= MAX_SAMPLES_PER_S:
+        raise ValueError(
+            f"samples_per_s must be above 0 and at most {MAX_SAMPLES_PER_S:g}, not {samples_per_s}"
+        )
+    return samples_per_s
 
 
 class FrameSampler:
@@ -54,7 +69,7 @@ class FrameSampler:
         self._errors = 0
 
     def is_plausible(self, at: int) -> bool:
-        """Whether a picture may be shown then: not so far past the end that its time is damaged."""
+        """Return whether a picture at this time is plausible, not far past the end of the file."""
         return at <= self._latest
 
     def expect(self, at: int, end_s: float, *, can_skip: bool) -> bool:
@@ -80,7 +95,7 @@ class FrameSampler:
         return True
 
     def take(self, at: int, is_damaged: bool) -> bool:
-        """Note a picture that came out of the decoder, and say whether it is sampled."""
+        """Note a picture that came out of the decoder, and return whether it is sampled."""
         if at > self._latest:
             self.count_error()
             return False
@@ -105,7 +120,7 @@ class FrameSampler:
             self._end_s = max(self._end_s, end_s)
 
     def count_error(self) -> None:
-        """Note that the decoder refused a packet; which one, it does not tell when threaded."""
+        """Note that the decoder refused a packet; it does not say which one when threaded."""
         self._errors += 1
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ class Stills:
         self._open.clear()
 
     def picture_at(self, t_s: float) -> U8:
-        """Give the very picture that was sampled at `t_s`, one of `Observations.t_s`.
+        """Return the very picture that was sampled at `t_s`, one of `Observations.t_s`.
 
         Raises:
             UnreadableMedia: no whole picture begins at that time, or its file cannot be read.
@@ -53,7 +53,7 @@ class Stills:
         return image
 
     def _start_s(self, segment: int) -> float:
-        """Where a file begins, by the true lengths of those before it, as they were analysed."""
+        """Return where a file begins, from the true lengths of those analysed before it."""
         while len(self._starts_s) <= segment:
             before = len(self._starts_s) - 1
             with Media(self._paths[before]) as media:

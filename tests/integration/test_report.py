@@ -34,7 +34,7 @@ MARKUP = '#panic("x") $x^2$ *b* _i_ `c` @ref <label> \\u{41} // no // /* no */ =
 
 
 def pages_of(path: Path) -> list[str]:
-    """Give the text of each page, its white space made plain."""
+    """Return the text of each page, its white space made plain."""
     return [" ".join(page.extract_text().split()) for page in PdfReader(path).pages]
 
 

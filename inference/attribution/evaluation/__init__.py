@@ -1,0 +1,1 @@
+"""Measures attribution against a truth file."""

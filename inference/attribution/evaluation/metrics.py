@@ -17,7 +17,7 @@ for one second.
   tile is, one of several is right; named otherwise, either is wrong.
 - **No participant.** A face in no tile, as in a shared slide. Named, it counts as wrong; unknown,
   it is counted apart and in no share. Where the truth is silent for more than 0.75 of its interval,
-  that nobody is shown is taken from `layouts`; without them, faces of that time are left out.
+  whether nobody is shown comes from `layouts`; without them, faces of that time are left out.
 - **Not seen.** Seconds of a tile in which no face was found; in no share.
 - **Confidently wrong.** Wrong with a confidence of `CONFIDENT` or more.
 - **Speakers.** Right, wrong and unknown again, of those only who speak for `SPEAKS_MIN_S` or more
@@ -30,7 +30,7 @@ for one second.
   equals it, spaces, case and Unicode's ways of writing one character aside.
 - **Cost.** Seconds of the analysis per minute of the recording, by the clock and of the processor.
 
-What a file does not tell is None. Nothing here reads pictures or imports a model.
+What a file does not say is None. Nothing here reads pictures or imports a model.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class AttributionEvaluation:
     people: dict[str, Naming] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The figures as one object; `shares` stand beside the seconds they are of."""
+        """Return the figures as one object; `shares` are next to the seconds they refer to."""
         plain = asdict(self)
         plain["naming"] |= self.naming.shares()
         if self.speakers is not None:
@@ -114,10 +114,10 @@ class AttributionEvaluation:
 
 
 def evaluate_attribution(truth: object, result: object) -> AttributionEvaluation:
-    """Compare a result with the truth; both as `json.load` gives them.
+    """Compare a result with the truth; both as `json.load` returns them.
 
     Raises:
-        WrongFile: one of them has not the fields that this needs, told in a sentence.
+        WrongFile: one of them lacks the fields this needs; the message says which.
     """
     known = Truth(truth)
     faces = read_rows(result, "faces", "result", ("t_s", "box"), is_needed=True)
@@ -179,14 +179,14 @@ def _track(face: Row) -> str | float | None:
     track = face.get("track")
     if track is None or isinstance(track, str) or is_number(track):
         return track
-    raise WrongFile("A track in the result is neither a number nor a text.")
+    raise WrongFile("A track in the result is neither a number nor a string.")
 
 
 def _confidence(face: Row) -> float:
     confidence = face.get("confidence")
     if confidence is None or is_number(confidence):
         return confidence or 0.0
-    raise WrongFile("A confidence in the result is no number.")
+    raise WrongFile("A confidence in the result is not a number.")
 
 
 def _count_swaps(
@@ -275,5 +275,5 @@ def _at(views: Sequence[Row], t_s: float) -> Row | None:
 
 def _folded(text: object) -> str:
     if not isinstance(text, str):
-        raise WrongFile("The text of a label is no text.")
+        raise WrongFile("The text of a label is not a string.")
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())

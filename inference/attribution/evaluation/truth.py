@@ -1,4 +1,4 @@
-"""The truth about whose face stands where, as a file tells it, and how such files are read.
+"""The truth about whose face is where, as stated in a file, and how such files are read.
 
 `evaluate_attribution` says what the fields mean.
 """
@@ -21,7 +21,7 @@ _LONGEST_S = 7 * 86400.0
 LARGEST = 1e12
 """No second, pixel or number of people is larger; what is, is no number here."""
 _NEAR = 0.75
-"""Times the truth's interval: what lies farther from every sample has no truth of its own."""
+"""Times the truth's interval: what lies farther from every sample has no truth."""
 
 Row = Mapping[str, Any]
 Box = tuple[float, float, float, float]
@@ -58,7 +58,7 @@ class Truth:
         elif isinstance(changes, list) and all(is_number(at) for at in changes):
             self.changes = sorted(float(at) for at in changes)
         else:
-            raise WrongFile("The truth's changes are no list of seconds.")
+            raise WrongFile("The truth's changes are not a list of seconds.")
         self.is_left_out = [self.is_near_change(t) for t in self.times]
 
     def _own_changes(self) -> list[float]:
@@ -87,24 +87,24 @@ class Truth:
         )
 
     def is_near_change(self, t_s: float) -> bool:
-        """Whether a change lies within the margin."""
+        """Return whether a change lies within the margin."""
         k = bisect_left(self.changes, t_s - MARGIN_S - 1e-9)
         return k < len(self.changes) and self.changes[k] <= t_s + MARGIN_S + 1e-9
 
     def nearest(self, t_s: float) -> int:
-        """The index of the nearest sample, the earlier of two."""
+        """Return the index of the nearest sample, the earlier of two."""
         k = bisect_left(self.times, t_s)
         if k == len(self.times) or (k and t_s - self.times[k - 1] <= self.times[k] - t_s):
             return k - 1
         return k
 
     def place(self, t_s: float, box: Box) -> tuple[int | None, int | None]:
-        """The sample and the tile of a face: (None, None) left out, (sample, None) in no tile."""
+        """Return a face's sample and tile: (None, None) left out, (sample, None) in no tile."""
         sample = self.nearest(t_s)
         if abs(self.times[sample] - t_s) > _NEAR * self.interval_s:
             # Either nobody is shown, as while a screen alone is shared, or the truth is silent.
-            is_told = self._has_layout(t_s) and not self.is_near_change(t_s)
-            return (sample if is_told else None), None
+            is_known = self._has_layout(t_s) and not self.is_near_change(t_s)
+            return (sample if is_known else None), None
         if self.is_left_out[sample]:
             return None, None
         x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
@@ -119,7 +119,7 @@ class Truth:
         return any(one["start_s"] <= t_s < one["end_s"] for one in self.layouts or ())
 
     def speakers(self, min_s: float) -> set[str] | None:
-        """Those who speak for that long; None where the truth does not tell who speaks."""
+        """Return those who speak for that long; None where the truth does not say who speaks."""
         if self._speaking is None:
             return None
         spoken: dict[str, float] = defaultdict(float)
@@ -131,15 +131,15 @@ class Truth:
 def read_rows(
     content: object, name: str, which: str, needed: Iterable[str], *, is_needed: bool = False
 ) -> Any:
-    """The list of that name, every row with the fields that are needed; None where absent."""
+    """Return the list of that name, its rows checked for the fields needed; None where absent."""
     if not isinstance(content, dict):
-        raise WrongFile(f"The {which} is JSON but no object.")
+        raise WrongFile(f"The {which} is JSON but not an object.")
     rows = content.get(name)
     if rows is None and not is_needed:
         return None
     if not isinstance(rows, list):
         hint = "; analyse with --json --faces" if (which, name) == ("result", "faces") else ""
-        raise WrongFile(f'The {which} has no list "{name}"{hint}.')
+        raise WrongFile(f'The {which} has no "{name}" list{hint}.')
     for number, row in enumerate(rows):
         for wanted in needed:
             is_time = wanted.endswith("_s")
@@ -151,7 +151,7 @@ def read_rows(
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether it is a number, and finite."""
+    """Return whether the value is a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     # A whole number of JSON may be larger than any float.
@@ -161,50 +161,50 @@ def is_number(value: object) -> TypeGuard[float]:
 def _name(row: Row) -> str | None:
     name = row.get("name")
     if name is not None and not isinstance(name, str):
-        raise WrongFile("A name in the truth is no text.")
+        raise WrongFile("A name in the truth is not a string.")
     return name or None
 
 
 def _people(row: Row) -> float:
     people = row.get("people", 1)
     if not is_number(people):
-        raise WrongFile("A number of people in the truth is none.")
+        raise WrongFile("A number of people in the truth is not a number.")
     return people
 
 
 def box_of(row: object, which: str) -> Box:
-    """The row's box; WrongFile where it is none."""
+    """Return the row's box; WrongFile where it has none."""
     return as_box(row.get("box") if isinstance(row, dict) else None, which)
 
 
 def tiles_in(row: Row, which: str) -> Sequence[Any]:
-    """The row's tiles, not yet read; none where they are null or absent."""
+    """Return the row's tiles, not yet parsed; empty where they are null or absent."""
     tiles = row.get("tiles") or []
     if not isinstance(tiles, list):
-        raise WrongFile(f"The tiles of a layout in the {which} are no list.")
+        raise WrongFile(f"The tiles of a layout in the {which} are not a list.")
     return tiles
 
 
 def as_box(corners: Any, which: str) -> Box:
-    """Four numbers as a box; WrongFile where they are none."""
+    """Parse four numbers as a box; WrongFile where they are something else."""
     if not isinstance(corners, list) or len(corners) != 4 or not all(map(is_number, corners)):
         raise WrongFile(f"A box in the {which} is not four numbers.")
     return (float(corners[0]), float(corners[1]), float(corners[2]), float(corners[3]))
 
 
 def interval_s_of(times: Sequence[float]) -> float | None:
-    """The usual step between different times, gaps aside; None for fewer than two."""
+    """Return the usual step between different times, gaps aside; None for fewer than two."""
     distinct = sorted(set(times))
     steps = sorted(b - a for a, b in itertools.pairwise(distinct))
     if not steps:
         return None
-    # Pictures sampled twice a second of 25 stand 0.48 and 0.52 s apart: the mean is the worth.
+    # At 25 frames/s, samples taken twice a second are 0.48 and 0.52 s apart: the mean counts.
     usual = [step for step in steps if step <= 1.5 * steps[len(steps) // 2]]
     return sum(usual) / len(usual)
 
 
 def area(box: Box) -> float:
-    """The area; 0 for a box that is turned inside out."""
+    """Return the area; 0 for a box with its corners swapped."""
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 

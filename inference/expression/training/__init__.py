@@ -1,0 +1,1 @@
+"""Training, calibrating and measuring the expression network."""

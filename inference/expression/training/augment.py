@@ -1,7 +1,7 @@
 """Random changes to training faces: what a camera, a codec and a turned head do to them.
 
 Everything is done to a whole batch at once on the device where the faces are; no face takes a
-Python step of its own, so that a GPU is never kept waiting.
+separate Python step, so that a GPU is never kept waiting.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class AugmentOptions:
 
 
 def augment(faces: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
-    """Give faces changed at random, each in its own way.
+    """Return faces changed at random, each in its own way.
 
     Args:
         faces: float32 grey levels 0–255, (N, 1, H, H); H a multiple of 8.
@@ -131,7 +131,7 @@ def _relight(faces: Tensor, options: AugmentOptions, generator: torch.Generator)
 def _rectangle(
     height: int, width: int, tall: Tensor, wide: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Give a mask, (N, 1, H, W), of one rectangle per face at a random place."""
+    """Return a mask, (N, 1, H, W), of one rectangle per face at a random place."""
     n = len(tall)
     top = _uniform(n, 0, 1, generator) * (height - tall)
     left = _uniform(n, 0, 1, generator) * (width - wide)
@@ -179,7 +179,7 @@ def _degrade(faces: Tensor, options: AugmentOptions, generator: torch.Generator)
 
 @lru_cache
 def _resize_matrices(side: int) -> Tensor:
-    """Give matrices, (1 + sizes, H, H), that shrink H pixels to each of SMALL_PX and enlarge them
+    """Return matrices, (1 + sizes, H, H), that shrink H pixels to each of SMALL_PX and enlarge them
     again; the first leaves them as they are."""
     matrices = [torch.eye(side)]
     for small in SMALL_PX:
@@ -193,7 +193,7 @@ def _resize_matrices(side: int) -> Tensor:
 
 @lru_cache
 def _cosine_basis() -> Tensor:
-    """Give the orthonormal 8×8 cosine transform."""
+    """Return the orthonormal 8×8 cosine transform."""
     k = torch.arange(CODEC_BLOCK_PX, dtype=torch.float32)
     basis = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / (2 * CODEC_BLOCK_PX))
     basis = basis * math.sqrt(2 / CODEC_BLOCK_PX)

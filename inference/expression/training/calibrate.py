@@ -17,7 +17,7 @@ TEMPERATURES = (0.3, 5.0)
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """Give the temperature under which the logits' probabilities fit the labels best.
+    """Return the temperature under which the logits' probabilities fit the labels best.
 
     Minimises the negative log likelihood over one number by golden-section search; accuracy does
     not change. (Guo et al. 2017, "On Calibration of Modern Neural Networks".)
@@ -35,7 +35,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
 
 def fit_temperatures(logits: Tensor, faces: FaceSet) -> tuple[float, float]:
-    """Give a temperature for each reading: the label's, and the votes' where there are any."""
+    """Return a temperature for each reading: the label's, and the votes' where there are any."""
     label = fit_temperature(logits[:, 0], torch.from_numpy(faces.labels))
     majority, clear = faces.majority()
     if not clear.any():
@@ -45,7 +45,7 @@ def fit_temperatures(logits: Tensor, faces: FaceSet) -> tuple[float, float]:
 
 
 def predict_logits(net: nn.Module, faces: FaceSet, device: str, half: bool = False) -> Tensor:
-    """Give logits for all faces, (N, 2, 7), float32 on the CPU."""
+    """Return logits for all faces, (N, 2, 7), float32 on the CPU."""
     net.eval()
     images = torch.from_numpy(faces.images)[:, None]
     parts = [torch.zeros(0, len(READINGS), len(EXPRESSIONS))]

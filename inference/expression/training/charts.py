@@ -1,82 +1,81 @@
-"""Confusion and curves as SVG, written by hand: equal figures give equal files, byte for byte."""
+"""Confusion matrices and accuracy curves as SVG; equal figures give equal files, byte for byte."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
-from xml.sax.saxutils import escape
+from typing import Any
+
+import numpy as np
 
 from inference.expression.training.curves import CurvePoint
 from inference.expression.training.evaluate import Evaluation
+from inference.native_log import load_matplotlib
 
-CELL_PX = 62
-MARGIN_PX = 96
 INK = "#1d2733"
-BLUE = (31, 95, 160)
-"""A cell's colour where its share is 1; white where it is 0."""
 LINES = ("#1f5fa0", "#c2571a")
+SETTINGS = {
+    "svg.hashsalt": "rapport",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "text.parse_math": False,
+}
+"""The same ids in every file, text as text, and no "$" read as a formula."""
 
 
 def confusion_svg(found: Evaluation, title: str) -> str:
-    """Give the confusion matrix as a picture: rows are the truth, shares of each row as colour."""
-    side = CELL_PX * len(found.labels)
-    width, height = MARGIN_PX + side + 20, MARGIN_PX + side + 24
-    parts = [
-        _text(MARGIN_PX + side / 2, 22, title, size=15, weight=600),
-        _text(MARGIN_PX + side / 2, 50, "read as", size=13),
-        _text(14, MARGIN_PX + side / 2, "truth", size=13, turned=True),
-    ]
-    for i, (label, row) in enumerate(zip(found.labels, found.confusion, strict=True)):
-        middle = MARGIN_PX + (i + 0.5) * CELL_PX
-        parts.append(_text(middle, MARGIN_PX - 14, label, size=13))
-        parts.append(_text(MARGIN_PX - 10, middle + 4, label, size=13, anchor="end"))
-        for j, count in enumerate(row):
-            share = count / max(1, sum(row))
-            left, top = MARGIN_PX + j * CELL_PX, MARGIN_PX + i * CELL_PX
-            colour = ",".join(str(round(255 + (end - 255) * share)) for end in BLUE)
-            parts.append(
-                f'<rect x="{left}" y="{top}" width="{CELL_PX}" height="{CELL_PX}"'
-                f' fill="rgb({colour})" stroke="#fff"/>'
-            )
-            ink = "#fff" if share > 0.6 else INK
-            x, y = left + CELL_PX / 2, top + CELL_PX / 2
-            parts.append(_text(x, y, str(count), size=15, ink=ink, weight=600))
-            parts.append(_text(x, y + 16, f"{share:.0%}", size=11, ink=ink))
-    return _svg(width, height, parts)
+    """Return the confusion matrix as a picture: rows are the truth, shares of a row the colour."""
+    counts = np.array(found.confusion)
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    places = range(len(found.labels))
+
+    def draw(axes: Any) -> None:
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(places, found.labels)
+        axes.set_yticks(places, found.labels)
+        axes.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+        axes.xaxis.set_label_position("top")
+        axes.set(xlabel="read as", ylabel="truth")
+        axes.spines[:].set_visible(False)
+        for (i, j), share in np.ndenumerate(shares):
+            ink = "white" if share > 0.6 else INK
+            text = f"{counts[i, j]}\n{share:.0%}"
+            axes.text(j, i, text, ha="center", va="center", color=ink)
+
+    return _svg(title, (7, 7), draw)
 
 
 def curve_svg(points: Sequence[CurvePoint], title: str, axis: str) -> str:
-    """Give accuracy over size or quality as a picture, both readings, points evenly spaced."""
-    left, top, wide, tall = 56, 44, 420, 220
-    parts = [_text(left + wide / 2, 22, title, size=15, weight=600)]
-    for percent in range(0, 101, 20):
-        y = top + tall * (1 - percent / 100)
-        parts.append(f'<path d="M{left} {y:.1f}h{wide}" stroke="#d5dbe1" fill="none"/>')
-        parts.append(_text(left - 8, y + 4, f"{percent} %", size=11, anchor="end"))
-    step = wide / max(1, len(points))
-    xs = [left + (i + 0.5) * step for i in range(len(points))]
-    for x, point in zip(xs, points, strict=True):
-        parts.append(_text(x, top + tall + 18, str(point.at), size=12))
-    parts.append(_text(left + wide / 2, top + tall + 38, axis, size=12))
-    series = {
-        "FER2013's label": [point.label for point in points],
-        "majority of FER+": [point.ferplus for point in points if point.ferplus is not None],
-    }
-    for index, (name, shares) in enumerate(series.items()):
-        if not shares:
-            continue
-        ys = [top + tall * (1 - value) for value in shares]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
-        colour = LINES[index]
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        # FER+ runs above the label on every set we know: its figures stand above, the others below.
-        for x, y, value in zip(xs, ys, shares, strict=True):
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>')
-            parts.append(_text(x, y - 9 if index else y + 18, f"{value:.1%}", size=11, ink=colour))
-        parts.append(
-            _text(left + wide - 6, top + tall - 28 + 16 * index, name, 12, "end", colour, 600)
+    """Return accuracy over size or quality as a picture, both readings, points evenly spaced."""
+
+    def draw(axes: Any) -> None:
+        # FER+ runs above the label on every set we know: its figures go above, the others below.
+        series = (
+            ("FER2013's label", [point.label for point in points], "top", -6),
+            ("majority of FER+", [p.ferplus for p in points if p.ferplus is not None], "bottom", 6),
         )
-    return _svg(left + wide + 16, top + tall + 50, parts)
+        for (name, shares, side, offset), colour in zip(series, LINES, strict=True):
+            if not shares:
+                continue
+            axes.plot(range(len(shares)), shares, color=colour, marker="o", label=name)
+            for at, share in enumerate(shares):
+                axes.annotate(
+                    f"{share:.1%}", (at, share), (0, offset), textcoords="offset points",
+                    ha="center", va=side, color=colour, fontsize=9,
+                )  # fmt: skip
+        axes.set_xticks(range(len(points)), [str(point.at) for point in points])
+        axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        axes.set(xlabel=axis, ylim=(0, 1))
+        axes.margins(x=0.08)
+        axes.grid(axis="y", color="#d5dbe1")
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        axes.legend(loc="lower right", frameon=False, labelcolor="linecolor")
+
+    return _svg(title, (6.4, 4), draw)
 
 
 def write_picture(path: Path, svg: str) -> None:
@@ -85,28 +84,15 @@ def write_picture(path: Path, svg: str) -> None:
     path.write_text(svg, encoding="utf-8")
 
 
-def _text(
-    x: float,
-    y: float,
-    text: str,
-    size: int,
-    anchor: str = "middle",
-    ink: str = INK,
-    weight: int = 400,
-    *,
-    turned: bool = False,
-) -> str:
-    turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" fill="{ink}"'
-        f' text-anchor="{anchor}"{turn}>{escape(text)}</text>'
-    )
+def _svg(title: str, inches: tuple[float, float], draw: Any) -> str:
+    matplotlib = load_matplotlib()
+    from matplotlib.figure import Figure
 
-
-def _svg(width: float, height: float, parts: Sequence[str]) -> str:
-    lines = "\n".join(parts)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
-        f' viewBox="0 0 {width:.0f} {height:.0f}" font-family="Helvetica, Arial, sans-serif">\n'
-        f'<rect width="100%" height="100%" fill="#fff"/>\n{lines}\n</svg>\n'
-    )
+    with matplotlib.rc_context(SETTINGS):
+        figure = Figure(figsize=inches, layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_title(title, fontweight="bold")
+        draw(axes)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue()

@@ -48,13 +48,13 @@ class FaceSet:
     labels: np.ndarray[tuple[int], np.dtype[np.int64]]  # (N,) index into EXPRESSIONS
     soft: F32  # (N, 7) rows sum to 1, or NaN
     not_a_face: Bools  # (N,) most FER+ annotators saw no face
-    ambiguous: Bools  # (N,) the same picture stands in the set with another label as well
+    ambiguous: Bools  # (N,) the same picture is in the set with another label as well
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]] | Bools) -> FaceSet:
-        """Give the faces at `rows`, an index or a mask."""
+        """Return the faces at `rows`, an index or a mask."""
         return FaceSet(
             self.images[rows],
             self.labels[rows],
@@ -64,18 +64,18 @@ class FaceSet:
         )
 
     def majority(self) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Bools]:
-        """Give the expression with most FER+ votes, (N,), and where there is exactly one, (N,)."""
+        """Return the expression with most FER+ votes, (N,), and whether it is unique, (N,)."""
         votes = np.nan_to_num(self.soft)
         top = np.sort(votes, axis=1)
         return votes.argmax(1), top[:, -1] > top[:, -2]
 
     def digests(self) -> list[bytes]:
-        """Give one hash per picture: equal pictures, equal hashes."""
+        """Return one hash per picture: equal pictures, equal hashes."""
         return [hashlib.blake2b(tile.tobytes(), digest_size=16).digest() for tile in self.images]
 
     @staticmethod
     def of(images: U8, labels: np.ndarray[tuple[int], np.dtype[np.int64]]) -> FaceSet:
-        """Give a set without FER+ votes."""
+        """Return a set without FER+ votes."""
         soft = np.full((len(labels), len(EXPRESSIONS)), np.nan, np.float32)
         no = np.zeros(len(labels), bool)
         return FaceSet(images, labels, soft, no, no)
@@ -89,9 +89,9 @@ class TrainingData:
     public_test: FaceSet
     private_test: FaceSet | None
     source: str
-    """Where the faces come from, as it stands in the model card."""
+    """Where the faces come from, as stated in the model card."""
     license: str
-    """On what terms the pictures may be used, as far as their form tells."""
+    """On what terms the pictures may be used, as far as their format shows."""
 
 
 def load_training_data(path: Path) -> TrainingData:
@@ -194,7 +194,7 @@ def load_class_folders(path: Path) -> TrainingData:
 
 
 def read_grey(path: Path, size_px: int | None = None) -> U8:
-    """Read a picture as grey, (H, W), scaled to a square of `size_px` if told.
+    """Read a picture as grey, (H, W), scaled to a square of `size_px` if given.
 
     Raises:
         UnreadableMedia: the file is missing or no picture.
@@ -206,9 +206,11 @@ def read_grey(path: Path, size_px: int | None = None) -> U8:
     try:
         picture = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if len(content) else None
     except cv2.error as exc:
-        raise UnreadableMedia(f"{path} is no picture OpenCV can read: replace it.") from exc
+        raise UnreadableMedia(f"{path} is not a picture that OpenCV can read: replace it.") from exc
     if picture is None:
-        raise UnreadableMedia(f"{path} is no picture OpenCV can read: replace or remove it.")
+        raise UnreadableMedia(
+            f"{path} is not a picture that OpenCV can read: replace or remove it."
+        )
     return np.asarray(picture, np.uint8) if size_px is None else resize_grey(picture, size_px)
 
 
@@ -256,7 +258,7 @@ def _pixels(text: str, path: Path) -> U8:
             f"{path}: a row's pixels are not {TILE_PX * TILE_PX} numbers of 0–255."
         ) from exc
     if levels.min() < 0 or levels.max() > 255:
-        raise UnreadableMedia(f"{path}: a row's pixels go beyond the grey levels 0–255.")
+        raise UnreadableMedia(f"{path}: a row has pixels outside the grey levels 0–255.")
     return levels.astype(np.uint8)
 
 

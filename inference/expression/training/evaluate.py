@@ -67,7 +67,7 @@ class Evaluation:
     """95 % intervals of accuracy, macro_f1 and ece; empty where none were asked for."""
 
     def to_json(self) -> dict[str, object]:
-        """Give the figures as values that JSON knows."""
+        """Return the figures as values that JSON knows."""
         intervals = {name: list(ends) for name, ends in self.intervals.items()}
         return {
             **({"intervals": intervals} if intervals else {}),
@@ -171,7 +171,7 @@ def measure_split(
 
 
 def read_faces(faces: FaceSet, classifier: ExpressionClassifier, batch: int = 256) -> F32:
-    """Give both readings of a whole set, (N, 2, 7)."""
+    """Return both readings of a whole set, (N, 2, 7)."""
     parts = [classifier.read(np.zeros((0, *[classifier.input_px] * 2), np.uint8))]
     for start in range(0, len(faces), batch):
         tiles = faces.images[start : start + batch]
@@ -253,7 +253,7 @@ def _bins(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def calibration_error(probs: F32, truth: NDArray[np.int64]) -> float:
-    """Give the expected calibration error over 15 equal bins of the highest probability."""
+    """Return the expected calibration error over 15 equal bins of the highest probability."""
     if not len(truth):
         return 0.0
     confidence = probs.max(1).astype(np.float64)

@@ -36,7 +36,7 @@ class WeightsFile:
         return f"{self.card.name}-{self.card.version}"
 
     def fact(self, key: str) -> str | None:
-        """Give an entry of the header, such as "weights_license"; None where it has none."""
+        """Return an entry of the header, such as "weights_license"; None where it has none."""
         return self.card.facts.get(key)
 
 
@@ -87,7 +87,7 @@ def write_card(weights: Path, figures: dict[str, dict[str, Evaluation]]) -> None
     """Write the model card and the picture of the confusion beside the weights.
 
     Args:
-        weights: written by `write_weights`; the card tells what its header says.
+        weights: written by `write_weights`; the card states what its header says.
         figures: splits, and in each the rows of ROWS, as measured.
     """
     file = describe_weights(weights)
@@ -128,7 +128,7 @@ def write_card(weights: Path, figures: dict[str, dict[str, Evaluation]]) -> None
 
 
 def figures_table(figures: dict[str, dict[str, Evaluation]]) -> list[str]:
-    """Give accuracy, macro F1 and calibration error of every split and row as Markdown."""
+    """Return accuracy, macro F1 and calibration error of every split and row as Markdown."""
     lines = [
         "| split | measured against | faces | accuracy | macro F1 | ECE |",
         "|---|---|---|---|---|---|",
@@ -142,7 +142,7 @@ def figures_table(figures: dict[str, dict[str, Evaluation]]) -> list[str]:
 
 
 def _with_interval(found: Evaluation, name: str, digits: int) -> str:
-    """Give a figure and half its interval: "65.4 ± 1.6 %" for accuracy, else a plain number."""
+    """Return a figure and half its interval: "65.4 ± 1.6 %" for accuracy, else a plain number."""
     value: float = getattr(found, name)
     low, high = found.intervals.get(name, (value, value))
     # At the ends of 0–1 an interval is cut off: the longer half is the honest one.
@@ -153,7 +153,7 @@ def _with_interval(found: Evaluation, name: str, digits: int) -> str:
 
 
 def per_class_table(found: Evaluation) -> list[str]:
-    """Give precision, recall and F1 per expression as a Markdown table."""
+    """Return precision, recall and F1 per expression as a Markdown table."""
     lines = ["| expression | precision | recall | F1 | faces |", "|---|---|---|---|---|"]
     for label, of in found.per_class.items():
         lines.append(
@@ -163,7 +163,7 @@ def per_class_table(found: Evaluation) -> list[str]:
 
 
 def confusion_table(found: Evaluation) -> list[str]:
-    """Give the confusion matrix as a Markdown table."""
+    """Return the confusion matrix as a Markdown table."""
     lines = [f"| | {' | '.join(found.labels)} |", "|---" * (len(found.labels) + 1) + "|"]
     for label, row in zip(found.labels, found.confusion, strict=True):
         lines.append(f"| {label} | {' | '.join(map(str, row))} |")

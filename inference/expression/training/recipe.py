@@ -65,7 +65,7 @@ class TrainOptions:
     """CPU threads; None leaves PyTorch's own choice."""
     version: str = "1"
     license: str = "not stated by the trainer"
-    """On what terms the weights may be used, as `rapport models` tells it."""
+    """On what terms the weights may be used, as `rapport models` shows it."""
     augment: AugmentOptions = field(default_factory=AugmentOptions)
 
     def __post_init__(self) -> None:
@@ -73,11 +73,11 @@ class TrainOptions:
             raise ValueError("epochs must be at least 1 and batch at least 2.")
         for name in ("ferplus_share", "votes_share", "teachers_share", "balance"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie between 0 and 1.")
+                raise ValueError(f"{name} must be between 0 and 1.")
         if not 0 <= self.label_smoothing < 1:
-            raise ValueError("label_smoothing must lie between 0 and 1.")
+            raise ValueError("label_smoothing must be between 0 and 1.")
         if not 0 < self.part <= 1:
-            raise ValueError("part must lie above 0 and not above 1.")
+            raise ValueError("part must be above 0 and at most 1.")
 
 
 _NOT_OF_THE_COURSE = (
@@ -86,7 +86,7 @@ _NOT_OF_THE_COURSE = (
 
 
 def course_settings(options: TrainOptions) -> str:
-    """Give everything that tells two runs apart, as JSON; not how many epochs are planned."""
+    """Return everything that distinguishes two runs, as JSON; not how many epochs are planned."""
     settings = asdict(options)
     settings["start_from"] = options.start_from and options.start_from.name
     settings["teachers"] = [path.name for path in options.teachers]
@@ -96,10 +96,10 @@ def course_settings(options: TrainOptions) -> str:
 
 
 def soft_targets(faces: FaceSet, ferplus_share: float, smoothing: float) -> Tensor:
-    """Give the distributions each face is trained towards, (N, 2, 7), rows sum to 1.
+    """Return the distributions each face is trained towards, (N, 2, 7), rows sum to 1.
 
     In READINGS order. The label's reading learns FER2013's one label, softened by a share of the
-    votes; a face that stands in the set with two labels learns the votes alone. The reading of the
+    votes; a face that is in the set with two labels learns the votes alone. The reading of the
     votes learns them as they are. Without votes, both learn the label.
     """
     classes = len(EXPRESSIONS)
@@ -114,7 +114,7 @@ def soft_targets(faces: FaceSet, ferplus_share: float, smoothing: float) -> Tens
 
 
 def learning_rate_at(step: int, steps: int, options: TrainOptions, steps_per_epoch: int) -> float:
-    """Give the learning rate of one step: a linear rise, then half a cosine down to 0."""
+    """Return the learning rate of one step: a linear rise, then half a cosine down to 0."""
     peak = options.learning_rate * options.batch / 128
     rise = min(steps - 1, round(options.warmup_epochs * steps_per_epoch))
     if step < rise:

@@ -60,7 +60,7 @@ class EpochResult:
 
 
 def validation_accuracy(logits: Tensor, faces: FaceSet) -> float:
-    """Give the mean of how often each reading is right: the label, and the votes' majority."""
+    """Return the mean of how often each reading is right: the label, and the votes' majority."""
     guess = logits.argmax(2).numpy()
     right = [np.mean(guess[:, 0] == faces.labels)]
     majority, clear = faces.majority()
@@ -277,7 +277,7 @@ def train_expression(options: TrainOptions, on_progress: Progress | None = None)
 
     Args:
         options: see TrainOptions.
-        on_progress: told after every epoch.
+        on_progress: called after every epoch.
 
     Returns:
         The weights file; expression.md and the picture of the confusion lie beside it.

@@ -108,7 +108,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test its own folder, without the machine's settings or a `.env`."""
+    """Return every test its own folder, without the machine's settings or a `.env`."""
     for name in list(os.environ):
         if name.startswith("RAPPORT_"):
             monkeypatch.delenv(name)

@@ -150,12 +150,12 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     [
         ("labels", json.dumps(["happy", "sad"]), "has the labels happy, sad"),
         ("labels", json.dumps(list(reversed(EXPRESSIONS))), "has the labels neutral"),
-        ("labels", "not json", "lacks or garbles"),
-        ("labels", None, "lacks or garbles"),
+        ("labels", "not json", "or has it damaged"),
+        ("labels", None, "or has it damaged"),
         ("input_px", "64", "crops of 64 px"),
         ("temperature", "0", "temperature"),
         ("temperature", "nan", "temperature"),
-        ("name", None, "lacks or garbles"),
+        ("name", None, "or has it damaged"),
     ],
 )
 def test_a_header_that_does_not_fit_is_refused(

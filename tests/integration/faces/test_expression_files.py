@@ -240,7 +240,7 @@ def test_only_unknown_labels_give_an_empty_evaluation(
         ("file,label\na.png,happy\n", r"labels\.csv has no column emotion"),
         ("", r"labels\.csv has no column file and emotion"),
         ("file,emotion\na.png,happy\n", r"a\.png cannot be read"),
-        ("file,emotion\nlabels.csv,happy\n", r"labels\.csv is no picture"),
+        ("file,emotion\nlabels.csv,happy\n", r"labels\.csv is not a picture"),
         ("file,emotion\n,happy\n", "cannot be read"),
     ],
 )

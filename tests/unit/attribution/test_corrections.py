@@ -10,13 +10,8 @@ import numpy as np
 import pytest
 
 from inference.attribution.attribute import Identities, Person
-from inference.attribution.corrections import (
-    Correction,
-    NamedCall,
-    Refused,
-    apply_corrections,
-    correction_for,
-)
+from inference.attribution.correction_requests import Refused, correction_for
+from inference.attribution.corrections import Correction, NamedCall, apply_corrections
 from inference.attribution.person_ids import person_ids
 from inference.schema.analysis import Attribution
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine

@@ -98,7 +98,7 @@ def test_a_csv_without_splits_keeps_a_tenth_for_validation(tmp_path: Path) -> No
         ("emotion,pixels,Usage\n3,1 2 3,Training\n", "not 2304 numbers"),
         ("emotion,pixels,Usage\n" + fer_row("7", 1, "Training"), "number 0–6"),
         ("emotion,pixels,Usage\n" + fer_row("happy", 1, "Training"), "number 0–6"),
-        ("emotion,pixels,Usage\n" + fer_row("3", 999, "Training"), "beyond the grey levels"),
+        ("emotion,pixels,Usage\n" + fer_row("3", 999, "Training"), "outside the grey levels"),
         ("emotion,pixels,Usage\n" + fer_row("3", 1, "PublicTest"), "nothing to learn"),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_folder_without_classes_says_what_is_wanted(tmp_path: Path) -> None:
 def test_a_picture_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "face.png"
     path.write_bytes(content)
-    with pytest.raises(UnreadableMedia, match=r"face\.png is no picture"):
+    with pytest.raises(UnreadableMedia, match=r"face\.png is not a picture"):
         read_grey(path)
 
 

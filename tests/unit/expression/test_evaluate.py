@@ -94,6 +94,7 @@ def test_the_pictures_name_every_class_and_every_point() -> None:
     assert ">16<" in curve
     assert ">60.0%<" in curve
     assert "FER+" not in curve
+    assert curve == curve_svg(points, "Size", "pixels")
 
 
 def test_no_faces_give_zeros_and_no_warning() -> None:

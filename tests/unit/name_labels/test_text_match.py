@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.name_labels import text_match
 from inference.name_labels.text_match import match_names
 
 ROSTER = (
@@ -119,6 +123,55 @@ def test_the_order_of_the_roster_does_not_matter(text: str, shuffled: list[str])
     assert here[-1] == pytest.approx(there[-1])
     for k, name in enumerate(ROSTER):
         assert here[k] == pytest.approx(there[shuffled.index(name)])
+
+
+def cost_cell_by_cell(text: str, name: str) -> float:
+    """The textbook form of what `match_names` computes for all names at once."""
+    best = math.inf
+    for shown, shown_cost in text_match._forms(text, text_match.BRACKET_ADDED):
+        is_cut = text_match._CUT.search(shown) is not None
+        read = text_match._signs(text_match._CUT.sub("", shown))
+        for whole, whole_cost in text_match._forms(name, text_match.BRACKET_LOST):
+            if read and (signs := text_match._signs(whole)):
+                best = min(best, shown_cost + whole_cost + garbled_cost(read, signs, is_cut))
+    return best
+
+
+def garbled_cost(read: list[tuple[str, str]], signs: list[tuple[str, str]], is_cut: bool) -> float:
+    rows, columns = len(read), len(signs)
+    cost = {(0, 0): 0.0}
+    for j, i in itertools.product(range(columns + 1), range(rows + 1)):
+        ways = [cost.get((j, i), math.inf)]
+        if i:
+            ways.append(cost[j, i - 1] + text_match._added(read[i - 1][0]))
+        if j == 0 and 0 < i <= 3 and not read[i - 1][0].isalnum():
+            ways.append(text_match.SCRAP)
+        if j:
+            ways.append(cost[j - 1, i] + text_match._lost(signs[j - 1]))
+        if i and j:
+            ways.append(cost[j - 1, i - 1] + text_match._swap(signs[j - 1], read[i - 1]))
+        if i > 1 and j:
+            ways.append(cost[j - 1, i - 2] + text_match._split(signs[j - 1], read, i - 1))
+        if i and j > 1 and (signs[j - 2][0] + signs[j - 1][0], read[i - 1][0]) in text_match._PAIRS:
+            ways.append(cost[j - 2, i - 1] + text_match.LOOK_ALIKE)
+        cost[j, i] = min(ways)
+    whole = cost[columns, rows] + (text_match.MARK_READ if is_cut else 0.0)
+    for scrap in (1, 2, 3):
+        if scrap < rows and not read[rows - scrap][0].isalnum():
+            whole = min(whole, cost[columns, rows - scrap] + text_match.SCRAP)
+    cut = min([cost[j, rows] for j in range(text_match.LEAST_LEFT, columns)], default=math.inf)
+    return min(whole, cut + (text_match.CUT_MARKED if is_cut else text_match.CUT_SILENTLY))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.one_of(named, st.sampled_from(ROSTER)), st.lists(named, max_size=4), st.integers(0, 12))
+def test_all_names_at_once_cost_what_each_costs_alone(
+    text: str, others: list[str], missing: int
+) -> None:
+    names = [*ROSTER, *others]
+    for shown in (text, text[missing:], text[:missing] + "…", "& " + text + " |", "rn" + text):
+        costs = text_match._name_costs(shown, names)
+        assert costs == pytest.approx([cost_cell_by_cell(shown, name) for name in names])
 
 
 @pytest.mark.parametrize("name", ROSTER)

@@ -80,7 +80,7 @@ def identities(people: list[Person], tracks: dict[int, int]) -> Identities:
 
 
 def pair(options: AssessOptions | None = None) -> CallAnalysis:
-    """Give a minute with a seller, who smiles halfway, and a buyer, who is away in the middle."""
+    """Return a minute with a seller, who smiles halfway, and a buyer, who is away in the middle."""
     return assess_identities(
         observed({4: "n" * 60 + "h" * 60, 5: "n" * 40 + "." * 40 + "s" * 40}),
         identities([named("Ana", "rep"), named("Ben")], {4: 0, 5: 1}),

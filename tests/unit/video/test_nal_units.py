@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.video.nal_units import begins_anew
+from inference.video.nal_units import decoding_restarts_at
 
 AVCC = bytes([1, 100, 0, 31, 0xFF, 0xE1, 0])  # units' lengths take four bytes
 HVCC = bytes([1] + [0] * 20 + [0xF1, 0])  # two bytes
@@ -36,7 +36,7 @@ def with_start_codes(*units: bytes) -> bytes:
         (b"\0\0\1", "h264", None, False),
     ],
 )
-def test_only_a_picture_that_nothing_reaches_back_over_begins_anew(
+def test_decoding_restarts_only_at_a_picture_that_nothing_reaches_back_over(
     packet: bytes, codec: str, extradata: bytes | None, expected: bool
 ) -> None:
-    assert begins_anew(packet, codec, extradata) is expected
+    assert decoding_restarts_at(packet, codec, extradata) is expected
