@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from inference.attribution.attribute import Identities, attribute
+from inference.attribution.attribute import Identities, Person, attribute
 from inference.attribution.person_ids import person_ids
 from inference.attribution.roster import known_people
-from inference.schema.analysis import CallAnalysis, Participant, WindowScore
+from inference.schema.analysis import CallAnalysis, Participant, PersonScore, Series, WindowScore
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
 from inference.scoring.moments import Scene, find_moments
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
 from inference.scoring.score import (
+    Faces,
     person_span,
     score_call,
     score_person,
@@ -89,62 +90,26 @@ def assess_identities(
 ) -> CallAnalysis:
     """Score a call whose people are identified already."""
     turns = usable_turns(turns, transcript, observations.duration_s)
-    talk = _talk_by_person(identities, turns, roster)
-    track_person = {a.track: a.participant for a in identities.attributions}
-    faces = select_faces(observations, track_person, len(identities.people))
-
     profile = PROFILES[options.profile]
-    may_score = [may_be_scored(person.side, options) for person in identities.people]
-    gone = _blanked(observations, track_person)
-    blanked = {index for index in gone if may_score[index]}
-    scored = [may and index not in blanked for index, may in enumerate(may_score)]
-    ids = person_ids(observations, identities)
-    all_talk_s = sum(total_s(merge_spans(spans)) for spans in talk)
+    parts = _parts(observations, identities, _talk_by_person(identities, turns, roster), options)
+    all_talk_s = sum(total_s(part.spoken) for part in parts)
     participants: list[Participant] = []
     windows: list[WindowScore] = []
-    spans = [
-        person_span(observations, face.present, spoken)
-        for face, spoken in zip(faces, talk, strict=True)
-    ]
-    stays = [time_in_call(observations, span) for span in spans]
-    faces = [
-        face if counts else unseen(len(observations.t_s))
-        for face, counts in zip(faces, scored, strict=True)
-    ]
-    for index, (person, span) in enumerate(zip(identities.people, spans, strict=True)):
-        figures = talk_figures(talk[index], all_talk_s)
-        score, series = score_person(observations, faces[index], profile, stays[index], figures)
-        participants.append(
-            Participant(
-                index=index,
-                name=person.name,
-                key=person.key,
-                is_named=person.is_named,
-                side=person.side,
-                is_host=person.is_host,
-                is_scored=scored[index],
-                name_confidence=person.confidence,
-                first_seen_s=span[0],
-                last_seen_s=span[1],
-                score=score,
-                series=series,
-                id=ids[index][0],
-                former_ids=ids[index][1:],
-                is_confirmed=person.is_confirmed,
-                is_blanked=index in blanked,
-                camera_off_s=person.camera_off_s,
-            )
+    for part in parts:
+        figures = talk_figures(part.turns, all_talk_s)
+        score, series = score_person(observations, part.faces, profile, part.stay, figures)
+        participants.append(part.scored_as(score, series))
+        windows += score_windows(
+            observations, part.index, series, part.spoken, part.span, options.window_s
         )
-        merged = merge_spans(talk[index])
-        windows += score_windows(observations, index, series, merged, span, options.window_s)
 
-    counted = [i for i, counts in enumerate(scored) if counts]
     talk_s = total_s(merge_spans([(turn.start_s, turn.end_s) for turn in turns]))
+    counted = [part for part in parts if part.is_scored]
     call, call_series = score_call(
         observations,
-        [(participants[i].score, faces[i]) for i in counted],
+        [(participants[part.index].score, part.faces) for part in counted],
         profile,
-        span_s=sum(stays[i][1] - stays[i][0] for i in counted),
+        span_s=sum(part.stay_s for part in counted),
         talk_s=talk_s,
         silence_s=max(observations.duration_s - talk_s, 0.0) if turns else 0.0,
     )
@@ -155,14 +120,22 @@ def assess_identities(
             duration_s=observations.duration_s,
             names=[participant.name for participant in participants],
             series=[p.series if p.is_scored else None for p in participants],
-            talk=[merge_spans(spoken) for spoken in talk],
+            talk=[part.spoken for part in parts],
             lines=transcript,
             sides=[participant.side for participant in participants],
         )
     )
+    sides = score_sides(
+        observations,
+        [
+            SidePerson(p.side, p.is_scored, p.score, part.faces, part.turns, part.stay_s)
+            for p, part in zip(participants, parts, strict=True)
+        ],
+        profile,
+    )
     unscored: set[int] = set()
     if not scores_everyone(options):
-        shown = {a.track for a in identities.attributions if scored[a.participant]}
+        shown = {a.track for a in identities.attributions if parts[a.participant].is_scored}
         unscored = set(observations.faces.track.tolist()) - shown
     return CallAnalysis(
         observations=without_expressions(observations, unscored),
@@ -176,15 +149,88 @@ def assess_identities(
         call_series=call_series,
         windows=tuple(windows),
         moments=moments,
-        sides=score_sides(
-            observations,
-            [
-                SidePerson(p.side, p.is_scored, p.score, face, spoken, stay[1] - stay[0])
-                for p, face, spoken, stay in zip(participants, faces, talk, stays, strict=True)
-            ],
-            profile,
-        ),
+        sides=sides,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one person did in the call, before it is scored."""
+
+    index: int
+    person: Person
+    ids: tuple[str, ...]
+    turns: list[Span]
+    """When the person spoke, turn by turn."""
+    spoken: list[Span]
+    """The same without overlaps, in order of time."""
+    span: Span
+    """From first to last seen or heard."""
+    stay: Span
+    """The person's time in the call."""
+    faces: Faces
+    """Unseen where the person is not scored."""
+    is_scored: bool
+    is_blanked: bool
+
+    @property
+    def stay_s(self) -> float:
+        return self.stay[1] - self.stay[0]
+
+    def scored_as(self, score: PersonScore, series: Series) -> Participant:
+        """Return the participant with their figures."""
+        return Participant(
+            index=self.index,
+            name=self.person.name,
+            key=self.person.key,
+            is_named=self.person.is_named,
+            side=self.person.side,
+            is_host=self.person.is_host,
+            is_scored=self.is_scored,
+            name_confidence=self.person.confidence,
+            first_seen_s=self.span[0],
+            last_seen_s=self.span[1],
+            score=score,
+            series=series,
+            id=self.ids[0],
+            former_ids=self.ids[1:],
+            is_confirmed=self.person.is_confirmed,
+            is_blanked=self.is_blanked,
+            camera_off_s=self.person.camera_off_s,
+        )
+
+
+def _parts(
+    observations: Observations,
+    identities: Identities,
+    talk: Sequence[list[Span]],
+    options: AssessOptions,
+) -> list[_Part]:
+    """Return each person's part in the call; `talk` holds their turns."""
+    track_person = {a.track: a.participant for a in identities.attributions}
+    faces = select_faces(observations, track_person, len(identities.people))
+    blanked = _blanked(observations, track_person)
+    ids = person_ids(observations, identities)
+    parts = []
+    for index, person in enumerate(identities.people):
+        may_score = may_be_scored(person.side, options)
+        is_scored = may_score and index not in blanked
+        span = person_span(observations, faces[index].present, talk[index])
+        parts.append(
+            _Part(
+                index=index,
+                person=person,
+                ids=ids[index],
+                turns=talk[index],
+                spoken=merge_spans(talk[index]),
+                span=span,
+                stay=time_in_call(observations, span),
+                faces=faces[index] if is_scored else unseen(len(observations.t_s)),
+                is_scored=is_scored,
+                is_blanked=may_score and not is_scored,
+            )
+        )
+    return parts
 
 
 def without_expressions(observations: Observations, tracks: set[int]) -> Observations:
