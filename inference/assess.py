@@ -13,7 +13,7 @@ import numpy as np
 
 from inference.attribution.attribute import Identities, Person, attribute
 from inference.attribution.person_ids import person_ids
-from inference.attribution.roster import known_people
+from inference.attribution.roster import talk_of
 from inference.schema.analysis import CallAnalysis, Participant, PersonScore, Series, WindowScore
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
@@ -91,7 +91,9 @@ def assess_identities(
     """Score a call whose people are identified already."""
     turns = usable_turns(turns, transcript, observations.duration_s)
     profile = PROFILES[options.profile]
-    parts = _parts(observations, identities, _talk_by_person(identities, turns, roster), options)
+    # Somebody whom only a correction names has no key, and is heard nowhere.
+    keys = [person.key if person.is_named else "" for person in identities.people]
+    parts = _parts(observations, identities, talk_of(keys, turns, roster), options)
     all_talk_s = sum(total_s(part.spoken) for part in parts)
     participants: list[Participant] = []
     windows: list[WindowScore] = []
@@ -260,18 +262,3 @@ def _blanked(observations: Observations, track_person: dict[int, int]) -> set[in
     blank = set(np.unique(faces.track[np.isnan(faces.confidence)]).tolist())
     kept = {person for track, person in track_person.items() if track not in blank}
     return {person for track, person in track_person.items() if track in blank} - kept
-
-
-def _talk_by_person(
-    identities: Identities, turns: Sequence[SpeakerTurn], roster: Sequence[RosterEntry]
-) -> list[list[Span]]:
-    """Return the spans in which each identified person spoke."""
-    index = {person.key: i for i, person in enumerate(identities.people) if person.is_named}
-    index.pop("", None)  # somebody whom a person named and Zoom does not know
-    talk: list[list[Span]] = [[] for _ in identities.people]
-    known, owners = known_people(turns, roster)
-    for turn, owner in zip(turns, owners, strict=True):
-        person = index.get(known[owner].key)
-        if person is not None:
-            talk[person].append((turn.start_s, turn.end_s))
-    return talk

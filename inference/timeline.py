@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.attribution.roster import known_people
+from inference.attribution.roster import talk_of
 from inference.schema.analysis import CallAnalysis, Participant, Series
-from inference.schema.arrays import EXPRESSIONS, F64
+from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.schema.meeting import RosterEntry
 from inference.scoring.score import TIME_EPS_S, bin_means
 from inference.speech.turns import Span, merge_spans, overlap_s
@@ -107,15 +107,8 @@ def series_at(analysis: CallAnalysis, resolution_s: float) -> list[TimelinePoint
 
 def talk_spans(analysis: CallAnalysis) -> list[list[Span]]:
     """Return when each participant spoke, by the same rule as their talk figures; in no order."""
-    index = {p.key or p.name: p.index for p in analysis.participants}
-    listed = [RosterEntry(p.name, p.key) for p in analysis.participants]
-    known, owners = known_people(analysis.turns, listed)
-    talk: list[list[Span]] = [[] for _ in analysis.participants]
-    for turn, owner in zip(analysis.turns, owners, strict=True):
-        person = index.get(known[owner].key)
-        if person is not None:
-            talk[person].append((turn.start_s, turn.end_s))
-    return talk
+    roster = [RosterEntry(p.name, p.key) for p in analysis.participants]
+    return talk_of([p.key or p.name for p in analysis.participants], analysis.turns, roster)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +132,20 @@ class _Binned:
         return _Binned(
             engagement,
             bin_means(series.attention, cuts)[0],
-            bin_means(series.rolling_30s, cuts)[0],
-            bin_means(series.rolling_60s, cuts)[0],
-            bin_means(series.cumulative, cuts)[0],
+            _at_end(series.rolling_30s, cuts),
+            _at_end(series.rolling_60s, cuts),
+            _at_end(series.cumulative, cuts),
             samples.tolist(),
             label.tolist(),
         )
+
+
+def _at_end(running: F32, cuts: NDArray[np.int64]) -> F64:
+    """Return a running mean at the last sample of each step, NaN for a step without samples."""
+    last = cuts[1:] - 1
+    has_samples = cuts[1:] > cuts[:-1]
+    values = running[np.where(has_samples, last, 0)] if len(running) else np.zeros(len(last))
+    return np.where(has_samples, values, np.nan).astype(np.float64)
 
 
 def _person(

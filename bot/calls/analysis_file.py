@@ -21,21 +21,25 @@ from storage.calls.series import DAMAGED, read_columns, write_columns
 from storage.errors import Missing, StorageError
 
 
-def write_analysis(path: Path, analysis: CallAnalysis, options: AssessOptions) -> None:
+def write_analysis(
+    path: Path, call_id: str, analysis: CallAnalysis, options: AssessOptions
+) -> None:
     """Write the file atomically, replacing an existing one."""
     arrays, meta = analysis_to_columns(analysis)
-    write_columns(path, arrays, {**meta, **kept_under(options)})
+    write_columns(path, arrays, {**meta, "call_id": call_id, **kept_under(options)})
 
 
-def read_analysis(path: Path, options: AssessOptions) -> CallAnalysis:
+def read_analysis(path: Path, call_id: str, options: AssessOptions) -> CallAnalysis:
     """Read what `write_analysis` wrote; the observations in it hold no faces, views or labels.
 
     Raises:
-        Missing: there is no usable one: it was never written, another version wrote it, or it
-            holds people who may no longer be scored.
+        Missing: there is no usable one: it was never written, another version wrote it, it is
+            another call's, or it holds people who may no longer be scored.
         StorageError: the file is damaged.
     """
     arrays, meta = read_columns(path)
+    if meta.get("call_id") != call_id:
+        raise Missing("The kept analysis is another call's.")
     if not may_be_used(meta, options):
         raise Missing("The kept analysis holds people who may no longer be scored.")
     try:

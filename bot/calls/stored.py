@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from bot.calls.analysis_file import read_analysis
 from bot.calls.info import CallInfo
 from bot.calls.privacy import assess_options
@@ -9,9 +11,11 @@ from bot.calls.record import read_evidence, score_evidence
 from bot.settings import Settings
 from inference.analyzer import AnalyzerOptions
 from inference.schema.analysis import CallAnalysis
-from storage.errors import Missing
+from storage.errors import Missing, StorageError
 from storage.files import MediaFiles
 from storage.schema.tables import Call
+
+log = logging.getLogger(__name__)
 
 
 def analyzer_options(settings: Settings) -> AnalyzerOptions:
@@ -42,17 +46,19 @@ def call_info(call: Call) -> CallInfo:
 def load_analysis(files: MediaFiles, settings: Settings, call: Call) -> CallAnalysis:
     """Return a call's analysis as it was scored and kept; its observations hold no faces.
 
-    A call without a usable one (an earlier version stored it, or it holds people who may no longer
-    be scored) is scored again from its series.
+    A call without a usable one (an earlier version stored it, it is damaged, or it holds people who
+    may no longer be scored) is scored again from its series, with the profile it was scored with.
 
     Raises:
         Missing: the call has not been analysed yet.
-        StorageError: a file is damaged.
+        StorageError: the series are damaged too.
     """
     if call.series_path is None:
         raise Missing(f"The call {call.id} has not been analysed yet.")
-    options = assess_options(settings)
+    options = assess_options(settings, call.profile)
     try:
-        return read_analysis(files.analysis_path(call.id), options)
-    except Missing:
+        return read_analysis(files.analysis_path(call.id), call.id, options)
+    except StorageError as exc:
+        if not isinstance(exc, Missing):
+            log.warning("call %s: scored again: %s", call.id, exc)
         return score_evidence(read_evidence(files.resolve(call.series_path)), options)

@@ -35,7 +35,7 @@ FIRST_LOOK = timedelta(seconds=10)
 """Delay of the first run after startup, which catches up on what was missed while down."""
 
 
-@DBOS.dbos_class()
+@DBOS.dbos_class("Housekeeping")
 class Housekeeping(DBOSConfiguredInstance):
     """The workflows that the scheduler starts."""
 
@@ -45,7 +45,7 @@ class Housekeeping(DBOSConfiguredInstance):
         self._intake = intake
         self._pipeline = pipeline
 
-    @DBOS.workflow()
+    @DBOS.workflow(name="Housekeeping.reconcile")
     def reconcile(self, today: str) -> None:
         """Start runs for recent recordings that no webhook announced."""
         try:
@@ -57,7 +57,7 @@ class Housekeeping(DBOSConfiguredInstance):
             self._pipeline.start(call_id, run)
         log.info("reconcile: starting runs for %d missed recordings", len(missed))
 
-    @DBOS.step()
+    @DBOS.step(name="Housekeeping._register_missed")
     def _register_missed(self, today: str) -> list[tuple[str, int]]:
         if self._resources.zoom is None:
             return []
@@ -82,13 +82,13 @@ class Housekeeping(DBOSConfiguredInstance):
         for call in queued:
             self._pipeline.start_report_again(call.id, call.run)
 
-    @DBOS.workflow()
+    @DBOS.workflow(name="Housekeeping.retention")
     def retention(self, before: str) -> None:
         """Delete webhooks and calls from before a time, with the calls' scores and reports."""
         deleted = self._delete_before(before)
         log.info("retention: deleted %d calls", deleted)
 
-    @DBOS.step()
+    @DBOS.step(name="Housekeeping._delete_before")
     def _delete_before(self, before: str) -> int:
         wanted = CallFilter(to=datetime.fromisoformat(before))
         deleted = 0

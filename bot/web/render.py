@@ -16,9 +16,11 @@ from bot.report.people import BLANKED, name_certainty
 from bot.report.sides import SideRow, side_rows, sides_from_rows, with_sides
 from bot.text import words
 from bot.web.charts import course_svg, lane_svg
+from inference.speech.turns import Span, total_s
 from inference.timeline import TimelinePoint
-from storage.schema.tables import Call, Moment, Participant, SpeakerTurn
+from storage.schema.tables import Call, Moment, Participant
 
+NO_FACE = "No face was seen well enough to draw a course."
 STEP_S = 10
 MOST_STEPS = 360
 """Points of the drawn curve; a wide screen cannot show more."""
@@ -86,8 +88,9 @@ class CallPage:
     people: Sequence[Participant]
     moments: Sequence[Moment]
     course: Sequence[TimelinePoint]
-    """Steps of `course_step_s`; empty if the call has no analysis."""
-    turns: Sequence[SpeakerTurn]
+    """Steps of `course_step_s`; none if the call has no analysis."""
+    talk: Sequence[tuple[str, Sequence[Span]]]
+    """Who spoke when, in seconds, without overlaps."""
     report_url: str
     video_url: str = ""
     """URL of the annotated recording; "" if there is none."""
@@ -157,7 +160,7 @@ def _figures(page: CallPage) -> str:
         items.append(
             _figure("Faces seen", words.percent(call.coverage), "of the people's time in the call")
         )
-    talk_s = sum(person.talk_ms for person in page.people) / 1000
+    talk_s = float((call.score or {}).get("talk_s") or 0.0)
     length = words.length(call.duration_ms / 1000)
     items.append(
         _figure("Length", length, f"{words.length(talk_s)} of talk" if talk_s else "talk not known")
@@ -204,23 +207,21 @@ def _course(page: CallPage) -> str:
             + _axis(duration_s)
         )
     else:
-        chart = "<p>No face was seen well enough to draw a course.</p>"
+        was_seen = page.call.engagement is not None
+        why = "The course cannot be drawn just now." if was_seen else NO_FACE
+        chart = f"<p>{why}</p>"
     return f"<section><h2>Course of the call</h2>{chart}{_lanes(page, duration_s)}</section>"
 
 
 def _lanes(page: CallPage, duration_s: float) -> str:
-    said: dict[str, list[tuple[float, float]]] = {}
-    for turn in page.turns:
-        said.setdefault(turn.speaker, []).append((turn.start_ms / 1000, turn.end_ms / 1000))
-    longest = sorted(said, key=lambda name: -sum(end - start for start, end in said[name]))
+    spoke = [(name, spans, total_s(spans)) for name, spans in page.talk if spans]
     lanes = []
-    for name in longest[:MOST_LANES]:
-        talk_s = sum(end - start for start, end in said[name])
+    for name, spans, talk_s in sorted(spoke, key=lambda lane: -lane[2])[:MOST_LANES]:
         label = f"{words.clean(name)} spoke for {words.length(talk_s)}."
         lanes.append(
             f'<p class="small"><bdi>{_text(name)}</bdi> '
             f'<span class="soft">{words.length(talk_s)}</span></p>'
-            + lane_svg(said[name], duration_s, label)
+            + lane_svg(spans, duration_s, label)
         )
     return f"<h3>Who spoke</h3>{''.join(lanes)}" if lanes else ""
 

@@ -19,7 +19,8 @@ from bot.web.render import (
     message_page,
     render_page,
 )
-from inference.timeline import TimelinePoint, series_at
+from inference.speech.turns import Span, merge_spans
+from inference.timeline import TimelinePoint, series_at, talk_spans
 from storage import calls
 from storage.engine import reading
 from storage.errors import DatabaseDown, Missing, StorageError
@@ -52,15 +53,18 @@ def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: 
             call_id = read_link(token, secret)
             with reading(engine) as session:
                 call = calls.get_call(session, call_id)
-                content = CallPage(
-                    call=call,
-                    people=calls.get_participants(session, call_id),
-                    moments=calls.get_moments(session, call_id),
-                    course=_course(files, settings, call),
-                    turns=calls.get_turns(session, call_id),
-                    report_url=f"{token}/report.pdf",
-                    video_url=f"{token}/annotated.mp4" if find(files, settings, call_id) else "",
-                )
+                people = calls.get_participants(session, call_id)
+                moments = calls.get_moments(session, call_id)
+            course, talk = _drawn(files, settings, call)
+            content = CallPage(
+                call=call,
+                people=people,
+                moments=moments,
+                course=course,
+                talk=talk,
+                report_url=f"{token}/report.pdf",
+                video_url=f"{token}/annotated.mp4" if find(files, settings, call_id) else "",
+            )
         except (LinkInvalid, Missing, DatabaseDown) as exc:
             return _refusal(exc)
         return HTMLResponse(render_page(content), headers=PAGE_HEADERS)
@@ -106,15 +110,21 @@ def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: 
     return router
 
 
-def _course(files: MediaFiles, settings: Settings, call: Call) -> list[TimelinePoint]:
-    """Return the curve that the page draws; a page without one is better than no page."""
+def _drawn(
+    files: MediaFiles, settings: Settings, call: Call
+) -> tuple[list[TimelinePoint], list[tuple[str, list[Span]]]]:
+    """Return the curve and who spoke when; a page without them is better than no page."""
     try:
         analysis = load_analysis(files, settings, call)
     except StorageError as exc:
         if call.series_path is not None:
             log.warning("call %s: its page has no course: %s", call.id, exc)
-        return []
-    return series_at(analysis, course_step_s(max(analysis.duration_s, 1.0)))
+        return [], []
+    talk = [
+        (person.name, merge_spans(spans))
+        for person, spans in zip(analysis.participants, talk_spans(analysis), strict=True)
+    ]
+    return series_at(analysis, course_step_s(max(analysis.duration_s, 1.0))), talk
 
 
 def _refusal(error: LinkInvalid | Missing | DatabaseDown) -> HTMLResponse:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from inference.name_labels.text_match import folded
 from inference.schema.meeting import RosterEntry, SpeakerTurn
+from inference.speech.turns import Span
 
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 
@@ -55,6 +56,23 @@ def known_people(
         by_key[key] = owner
         owners.append(owner)
     return known, owners
+
+
+def talk_of(
+    keys: Sequence[str], turns: Sequence[SpeakerTurn], roster: Sequence[RosterEntry]
+) -> list[list[Span]]:
+    """Return the spans in which the people with these keys spoke, turn by turn, in seconds.
+
+    An empty key has none. Of several equal keys the last one gets the spans.
+    """
+    index = {key: k for k, key in enumerate(keys) if key}
+    talk: list[list[Span]] = [[] for _ in keys]
+    known, owners = known_people(turns, roster)
+    for turn, owner in zip(turns, owners, strict=True):
+        k = index.get(known[owner].key)
+        if k is not None:
+            talk[k].append((turn.start_s, turn.end_s))
+    return talk
 
 
 def _named(name: str, known: Sequence[KnownPerson]) -> int | None:

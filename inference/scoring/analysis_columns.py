@@ -35,7 +35,7 @@ ANALYSIS_VERSION = 1
 
 
 class OtherVersion(InferenceError):
-    """The columns were written by another version: score the call again."""
+    """Another version of this file wrote the columns: score the call again."""
 
 
 def analysis_to_columns(analysis: CallAnalysis) -> tuple[Columns, dict[str, object]]:
@@ -82,7 +82,8 @@ def analysis_from_columns(
     """Read what `analysis_to_columns` returned; its observations hold no faces, views or labels.
 
     Raises:
-        OtherVersion: another version of this file or of the scoring wrote the columns.
+        OtherVersion: another version of this file wrote the columns. Figures of an earlier
+            version of the scoring are read as they are: they are what was reported.
         InferenceError: a column or field is missing or damaged.
     """
     if meta.get("version") != ANALYSIS_VERSION:

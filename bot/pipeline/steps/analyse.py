@@ -30,6 +30,8 @@ from inference.video.reader import probe
 from storage.calls import corrections
 from storage.engine import reading
 
+SAME_LENGTH_S = 1.0
+"""Side files stay where they were placed if the recording is as long as its file said."""
 LOOKING = 0.9
 """Share of the step's progress that the video takes if there are audio files to hear as well."""
 
@@ -81,12 +83,14 @@ def analyse_call(resources: Resources, call_id: str, progress: Progress) -> None
             known = replace(known, corrections=_corrections(resources, call_id))
             with annotating(resources.files, resources.settings, call_id, paths, known) as observer:
                 observations = observe(observer)
-            notes = known.observations.quality.notes
+            if abs(observations.duration_s - total_s) <= SAME_LENGTH_S:
+                notes = known.observations.quality.notes
+                evidence = replace(known, observations=observations).with_notes(notes)
+            else:  # The file did not tell its true length: only now can everything be placed.
+                evidence = complete(observations, lambda share, text: progress(looking, text))
             if observer.failure:
-                notes = (*notes, _not_annotated(resources, call_id, observer.failure))
-            evidence = replace(known, observations=observations)
-            # The side files are placed again: only now is the recording's exact length known.
-            evidence = with_side_files(evidence, manifest, resources.files).with_notes(notes)
+                note = _not_annotated(resources, call_id, observer.failure)
+                evidence = evidence.with_notes((note,))
         else:
             evidence = complete(
                 observe(), lambda share, text: progress(looking + (1 - looking) * share, text)

@@ -175,7 +175,11 @@ def fetch_transcript(resources: Resources, call_id: str, progress: Progress) -> 
     manifest = replace(manifest, segments=tuple(fetched), notes=notes)
     write_manifest(resources.files, call_id, manifest)
     path = resources.files.series_path(call_id)
-    write_evidence(path, with_side_files(read_evidence(path), manifest, resources.files))
+    evidence = read_evidence(path)
+    if evidence.has_side_files:  # the others were read by `analyse`, and stay as they are
+        words = tuple(SegmentFiles(transcript=segment.transcript) for segment in fetched)
+        manifest = Manifest(words, notes=notes)
+    write_evidence(path, with_side_files(evidence, manifest, resources.files))
 
 
 def transcript_wait_s(resources: Resources, call_id: str) -> float:

@@ -40,7 +40,6 @@ def store_call(resources: Resources, call_id: str) -> None:
     settle(resources.files, call_id, analysis, options)
     # The analysis has blanked the faces of people who may not be kept.
     write_evidence(path, replace(evidence, observations=analysis.observations))
-    write_analysis(resources.files.analysis_path(call_id), analysis, options)
     with transaction(resources.engine) as session:
         calls.save_result(
             session, call_id, result_rows(analysis, series_path=resources.files.relative(path))
@@ -49,3 +48,5 @@ def store_call(resources: Resources, call_id: str) -> None:
         if host is not None:  # Search, page and report use the corrected name of the host.
             calls.set_host_name(session, call_id, host)
         corrections.mark_stored(session, call_id, len(said))
+    # After the rows: while the database does not answer, both stay those of the run before.
+    write_analysis(resources.files.analysis_path(call_id), call_id, analysis, options)

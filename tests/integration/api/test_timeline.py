@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,7 +49,7 @@ def add_scored(service: Service, *, is_kept: bool = True) -> tuple[str, CallAnal
     path = service.files.series_path(call_id)
     write_evidence(path, evidence)
     if is_kept:
-        write_analysis(service.files.analysis_path(call_id), analysis, AssessOptions())
+        write_analysis(service.files.analysis_path(call_id), call_id, analysis, AssessOptions())
     with transaction(service.engine) as session:
         rows = result_rows(analysis, series_path=service.files.relative(path))
         calls.save_result(session, call_id, rows)
@@ -101,18 +103,57 @@ def test_a_call_that_an_earlier_version_scored_is_scored_from_its_series(
     )
 
 
-def test_a_damaged_analysis_says_to_analyse_again_and_the_page_still_opens(
+def test_running_means_are_those_at_the_end_of_a_step(service: Service) -> None:
+    call_id, analysis = add_scored(service)
+
+    def last(resolution: float) -> dict[str, float]:
+        step = service.get(f"/calls/{call_id}/timeline", resolution=resolution)["items"][-1]
+        return {name: step[name] for name in ("rolling_30s", "rolling_60s", "cumulative")}
+
+    whole = analysis.call.engagement
+    assert whole is not None
+    assert last(0.5) == last(1) == last(10) == last(SECONDS)
+    assert last(10)["cumulative"] == pytest.approx(whole.value, abs=1e-6)
+
+
+def test_a_damaged_analysis_or_another_calls_is_made_again_from_the_series(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    call_id, _ = add_scored(service)
+    call_id, analysis = add_scored(service)
+    expected = [step["engagement"] for step in service.get(f"/calls/{call_id}/timeline")["items"]]
     path = service.files.analysis_path(call_id)
-    path.write_bytes(path.read_bytes()[:200])
+    whole = path.read_bytes()
+    write_analysis(path, "another", replace(analysis, turns=()), AssessOptions())
+    for content in (whole[:200], b"", path.read_bytes()):
+        path.write_bytes(content)
+        again = service.get(f"/calls/{call_id}/timeline")["items"]
+        assert [step["engagement"] for step in again] == pytest.approx(expected, abs=1e-4)
+        assert again[0]["speakers"] == ["Dana"]
+    assert call_id in caplog.text
+
+
+def test_damaged_series_say_to_analyse_again_and_the_page_still_opens(service: Service) -> None:
+    call_id, _ = add_scored(service)
+    for path in (service.files.analysis_path(call_id), service.files.series_path(call_id)):
+        path.write_bytes(path.read_bytes()[:200])
     problem = service.problem(500, f"/api/v1/calls/{call_id}/timeline")
     assert "analyse the call again" in problem["detail"]
     page = service.client.get(link(service, call_id))
     assert page.status_code == 200
-    assert "No face was seen well enough to draw a course" in page.text
-    assert call_id in caplog.text
+    assert "The course cannot be drawn just now" in page.text
+
+
+def test_a_call_of_an_earlier_version_keeps_the_profile_it_was_scored_with(
+    service: Service,
+) -> None:
+    call_id, _ = add_scored(service)
+    first = service.get(f"/calls/{call_id}/timeline")["items"]
+    service.files.analysis_path(call_id).unlink()
+    service.settings.analysis.profile = "classic"
+    again = service.get(f"/calls/{call_id}/timeline")["items"]
+    assert [step["engagement"] for step in again] == pytest.approx(
+        [step["engagement"] for step in first], abs=1e-4
+    )
 
 
 def test_a_call_that_was_not_analysed_has_no_timeline(service: Service) -> None:
