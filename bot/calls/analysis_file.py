@@ -17,7 +17,7 @@ from inference.scoring.analysis_columns import (
     analysis_from_columns,
     analysis_to_columns,
 )
-from storage.calls.series import DAMAGED, read_columns, write_columns
+from storage.calls.column_file import DAMAGED, read_columns, write_columns
 from storage.errors import Missing, StorageError
 
 

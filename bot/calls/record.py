@@ -23,7 +23,7 @@ from inference.schema.analysis import Attribution, CallAnalysis
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
 from inference.serialize import observations_from_columns, observations_to_columns
-from storage.calls.series import DAMAGED, read_columns, write_columns
+from storage.calls.column_file import DAMAGED, read_columns, write_columns
 from storage.errors import StorageError
 
 

@@ -15,7 +15,7 @@ import typer
 from bot.cli.networks.commands import evaluate_app, models, train_app
 from bot.cli.recordings.commands import analyze, annotate
 from bot.cli.service.commands import check, serve, worker
-from bot.cli.service.stored import db_app, inbox_app, keys_app
+from bot.cli.service.data_commands import db_app, inbox_app, keys_app
 from bot.cli.terminal import out
 
 app = typer.Typer(

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from storage import calls
 from storage.access import keys
-from storage.calls import series
+from storage.calls import column_file
 from storage.delivery import inbox, messages
 from storage.engine import reading, transaction
 from storage.errors import Duplicate, Missing, StorageError
@@ -110,9 +110,9 @@ def test_columns_read_back_equal(tmp_path: Path) -> None:
         "names": np.array(["Ä", "𝔅"]),
         "none": np.zeros((0, 4), np.int32),
     }
-    size = series.write_columns(path, arrays, {"model": "é", "n": 1})
+    size = column_file.write_columns(path, arrays, {"model": "é", "n": 1})
     assert size == path.stat().st_size
-    back, meta = series.read_columns(path)
+    back, meta = column_file.read_columns(path)
     assert meta == {"model": "é", "n": 1}
     assert list(back) == list(arrays)
     for name, array in arrays.items():
@@ -124,9 +124,9 @@ def test_columns_read_back_equal(tmp_path: Path) -> None:
 def test_a_damaged_column_file_is_a_storage_error(tmp_path: Path) -> None:
     path = tmp_path / "series.npz"
     with pytest.raises(Missing):
-        series.read_columns(path)
+        column_file.read_columns(path)
     noise = np.random.default_rng(1).random(1000)
-    series.write_columns(path, {"x": noise}, {})
+    column_file.write_columns(path, {"x": noise}, {})
     whole = path.read_bytes()
     damaged = [b"", b"PK", whole[:-30], whole[: len(whole) // 2], b"\x80\x04K\x01.", b"\x93NUMPY"]
     for start in range(0, len(whole), 301):
@@ -134,7 +134,7 @@ def test_a_damaged_column_file_is_a_storage_error(tmp_path: Path) -> None:
     for content in damaged:
         path.write_bytes(content)
         try:
-            arrays, _ = series.read_columns(path)
+            arrays, _ = column_file.read_columns(path)
         except StorageError:
             continue
         np.testing.assert_array_equal(arrays["x"], noise)
@@ -142,7 +142,7 @@ def test_a_damaged_column_file_is_a_storage_error(tmp_path: Path) -> None:
 
 def test_object_arrays_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
-        series.write_columns(tmp_path / "x.npz", {"x": np.array([object()])}, {})
+        column_file.write_columns(tmp_path / "x.npz", {"x": np.array([object()])}, {})
     assert list(tmp_path.iterdir()) == []
 
 

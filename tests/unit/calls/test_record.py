@@ -18,7 +18,7 @@ from inference.attribution.person_ids import Sighting
 from inference.schema.arrays import EXPRESSIONS
 from inference.schema.meeting import RosterEntry, SpeakerTurn
 from inference.schema.observations import FaceColumns, Observations, Quality
-from storage.calls.series import read_columns, write_columns
+from storage.calls.column_file import read_columns, write_columns
 from storage.errors import StorageError
 from storage.files import MediaFiles
 

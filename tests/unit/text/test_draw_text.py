@@ -41,7 +41,7 @@ WITHOUT_RAQM = """
 import sys
 from PIL import features
 assert not features.check("raqm")
-from tests.unit.report.test_draw_text import NAMES, fingerprint
+from tests.unit.text.test_draw_text import NAMES, fingerprint
 print(*map(fingerprint, NAMES))
 """
 

@@ -15,7 +15,7 @@ from inference.attribution.tracklet_groups import TrackletGroup
 from inference.name_labels.glyph_match import match_shape
 from inference.schema.arrays import F32, U8
 from inference.schema.observations import FaceColumns, Observations, Quality, View
-from tests.integration.video.test_name_labels import follow, gallery_clip, tiles_of
+from tests.integration.name_labels.test_name_labels import follow, gallery_clip, tiles_of
 from tests.lettering import ARABIC_BOLD, INTER_MEDIUM, OTHER_FONT, text_width, write
 
 ROSTER = [
