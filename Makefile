@@ -8,13 +8,16 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 # In a folder with a non-ASCII name Python does not start under LC_ALL=C: UTF-8 mode alone is not
 # enough, because 3.11 and 3.12 read the link to this folder in the locale's encoding.
 export PYTHONUTF8 = 1
-ifneq (,$(filter C POSIX,$(LC_ALL)))
+ifneq (UTF-8,$(shell locale charmap 2>/dev/null))
 export LC_ALL = C.UTF-8
+endif
+ifneq (1,$(words $(VENV)))
+$(error VENV must not contain a space)
 endif
 
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 INSTALL_TORCH = $(VENV)/bin/python packaging/install_torch.py $(shell grep ^torch== constraints.txt) \
-	--build $(TORCH) --cpu-index $(TORCH_CPU_INDEX)
+	--build $(TORCH) --cpu-index $(TORCH_CPU_INDEX) --constraint constraints.txt
 
 # All wheels of this release carry the same models: this one is read wherever Rapport runs.
 MEDIAPIPE = mediapipe==0.10.21
@@ -27,7 +30,7 @@ PYTEST = $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dis
 .PHONY: face-models torch lock clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: install ## Make a call and put it through the whole way
 	$(VENV)/bin/rapport demo
@@ -39,7 +42,7 @@ test: install-test check ## Run every check: format, lint, types, import rules, 
 quick: install-test check ## Run format, lint, types, import rules and unit tests (under a minute)
 	$(PYTEST) tests/unit
 
-check: ## Run format, lint, types and import rules
+check: install-test ## Run format, lint, types and import rules
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
@@ -48,12 +51,12 @@ check: ## Run format, lint, types and import rules
 test-bare: ## Try demo and test in a bare Debian (maintainers; root, debootstrap)
 	packaging/test_bare.sh
 
-install: $(VENV)/.installed ## Install into .venv
-install-test: $(VENV)/.installed-test
+install: $(VENV)/.installed face-models ## Install into .venv
+install-test: $(VENV)/.installed-test face-models
 
 $(VENV)/bin/python:
 	@$(PYTHON) packaging/check_python.py
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf "$(VENV)"; exit 1; }
 
 torch: | $(VENV)/bin/python
 	@$(INSTALL_TORCH)
@@ -61,7 +64,6 @@ torch: | $(VENV)/bin/python
 $(VENV)/.installed: pyproject.toml constraints.txt | torch
 	@echo "Installing Rapport into $(VENV) (a few minutes the first time)"
 	$(PIP) install --quiet -c constraints.txt -e .
-	@$(MAKE) --no-print-directory face-models
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
@@ -77,7 +79,7 @@ install-wheel: torch ## Install the package itself instead of a link to this fol
 
 # MediaPipe's models, taken out of its wheel into the environment; nothing is downloaded while
 # Rapport runs. Quick where they are there already.
-face-models: | $(VENV)/bin/python
+face-models: | $(VENV)/bin/python torch
 	@$(VENV)/bin/python -m inference.faces.model_files >/dev/null || { \
 	  echo "Fetching MediaPipe's face models" && folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	  $(PIP) download --quiet --no-cache-dir --dest "$$folder" $(MEDIAPIPE_WHEEL) && \
@@ -87,8 +89,8 @@ face-models: | $(VENV)/bin/python
 # really imports is here already, and its numpy 1 is not needed. It ends with Python 3.12 and is
 # not on every machine; where it cannot be, the tests that need it are skipped with the reason.
 install-mediapipe: | $(VENV)/bin/python ## Add MediaPipe itself, the second face backend
-	@$(PIP) install --quiet --no-deps --only-binary=:all: -c constraints.txt $(MEDIAPIPE) attrs 2>/dev/null || \
-	  { echo "$(MEDIAPIPE) has no wheel for this Python or machine; Rapport does not need it"; exit 1; }
+	@$(PIP) install --quiet --no-deps --only-binary=:all: -c constraints.txt $(MEDIAPIPE) attrs || \
+	  { echo "$(MEDIAPIPE) could not be installed (it has wheels up to Python 3.12); Rapport works without it"; exit 1; }
 
 lock: ## Write packaging/requirements.lock anew (maintainers, after a change of dependencies)
 	@$(VENV)/bin/python packaging/lock.py

@@ -25,28 +25,41 @@ def main() -> int:
     parser.add_argument("requirement", help="for example torch==2.13.0")
     parser.add_argument("--build", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--cpu-index", required=True, help="PyTorch's index of CPU builds")
+    parser.add_argument("--constraint", required=True, help="versions of what PyTorch needs")
     given = parser.parse_args()
     name, _, version = given.requirement.partition("==")
+    is_mac = platform.system() == "Darwin"
     wants_cuda = given.build == "cuda" or (given.build == "auto" and has_nvidia_card())
-    if is_installed(name, version, wants_cuda):
+    found = installed_build(name, version)
+    # Without a wish any build will do: it works, and replacing it only costs time.
+    if found is not None and (
+        is_mac
+        or found == ("cuda" if wants_cuda else "cpu")
+        or not (wants_cuda or given.build == "cpu")
+    ):
         return 0
-    # The registry's build for macOS supports the CPU and Metal, without CUDA.
-    if wants_cuda or platform.system() == "Darwin":
-        return pip_install("--force-reinstall", given.requirement)
+    if found is not None:
+        run_pip("uninstall", "--yes", name)
+    # The registry's build for macOS supports the CPU and Metal, without CUDA. The one for Linux
+    # comes with the libraries that it needs; a CPU build that is at hand must not take its place.
+    if is_mac or wants_cuda:
+        other = "" if is_mac else f",!={version}+cpu"
+        return run_pip("install", "--constraint", given.constraint, f"{given.requirement}{other}")
     # First try a CPU build that pip finds without an index (in a folder named in its settings).
-    if pip_install("--no-index", given.requirement + "+cpu", quiet=True) == 0:
+    cpu_build = ("install", "--no-deps", given.requirement + "+cpu")
+    if run_pip(*cpu_build, "--no-index", quiet=True) == 0:
         return 0
-    if answers(given.cpu_index + f"/{name}/"):
-        return pip_install("--index-url", given.cpu_index, given.requirement)
+    has_index = answers(given.cpu_index + f"/{name}/")
+    if has_index and run_pip(*cpu_build, "--index-url", given.cpu_index, quiet=True) == 0:
+        return 0
+    problem = "has no build for this machine" if has_index else "is not responding"
     if given.build == "cpu":
-        print(
-            f"{given.cpu_index} is not responding, and TORCH=cpu allows no other build of PyTorch."
-        )
+        print(f"{given.cpu_index} {problem}, and TORCH=cpu allows no other build of PyTorch.")
         return 1
     print(
-        "PyTorch's index of CPU builds is not responding: pip chooses the build, maybe a large one."
+        f"PyTorch's index of CPU builds {problem}: the registry's build is taken, maybe gigabytes."
     )
-    return 0
+    return run_pip("install", "--constraint", given.constraint, given.requirement)
 
 
 def has_nvidia_card() -> bool:
@@ -58,17 +71,15 @@ def has_nvidia_card() -> bool:
     return listed.returncode == 0 and b"GPU" in listed.stdout
 
 
-def is_installed(name: str, version: str, wants_cuda: bool) -> bool:
-    """Return whether this version is installed, in the wanted build.
-
-    If CUDA is not wanted, any build will do: it works, and replacing it only costs time.
-    """
+def installed_build(name: str, version: str) -> str | None:
+    """Return "cpu" or "cuda" for an installed build of this version, None without one."""
     try:
-        found = metadata.version(name)
+        base, _, build = metadata.version(name).partition("+")
     except metadata.PackageNotFoundError:
-        return False
-    base, _, build = found.partition("+")
-    return base == version and not (wants_cuda and build == "cpu")
+        return None
+    if base != version:
+        return None
+    return "cpu" if build == "cpu" else "cuda"
 
 
 def answers(url: str) -> bool:
@@ -80,11 +91,10 @@ def answers(url: str) -> bool:
         return False
 
 
-def pip_install(*options: str, quiet: bool = False) -> int:
-    """Run pip without PyTorch's dependencies, which Rapport's install resolves; return status."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    command += ["--no-deps", *options]
-    return subprocess.run(command, capture_output=quiet, check=False).returncode
+def run_pip(*words: str, quiet: bool = False) -> int:
+    """Run pip and return its exit status; `quiet` hides what it prints."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", words[0], "--quiet"]
+    return subprocess.run([*command, *words[1:]], capture_output=quiet, check=False).returncode
 
 
 if __name__ == "__main__":

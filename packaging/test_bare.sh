@@ -68,11 +68,13 @@ mkdir -p "$root$place"
 git clone --quiet "$repository" "$root$place/rapport"
 chroot "$root" chown -R someone:someone "$home"
 
+mapfile -t settings < <(env | grep -E '^(PIP_|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|RAPPORT_TEST_|https?_proxy|no_proxy)' || true)
+
 inside() {
     # The environment of a fresh login: from this machine, only the settings of pip and the tests.
     chroot --userspec=someone:someone "$root" /usr/bin/env -i HOME="$home" USER=someone PATH=/usr/local/bin:/usr/bin:/bin LC_ALL=C TERM=dumb \
         RAPPORT_SHARED_DATA=/srv/data \
-        $(env | grep -E '^(PIP_|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|RAPPORT_TEST_|https?_proxy|no_proxy)' || true) \
+        "${settings[@]}" \
         /bin/bash -c "cd '$place/rapport' && $1"
 }
 

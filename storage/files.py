@@ -2,6 +2,7 @@
 
 <root>/<call_id>/media/…      deleted by the retention rule
 <root>/<call_id>/series.npz   kept with the call
+<root>/<call_id>/analysis.npz kept with the call
 <root>/<call_id>/report.pdf   kept with the call
 <root>/<call_id>/pictures/…   pictures of moments, if the report has any; kept with the call
 """

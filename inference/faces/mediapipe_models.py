@@ -6,6 +6,7 @@ mediapipe.SolutionBase does around each run takes 0.4 ms of Python.
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,9 @@ node {
 """The landmark model by itself. The ready-made FaceMesh searches the face again first (1.2 ms), and
 hands every point over as a separate object (0.4 ms)."""
 
+RELEASE = "0.10.21"
+"""The last one whose wheel carries models."""
+
 
 class _Graph:
     """One MediaPipe graph, run for one picture at a time."""
@@ -161,6 +165,9 @@ class MediaPipeFaceModels:
     """The three graphs; see `FaceModels`. MediaPipe is imported here: about a second."""
 
     def __init__(self, min_confidence: float) -> None:
+        # Looked at before the import: later releases send usage figures to their maker.
+        if metadata.version("mediapipe") != RELEASE:
+            raise ImportError(f"mediapipe {metadata.version('mediapipe')} carries no models")
         # MediaPipe imports matplotlib, of which nothing is used here.
         with native_log_lines_dropped(), font_list_line_dropped():
             import mediapipe

@@ -98,8 +98,8 @@ def read_model(model: ModelFile, folder: Path | None = None) -> bytes:
         ) from exc
     if not _fits(content, model):
         raise WeightsInvalid(
-            f"The face model {path} is not the one of {FROM_WHEEL}: delete it and run "
-            "`make install` in Rapport's folder."
+            f"The face model {path} is not the one of {FROM_WHEEL}: run `make install` "
+            "in Rapport's folder."
         )
     return content
 

@@ -60,7 +60,7 @@ class RapidOcrReader:
 
     def read(self, strips: Sequence[U8]) -> list[tuple[str, float]]:
         recogniser = self._loaded()
-        found = []
+        found: list[tuple[str, float]] = []
         # One by one: a batch widens every strip to the widest, which costs more than it saves.
         for strip in strips:
             result = recogniser(strip[:, :MAX_STRIP_WIDTH_PX])
@@ -102,5 +102,8 @@ def _load() -> Any:
                 "Rec.rec_img_shape": [3, STRIP_HEIGHT_PX, STRIP_HEIGHT_PX],
             }
         )
-    except (ImportError, OSError, ValueError) as exc:
-        raise WeightsInvalid(f"The reader of name labels cannot be loaded: {exc}") from exc
+    except Exception as exc:  # its own and onnxruntime's classes, which have no common base
+        raise WeightsInvalid(
+            f"The reader of name labels cannot be loaded ({exc}): install rapidocr and onnxruntime "
+            "again as constraints.txt names them."
+        ) from exc

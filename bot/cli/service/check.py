@@ -61,6 +61,7 @@ def run_checks(settings: Settings, out: Console) -> int:
         _recordings,
         _weights,
         _face_models,
+        _name_reader,
         _fonts,
         _text,
         _device,
@@ -190,27 +191,45 @@ def _weights(settings: Settings) -> Iterator[Finding]:
 
 
 def _face_models(settings: Settings) -> Iterator[Finding]:
-    from importlib.metadata import PackageNotFoundError, version
+    import numpy as np
 
-    if settings.analysis.faces == "mediapipe":
-        try:
-            yield Finding("Face models", "ok", f"from mediapipe {version('mediapipe')}")
-        except PackageNotFoundError:
-            yield Finding(
-                "Face models",
-                "wrong",
-                "mediapipe is not installed: run `make install-mediapipe`, or remove "
-                "RAPPORT_ANALYSIS__FACES",
-            )
+    from inference.errors import InferenceError
+    from inference.faces.detector import DetectOptions, FaceDetector
+
+    if settings.analysis.faces == "litert":
+        findings = list(face_model_findings(list_model_files()))
+        if any(finding.verdict == "wrong" for finding in findings):
+            yield from findings
+            return
+    try:
+        with FaceDetector(DetectOptions(backend=settings.analysis.faces)) as detector:
+            detector.detect(np.zeros((90, 160, 3), np.uint8), None)
+    except InferenceError as exc:
+        yield Finding("Face models", "wrong", str(exc))
         return
-    yield from face_model_findings(list_model_files())
+    yield Finding("Face models", "ok", f"MediaPipe's, run by {settings.analysis.faces}")
+
+
+def _name_reader(settings: Settings) -> Iterator[Finding]:
+    """Read an empty strip: the model behind it loads then."""
+    import numpy as np
+
+    from inference.errors import InferenceError
+    from inference.name_labels.ocr import RapidOcrReader
+
+    try:
+        RapidOcrReader().read([np.zeros((48, 96, 3), np.uint8)])
+    except InferenceError as exc:
+        yield Finding("Name reader", "wrong", str(exc))
+        return
+    yield Finding("Name reader", "ok", "the model that reads names on tiles works")
 
 
 def face_model_findings(states: Sequence[ModelFileState]) -> Iterator[Finding]:
     """Yield what to do about each missing or damaged file, or that all are fine."""
     for state in states:
         if not state.fits:
-            what = "damaged; delete it and run" if state.is_there else "missing; run"
+            what = "damaged; run" if state.is_there else "missing; run"
             yield Finding(
                 "Face models", "wrong", f"{state.path} is {what} `make install` in Rapport's folder"
             )

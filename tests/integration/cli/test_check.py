@@ -33,7 +33,7 @@ def test_check_lists_what_is_missing(rapport: Run) -> None:
     found = findings(result)
     assert {what: lines[0][0] for what, lines in found.items()} == {
         "Database": "✓", "Disk": "✓", "Memory": found["Memory"][0][0], "Video": "✓",
-        "Weights": "✓", "Face models": "✓", "Fonts": "✓", "Text": "✓",
+        "Weights": "✓", "Face models": "✓", "Name reader": "✓", "Fonts": "✓", "Text": "✓",
         "GPU": found["GPU"][0][0],
         "Zoom webhook": "✗", "Zoom app": "✗", "Slack": "–", "Links": "–",
     }  # fmt: skip

@@ -221,11 +221,10 @@ def test_models_load_without_network_and_leave_home_empty_and_standard_error_cle
     tmp_path: Path,
 ) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
-    can_cut_off = shutil.which("unshare") and not subprocess.run(
-        [*CUT_OFF, "true"], capture_output=True, check=False
-    ).returncode  # fmt: skip
+    if not shutil.which("unshare") or subprocess.run([*CUT_OFF, "true"], check=False).returncode:
+        pytest.skip("this machine lets nobody start a process without a network")
     done = subprocess.run(
-        [*(CUT_OFF if can_cut_off else ()), sys.executable, "-W", "error", "-c", ONE_FACE],
+        [*CUT_OFF, sys.executable, "-W", "error", "-c", ONE_FACE],
         # The portraits come with matplotlib, which wants a folder of its own.
         env=kept | {"HOME": str(tmp_path / "home"), "MPLCONFIGDIR": str(tmp_path / "matplotlib")},
         cwd=ROOT, capture_output=True, text=True, check=False,
