@@ -95,12 +95,14 @@ def parse_participants(data: bytes) -> ParticipantList:
 def _pages(text: str) -> list[Mapping[str, Any]]:
     pages: list[Mapping[str, Any]] = []
     decoder, text = json.JSONDecoder(), text.strip("\ufeff \t\r\n")
-    while text or not pages:
+    at = 0
+    while at < len(text) or not pages:
         try:
-            content, end = decoder.raw_decode(text)
+            content, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as exc:
             raise UnexpectedResponse("The list of participants is not JSON.") from exc
-        text = text[end:].lstrip()
+        while text[at : at + 1].isspace():
+            at += 1
         if isinstance(content, list):
             is_bare = not any(isinstance(one, dict) and "participants" in one for one in content)
             content = [{"participants": content}] if is_bare else content

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.calls.manifest import Manifest, PersonAudio, SegmentFiles, read_manifest, write_manifest
 from bot.calls.roster import TIMES_DO_NOT_FIT, RecordedSpan, Roster, make_roster, with_stays
@@ -75,6 +79,48 @@ def test_people_who_share_an_account_at_the_same_time_keep_their_names(
         ("Ana", "Ana"), ("Ben", "Ben"),
     ]  # fmt: skip
     assert roster.aliases == {}, "an id of both is neither's"
+
+
+@pytest.mark.parametrize(
+    "row_of",
+    [
+        lambda i: row(f"Person {i}", i % 60, 70),
+        lambda i: row("iPhone", i % 60, 70),
+        lambda i: row("Ana", i * 2, i * 2 + 1.5),
+        lambda i: row(f"Room {i}", 0, 60, id="z1", user_email="room@x.example.com"),
+        lambda i: row("Ana", i * 2, i * 2 + 1.5, id="z1"),
+    ],
+    ids=["other names", "one name at once", "comes back", "one account", "comes back by id"],
+)
+def test_a_long_list_takes_time_in_proportion_to_its_length(row_of: Callable[[int], Any]) -> None:
+    def seconds_of_cpu(rows: int) -> float:
+        data = json.dumps({"participants": [row_of(i) for i in range(rows)]}).encode()
+        read = parse_participants(data).rows
+        fastest = float("inf")
+        for _ in range(3):
+            began = time.process_time()
+            make_roster(read, None, frozenset())
+            fastest = min(fastest, time.process_time() - began)
+        return fastest
+
+    assert seconds_of_cpu(8000) < 24 * seconds_of_cpu(800)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=12))
+def test_two_rows_of_one_name_are_one_person_unless_both_were_there_for_long(
+    spans: list[tuple[int, int]],
+) -> None:
+    people: list[list[tuple[int, int]]] = []
+    for joined, left in spans:
+        for person in people:
+            if all(min(left, end) - max(joined, start) <= 1 for start, end in person):
+                person.append((joined, left))
+                break
+        else:
+            people.append([(joined, left)])
+    roster = listed(*(row("Ana", joined, left) for joined, left in spans))
+    assert [len(stays) for stays in roster.presence] == [len(person) for person in people]
 
 
 def test_who_only_waited_and_who_has_no_name_is_left_out() -> None:
