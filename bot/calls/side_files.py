@@ -105,7 +105,8 @@ def _chat(
 ) -> list[TranscriptLine]:
     if segment.chat is None:
         return []
-    chat = parse_chat(files.read(segment.chat), duration_s=duration_s)
+    data = files.read(segment.chat)
+    chat = parse_chat(data, duration_s=duration_s, start_at=segment.start_at)
     notes += chat.problems
     return [
         TranscriptLine(

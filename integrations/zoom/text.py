@@ -47,12 +47,20 @@ def whole_number(value: object) -> int | None:
 
 def moment(value: object) -> datetime | None:
     """Parse an ISO time as aware UTC, or None. A time without a zone is UTC, as Zoom means it."""
+    at = moment_with_zone(value)
+    return None if at is None else at.astimezone(UTC)
+
+
+def moment_with_zone(value: object) -> datetime | None:
+    """Parse an ISO time as `moment` does, but leave it in its own zone."""
     text = clean_text(value)
     if not text:
         return None
     try:
         at = datetime.fromisoformat(text)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+        at.astimezone(UTC)  # the first and the last day of the calendar have none
+        return at
     except (ValueError, OverflowError):
         return None
 

@@ -103,7 +103,8 @@ def test_a_long_list_takes_time_in_proportion_to_its_length(row_of: Callable[[in
             fastest = min(fastest, time.process_time() - began)
         return fastest
 
-    assert seconds_of_cpu(8000) < 24 * seconds_of_cpu(800)
+    # Ten times the rows: about 10 if linear, 100 if each is compared with every other.
+    assert seconds_of_cpu(8000) < 40 * seconds_of_cpu(800)
 
 
 @settings(deadline=None, max_examples=100)
