@@ -32,7 +32,7 @@ def analyze(
     participants: Annotated[
         Path | None,
         typer.Option(
-            help="Participants (JSON), as returned by Zoom's past_meetings/…/participants."
+            help="Participants: JSON from Zoom's past_meetings/…/participants, or its portal's CSV."
         ),
     ] = None,
     participant_audio: Annotated[
@@ -97,7 +97,7 @@ def annotate(
     transcript: Annotated[Path | None, typer.Option(help="Transcript (VTT).")] = None,
     chat: Annotated[Path | None, typer.Option(help="Zoom CHAT (TXT).")] = None,
     participants: Annotated[
-        Path | None, typer.Option(help="Participants (JSON), as for `analyze`.")
+        Path | None, typer.Option(help="Participants (JSON or CSV), as for `analyze`.")
     ] = None,
     participant_audio: Annotated[
         Path | None, typer.Option(help="Folder with each person's own audio, as for `analyze`.")

@@ -77,17 +77,18 @@ def read_roster(file: Path, sides: SideFiles, settings: Settings) -> LocalRoster
     if sides.participants is None:
         return LocalRoster(Roster(), sides.start_at or _start_for_chat(file, sides))
     try:
-        told = parse_participants(sides.participants.read_bytes())
+        told = parse_participants(sides.participants.read_bytes(), sides.start_at)
     except UnexpectedResponse as exc:
         raise UnexpectedResponse(f"{file_name(sides.participants)}: {exc}") from exc
     roster = make_roster(told.rows, None, own_domains(None, settings.calls))
     start_at = sides.start_at or told.start_time
-    notes: tuple[str, ...] = ()
+    notes = told.problems
     if not any(joined or left for stays in roster.presence for joined, left in stays):
-        return LocalRoster(roster, start_at or _start_for_chat(file, sides))
+        return LocalRoster(roster, start_at or _start_for_chat(file, sides), notes)
     if start_at is None:
-        start_at, notes = probe(file).created_at, (START_FROM_FILE,)
-    return LocalRoster(roster, start_at, notes if start_at else (START_NOT_KNOWN,))
+        start_at = probe(file).created_at
+        notes = (*notes, START_FROM_FILE if start_at else START_NOT_KNOWN)
+    return LocalRoster(roster, start_at, notes)
 
 
 def _start_for_chat(file: Path, sides: SideFiles) -> datetime | None:
