@@ -17,7 +17,7 @@ from integrations.zoom.formats.vtt import MOST_CUES, Cue, Cues, Lost, read_cues,
 from integrations.zoom.text import clean_text, count, decode
 
 _TAG = re.compile(r"</?(?:[bicuv]|ruby|rt|lang)(?:[.\s][^<>]*)?>|<\d[\d:.]*>")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s([^<>]+)>")
 # Only with the semicolon: a company may be called "R&D" or "Q&AMP".
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _EXPECTED = 'expected "00:00:01.000 --> 00:00:03.000" above "Name: words".'

@@ -19,7 +19,7 @@ MOST_CUES = 100_000
 _TIMING = re.compile(r"\s*([\d:.,]+)\s*--+>\s*([\d:.,]+)(?=\s|$)(.*)")
 # Within words only a whole time ends a cue: somebody may dictate "10:00 --> 11:00".
 _WHOLE_TIMING = re.compile(r"\s*[\d:]+[.,]\d+\s*--+>\s*[\d:]+[.,]\d+(?:\s.*)?")
-_TIME_LIKE = re.compile(r"\s*\d+[:.]\S*\s*--+>")
+_TIME_LIKE = re.compile(r"\s*\d+[:.]\S*?\s*-->")
 _NO_LETTER = re.compile(r"[^\w\s]|\d")
 _SETTING = re.compile(
     r"\s*(?:(?:vertical|line|position|size|align|region|[ADLST]|[XY][12]):\S+)(?=\s|$)",

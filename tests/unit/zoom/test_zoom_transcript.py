@@ -270,6 +270,24 @@ def test_a_transcript_is_read_in_time_proportional_to_its_length_and_people() ->
     assert seconds_of_cpu(20_000, 2000) < 20 * seconds_of_cpu(2000, 200)
 
 
+@pytest.mark.parametrize("more", ["<v ", "<v.a", "<b ", "a: ", ":", " ", "-", "1:", "&#1", "\n2\n"])
+@pytest.mark.parametrize("first", ["", "<v ", "1:", "1\n1:"])
+@pytest.mark.parametrize("last", ["", "x y -->"])
+def test_a_cue_of_any_content_is_read_in_time_proportional_to_its_length(
+    first: str, more: str, last: str
+) -> None:
+    def seconds_of_cpu(times: int) -> float:
+        data = vtt(f"{first}{more * times}{last}")
+        fastest = float("inf")
+        for _ in range(2):
+            began = time.process_time()
+            parse_vtt(data, names=["Ada"])
+            fastest = min(fastest, time.process_time() - began)
+        return fastest
+
+    assert seconds_of_cpu(20_000) < 40 * max(seconds_of_cpu(2000), 0.001)
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: vtt(text)))
 def test_any_bytes_parse_to_lines_and_problem_sentences(data: bytes) -> None:
