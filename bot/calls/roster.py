@@ -8,6 +8,7 @@ would give all of them one name.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,6 +24,9 @@ Stay = tuple[datetime | None, datetime | None]
 RECONNECT = timedelta(minutes=1)
 """How long Zoom may still list a broken connection next to the new one. Two rows with one name that
 overlap for longer are two people."""
+MOST_ALIKE = 20
+"""With how many people of one id, address or name a row is compared. In a larger crowd, such as
+"iPhone" in a webinar, each row is a person; comparing all with all took minutes."""
 PAUSE_MIN_S = 5.0
 """A recording shorter than its wall-clock span by this much was paused; less is rounding."""
 TIMES_DO_NOT_FIT = (
@@ -60,10 +64,69 @@ class _Person:
     stays: list[Stay] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     emails: set[str] = field(default_factory=set)
+    busy: _Busy = field(default_factory=lambda: _Busy())
+    is_timed: bool = True
+    """Whether Zoom tells both times of every stay."""
 
     @property
     def has_only_a_name(self) -> bool:
         return not self.ids and not self.emails
+
+    def add(self, row: PastParticipant, email: str) -> None:
+        self.rows.append(row)
+        self.stays.append((row.join_time, row.leave_time))
+        self.ids |= {row.id} - {""}
+        self.emails |= {email} - {""}
+        if row.join_time and row.leave_time:
+            self.busy.add(row.join_time, row.leave_time)
+        else:
+            self.is_timed = False
+
+
+@dataclass(slots=True)
+class _Busy:
+    """When a person was certainly there: ascending, apart, and each without its last `RECONNECT`.
+
+    Two stays that are shortened so overlap where the whole ones do so for longer than that.
+    """
+
+    starts: list[datetime] = field(default_factory=list)
+    ends: list[datetime] = field(default_factory=list)
+
+    def add(self, joined: datetime, left: datetime) -> None:
+        if left - joined <= RECONNECT:
+            return
+        left -= RECONNECT
+        first = bisect_left(self.ends, joined)
+        after = bisect_right(self.starts, left)
+        if first < after:
+            joined = min(joined, self.starts[first])
+            left = max(left, self.ends[after - 1])
+        self.starts[first:after] = [joined]
+        self.ends[first:after] = [left]
+
+    def overlaps(self, joined: datetime, left: datetime) -> bool:
+        if left - joined <= RECONNECT:
+            return False
+        first = bisect_right(self.ends, joined)
+        return first < len(self.starts) and self.starts[first] < left - RECONNECT
+
+
+@dataclass(slots=True)
+class _Known:
+    """The people so far, by what tells them apart; each list in the order of Zoom's."""
+
+    by_id: dict[str, list[_Person]] = field(default_factory=dict)
+    by_email: dict[str, list[_Person]] = field(default_factory=dict)
+    by_name: dict[str, list[_Person]] = field(default_factory=dict)
+
+    def add(self, row: PastParticipant, email: str, person: _Person) -> None:
+        for people, key in (
+            (self.by_id, row.id), (self.by_email, email), (self.by_name, person.entry.name),
+        ):  # fmt: skip
+            alike = people.setdefault(key, []) if key else []
+            if key and len(alike) < MOST_ALIKE and not any(one is person for one in alike):
+                alike.append(person)
 
 
 def make_roster(
@@ -77,18 +140,17 @@ def make_roster(
         own: the own side's e-mail domains.
     """
     people: list[_Person] = []
+    known = _Known()
     for row in rows:
         if not row.name:
             continue
         email = row.user_email.lower()
-        person = _same_person(row, email, people)
+        person = _same_person(row, email, known)
         if person is None:
             person = _Person(RosterEntry(row.name), [])
             people.append(person)
-        person.rows.append(row)
-        person.stays.append((row.join_time, row.leave_time))
-        person.ids |= {row.id} - {""}
-        person.emails |= {email} - {""}
+        person.add(row, email)
+        known.add(row, email, person)
     aliases = _with_keys(people)
     return Roster(
         tuple(_with_side(person, host_email, own) for person in people),
@@ -140,18 +202,17 @@ def _with_keys(people: Sequence[_Person]) -> dict[str, str]:
     return {zoom_id: person.entry.key for zoom_id, person in own.items()}
 
 
-def _same_person(row: PastParticipant, email: str, people: Sequence[_Person]) -> _Person | None:
-    for person in people:
-        if row.id and row.id in person.ids and not _is_beside(row, person):
+def _same_person(row: PastParticipant, email: str, known: _Known) -> _Person | None:
+    for person in known.by_id.get(row.id, ()):
+        if not _is_beside(row, person):
             return person
-    for person in people:
+    for person in known.by_email.get(email, ()):
         # Two ids with one address are two people; a row without an id may be either's.
-        is_same = email and email in person.emails and not (row.id and person.ids)
-        if is_same and not _is_beside(row, person):
+        if not (row.id and person.ids) and not _is_beside(row, person):
             return person
-    for person in people:
+    for person in known.by_name.get(row.name, ()):
         by_name = person.has_only_a_name or not (row.id or email)
-        if by_name and person.entry.name == row.name and not _clashes(row, person):
+        if by_name and not _clashes(row, person):
             return person
     return None
 
@@ -160,17 +221,15 @@ def _is_beside(row: PastParticipant, person: _Person) -> bool:
     """Return whether a row with another name was, or may have been, there at the same time."""
     if row.name == person.entry.name:
         return False
-    has_times = row.join_time and row.leave_time and all(a and b for a, b in person.stays)
+    has_times = row.join_time and row.leave_time and person.is_timed
     return not has_times or _clashes(row, person)
 
 
 def _clashes(row: PastParticipant, person: _Person) -> bool:
     """Return whether both were certainly there at the same time."""
-    return any(
-        min(row.leave_time, left) - max(row.join_time, joined) > RECONNECT
-        for joined, left in person.stays
-        if joined and left and row.join_time and row.leave_time
-    )
+    if not row.join_time or not row.leave_time:
+        return False
+    return person.busy.overlaps(row.join_time, row.leave_time)
 
 
 def _with_side(person: _Person, host_email: str | None, own: frozenset[str]) -> RosterEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -14,6 +15,8 @@ from integrations.zoom.chat import parse_chat
 from integrations.zoom.timeline import parse_timeline
 from integrations.zoom.transcript import parse_vtt
 from storage.files import MediaFiles
+
+log = logging.getLogger(__name__)
 
 
 def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -> Evidence:
@@ -45,6 +48,8 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
     chat = chat or [line for line in evidence.transcript if line.is_chat]
     words = sorted(lines + chat, key=lambda line: line.start_s)
     evidence = replace(evidence, transcript=tuple(words), has_side_files=True)
+    for note in notes:  # they count and name files, never people
+        log.info("side files: %s", note)
     return evidence.with_notes(notes)
 
 
@@ -105,7 +110,8 @@ def _chat(
 ) -> list[TranscriptLine]:
     if segment.chat is None:
         return []
-    chat = parse_chat(files.read(segment.chat), duration_s=duration_s)
+    data = files.read(segment.chat)
+    chat = parse_chat(data, duration_s=duration_s, start_at=segment.start_at)
     notes += chat.problems
     return [
         TranscriptLine(

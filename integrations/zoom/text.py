@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 _BOMS = (
@@ -20,6 +21,7 @@ _BOMS = (
 )
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _OFFSET = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?")
+_LINE_END = re.compile("\r\n|\r|\n")
 _LARGEST = 2**63 - 1
 
 
@@ -45,12 +47,20 @@ def whole_number(value: object) -> int | None:
 
 def moment(value: object) -> datetime | None:
     """Parse an ISO time as aware UTC, or None. A time without a zone is UTC, as Zoom means it."""
+    at = moment_with_zone(value)
+    return None if at is None else at.astimezone(UTC)
+
+
+def moment_with_zone(value: object) -> datetime | None:
+    """Parse an ISO time as `moment` does, but leave it in its own zone."""
     text = clean_text(value)
     if not text:
         return None
     try:
         at = datetime.fromisoformat(text)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+        at.astimezone(UTC)  # the first and the last day of the calendar have none
+        return at
     except (ValueError, OverflowError):
         return None
 
@@ -92,6 +102,18 @@ def _decode_as(data: bytes, encoding: str) -> tuple[str, str | None]:
     if encoding == "utf-8" and damaged > beyond_ascii - damaged:
         return data.decode("cp1252", "replace"), "not UTF-8, read as Windows-1252."
     return text, f"{count(damaged, 'character')} unreadable."
+
+
+def split_lines(text: str) -> Iterator[str]:
+    """Yield a text's lines, one at a time, without their ends: CR, LF or both.
+
+    `str.splitlines` also splits at separators that people paste into messages and names.
+    """
+    at = 0
+    for end in _LINE_END.finditer(text):
+        yield text[at : end.start()]
+        at = end.end()
+    yield text[at:]
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

@@ -8,22 +8,19 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from integrations.zoom.text import clean_text, count, decode, offset_s
+from integrations.zoom.formats.speakers import NOBODY, names_before_words, speakers_among
+from integrations.zoom.formats.vtt import MOST_CUES, Cue, Cues, Lost, read_cues, word_count
+from integrations.zoom.text import clean_text, count, decode
 
-_TIMING = re.compile(r"\s*([\d:.,]+)\s*--+>\s*([\d:.,]+)(?:\s.*)?")
 _TAG = re.compile(r"</?(?:[bicuv]|ruby|rt|lang)(?:[.\s][^<>]*)?>|<\d[\d:.]*>")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
-_LONGEST_NAME = 64
-_MOST_WORDS_IN_NAME = 6
-# Lower-case parts of names in several languages.
-_PARTICLES = frozenset(
-    {"af", "al", "bin", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "du"}
-    | {"el", "ibn", "la", "le", "ten", "ter", "van", "von", "y"}
-)
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s([^<>]+)>")
+# Only with the semicolon: a company may be called "R&D" or "Q&AMP".
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_EXPECTED = 'expected "00:00:01.000 --> 00:00:03.000" above "Name: words".'
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +39,17 @@ class Transcript:
 
     lines: tuple[TranscriptCue, ...]
     problems: tuple[str, ...]
+    lost_words: int = 0
+    """How many words of the file are in none of the lines; `problems` say why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Words of one cue and who says them, as far as the cue's own markup tells."""
+
+    cue: Cue
+    voice: str | None
+    words: str
 
 
 def parse_vtt(
@@ -50,119 +58,98 @@ def parse_vtt(
     *,
     names: Collection[str] = (),
     kind: str = "TRANSCRIPT",
+    most: int = MOST_CUES,
 ) -> Transcript:
     """Read a WebVTT file and separate speakers from their words.
 
-    "So the plan: we ship on Friday" names nobody. A prefix counts as a name when it is one of
-    `names`, or if it looks like a name (short, no punctuation of a sentence) and is either
-    capitalised throughout or precedes several cues.
+    "So the plan: we ship on Friday" names nobody: what stands before a colon is a speaker if it is
+    one of `names`, or by what the whole file does; see `integrations.zoom.formats.speakers`. A
+    name stays as it is written.
 
     Args:
         data: the file; any encoding, may be truncated or malformed.
         duration_s: length of the recording, if known; later cues are left out.
         names: display names known for certain; only these may contain ": ".
         kind: prefix of every sentence in `problems`.
+        most: how many cues are used at most.
     """
     problems: list[str] = []
     text, complaint = decode(data)
     if complaint:
         problems.append(complaint)
-    lines = text.lstrip("\ufeff").splitlines()
-    if not any(line.strip() for line in lines):
-        problems.append("the file is empty.")
-    elif not lines[0].startswith("WEBVTT"):
-        problems.append('the file does not start with "WEBVTT".')
-    spans, unsound = _spans(lines)
-    if lines and not spans and not unsound and not problems:
-        problems.append("the file contains no speech.")
-    past_end = [span for span in spans if duration_s is not None and span[0] >= duration_s]
-    spans = [span for span in spans if duration_s is None or span[0] < duration_s]
-    backwards = sum(later[0] < earlier[0] for earlier, later in pairwise(spans))
-    spans.sort(key=lambda span: span[0])
-    for number, what in (
-        (unsound, "could not be read and {was} left out."),
-        (backwards, "out of order {was} sorted."),
-        (len(past_end), "after the end of the recording {was} left out."),
-    ):
-        if number:
-            problems.append(
-                f"{count(number, 'line')} {what.format(was='was' if number == 1 else 'were')}"
-            )
-    prefixes = Counter(_prefix(words) for _, _, words in spans)
-    cues = []
-    for start_s, end_s, words in spans:
-        speaker, said = _split(words, prefixes, names)
-        end_s = end_s if duration_s is None else min(end_s, duration_s)
-        cues.append(TranscriptCue(start_s, end_s, speaker, said))
-    return Transcript(tuple(cues), tuple(f"{kind}: {problem}" for problem in problems))
-
-
-def _spans(lines: list[str]) -> tuple[list[tuple[float, float, str]], int]:
-    """Return (start, end, words) of every valid cue in file order, and how many were invalid."""
-    spans: list[tuple[float, float, str]] = []
-    unsound = 0
-    i = 0
-    while i < len(lines):
-        timing = _TIMING.fullmatch(lines[i])
-        if timing is None:
-            unsound += "-->" in lines[i]
-            i += 1
-            continue
-        i += 1
-        words: list[str] = []
-        while i < len(lines) and lines[i].strip() and "-->" not in lines[i]:
-            words.append(lines[i])
-            i += 1
-        if i < len(lines) and "-->" in lines[i] and words and words[-1].strip().isdecimal():
-            words.pop()  # the next cue's number: the blank line before it is missing
-        start_s, end_s = offset_s(timing[1]), offset_s(timing[2])
-        if start_s is None or end_s is None or end_s < start_s:
-            unsound += 1
-            continue
-        said = clean_text(" ".join(" ".join(words).split()))
-        if said:
-            spans.append((start_s, end_s, said))
-    return spans, unsound
-
-
-def _prefix(words: str) -> str:
-    """Return what precedes the first ": ", or "" if there is none."""
-    before, colon, _ = words.partition(": ")
-    return before.strip() if colon else words[:-1].strip() if words.endswith(":") else ""
-
-
-def _split(words: str, prefixes: Counter[str], names: Collection[str]) -> tuple[str | None, str]:
-    voice = _VOICE.match(words)
-    if voice:
-        return _plain(voice[1]).strip() or None, _plain(words[voice.end() :]).strip()
-    known = [name for name in names if words.startswith(f"{name}:")]
-    if known:
-        name = max(known, key=len)
-        return name, _plain(words[len(name) + 1 :]).strip()
-    prefix = _prefix(words)
-    if prefix and _looks_like_name(prefix, prefixes[prefix] > 1):
-        return _plain(prefix), _plain(words[words.index(":", len(prefix)) + 1 :]).strip()
-    return None, _plain(words).strip()
-
-
-def _looks_like_name(prefix: str, is_repeated: bool) -> bool:
-    parts = prefix.split()
-    if len(prefix) > _LONGEST_NAME or len(parts) > _MOST_WORDS_IN_NAME:
-        return False
-    if any(mark in prefix for mark in "?!;,…") or (prefix.endswith(".") and len(parts) > 3):
-        return False
-    if not any(letter.isalnum() for letter in prefix):
-        return False
-    # A script without capitals has no lower case either, so its names pass.
-    capitalised = (
-        all(
-            not part[0].islower() or part.lower() in _PARTICLES or part.startswith("(")
-            for part in parts
-        )
-        and not parts[0][0].islower()
+    found = read_cues(text.lstrip("\ufeff"), most)
+    cues = [cue for cue in found.cues if duration_s is None or cue.start_s < duration_s]
+    late = [cue for cue in found.cues if duration_s is not None and cue.start_s >= duration_s]
+    after_end = Lost(len(late), sum(word_count(cue.lines) for cue in late))
+    problems += _problems(found, most)
+    backwards = sum(later.start_s < earlier.start_s for earlier, later in pairwise(cues))
+    cues.sort(key=lambda cue: cue.start_s)
+    if backwards:
+        problems.append(f"{count(backwards, 'line')} out of order {_was(backwards)} sorted.")
+    problems += _left_out(after_end, "after the end of the recording")
+    lost = (found.damaged, found.untimed, found.beyond, after_end)
+    said = [one for cue in cues for one in _said(cue)]
+    lines = tuple(_with_speakers(said, frozenset(names) - {""}, duration_s))
+    return Transcript(
+        lines,
+        tuple(f"{kind}: {problem}" for problem in problems),
+        lost_words=sum(each.words for each in lost),
     )
-    return capitalised or is_repeated
+
+
+def _problems(found: Cues, most: int) -> list[str]:
+    if found.is_empty:
+        return ["the file is empty."]
+    anything = found.cues or found.damaged.number or found.untimed.number
+    if not found.has_header and not found.cues:
+        return [f"the file is not WebVTT and was not used; {_EXPECTED}"]
+    if not anything:
+        return ["the file contains no speech."]
+    return [
+        *([] if found.has_header else ['the file does not start with "WEBVTT".']),
+        *_left_out(found.damaged, "with a damaged time", _EXPECTED),
+        *_left_out(found.untimed, "without a time", _EXPECTED),
+        *_left_out(found.beyond, f"after the first {most:,}"),
+    ]
+
+
+def _left_out(lost: Lost, which: str, expected: str = ".") -> list[str]:
+    if not lost.number:
+        return []
+    words = f" ({count(lost.words, 'word')})" if lost.words else ""
+    end = expected if expected == "." else f"; {expected}"
+    return [f"{count(lost.number, 'line')} {which} {_was(lost.number)} left out{words}{end}"]
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def _said(cue: Cue) -> Iterator[_Said]:
+    """Yield what is said in a cue, apart for each voice that its markup names."""
+    before, *voices = _VOICE.split(" ".join(line.strip() for line in cue.lines))
+    for voice, words in ((None, before), *zip(voices[::2], voices[1::2], strict=True)):
+        plain = _plain(words)
+        if plain:
+            yield _Said(cue, voice and _plain(voice), plain)
+
+
+def _with_speakers(
+    said: list[_Said], names: frozenset[str], duration_s: float | None
+) -> Iterator[TranscriptCue]:
+    words_of = ("" if one.voice else one.words for one in said)
+    prefixes = list(names_before_words(words_of, names))
+    speakers = speakers_among(Counter(prefixes), names)
+    for one, prefix in zip(said, prefixes, strict=True):
+        speaker, words = one.voice or None, one.words
+        if prefix is not None and prefix in speakers:
+            speaker, words = prefix, words[len(prefix) + 1 :]
+            if speaker not in names and NOBODY.fullmatch(speaker):
+                speaker = None
+        end_s = one.cue.end_s if duration_s is None else min(one.cue.end_s, duration_s)
+        yield TranscriptCue(one.cue.start_s, end_s, speaker, " ".join(words.split()))
 
 
 def _plain(text: str) -> str:
-    return html.unescape(_TAG.sub("", text))
+    """Return text without markup, its entities read, and names and words as they are written."""
+    return clean_text(_ENTITY.sub(lambda found: html.unescape(found[0]), _TAG.sub("", text)))

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def _start_time(start: str | None) -> datetime | None:
-    from integrations.zoom.text import moment
+    from integrations.zoom.text import moment_with_zone
 
-    start_at = moment(start)
+    start_at = moment_with_zone(start)
     if start and start_at is None:
         raise fail(f"--start {start} is not a time; write it as 2026-09-10T13:00:05Z.")
     return start_at
@@ -26,11 +26,13 @@ def analyze(
     file: Annotated[Path, typer.Argument(help="The recording (MP4, MOV, MKV, …).")],
     timeline: Annotated[Path | None, typer.Option(help="Zoom TIMELINE (JSON).")] = None,
     transcript: Annotated[Path | None, typer.Option(help="Transcript (VTT).")] = None,
-    chat: Annotated[Path | None, typer.Option(help="Zoom CHAT (TXT).")] = None,
+    chat: Annotated[
+        Path | None, typer.Option(help="Chat (TXT): Zoom's, or as its client saved it.")
+    ] = None,
     participants: Annotated[
         Path | None,
         typer.Option(
-            help="Participants (JSON), as returned by Zoom's past_meetings/…/participants."
+            help="Participants: JSON from Zoom's past_meetings/…/participants, or its portal's CSV."
         ),
     ] = None,
     participant_audio: Annotated[
@@ -43,7 +45,7 @@ def analyze(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="When the recording started (2026-09-10T13:00:05Z), for join and leave times.",
+            help="When the recording started (2026-09-10T13:00:05Z), for times of day.",
         ),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Scoring profile.")] = None,
@@ -95,7 +97,7 @@ def annotate(
     transcript: Annotated[Path | None, typer.Option(help="Transcript (VTT).")] = None,
     chat: Annotated[Path | None, typer.Option(help="Zoom CHAT (TXT).")] = None,
     participants: Annotated[
-        Path | None, typer.Option(help="Participants (JSON), as for `analyze`.")
+        Path | None, typer.Option(help="Participants (JSON or CSV), as for `analyze`.")
     ] = None,
     participant_audio: Annotated[
         Path | None, typer.Option(help="Folder with each person's own audio, as for `analyze`.")

@@ -17,6 +17,7 @@ from bot.calls.voices import SOUND_SUFFIXES, SoundFile, known_names, name_in, wi
 from bot.settings import Settings
 from inference.video.reader import probe
 from integrations.errors import UnexpectedResponse
+from integrations.zoom.chat import parse_chat
 from integrations.zoom.participants import parse_participants
 from storage.files import MediaFiles
 
@@ -74,19 +75,27 @@ def read_roster(file: Path, sides: SideFiles, settings: Settings) -> LocalRoster
         UnreadableMedia: the start was looked up in the recording, which could not be read.
     """
     if sides.participants is None:
-        return LocalRoster(Roster(), sides.start_at)
+        return LocalRoster(Roster(), sides.start_at or _start_for_chat(file, sides))
     try:
-        told = parse_participants(sides.participants.read_bytes())
+        told = parse_participants(sides.participants.read_bytes(), sides.start_at)
     except UnexpectedResponse as exc:
         raise UnexpectedResponse(f"{file_name(sides.participants)}: {exc}") from exc
     roster = make_roster(told.rows, None, own_domains(None, settings.calls))
     start_at = sides.start_at or told.start_time
-    notes: tuple[str, ...] = ()
+    notes = told.problems
     if not any(joined or left for stays in roster.presence for joined, left in stays):
-        return LocalRoster(roster, start_at)
+        return LocalRoster(roster, start_at or _start_for_chat(file, sides), notes)
     if start_at is None:
-        start_at, notes = probe(file).created_at, (START_FROM_FILE,)
-    return LocalRoster(roster, start_at, notes if start_at else (START_NOT_KNOWN,))
+        start_at = probe(file).created_at
+        notes = (*notes, START_FROM_FILE if start_at else START_NOT_KNOWN)
+    return LocalRoster(roster, start_at, notes)
+
+
+def _start_for_chat(file: Path, sides: SideFiles) -> datetime | None:
+    """Return the time in the recording's file, if the chat has times of day to be placed by it."""
+    if sides.chat is None or not parse_chat(sides.chat.read_bytes()).needs_start:
+        return None
+    return probe(file).created_at
 
 
 def with_local_files(evidence: Evidence, sides: SideFiles, listed: LocalRoster) -> Evidence:

@@ -52,7 +52,7 @@ SIDE_FILES: dict[str, tuple[bytes, bytes, dict[str, float], list[str]]] = {
         BOTH,
         [
             "TIMELINE: 1 entry after the end of the recording was left out.",
-            "TRANSCRIPT: 1 line after the end of the recording was left out.",
+            "TRANSCRIPT: 1 line after the end of the recording was left out (2 words).",
         ],
     ),
     "broken": (
@@ -61,7 +61,8 @@ SIDE_FILES: dict[str, tuple[bytes, bytes, dict[str, float], list[str]]] = {
         {"Ana": 3.0, "Tom": 1.0},
         [
             "TIMELINE: the file is damaged; 2 entries could be read.",
-            "TRANSCRIPT: 1 line could not be read and was left out.",
+            "TRANSCRIPT: 1 line with a damaged time was left out (8 words); "
+            'expected "00:00:01.000 --> 00:00:03.000" above "Name: words".',
         ],
     ),
     "of another kind": (
@@ -80,7 +81,8 @@ SIDE_FILES: dict[str, tuple[bytes, bytes, dict[str, float], list[str]]] = {
         {},
         [
             "TIMELINE: the file is not JSON and was not used.",
-            'TRANSCRIPT: the file does not start with "WEBVTT".',
+            "TRANSCRIPT: the file is not WebVTT and was not used; "
+            'expected "00:00:01.000 --> 00:00:03.000" above "Name: words".',
         ],
     ),
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pypdf import PdfReader
 from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
@@ -142,6 +143,49 @@ def test_without_the_recordings_start_join_times_are_not_used_and_the_report_say
     found = json.loads(one_line(rapport(*words).stdout))
     assert START_NOT_KNOWN in found["quality"]["notes"]
     assert "faces" not in found
+
+
+CLIENT_CHAT = """15:00:03 From {0} to Everyone:
+\tHere is the link
+15:00:04 From {1} to {0} (Direct Message):
+\tnot for the report
+15:00:05 From {1} to Everyone: Thanks
+"""
+CSV = """Name (original name),Email,Join time,Leave time,Duration (minutes),Guest
+{0},{0}@example.com,09/10/2026 03:00:02 PM,09/10/2026 03:01:00 PM,1,No
+{1},,09/10/2026 03:00:04 PM,09/10/2026 03:01:00 PM,1,Yes
+,,09/10/2026 03:00:04 PM,09/10/2026 03:01:00 PM,1,Yes
+"""
+
+
+def test_a_saved_chat_and_an_exported_list_are_used_and_what_is_not_is_reported(
+    demo: DemoRecording, tmp_path: Path, rapport: Callable[..., Result],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    names = [person.name for person in demo.participants]
+    chat, participants = tmp_path / "chat.txt", tmp_path / "participants.csv"
+    chat.write_text(CLIENT_CHAT.format(*names), encoding="utf-8")
+    participants.write_text(CSV.format(*names), encoding="utf-8")
+    words = ("analyze", demo.video, "--chat", chat, "--participants", participants,
+             "--out", tmp_path)  # fmt: skip
+    caplog.set_level("INFO")
+    start = ("--start", "2026-09-10T15:00:01+02:00")
+    found = json.loads(one_line(rapport(*words, *start, "--json").stdout))
+    private = "CHAT: 1 direct message was left out as private."
+    nameless = "PARTICIPANTS: 1 row without a name was left out."
+    assert found["quality"]["notes"] == [nameless, private]
+    assert f"side files: {private}" in caplog.text
+    pages = PdfReader(tmp_path / "gallery.rapport.pdf").pages
+    report = " ".join(" ".join(page.extract_text() for page in pages).split())
+    assert private in report
+    assert "not for the report" not in str(found) + caplog.text + report
+    assert {person["name"] for person in found["participants"]} >= set(names)
+
+    table = " ".join(rapport(*words).stdout.split())
+    assert private in table
+    for part in ("CHAT: 2 messages with a time of day were left out", "a CSV does not tell its"):
+        assert part in table
+    assert "not for the report" not in table
 
 
 def test_side_files_that_cannot_be_used_are_refused_in_one_sentence(
