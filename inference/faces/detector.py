@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 
 from inference.boxes import centre, clipped, holders, scaled
-from inference.faces.face_models import MESH_PX, Backend, FaceModels, load_models
+from inference.faces.backends import load_models
+from inference.faces.face_models import MESH_PX, Backend, FaceModels
 from inference.faces.face_search import (
     SURE,
     FoundFace,

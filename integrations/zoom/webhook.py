@@ -2,7 +2,7 @@
 
 The signature covers the raw body bytes, so it is checked before anything is parsed. Zoom resends an
 event that got no response (after 5, 25 and 85 minutes), and several subscriptions may include the
-same event: parsing tells what was announced, never whether it is new.
+same event: parsing returns what was announced, not whether it is new.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _CLIENT = re.compile(
     r"(?:\d{4}-\d{2}-\d{2}[ T])?(\d{1,2}:\d{2}:\d{2})(?:\s?([AaPp])\.?[Mm]\.?)?\s+From\s+(.*)"
 )
 _TIMED = re.compile(r"(?:\d{4}-\d{2}-\d{2}[ T])?\d{1,2}:\d{2}:\d{2}(?:\s?[AaPp]\.?[Mm]\.?)?\s+\S.*")
-# Whatever else a message is sent to is taken for private: a report must not show it.
+# Any other recipient makes a message private: a report must not show it.
 _PUBLIC = r"(?:everyone|everybody|meeting group chat|all panelists and attendees)"
 _PUBLIC_ONLY = re.compile(rf"{_PUBLIC}(?:\s*\([^)]*\)|\s+in\s.*)?", re.IGNORECASE)
 _TO_ALL = re.compile(

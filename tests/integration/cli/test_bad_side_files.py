@@ -68,7 +68,7 @@ SIDE_FILES: dict[str, tuple[bytes, bytes, dict[str, float], list[str]]] = {
     "of another kind": (
         b"[1, null]",
         vtt_of(*CUES).encode("cp1252"),
-        {"Ana": 2.5, "Tom": 3.0},  # the transcript tells who spoke where the TIMELINE cannot
+        {"Ana": 2.5, "Tom": 3.0},  # the transcript says who spoke where the TIMELINE does not
         [
             "TIMELINE: the file contains no list of entries and was not used.",
             "TRANSCRIPT: not UTF-8, read as Windows-1252.",
