@@ -34,6 +34,7 @@ from inference.errors import Cancelled
 from inference.expression.batch_queue import DeviceQueue
 from inference.recording import Segment, observe_recording
 from inference.schema.observations import Observations
+from inference.video.reader import probe
 from integrations.zoom.downloads import Downloader
 from storage import calls
 from storage.engine import reading, transaction
@@ -85,6 +86,27 @@ def fetched(resources: Resources, seconds: float = 3.0) -> str:
 
 def analyse(resources: Resources, call_id: str) -> None:
     analyse_call(resources, call_id, lambda share, text: None)
+
+
+def test_side_files_of_a_recording_without_a_stated_length_are_placed_after_decoding(
+    resources: Resources,
+) -> None:
+    call_id = fetched(resources)
+    video = resources.files.media_path(call_id, "0-video.mkv")
+    options = {"live": "1"}  # as a recorder writes that does not know the end yet
+    media.write_clip(video, seconds=3.0, paint=painted(1), container_options=options)
+    assert probe(video).duration_s is None
+    words = resources.files.media_path(call_id, "0-words.vtt")
+    words.write_text("WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nDana Whitfield: Good morning.\n")
+    segment = SegmentFiles(
+        video=resources.files.relative(video), transcript=resources.files.relative(words)
+    )
+    write_manifest(resources.files, call_id, Manifest((segment,)))
+    analyse(resources, call_id)
+    evidence = read_evidence(resources.files.series_path(call_id))
+    (line,) = evidence.transcript
+    assert (line.speaker, line.text) == ("Dana Whitfield", "Good morning.")
+    assert not [note for note in evidence.observations.quality.notes if "left out" in note]
 
 
 def test_the_recording_is_there_once_the_scores_are_and_goes_with_the_media(
