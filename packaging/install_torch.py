@@ -31,15 +31,14 @@ def main() -> int:
     is_mac = platform.system() == "Darwin"
     wants_cuda = given.build == "cuda" or (given.build == "auto" and has_nvidia_card())
     found = installed_build(name, version)
-    # Without a wish any build will do: it works, and replacing it only costs time.
+    # If no build was asked for, any will do: it works, and replacing it only costs time. pip
+    # replaces a build that does not match only after it has downloaded the other one.
     if found is not None and (
         is_mac
         or found == ("cuda" if wants_cuda else "cpu")
         or not (wants_cuda or given.build == "cpu")
     ):
         return 0
-    if found is not None:
-        run_pip("uninstall", "--yes", name)
     # The registry's build for macOS supports the CPU and Metal, without CUDA. The one for Linux
     # comes with the libraries that it needs; a CPU build that is at hand must not take its place.
     if is_mac or wants_cuda:
