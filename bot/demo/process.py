@@ -97,12 +97,12 @@ class RapportProcess:
                 try:
                     answer = client.get(f"{self.url}/readyz")
                 except httpx.HTTPError:
-                    time.sleep(0.2)
+                    time.sleep(0.2)  # it does not listen yet
                     continue
                 if answer.status_code == 200:
                     return
                 last = answer.text
-                time.sleep(0.5)
+                time.sleep(0.5)  # it listens, and is not ready yet
         raise DemoFailed(f"Rapport did not become ready: {last}")
 
     def check_alive(self) -> None:

@@ -72,7 +72,7 @@ def run_demo(
             _print_line(console, f"\nRapport keeps serving at {rapport.url} until Ctrl-C.")
             while True:
                 rapport.check_alive()
-                time.sleep(0.5)
+                time.sleep(0.5)  # until Ctrl-C; only the service works
         except KeyboardInterrupt:
             _print_line(console, f"\nStopped. Everything is kept in {folder}")
             return 0 if is_shown else INTERRUPTED

@@ -69,7 +69,7 @@ class LocalServer:
         while not self._server.started:
             if time.monotonic() > deadline or not self._thread.is_alive():
                 raise TimeoutError(f"The stand-in did not start on port {self.port}.")
-            time.sleep(0.005)
+            time.sleep(0.005)  # uvicorn only sets a flag when it has started
 
     def stop(self) -> None:
         """Stop the server and its thread. A second call does nothing."""
