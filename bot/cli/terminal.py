@@ -27,7 +27,7 @@ def read_settings() -> Settings:
     except ValidationError as exc:
         for problem in exc.errors():
             name = "RAPPORT_" + "__".join(str(part).upper() for part in problem["loc"])
-            say(name, problem["msg"])
+            say(name, problem["msg"].removeprefix("Value error, "))  # pydantic's own words
         raise typer.Exit(2) from exc
     except SettingsError as exc:
         for name in unreadable_settings() or ["A setting"]:

@@ -166,3 +166,11 @@ def test_check_reports_when_zoom_and_slack_do_not_respond(
     }
     found = findings(rapport("check", **connected(zoom, slack, **nowhere)))
     assert found["Zoom app"][0][0] == found["Slack"][0][0] == "✗"
+
+
+def test_an_impossible_setting_is_named_in_one_plain_sentence(rapport: Run) -> None:
+    refused = rapport("check", ANALYSIS__SAMPLES_PER_S="99")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr.strip() == (
+        "RAPPORT_ANALYSIS__SAMPLES_PER_S: samples_per_s must be above 0 and at most 30, not 99.0"
+    )
