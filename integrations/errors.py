@@ -5,6 +5,7 @@ IntegrationError
 ├── RateLimited         too many requests; carries `retry_after_s`
 ├── Unavailable         no response, a 5xx or a broken connection: worth retrying
 ├── NotFound            the thing does not exist there, or no longer does
+├── Refused             a setting of the service forbids it: repeating the request does not help
 ├── NoSpace             not enough disk for the download; carries `needed_bytes`, `free_bytes`
 └── UnexpectedResponse  a response that the service does not document
 """
@@ -37,6 +38,10 @@ class Unavailable(IntegrationError):
 
 class NotFound(IntegrationError):
     """The service does not have what was asked for."""
+
+
+class Refused(IntegrationError):
+    """The service understood the request, and a setting there does not allow it."""
 
 
 class NoSpace(IntegrationError):

@@ -1,4 +1,4 @@
-"""Slack through slack_sdk, with the library's errors mapped in one place.
+"""Slack through slack_sdk, with the library's errors mapped in one place (`_call`).
 
 The library's own retry handlers are off: the default one resends a message when the connection
 drops after Slack has accepted it, which would post the message twice.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
@@ -19,52 +19,18 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.client import WebClient
 from slack_sdk.web.slack_response import SlackResponse
 
-from integrations.errors import (
-    AuthFailed,
-    IntegrationError,
-    NotFound,
-    RateLimited,
-    Unavailable,
-    UnexpectedResponse,
-)
+from integrations.errors import NotFound, RateLimited, Unavailable, UnexpectedResponse
 from integrations.slack.messenger import METADATA_EVENT, Account, Blocks, Posted
+from integrations.slack.refusals import error_from, seconds
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 30
 PAGE_SIZE = 200  # The most that Slack recommends.
 MOST_PAGES = 50
+Answer = TypeVar("Answer")
 CLOCK_MARGIN = timedelta(minutes=5)
 """Allows for clock drift: messages are timed by Slack's clock, `since` by ours."""
-_WAIT_WITHOUT_WORD_S = 30.0
-
-_REFUSED = {
-    "invalid_auth": "the token is not valid",
-    "not_authed": "no token was sent",
-    "account_inactive": "the app or its workspace was removed",
-    "token_revoked": "the token was revoked",
-    "token_expired": "the token has expired",
-    "no_permission": "the token's app lacks a permission",
-    "org_login_required": "the workspace requires a sign-in to its organisation",
-    "team_access_not_granted": "the app is not installed in this workspace",
-    "access_denied": "access was denied",
-    "not_allowed_token_type": "this type of token is not allowed (use a bot token, xoxb-…)",
-    "restricted_action": "an administrator's setting does not allow it",
-    "ekm_access_denied": "the workspace's administrators have suspended access",
-}
-_MISSING = {
-    "channel_not_found": "the channel {channel} does not exist or is private and the app is not in "
-    "it: set the channel's ID (not its name) and invite the app with /invite",
-    "is_archived": "the channel {channel} is archived: choose another",
-    "message_not_found": "the message does not exist or was deleted",
-    "thread_not_found": "the thread does not exist or was deleted",
-    "file_not_found": "the file does not exist or was deleted",
-    "file_deleted": "the file was deleted",
-}
-_TROUBLE = frozenset(
-    {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
-)
-_TOO_FAST = frozenset({"ratelimited", "rate_limited"})
 
 
 class SlackMessenger:
@@ -174,15 +140,25 @@ class SlackMessenger:
         """
         if not path.is_file() or path.stat().st_size == 0:
             raise NotFound(f"The file {path.name} for Slack is missing or empty.")
+        content = path.read_bytes()
+        # Step by step, so that an error names the step that failed.
+        place = self._call(
+            "files.getUploadURLExternal",
+            channel,
+            lambda: self._web.files_getUploadURLExternal(filename=filename, length=len(content)),
+        )
+        self._call(
+            "the file's upload address",
+            channel,
+            lambda: self._web.send_file(str(place["upload_url"]), content),
+        )
         answer = self._call(
             "files.completeUploadExternal",
             channel,
-            lambda: self._web.files_upload_v2(
-                channel=channel,
+            lambda: self._web.files_completeUploadExternal(
+                files=[{"id": place.get("file_id"), "title": title}],
+                channel_id=channel,
                 thread_ts=thread_ts,
-                file=str(path),
-                filename=filename,
-                title=title,
                 initial_comment=comment,
             ),
         )
@@ -231,25 +207,27 @@ class SlackMessenger:
                 return
         log.warning("Stopped after searching %d messages in %s.", MOST_PAGES * PAGE_SIZE, channel)
 
-    def _call(
-        self, method: str, channel: str | None, ask: Callable[[], SlackResponse]
-    ) -> SlackResponse:
+    def _call(self, method: str, channel: str | None, ask: Callable[[], Answer]) -> Answer:
         if channel == "":
             raise NotFound("No Slack channel is set: put its ID in RAPPORT_SLACK__CHANNEL.")
         try:
             return ask()
         except SlackApiError as exc:
-            raise _error_from(exc, method, channel) from exc
+            raise error_from(exc, method, channel) from exc
         except HTTPError as exc:  # from the upload, which is not an API call
             with exc:
                 if exc.code == 429:
-                    wait_s = _seconds(exc.headers.get("Retry-After"))
+                    wait_s = seconds(exc.headers.get("Retry-After"))
                     raise RateLimited(
                         f"Slack's rate limit was reached ({method}).", wait_s
                     ) from exc
             if exc.code >= 500:
-                raise Unavailable(f"Slack had an internal error ({method}).") from exc
-            raise UnexpectedResponse(f"Slack refused the upload with HTTP {exc.code}.") from exc
+                raise Unavailable(
+                    f"Slack had an internal error ({method}: HTTP {exc.code})."
+                ) from exc
+            raise UnexpectedResponse(
+                f"Slack refused the upload ({method}: HTTP {exc.code})."
+            ) from exc
         except (OSError, HTTPException) as exc:
             # URLError, timeouts and broken connections; their text may contain an upload URL.
             reason = type(getattr(exc, "reason", None) or exc).__name__
@@ -270,50 +248,16 @@ class _Web(WebClient):
             raise UnexpectedResponse("Slack returned an upload address that is not https.")
         return answer
 
-
-def _error_from(exc: SlackApiError, method: str, channel: str | None) -> IntegrationError:
-    answer = exc.response
-    body = answer.data if isinstance(answer.data, dict) else {}
-    error = str(body.get("error", ""))
-    if answer.status_code == 429 or error in _TOO_FAST:
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        wait_s = _seconds(headers.get("retry-after"))
-        return RateLimited(
-            f"Slack's rate limit was reached ({method}); wait {wait_s:.0f} s.", wait_s
+    def send_file(self, url: str, content: bytes) -> None:
+        """Send a file's bytes to the address that `files_getUploadURLExternal` returned."""
+        self._upload_file(
+            url=url,
+            data=content,
+            logger=self._logger,
+            timeout=self.timeout,
+            proxy=self.proxy,
+            ssl=self.ssl,
         )
-    if answer.status_code >= 500 or error in _TROUBLE:
-        return Unavailable(f"Slack had an internal error ({method}).")
-    if error == "missing_scope":
-        needed = body.get("needed") or "(Slack did not name it)"
-        return AuthFailed(
-            f"Slack refused {method}: the app lacks the scope {needed}. "
-            "Add it under OAuth & Permissions and reinstall the app."
-        )
-    if error == "not_in_channel":
-        return AuthFailed(
-            f"Slack refused {method}: the app is not in the channel {channel}. "
-            "Invite it with /invite."
-        )
-    if error in _REFUSED or error.startswith("restricted_action"):
-        reason = _REFUSED.get(error, _REFUSED["restricted_action"])
-        return AuthFailed(
-            f"Slack refused {method}: {reason} ({error}). Check RAPPORT_SLACK__TOKEN."
-        )
-    if error in _MISSING:
-        return NotFound(f"Slack, {method}: {_MISSING[error].format(channel=channel)}.")
-    if " " in error or not error:
-        # slack_sdk puts the whole body into `error` when it is not JSON.
-        return UnexpectedResponse(f"Slack's response to {method} is not JSON; is there a proxy?")
-    details = (body.get("response_metadata") or {}).get("messages") or body.get("errors") or []
-    said = "; ".join(str(detail) for detail in details[:5])
-    return UnexpectedResponse(f"Slack refused {method}: {error}. {said}".strip())
-
-
-def _seconds(value: object) -> float:
-    try:
-        return max(1.0, float(str(value)))
-    except ValueError:
-        return _WAIT_WITHOUT_WORD_S
 
 
 def _metadata(key: str) -> dict[str, object]:

@@ -17,10 +17,11 @@ KEPT_BODY_BYTES = 65_536
 class Fault:
     """A fault that affects the next `times` requests below `path`.
 
-    `status`: the request is refused with this HTTP status, and with `retry_after` if given (seconds
-    or a date, sent verbatim). `drop`: the request is handled, then the connection is cut after
-    `after_bytes` of the response body; None cuts it before any byte of the response. `delay`: the
-    request is handled after `seconds`. The first `skip` requests are not affected.
+    `status`: the request is refused with this HTTP status, with `retry_after` if given (seconds or
+    a date, sent verbatim), and with the error code `error` if given (Slack only). `drop`: the
+    request is handled, then the connection is cut after `after_bytes` of the response body; None
+    cuts it before any byte of the response. `delay`: the request is handled after `seconds`. The
+    first `skip` requests are not affected.
     """
 
     kind: FaultKind
@@ -31,6 +32,7 @@ class Fault:
     retry_after: str | None = None
     after_bytes: int | None = None
     seconds: float = 0.0
+    error: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in ("status", "drop", "delay"):
@@ -60,6 +62,10 @@ class Faults:
         """Refuse the next `times` requests whose path starts with `path`."""
         value = None if retry_after is None else str(retry_after)
         self.add(Fault("status", path, times, skip, status=status, retry_after=value))
+
+    def refuse(self, path: str, error: str, *, times: int = 1, skip: int = 0) -> None:
+        """Refuse the next `times` requests below `path` with an error code of Slack's, HTTP 200."""
+        self.add(Fault("status", path, times, skip, status=200, error=error))
 
     def drop(
         self, path: str, *, times: int = 1, after_bytes: int | None = None, skip: int = 0

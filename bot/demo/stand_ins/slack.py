@@ -38,6 +38,7 @@ class SlackStandIn(StandIn):
     """The part of Slack that Rapport uses. Use it as a context manager.
 
     Faults are set per method: `faults.status("/api/chat.postMessage", 429, retry_after=1)`,
+    `faults.refuse("/api/chat.update", "edit_window_closed")`,
     `faults.drop("/api/chat.postMessage")` (accepts the message, then cuts the connection).
     """
 
@@ -83,7 +84,7 @@ class SlackStandIn(StandIn):
     def fault_response(self, fault: Fault) -> Response:
         """Build a refusal in Slack's format."""
         headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
-        code = "ratelimited" if fault.status == 429 else "internal_error"
+        code = fault.error or ("ratelimited" if fault.status == 429 else "internal_error")
         return JSONResponse({"ok": False, "error": code}, fault.status, headers)
 
     def unknown_path_response(self, status: int) -> Response:
