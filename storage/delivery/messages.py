@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from storage.schema.columns import utc_now
 from storage.schema.tables import Delivery
@@ -20,15 +20,19 @@ def record(
     ts: str = "",
     file_id: str = "",
     version: str = "",
+    number: int = 0,
+    replaces: str = "",
 ) -> Delivery:
     """Record what was posted, replacing an earlier record of that kind.
+
+    `number` and `replaces` say which messages it took the place of (see the table).
 
     Raises:
         Missing: no such call (when the transaction maps its errors).
     """
     row = {
         "call_id": call_id, "kind": kind, "channel": channel, "ts": ts, "file_id": file_id,
-        "version": version, "updated_at": utc_now(),
+        "version": version, "number": number, "replaces": replaces, "updated_at": utc_now(),
     }  # fmt: skip
     session.exec(insert_or_update(session, Delivery, row, ("call_id", "kind")))
     found = session.get(Delivery, (call_id, kind), populate_existing=True)
@@ -36,9 +40,19 @@ def record(
     return found
 
 
+def end_attempt(session: Session, call_id: str, kind: str) -> None:
+    """Record that an attempt to post something is over, so that nobody waits for it any more."""
+    session.exec(
+        update(Delivery)
+        .where(col(Delivery.call_id) == call_id, col(Delivery.kind) == f"{kind} attempt")
+        .values(version="")
+        .execution_options(synchronize_session=False)
+    )
+
+
 def find(session: Session, call_id: str, kind: str) -> Delivery | None:
     """Return what was posted of a kind about a call, or None."""
-    return session.get(Delivery, (call_id, kind))
+    return session.get(Delivery, (call_id, kind), populate_existing=True)
 
 
 def list_for_call(session: Session, call_id: str) -> Sequence[Delivery]:

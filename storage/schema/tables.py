@@ -253,14 +253,44 @@ class Delivery(Table, table=True):
 
     call_id: str = _call_key()
     kind: str = Field(sa_type=CleanText, primary_key=True)
-    """"message", "report_file" or "failure", or one of these + " attempt" while posting."""
+    """"message", "report_file" or "failure", or one of these + " attempt" for the last attempt to
+    post one, whose `version` is "" once it is over."""
     channel: str = Field(sa_type=CleanText)
     ts: str = Field(default="", sa_type=CleanText)
     """Slack's timestamp of the message, which identifies it in the channel."""
     file_id: str = Field(default="", sa_type=CleanText)
     version: str = Field(default="", sa_type=CleanText)
     """Which version was posted, such as a run or a digest of the content."""
+    number: int = 0
+    """How many messages were posted before this one in its place, because they refused an edit."""
+    replaces: str = Field(default="", sa_type=CleanText)
+    """Slack's timestamp of the message that this one replaces; "" for the first."""
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class CallNote(Table, table=True):
+    """Something that is left to do for a call whose summary is posted, and when it is tried."""
+
+    __tablename__ = "call_notes"
+    __table_args__ = (Index(None, "retry_at"),)
+
+    call_id: str = _call_key()
+    kind: str = Field(sa_type=CleanText, primary_key=True)
+    """"message" (an edit), "report_file" (an upload), "old_file" or "recording" (deletions)."""
+    file_id: str = Field(default="", sa_type=CleanText, primary_key=True)
+    """Slack's id of the file to delete; "" for the other kinds."""
+    text: str = Field(default="", sa_type=CleanText)
+    """What went wrong and what to do, for people; "" before the first try."""
+    error: str = Field(default="", sa_type=CleanText)
+    """Kind of the last error; tries are counted for each kind by itself."""
+    attempts: int = 0
+    """How often that error occurred since the last other one."""
+    noted_at: datetime = Field(sa_type=UtcDateTime)
+    """Time of the first failure."""
+    retry_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Time of the next try; None if there is none."""
+    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Until then, one process is trying, and no other may."""
 
 
 class ApiKey(Table, table=True):
