@@ -23,7 +23,7 @@ CALL_EXAMPLE: dict[str, Any] = {
     "started_at": "2026-03-04T09:30:00Z", "timezone": "Europe/Berlin", "duration_s": 1860.0,
     "status": "done", "skipped_reason": None, "failure": None, "engagement": 0.61,
     "interval": [0.57, 0.65], "coverage": 0.92, "workflow_id": "k3v7qzv2m4x5ab6c.1",
-    "participants": [PERSON_EXAMPLE],
+    "notes": [], "participants": [PERSON_EXAMPLE],
 }  # fmt: skip
 
 
@@ -80,6 +80,16 @@ class PersonFigures(Person):
     )
 
 
+class Note(BaseModel):
+    """Something that could not be done for a call after its summary was posted."""
+
+    text: str = Field(description="What, why, and what to do about it.")
+    since: datetime = Field(description="Time of the first failure.")
+    retry_at: datetime | None = Field(
+        description="Time of the next try; null if Rapport does not try again by itself."
+    )
+
+
 class CallFields(BaseModel):
     """The fields of every response about a call."""
 
@@ -101,6 +111,9 @@ class CallFields(BaseModel):
     interval: tuple[float, float] | None = Field(description="95 % interval of the engagement.")
     coverage: float | None
     workflow_id: str | None = Field(description="The current run, for GET /workflows/{id}.")
+    notes: list[Note] = Field(
+        description="What Slack or the disk refused after the summary was posted, oldest first."
+    )
 
 
 class Call(CallFields):

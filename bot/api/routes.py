@@ -26,6 +26,7 @@ from bot.web.routes import create_pages
 from inference.timeline import series_at
 from integrations.errors import IntegrationError
 from storage import calls
+from storage.delivery import notes
 from storage.engine import reading, transaction
 from storage.errors import BadCursor, DatabaseDown, Missing, StorageError
 from storage.files import MediaFiles
@@ -140,11 +141,13 @@ def _add_calls(api: APIRouter, engine: Engine) -> None:
         try:
             with reading(engine) as session:
                 page = calls.find_calls(session, wanted, cursor, limit)
-                people = calls.get_people_of(session, [call.id for call in page.items])
+                ids = [call.id for call in page.items]
+                people = calls.get_people_of(session, ids)
+                left = notes.list_for(session, ids)
         except BadCursor as exc:
             raise Problem(400, str(exc)) from exc
         return models.CallPage(
-            items=[call_view(call, people[call.id]) for call in page.items],
+            items=[call_view(call, people[call.id], left[call.id]) for call in page.items],
             next_cursor=page.next_cursor,
         )
 
@@ -154,7 +157,8 @@ def _add_calls(api: APIRouter, engine: Engine) -> None:
     def get_call(call_id: str) -> models.CallFigures:
         with reading(engine) as session:
             call = calls.get_call(session, call_id)
-            return call_figures(call, calls.get_participants(session, call_id))
+            left = notes.list_for(session, [call_id])[call_id]
+            return call_figures(call, calls.get_participants(session, call_id), left)
 
 
 def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaFiles) -> None:

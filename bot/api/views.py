@@ -11,15 +11,21 @@ from bot.text import words
 from storage.schema import tables
 
 
-def call_view(call: tables.Call, people: Sequence[tables.Participant]) -> models.Call:
+def call_view(
+    call: tables.Call, people: Sequence[tables.Participant], notes: Sequence[tables.CallNote]
+) -> models.Call:
     """Return a call as it appears in lists."""
-    return models.Call(**_call(call), participants=[person_view(person) for person in people])
+    return models.Call(
+        **_call(call, notes), participants=[person_view(person) for person in people]
+    )
 
 
-def call_figures(call: tables.Call, people: Sequence[tables.Participant]) -> models.CallFigures:
+def call_figures(
+    call: tables.Call, people: Sequence[tables.Participant], notes: Sequence[tables.CallNote]
+) -> models.CallFigures:
     """Return a call with everything known about it."""
     return models.CallFigures(
-        **_call(call),
+        **_call(call, notes),
         participants=[_person_figures(person) for person in people],
         sides=[models.Side.model_validate(side) for side in call.sides or ()],
         has_transcript=call.has_transcript,
@@ -89,7 +95,7 @@ def line_view(line: tables.TranscriptLine) -> models.Line:
     )
 
 
-def _call(call: tables.Call) -> dict[str, Any]:
+def _call(call: tables.Call, notes: Sequence[tables.CallNote]) -> dict[str, Any]:
     return {
         "id": call.id,
         "zoom_uuid": call.zoom_uuid,
@@ -106,6 +112,12 @@ def _call(call: tables.Call) -> dict[str, Any]:
         "interval": _interval(call.engagement_low, call.engagement_high),
         "coverage": call.coverage,
         "workflow_id": f"{call.id}.{call.run}" if call.run else None,
+        # A note without a text is about to be tried for the first time.
+        "notes": [
+            models.Note(text=note.text, since=note.noted_at, retry_at=note.retry_at)
+            for note in notes
+            if note.text
+        ],
     }
 
 

@@ -18,7 +18,7 @@ from bot.text import words
 from bot.web.charts import course_svg, lane_svg
 from inference.speech.turns import Span, total_s
 from inference.timeline import TimelinePoint
-from storage.schema.tables import Call, Moment, Participant
+from storage.schema.tables import Call, CallNote, Moment, Participant
 
 NO_FACE = "No face was seen well enough to draw a course."
 STEP_S = 10
@@ -94,6 +94,8 @@ class CallPage:
     report_url: str
     video_url: str = ""
     """URL of the annotated recording; "" if there is none."""
+    notes: Sequence[CallNote] = ()
+    """What could not be done after the summary was posted."""
 
 
 def course_step_s(duration_s: float) -> float:
@@ -139,7 +141,7 @@ def _body(page: CallPage) -> list[str]:
         parts.append(f'<p><a href="{escape(page.report_url)}">Open the full report (PDF)</a></p>')
     if page.video_url:
         parts.append(_video(page.video_url))
-    parts += [_course(page), _moments(page), _sides(call), _people(page), _footer(call)]
+    parts += [_course(page), _moments(page), _sides(call), _people(page), _footer(page)]
     return parts
 
 
@@ -312,10 +314,10 @@ def _person(person: Participant) -> str:
     return f'<li class="card"><h3><bdi>{_text(person.name)}</bdi>{role}</h3><dl>{figures}</dl></li>'
 
 
-def _footer(call: Call) -> str:
-    notes = "".join(
-        f"<li>{_text(str(note))}</li>" for note in (call.quality or {}).get("notes", [])
-    )
+def _footer(page: CallPage) -> str:
+    call = page.call
+    said = [*(call.quality or {}).get("notes", []), *(n.text for n in page.notes if n.text)]
+    notes = "".join(f"<li>{_text(str(note))}</li>" for note in said)
     return (
         '<footer class="small soft"><p>Scores describe what faces appeared to show, at the seconds '
         "in which they could be seen. Expressions are not feelings, and a score is a reason to "

@@ -22,6 +22,7 @@ from bot.web.render import (
 from inference.speech.turns import Span, merge_spans
 from inference.timeline import TimelinePoint, series_at, talk_spans
 from storage import calls
+from storage.delivery import notes
 from storage.engine import reading
 from storage.errors import DatabaseDown, Missing, StorageError
 from storage.files import MediaFiles
@@ -55,6 +56,7 @@ def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: 
                 call = calls.get_call(session, call_id)
                 people = calls.get_participants(session, call_id)
                 moments = calls.get_moments(session, call_id)
+                left = notes.list_for(session, [call_id])[call_id]
             course, talk = _drawn(files, settings, call)
             content = CallPage(
                 call=call,
@@ -64,6 +66,7 @@ def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: 
                 talk=talk,
                 report_url=f"{token}/report.pdf",
                 video_url=f"{token}/annotated.mp4" if find(files, settings, call_id) else "",
+                notes=left,
             )
         except (LinkInvalid, Missing, DatabaseDown) as exc:
             return _refusal(exc)

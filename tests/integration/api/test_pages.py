@@ -10,6 +10,7 @@ from bot.links import page_link, report_link, sign_link
 from bot.settings import Settings
 from storage import calls
 from storage.calls.results import ResultRows
+from storage.delivery import notes
 from storage.engine import transaction
 from tests.integration.api.conftest import RESULT, SECRET, Service, add_call
 
@@ -46,6 +47,16 @@ def test_a_signed_link_opens_the_page_and_the_report(service: Service) -> None:
     assert report.content == b"%PDF-1.7 report"
     for address in (path, f"{path}/report.pdf"):  # what link checkers ask first
         assert service.client.head(address).status_code == 200
+
+
+def test_a_page_says_what_slack_refused(service: Service) -> None:
+    call_id = add_call(service)
+    with transaction(service.engine) as session:
+        notes.put(
+            session, call_id, "report_file", text="No <PDFs> here.", noted_at=datetime.now(UTC),
+            retry_at=None,
+        )  # fmt: skip
+    assert "<li>No &lt;PDFs&gt; here.</li>" in service.client.get(link(service, call_id)).text
 
 
 def test_a_page_says_what_a_call_waits_for_or_why_it_failed(service: Service) -> None:

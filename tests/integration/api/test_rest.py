@@ -17,7 +17,7 @@ from bot.links import sign_link
 from bot.settings import Settings
 from integrations.errors import Unavailable
 from storage.access import keys
-from storage.delivery import inbox
+from storage.delivery import inbox, notes
 from storage.engine import open_engine, transaction
 from storage.files import MediaFiles
 from tests.integration.api.conftest import (
@@ -48,6 +48,28 @@ def test_changes_need_a_key_too_and_a_revoked_one_is_none(service: Service) -> N
     service.problem(401, f"/api/v1/calls/{call_id}", "DELETE")
     service.problem(401, f"/api/v1/calls/{call_id}/reanalyze", "POST")
     assert service.workflows.cancelled == []
+
+
+def test_a_call_tells_what_slack_refused_and_when_it_is_tried_again(service: Service) -> None:
+    call_id = add_call(service)
+    assert service.get(f"/calls/{call_id}")["notes"] == []
+    later = STARTED_AT + timedelta(days=1)
+    with transaction(service.engine) as session:
+        notes.put(
+            session, call_id, "report_file", text="No PDFs here.", noted_at=STARTED_AT,
+            retry_at=later,
+        )  # fmt: skip
+        notes.put(session, call_id, "old_file", file_id="F1", noted_at=later, retry_at=later)
+
+    (listed,) = service.get("/calls")["items"]
+    for call in (listed, service.get(f"/calls/{call_id}")):
+        assert call["notes"] == [
+            {
+                "text": "No PDFs here.",
+                "since": "2026-03-04T09:30:00Z",
+                "retry_at": "2026-03-05T09:30:00Z",
+            }
+        ]
 
 
 def test_a_call_tells_all_its_figures(service: Service) -> None:
