@@ -14,12 +14,14 @@ from integrations.errors import (
     NoSpace,
     NotFound,
     RateLimited,
+    Refused,
     Unavailable,
     UnexpectedResponse,
 )
-from storage.errors import DatabaseDown
+from storage.errors import DatabaseDown, StorageError
 
 HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
 LONGEST_WAIT_S = 6 * HOUR_S
 
 
@@ -54,6 +56,23 @@ POLICIES: dict[type[Exception], RetryPolicy] = {
 }
 """Every error that is retried. Any other fails the workflow at once."""
 
+LATER: dict[type[Exception], RetryPolicy] = {
+    # About a day in total, like an outage before the summary is posted.
+    Unavailable: RetryPolicy(attempts=30, first_s=15.0),
+    RateLimited: RetryPolicy(attempts=60, first_s=15.0),
+    # About two days: a person must fix it, and nothing else waits for it.
+    AuthFailed: RetryPolicy(attempts=12, first_s=300.0, factor=3.0, longest_s=6 * HOUR_S),
+    # A week: an administrator may read the note and change the workspace's setting.
+    Refused: RetryPolicy(attempts=7, first_s=DAY_S, longest_s=DAY_S),
+    NotFound: RetryPolicy(attempts=6, first_s=60.0, factor=6.0, longest_s=DAY_S),
+    UnexpectedResponse: RetryPolicy(attempts=6, first_s=60.0, factor=6.0, longest_s=DAY_S),
+    NoSpace: RetryPolicy(attempts=24, first_s=60.0),
+    StorageError: RetryPolicy(attempts=6, first_s=60.0, factor=6.0, longest_s=DAY_S),
+}
+"""How what is left to do is tried again once the summary is posted and the call is done."""
+LATER_UNKNOWN = RetryPolicy(attempts=3, first_s=HOUR_S, factor=6.0, longest_s=DAY_S)
+"""For errors that nobody foresaw."""
+
 
 def wait_before_retry(error: Exception, attempt: int) -> float | None:
     """Return the seconds to wait before a retry after `attempt` failures (from 0); None = no retry.
@@ -66,6 +85,17 @@ def wait_before_retry(error: Exception, attempt: int) -> float | None:
     wait_s = policy.wait_s(attempt)
     if wait_s is not None and isinstance(error, RateLimited):
         return min(max(error.retry_after_s, 0.0), LONGEST_WAIT_S)
+    return wait_s
+
+
+def wait_until_later(error: Exception, attempt: int) -> float | None:
+    """Return the seconds until what is left to do is tried again, like `wait_before_retry`.
+
+    `attempt` is the number of failures with this kind of error before it.
+    """
+    wait_s = LATER.get(type(error), LATER_UNKNOWN).wait_s(attempt)
+    if wait_s is not None and isinstance(error, RateLimited):
+        return min(max(error.retry_after_s, wait_s), LONGEST_WAIT_S)
     return wait_s
 
 

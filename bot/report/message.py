@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bot.calls.info import CallInfo
@@ -75,6 +76,18 @@ def compose_message(
     if buttons:
         blocks.append({"type": "actions", "elements": buttons})
     return Message(_fallback(analysis, topic), blocks)
+
+
+def replacing(message: Message, posted_at: datetime, timezone: str | None) -> Message:
+    """Return a message that first says which earlier one it replaces: the one posted then."""
+    at, zone, _ = words.local_time(posted_at, timezone)
+    line = (
+        f"This replaces the message of {words.short_date(at)}, {at:%H:%M} {zone}, which Slack did "
+        "not let Rapport edit."
+    )
+    return Message(
+        f"Replaces an earlier message: {message.text}", [_context(line), *message.blocks]
+    )
 
 
 def compose_failure(info: CallInfo, reason: str) -> Message:

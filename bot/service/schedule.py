@@ -16,6 +16,7 @@ from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import CallPipeline
 from bot.service.executors import Executor
+from bot.service.left_to_do import retry_due
 from bot.settings import Settings
 from integrations.errors import IntegrationError
 from storage import calls
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_INBOX_LOOKS = 5
 SECONDS_BETWEEN_CORRECTION_LOOKS = 60
+SECONDS_BETWEEN_NOTE_LOOKS = 10
 RECONCILE_DAYS = 7
 """How far back to look in Zoom for recordings whose webhook never arrived."""
 RETENTION_PAGE = 200
@@ -128,6 +130,12 @@ def start_schedules(
         housekeeping.start_corrected,
         "interval",
         seconds=SECONDS_BETWEEN_CORRECTION_LOOKS,
+        next_run_time=datetime.now(UTC) + FIRST_LOOK,
+    )
+    scheduler.add_job(
+        lambda: retry_due(resources),
+        "interval",
+        seconds=SECONDS_BETWEEN_NOTE_LOOKS,
         next_run_time=datetime.now(UTC) + FIRST_LOOK,
     )
     takeover_s = settings.takeover_s

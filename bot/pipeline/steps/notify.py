@@ -1,165 +1,196 @@
 """Step 5: one message and one PDF in Slack, ever.
 
-Slack may accept a post and lose the response, and the process may die in between. So Slack is
-searched for the post, by the key in its metadata, before it is made; what was posted is stored in
-the table `deliveries`.
+The first post decides: until the summary stands in Slack, an error is raised and the step is tried
+again. After that the call is as good as done. Whatever else Slack refuses (an edit, the PDF, the
+deletion of an earlier PDF) becomes a note of the call, and `retry_notify` tries it again later.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection
+from datetime import UTC, datetime
 
 from bot.calls.stored import call_info, load_analysis
 from bot.links import page_link, report_link
+from bot.pipeline import posting
+from bot.pipeline.noting import is_due, noting
 from bot.pipeline.resources import Resources
-from bot.report.message import Message, compose_failure, compose_message
-from bot.settings import Settings
-from integrations.errors import AuthFailed, NotFound, RateLimited, Unavailable
-from integrations.slack.messenger import Posted
+from bot.report.message import Message, compose_failure, compose_message, replacing
+from integrations.errors import NotFound, Refused, Unavailable
 from storage import calls
-from storage.delivery import messages
+from storage.delivery import messages, notes
 from storage.engine import reading, transaction
-from storage.schema.tables import Call
-
-SEARCH_BEFORE = timedelta(hours=1)
-"""The search starts this long before the call was first known, because clocks differ."""
-SETTLE = timedelta(seconds=10)
-"""A request that was cut off is carried out within this time or never. Slack usually takes less
-than a second, and shows uploads a few seconds later."""
-
-
-def channel_for(host_email: str | None, settings: Settings) -> str:
-    """Return the channel of a host's calls: the host's own, else the default, else ""."""
-    by_host = {host.lower(): channel for host, channel in settings.slack.channel_by_host.items()}
-    return by_host.get((host_email or "").lower()) or settings.slack.channel or ""
+from storage.errors import Missing
+from storage.schema.columns import utc_now
+from storage.schema.tables import Call, Delivery
 
 
 def notify_call(resources: Resources, call_id: str) -> None:
     """Post the call's message with the PDF in its thread, or edit what was posted.
 
     Raises:
-        IntegrationError: Slack refused or did not respond; a retry posts nothing twice.
+        IntegrationError: Slack refused the first message or did not respond; a retry posts nothing
+            twice. Once the message stands, nothing that Slack refuses is raised.
     """
     with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
-    message = compose_message(
-        load_analysis(resources.files, resources.settings, call),
-        call_info(call),
-        report_url=report_link(resources.settings, resources.link_secret, call_id),
-        page_url=page_link(resources.settings, resources.link_secret, call_id),
-    )
-    posted = _post_or_edit(resources, call, "message", message)
-    _upload_report(resources, call, posted)
+        before = messages.find(session, call_id, "message")
+        if notes.is_claimed(session, call_id, utc_now()):
+            raise Unavailable("What an earlier run left to do in Slack is being done.")
+    compose = _composer(resources, call)
+    if before is None:
+        posting.post_first(resources, call, "message", compose)
+    _edit_message(resources, call, compose, is_retry=False)
+    _upload_report(resources, call, is_retry=False)
+    _delete_old_files(resources, call, is_retry=False)
 
 
 def notify_failure(resources: Resources, call_id: str, reason: str) -> None:
-    """Post one line on why the call could not be analysed."""
+    """Post one line on why the call could not be analysed, or edit the one that was posted."""
     with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
-    _post_or_edit(resources, call, "failure", compose_failure(call_info(call), reason))
-
-
-def _post_or_edit(resources: Resources, call: Call, kind: str, message: Message) -> Posted:
-    version = _digest(message)
-    with reading(resources.engine) as session:
-        before = messages.find(session, call.id, kind)
-    channel = before.channel if before else channel_for(call.host_email, resources.settings)
-    if not channel and resources.settings.slack.token is not None:
-        raise AuthFailed(
-            "There is a Slack token but no channel for this call: set RAPPORT_SLACK__CHANNEL."
-        )
-    key = f"{call.id}:{kind}"
-
-    def post() -> Posted:
-        with _once(resources, call.id, kind, channel, version):
-            found = resources.messenger.find(channel, key, call.created_at - SEARCH_BEFORE)
-            return found or resources.messenger.post(channel, message.text, message.blocks, key=key)
-
+        before = messages.find(session, call_id, "failure")
+    message = compose_failure(call_info(call), reason)
+    compose = _with_replaced(call, message)
     if before is None:
-        posted = post()
-    elif before.version == version:
-        posted = Posted(before.channel, before.ts)
-    else:
-        try:
-            posted = resources.messenger.update(
-                before.channel, before.ts, message.text, message.blocks, key=key
-            )
-        except NotFound:  # Somebody deleted it in Slack: post the current version.
-            posted = post()
-    with transaction(resources.engine) as session:
-        messages.record(
-            session, call.id, kind, channel=posted.channel, ts=posted.ts, version=version
-        )
-    return posted
+        posting.post_first(resources, call, "failure", compose)
+    posting.bring_up_to_date(resources, call, "failure", compose)
 
 
-def _upload_report(resources: Resources, call: Call, posted: Posted) -> None:
-    if call.report_path is None:
-        return
-    report = resources.files.resolve(call.report_path)
-    version = hashlib.sha256(report.read_bytes()).hexdigest()[:16]
-    with reading(resources.engine) as session:
-        before = messages.find(session, call.id, "report_file")
-    if before is not None and before.ts != posted.ts:
-        before = None  # It was in the thread of a message that is gone.
-    if before is not None and before.version == version:
-        return
-    filename = f"rapport-{call.id}-{version}.pdf"
-    with _once(resources, call.id, "report_file", posted.channel, version):
-        file_id = resources.messenger.find_upload(
-            posted.channel, posted.ts, filename
-        ) or resources.messenger.upload(
-            posted.channel, posted.ts, report, filename=filename, title=f"Report: {call.topic}"
-        )
-    with transaction(resources.engine) as session:
-        messages.record(
-            session,
-            call.id,
-            "report_file",
-            channel=posted.channel,
-            ts=posted.ts,
-            file_id=file_id,
-            version=version,
-        )
-    if before is not None and before.file_id and before.file_id != file_id:
-        # The thread holds one PDF: the current one.
-        resources.messenger.delete_file(before.file_id)
+def retry_notify(resources: Resources, call_id: str, due: Collection[str]) -> bool:
+    """Try again what is left to do in Slack, as far as it is due; `due` holds kinds of notes.
 
-
-@contextmanager
-def _once(
-    resources: Resources, call_id: str, kind: str, channel: str, version: str
-) -> Iterator[None]:
-    """Record that something is about to be posted, and first let an earlier attempt settle.
-
-    Slack may still be carrying out a request of a process that died when the next process searches
-    for its result: searching too early would find nothing and post again.
+    Returns:
+        False if Slack did not respond, so that trying other calls now would be in vain.
 
     Raises:
-        Unavailable: the process was asked to stop while it waited.
+        Missing: the call was deleted meanwhile.
+        DatabaseDown: the notes stay.
     """
-    attempt = f"{kind} attempt"
     with reading(resources.engine) as session:
-        earlier = messages.find(session, call_id, attempt)
-    if earlier is not None and earlier.version == version:
-        rest_s = (earlier.updated_at + SETTLE - datetime.now(UTC)).total_seconds()
-        if rest_s > 0 and resources.stop.wait(rest_s):
-            raise Unavailable("The process was asked to stop.")
-    with transaction(resources.engine) as session:
-        messages.record(session, call_id, attempt, channel=channel, version=version)
+        call = calls.get_call(session, call_id)
+    answered = True
+    if "message" in due:
+        answered = _edit_message(resources, call, None, is_retry=True)
+    if is_due(resources, call_id, "report_file"):  # Perhaps only since the message moved.
+        answered &= _upload_report(resources, call, is_retry=True)
+    return answered & _delete_old_files(resources, call, is_retry=True)
+
+
+def _composer(resources: Resources, call: Call) -> posting.Compose:
+    message = compose_message(
+        load_analysis(resources.files, resources.settings, call),
+        call_info(call),
+        report_url=report_link(resources.settings, resources.link_secret, call.id),
+        page_url=page_link(resources.settings, resources.link_secret, call.id),
+    )
+    return _with_replaced(call, message)
+
+
+def _with_replaced(call: Call, message: Message) -> posting.Compose:
+    def compose(replaced_ts: str) -> Message:
+        if not replaced_ts:
+            return message
+        # Slack's timestamp of a message is the second at which it was posted.
+        return replacing(message, datetime.fromtimestamp(float(replaced_ts), UTC), call.timezone)
+
+    return compose
+
+
+def _edit_message(
+    resources: Resources, call: Call, compose: posting.Compose | None, *, is_retry: bool
+) -> bool:
+    def edit() -> str:
+        current = compose or _composer(resources, call)
+        why = posting.bring_up_to_date(resources, call, "message", current)
+        return f"{why} A new message has taken its place." if why else ""
+
+    def left(error: Exception) -> str:
+        if isinstance(error, Refused):
+            return (
+                f"{posting.MOST_REPLACEMENTS} new messages have taken its place already, so the "
+                "last one is out of date; the call's page is up to date."
+            )
+        return "The message in Slack is out of date; the call's page is up to date."
+
+    return noting(resources, call.id, "message", edit, left, is_retry=is_retry)
+
+
+def _upload_report(resources: Resources, call: Call, *, is_retry: bool) -> bool:
+    def left(_: Exception) -> str:
+        if resources.settings.public_url:
+            return "The PDF is behind the link in the message."
+        return f"GET /api/v1/calls/{call.id}/report.pdf returns the PDF."
+
+    def upload() -> str:
+        if call.report_path is not None:
+            _upload(resources, call, call.report_path)
+        return ""
+
+    return noting(resources, call.id, "report_file", upload, left, is_retry=is_retry)
+
+
+def _upload(resources: Resources, call: Call, report_path: str) -> None:
+    report = resources.files.resolve(report_path)
     try:
-        yield
-    except (RateLimited, AuthFailed, NotFound):
-        # Refused outright: nothing is in flight that the next try would have to wait for.
+        version = hashlib.sha256(report.read_bytes()).hexdigest()[:16]
+    except OSError as exc:
+        raise NotFound(f"The PDF of the call could not be read ({exc.strerror}).") from exc
+    with reading(resources.engine) as session:
+        message = messages.find(session, call.id, "message")
+        before = messages.find(session, call.id, "report_file")
+    if message is None:
+        raise Missing(f"The call {call.id} was deleted.")
+    if before is not None and (before.version, before.ts) == (version, message.ts):
+        return
+    filename = f"rapport-{call.id}-{version}.pdf"
+    attempt = Delivery(
+        call_id=call.id, kind="report_file", channel=message.channel, version=version,
+        updated_at=utc_now(),
+    )  # fmt: skip
+    slack = resources.messenger
+    file_id, _ = posting.once(
+        resources,
+        attempt,
+        lambda: slack.find_upload(message.channel, message.ts, filename),
+        lambda: slack.upload(
+            message.channel, message.ts, report, filename=filename, title=f"Report: {call.topic}"
+        ),
+    )
+    now = utc_now()
+    try:
         with transaction(resources.engine) as session:
-            messages.record(session, call_id, attempt, channel=channel)
+            messages.record(
+                session, call.id, "report_file",
+                channel=message.channel, ts=message.ts, file_id=file_id, version=version,
+            )  # fmt: skip
+            messages.end_attempt(session, call.id, "report_file")
+            if before is not None and before.file_id not in ("", file_id):
+                # Slack holds one PDF of a call: the current one.
+                notes.put(
+                    session, call.id, "old_file", file_id=before.file_id, noted_at=now, retry_at=now
+                )
+    except Missing:
+        slack.delete_file(file_id)  # The call was deleted meanwhile: nothing new may appear.
         raise
 
 
-def _digest(message: Message) -> str:
-    content = json.dumps([message.text, message.blocks], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+def _delete_old_files(resources: Resources, call: Call, *, is_retry: bool) -> bool:
+    with reading(resources.engine) as session:
+        old = [n for n in notes.list_for(session, [call.id])[call.id] if n.kind == "old_file"]
+    answered = True
+    for file_id in [note.file_id for note in old]:
+        if is_retry and not is_due(resources, call.id, "old_file", file_id):
+            continue
+
+        def delete(file_id: str = file_id) -> str:
+            resources.messenger.delete_file(file_id)
+            return ""
+
+        answered &= noting(
+            resources, call.id, "old_file", delete,
+            lambda _: "An earlier PDF of the call is still in Slack: delete it there.",
+            file_id=file_id, is_retry=is_retry,
+        )  # fmt: skip
+    return answered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -156,7 +156,7 @@ def test_a_file_that_is_already_deleted_is_no_error_and_one_that_must_stay_is(
 def test_whatever_refuses_a_message_is_named(
     slack: SlackStandIn, messenger: SlackMessenger, error: str
 ) -> None:
-    ask = {
+    ask: dict[str, Callable[[], object]] = {
         "chat.postMessage": partial(messenger.post, DEFAULT_CHANNEL, "Weekly", [], key="k"),
         "conversations.history": partial(
             messenger.find, DEFAULT_CHANNEL, "k", datetime.now(UTC) - timedelta(hours=1)

@@ -9,13 +9,22 @@ import pytest
 import inference.errors
 import integrations.errors
 import storage.errors
-from bot.pipeline.retry import LONGEST_WAIT_S, POLICIES, Tries, advice, wait_before_retry
+from bot.pipeline.retry import (
+    LATER,
+    LONGEST_WAIT_S,
+    POLICIES,
+    Tries,
+    advice,
+    wait_before_retry,
+    wait_until_later,
+)
 from inference.errors import NoVideoStream, UnreadableMedia
 from integrations.errors import (
     AuthFailed,
     NoSpace,
     NotFound,
     RateLimited,
+    Refused,
     Unavailable,
     UnexpectedResponse,
 )
@@ -47,6 +56,33 @@ def test_an_outage_of_a_working_day_is_survived() -> None:
 
     assert sum(wait or 0 for wait in waits) > 8 * 3600
     assert wait_before_retry(Unavailable("x"), 30) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "waits_s"),
+    [
+        (Unavailable("x"), [15, 30, 60, 120]),
+        (RateLimited("x", 7.0), [15, 30]),
+        (RateLimited("x", 100.0), [100, 100]),
+        (RateLimited("x", 1e9), [LONGEST_WAIT_S]),
+        (AuthFailed("x"), [300, 900, 2700, 8100, 21_600]),
+        (Refused("x"), [86_400] * 7 + [None]),
+        (NotFound("x"), [60, 360, 2160, 12_960, 77_760, 86_400, None]),
+        (UnexpectedResponse("x"), [60, 360]),
+        (ValueError("x"), [3600, 21_600, 86_400, None]),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_waits_once_the_summary_is_posted(error: Exception, waits_s: list[float | None]) -> None:
+    assert [wait_until_later(error, attempt) for attempt in range(len(waits_s))] == waits_s
+
+
+def test_what_follows_the_summary_survives_an_outage_of_a_working_day_and_ends() -> None:
+    for kind, policy in LATER.items():
+        waits = [policy.wait_s(attempt) for attempt in range(policy.attempts)]
+        total_s = sum(wait or 0 for wait in waits)
+        assert 8 * 3600 < total_s <= 7 * 86_400, kind
+        assert policy.wait_s(policy.attempts) is None
 
 
 def test_tries_are_counted_for_each_kind_of_error_by_itself() -> None:

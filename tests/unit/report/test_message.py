@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bot.demo.stand_ins.slack_blocks import block_errors
-from bot.report.message import Message, as_text, compose_failure, compose_message, escape
+from bot.report.message import (
+    Message,
+    as_text,
+    compose_failure,
+    compose_message,
+    escape,
+    replacing,
+)
 from bot.report.sides import side_sentence
 from tests.analysis_builder import PersonSpec, make_call, make_info
 
@@ -124,6 +132,8 @@ def test_slack_takes_the_message_for_any_number_of_people(count: int) -> None:
         analysis, make_info("T" * 400), report_url="https://r.example", page_url=None
     )
     assert block_errors(message.blocks) == ("", [])
+    again = replacing(message, make_info().started_at, "Europe/Berlin")
+    assert block_errors(again.blocks) == ("", [])
     assert len(json.dumps(message.blocks, ensure_ascii=False)) < 12_000
     assert 0 < len(message.text) < 3000
 
@@ -167,6 +177,18 @@ def test_a_person_left_unscored_shows_talk_and_no_engagement() -> None:
     line = said.split("Ana Ruiz", 1)[1].splitlines()[1]
     assert "not scored" in line
     assert "of 100" not in line
+
+
+def test_a_message_that_replaces_another_says_first_which_one() -> None:
+    message = compose()
+    posted_at = make_info().started_at + timedelta(hours=2)
+    again = replacing(message, posted_at, "Europe/Berlin")
+    assert as_text(again).split("\n")[0] == (
+        "This replaces the message of 19 Nov 2026, 17:00 Europe/Berlin, which Slack did not let "
+        "Rapport edit."
+    )
+    assert again.blocks[1:] == message.blocks
+    assert again.text == f"Replaces an earlier message: {message.text}"
 
 
 def test_a_failure_is_one_line_with_the_reason_and_what_to_do() -> None:
