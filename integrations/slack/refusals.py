@@ -58,6 +58,8 @@ _MISSING = {
     "channel_not_found": "the channel {channel} does not exist or is private and the app is not in "
     "it: set the channel's ID (not its name) and invite the app with /invite",
     "is_archived": "the channel {channel} is archived: choose another",
+    "is_inactive": "the channel {channel} is archived or frozen: choose another",
+    "invalid_channel": "the channel {channel} does not exist: set the channel's ID (not its name)",
     "message_not_found": "the message does not exist or was deleted",
     "thread_not_found": "the thread does not exist or was deleted",
     "file_not_found": "the file does not exist or was deleted",
@@ -66,7 +68,7 @@ _MISSING = {
 _TROUBLE = frozenset(
     {
         "internal_error", "fatal_error", "service_unavailable", "request_timeout",
-        "team_added_to_org", "file_update_failed",
+        "team_added_to_org", "file_update_failed", "update_failed", "external_channel_migrating",
     }
 )  # fmt: skip
 _TOO_FAST = frozenset({"ratelimited", "rate_limited"})

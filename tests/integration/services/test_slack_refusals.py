@@ -73,6 +73,7 @@ def report(tmp_path: Path) -> Path:
         (LAST, "not_in_channel", AuthFailed),
         (LAST, "posting_to_channel_denied", AuthFailed),
         (LAST, "thread_not_found", NotFound),
+        (LAST, "invalid_channel", NotFound),
         (LAST, "something_new", UnexpectedResponse),
     ],
 )
@@ -116,6 +117,9 @@ def test_an_upload_address_that_refuses_the_bytes_is_told_apart_from_slacks_meth
         ("edit_window_closed", Refused),
         ("cant_update_message", Refused),
         ("message_not_found", NotFound),
+        ("is_inactive", NotFound),
+        ("update_failed", Unavailable),
+        ("external_channel_migrating", Unavailable),
         ("internal_error", Unavailable),
         ("token_revoked", AuthFailed),
         ("msg_too_long", UnexpectedResponse),
