@@ -186,6 +186,25 @@ def test_a_run_waits_for_a_retry_in_progress_and_a_retry_for_a_run(
     assert len(slack.requests.to(COMPLETE)) == uploads, "the run does it itself"
 
 
+def test_processes_that_look_at_the_same_time_upload_one_pdf(
+    resources: Resources, slack: SlackStandIn, call_id: str
+) -> None:
+    slack.faults.refuse(COMPLETE, "internal_error")
+    run(resources, call_id, 1)
+    let_time_pass(resources)
+    slack.faults.delay("/api/conversations.replies", 1.0, times=ALWAYS)
+
+    processes = [threading.Thread(target=retry_due, args=(resources,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+
+    assert len(slack.files) == 1
+    assert len(slack.requests.to(COMPLETE)) == 2, "the one that was refused, and one more"
+    assert noted(resources, call_id) == []
+
+
 def test_a_call_that_slack_refuses_does_not_keep_the_others_waiting(
     resources: Resources, slack: SlackStandIn, call_id: str
 ) -> None:
