@@ -258,12 +258,12 @@ def _target(resources: Resources, call_id: str, index: int, kind: str, file: Rec
 
 
 def _read_roster(resources: Resources, call: Call) -> tuple[Roster, tuple[str, ...]]:
-    """Return who took part, each person once, and notes on what could not be found."""
+    """Return who took part, each person once, and notes on what could not be found or used."""
     if resources.zoom is None:
         return Roster(), ()
     try:
-        rows = resources.zoom.participants(call.zoom_uuid)
+        listed = resources.zoom.participants(call.zoom_uuid)
     except (NotFound, AuthFailed) as exc:
         return Roster(), (f"Zoom did not say who took part: {exc}",)
     own = own_domains(call.host_email, resources.settings.calls)
-    return make_roster(rows, call.host_email, own), ()
+    return make_roster(listed.rows, call.host_email, own), listed.problems
