@@ -37,6 +37,8 @@ from storage.schema.tables import InboxRow
 log = logging.getLogger(__name__)
 
 DELETED = "left alone: the call was deleted"
+LONGEST_MS = 2**31 - 1
+"""Of a call, as the database holds it: 24 days, where Zoom ends a meeting after 30 hours."""
 GRACE = timedelta(seconds=10)
 """A delivery younger than this is still being handled by the request that stored it."""
 
@@ -168,7 +170,7 @@ def _new_call(meeting: Meeting) -> calls.NewCall:
         host_email=meeting.host_email,
         started_at=meeting.started_at,
         timezone=meeting.timezone,
-        duration_ms=meeting.duration_min * 60_000,
+        duration_ms=min(meeting.duration_min * 60_000, LONGEST_MS),
     )
 
 

@@ -143,6 +143,7 @@ def parse_meeting(
     *,
     account_id: str = "",
     download_token: str | None = None,
+    told_at: datetime | None = None,
 ) -> Meeting:
     """Read a recording from a webhook's object, a REST answer, or one entry of a REST list.
 
@@ -150,6 +151,7 @@ def parse_meeting(
         raw: the object; unknown fields, and entries that are not objects, are ignored.
         account_id: used if the object itself names none.
         download_token: sent next to a webhook's payload; a REST response carries its own.
+        told_at: the time of the webhook, used as the start if it says nothing better.
 
     Raises:
         UnexpectedResponse: no uuid, or no time at all.
@@ -160,7 +162,7 @@ def parse_meeting(
     entries = [(entry, False) for entry in _objects(raw.get("recording_files"))]
     entries += [(entry, True) for entry in _objects(raw.get("participant_audio_files"))]
     starts = [at for entry, _ in entries if (at := moment(entry.get("recording_start")))]
-    started_at = moment(raw.get("start_time")) or min(starts, default=None)
+    started_at = moment(raw.get("start_time")) or min(starts, default=told_at)
     if started_at is None:
         raise UnexpectedResponse(f"Zoom sent no start time for the meeting {uuid}.")
     files = [
@@ -189,6 +191,7 @@ def meeting_from_event(event: ZoomEvent) -> Meeting:
         event.raw,
         account_id=event.account_id,
         download_token=event.download_token,
+        told_at=event.sent_at,
     )
 
 

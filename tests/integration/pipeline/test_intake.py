@@ -13,6 +13,8 @@ from typing import Any, cast
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
@@ -26,7 +28,7 @@ from storage import calls
 from storage.delivery import inbox
 from storage.engine import reading
 from storage.schema.tables import Call, InboxRow
-from tests.zoom_payloads import START, zoom_time
+from tests.zoom_payloads import START, webhooks, zoom_time
 
 SECRET = "webhook-secret"
 
@@ -135,3 +137,28 @@ def test_a_recording_kept_on_premises_is_skipped_at_once(route: Route) -> None:
 def test_zoom_is_asked_about_a_recording_that_it_announces_without_files(route: Route) -> None:
     row = route.post(completed(recording_files=None))
     assert route.starts.started == [(row.call_id, 1)]
+
+
+def test_a_delivery_without_a_start_is_dated_by_the_time_it_was_sent(route: Route) -> None:
+    row = route.post(completed(start_time=None, recording_files=[]))
+    assert route.call(row).started_at.year == 2026
+
+
+def test_a_call_cannot_be_too_long_for_the_database(route: Route) -> None:
+    row = route.post(completed(view(0, 600), duration=10**15))
+    assert route.call(row).duration_ms > 0
+
+
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.sampled_from(("recording.completed", "recording.transcript_completed")).flatmap(webhooks))
+def test_no_documented_delivery_is_refused_or_lost(route: Route, delivery: dict[str, Any]) -> None:
+    row = route.post(delivery)
+    understood = ("started ", "skipped: ", "joined ", "notified ", "kept for the recording")
+    assert row.outcome.startswith(understood)
+    call = route.call(row)
+    if row.outcome.startswith("started "):
+        assert (call.id, call.run) in route.starts.started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import timedelta
 from typing import Any
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.calls.selection import announced_s, nothing_to_fetch
-from integrations.zoom.recordings import Segment, choose_files, parse_meeting
-from tests.zoom_payloads import START, files, zoom_time
+from integrations.zoom.recordings import Segment, choose_files, meeting_from_event, parse_meeting
+from integrations.zoom.webhook import parse_event
+from tests.zoom_payloads import START, files, webhooks, zoom_time
 
 RECORDING = {"uuid": "u==", "start_time": zoom_time(START)}
 
@@ -153,6 +155,23 @@ def test_a_recording_on_premises_or_without_video_and_sound_has_nothing_to_fetch
     assert why(entry("chat_file", 0, 2, file_type="CHAT")) == "Zoom has no video or sound of "
     for fine in (entry("gallery_view", 0, 60), entry("x", 0, None, file_type="", download_url="")):
         assert why(fine) == ""
+
+
+@settings(deadline=None, max_examples=150)
+@given(webhooks("recording.completed"))
+def test_any_documented_recording_is_read_and_its_files_chosen(body: dict[str, Any]) -> None:
+    told = meeting_from_event(parse_event(json.dumps(body).encode()))
+    parts = choose_files(told)
+    ids = {file.id for file in told.files}
+    assert len(ids) == len(told.files)
+    for part in parts:
+        assert {file.id for file in part.files} <= ids
+    videos = [part.video.id for part in parts if part.video]
+    assert len(videos) in (0, len(parts))
+    assert len(set(videos)) == len(videos)
+    length_s = announced_s(told)
+    assert length_s is None or length_s >= 0
+    nothing_to_fetch(told)
 
 
 @settings(deadline=None, max_examples=150)
