@@ -65,7 +65,8 @@ class Manifest:
 
     `presence` is parallel to `roster`: when each person joined and left, in wall-clock time.
     `aliases` maps every id that Zoom gave a person to the key of their entry: Zoom gives a new id
-    to someone who leaves and comes back. In the stored file `roster` is called "attendees".
+    to someone who leaves and comes back. `other_names` maps every other name of a person to the one
+    in the roster. In the stored file `roster` is called "attendees".
     """
 
     segments: tuple[SegmentFiles, ...]
@@ -74,6 +75,7 @@ class Manifest:
     aliases: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     side_files: tuple[SideFile, ...] = ()
+    other_names: dict[str, str] = field(default_factory=dict)
 
     def placed(self, kind: str) -> tuple[SideFile, ...]:
         """Return the files of one kind with their places, in the order of the segments."""
@@ -94,6 +96,7 @@ def write_manifest(files: MediaFiles, call_id: str, manifest: Manifest) -> None:
         "aliases": manifest.aliases,
         "notes": manifest.notes,
         "side_files": [asdict(file) for file in manifest.side_files],
+        "other_names": manifest.other_names,
     }
     text = json.dumps(fields, ensure_ascii=False, indent=1, default=_plain)
     write_atomically(files.media_path(call_id, MANIFEST), text.encode())
@@ -130,6 +133,7 @@ def _from_json(raw: dict[str, Any]) -> Manifest:
         notes=tuple(raw["notes"]),
         # Manifests of earlier versions name these files with their segment.
         side_files=tuple(SideFile(**file) for file in raw.get("side_files", ())),
+        other_names=raw.get("other_names", {}),
     )
 
 

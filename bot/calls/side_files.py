@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -30,7 +31,9 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
     notes: list[str] = list(manifest.notes)
     spans = segment_spans(evidence, manifest)
     turns = _turns(manifest, spans, files, notes)
-    roster = _roster(manifest, spans, notes)
+    renamed = _names_in_use(manifest, turns)
+    roster = tuple(_called(who, renamed) for who in _roster(manifest, spans, notes))
+    turns = [_spoken_by(turn, renamed) for turn in turns]
     evidence = replace(
         evidence,
         turns=tuple(replace(turn, key=manifest.aliases.get(turn.key, turn.key)) for turn in turns)
@@ -40,12 +43,15 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
         or evidence.recorded,
     )
     names = {turn.speaker for turn in evidence.turns} | {who.name for who in evidence.roster}
-    lines = _lines(manifest, spans, files, names, notes)
+    lines = _lines(manifest, spans, files, names | renamed.keys(), notes)
     chat = _chat(manifest, spans, files, notes)
     # One may come without the other: when a transcript is late, the chat is here already.
     lines = lines or [line for line in evidence.transcript if not line.is_chat]
     chat = chat or [line for line in evidence.transcript if line.is_chat]
-    words = sorted(lines + chat, key=lambda line: line.start_s)
+    words = [
+        replace(line, speaker=renamed.get(line.speaker or "", line.speaker))
+        for line in sorted(lines + chat, key=lambda line: line.start_s)
+    ]
     evidence = replace(evidence, transcript=tuple(words), has_side_files=True)
     for note in notes:  # they count and name files, never people
         log.info("side files: %s", note)
@@ -197,3 +203,36 @@ def _roster(manifest: Manifest, spans: Sequence[Span], notes: list[str]) -> tupl
     roster, problems = with_stays(manifest.roster, manifest.presence, recorded)
     notes += problems
     return roster
+
+
+def _names_in_use(manifest: Manifest, turns: Sequence[SpeakerTurn]) -> dict[str, str]:
+    """Return by which name each person with several is called here: every name to that one.
+
+    It is the name under which they speak for longest, as the tiles show it, or the display name.
+    Names that speak with different ids may be of different people: then only one is the person's.
+    """
+    names: dict[str, list[str]] = defaultdict(list)
+    for name, listed in manifest.other_names.items():
+        names[listed].append(name)
+    talk_s: dict[str, float] = defaultdict(float)
+    keys: dict[str, set[str]] = defaultdict(set)
+    for turn in turns:
+        talk_s[turn.speaker] += turn.end_s - turn.start_s
+        keys[turn.speaker].add(turn.key)
+    in_use: dict[str, str] = {}
+    for listed, others in names.items():
+        called = max([*others, listed], key=lambda name: talk_s[name])
+        for name in (listed, *others):
+            if not keys[name] or keys[name] == keys[called]:
+                in_use[name] = called
+    return in_use
+
+
+def _spoken_by(turn: SpeakerTurn, names: dict[str, str]) -> SpeakerTurn:
+    name = names.get(turn.speaker, turn.speaker)
+    return replace(turn, speaker=name, key=name if turn.key == turn.speaker else turn.key)
+
+
+def _called(who: RosterEntry, names: dict[str, str]) -> RosterEntry:
+    name = names.get(who.name, who.name)
+    return replace(who, name=name, key=name if who.key == who.name else who.key)

@@ -120,7 +120,7 @@ class Fetching:
         delete_all_but(self.resources, self.call_id, self.paths.values())
         return Manifest(
             tuple(files), roster.entries, roster.presence, roster.aliases,
-            tuple(dict.fromkeys(self.notes)), tuple(sides),
+            tuple(dict.fromkeys(self.notes)), tuple(sides), roster.other_names,
         )  # fmt: skip
 
     def _measure(self, kind: str, file: RecordingFile) -> None:

@@ -46,6 +46,8 @@ class PastParticipant:
     """Whether the person belongs to the account; None if Zoom does not say."""
     registrant_id: str = ""
     """Set for people who registered for the meeting."""
+    other_names: tuple[str, ...] = ()
+    """The display name and the original one, if `name` is an export's "Dana (Dana Whitfield)"."""
 
     @property
     def only_waited(self) -> bool:
@@ -53,8 +55,8 @@ class PastParticipant:
         return "waiting" in self.status
 
 
-def parse_participant(entry: Mapping[str, Any]) -> PastParticipant:
-    """Read one row of Zoom's list; any field may be missing."""
+def parse_participant(entry: Mapping[str, Any], *, is_export: bool = False) -> PastParticipant:
+    """Read one row of Zoom's list, or of a CSV export; any field may be missing."""
     internal = entry.get("internal_user")
     return PastParticipant(
         id=clean_text(entry.get("id")),
@@ -67,6 +69,7 @@ def parse_participant(entry: Mapping[str, Any]) -> PastParticipant:
         status=clean_text(entry.get("status")).lower(),
         is_internal=internal if isinstance(internal, bool) else None,
         registrant_id=clean_text(entry.get("registrant_id")),
+        other_names=tuple(entry.get("other_names") or ()) if is_export else (),
     )
 
 
@@ -129,7 +132,8 @@ def parse_participants(data: bytes, start_at: datetime | None = None) -> Partici
         )
         problems += _left_out(strays, "entry", "could not be read and {was} left out.", "entries")
         problems += _left_out(unread, "time", _UNREAD_TIME)
-    listed = list_participants(map(parse_participant, entries))
+    is_export = exported is not None
+    listed = list_participants(parse_participant(entry, is_export=is_export) for entry in entries)
     told = (f"{_KIND}{problem}" for problem in problems)
     return ParticipantList(listed.rows, start_time, (*told, *listed.problems))
 
