@@ -94,8 +94,11 @@ class Meeting:
     @property
     def is_processing(self) -> bool:
         """Whether Zoom is still processing any of the files."""
-        # A recording that is still running is an entry without a type.
-        return any(file.status in _UNFINISHED or not file.file_type for file in self.files)
+        return any(
+            # A recording that is still running is an entry without type and address.
+            file.status in _UNFINISHED or not (file.file_type or file.download_url)
+            for file in self.files
+        )
 
     @property
     def is_on_premises(self) -> bool:
@@ -309,7 +312,7 @@ def _spans(files: Sequence[RecordingFile], measured_s: Mapping[str, float]) -> d
     sounds = [
         ((file.recording_start, file.recording_end), measured_s[file.id])
         for file in files
-        if file.file_type == "M4A" and not file.is_participant_audio and file.id in measured_s
+        if file.file_type == "M4A" and not file.is_participant_audio and measured_s.get(file.id)
     ]
     spans: dict[str, Span] = {}
     for file in files:

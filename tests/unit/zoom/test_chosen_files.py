@@ -184,3 +184,12 @@ def test_the_order_of_the_list_never_matters(
         parse_meeting({**RECORDING, "recording_files": listed}) for listed in (entries, mixed)
     )
     assert choose_files(one) == choose_files(other)
+
+
+def test_a_sound_as_short_as_the_view_means_a_pause_unless_it_cannot_be_read() -> None:
+    views = [entry("gallery_view", 0, 90), entry("active_speaker", 0, 90)]
+    sound = entry("audio_only", 0, 90, file_type="M4A")
+    paused = {"gallery_view 0-90": 60.0, "audio_only 0-90": 60.0}
+    assert chosen(*views, sound, **paused) == ["gallery_view 0-90"]
+    damaged = {"gallery_view 0-90": 60.0, "audio_only 0-90": 0.0}
+    assert chosen(*views, sound, **damaged) == ["active_speaker 0-90"]
