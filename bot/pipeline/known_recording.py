@@ -24,6 +24,8 @@ from storage.delivery import inbox
 from storage.engine import reading
 from storage.schema.tables import Call
 
+_PLAIN_ID = re.compile(r"[0-9a-z][0-9a-z-]{7,63}")
+"""Zoom's ids are UUIDs. Without capitals, because some file systems do not tell them apart."""
 _FETCHED = re.compile(
     r"(?:\d\d-)?(?:video|audio|timeline|transcript|chat|participant-audio)[-.].*",
 )
@@ -74,10 +76,12 @@ def _together(newer: RecordingFile, older: RecordingFile) -> RecordingFile:
 
 
 def target_path(resources: Resources, call_id: str, kind: str, file: RecordingFile) -> Path:
-    """Return where a file is stored: its kind, a digest of its id, and its extension."""
+    """Return where a file is stored: its kind, its id (if odd, a digest of it), its extension."""
     extension = "".join(ch for ch in file.file_extension.lower() if ch.isascii() and ch.isalnum())
-    digest = hashlib.sha256(file.id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    name = f"{kind.replace(' ', '-')}-{digest}.{extension[:8] or 'bin'}"
+    own = file.id
+    if not _PLAIN_ID.fullmatch(own):
+        own = hashlib.sha256(own.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    name = f"{kind.replace(' ', '-')}-{own}.{extension[:8] or 'bin'}"
     return resources.files.media_path(call_id, name)
 
 

@@ -176,6 +176,7 @@ def test_a_stale_file_of_the_same_kind_is_not_taken_for_another(service: Service
     old = service.timeline((1, 3, MAYA), duration_s=6, file_size=0)
     call_id = service.announce()
     assert service.fetch(call_id)
+    assert f"timeline-{old.id}.json" in [path.name for path in service.media(call_id)]
     earlier = service.resources.files.media_path(call_id, "00-timeline.json")
     earlier.write_bytes(old.path.read_bytes())  # as an earlier version named it
     with transaction(service.resources.engine) as session:
