@@ -62,7 +62,8 @@ def known_meeting(resources: Resources, call: Call) -> Meeting:
         for file in meeting.files:
             known = files.get(file.id)
             files[file.id] = file if known is None else _together(known, file)
-    return replace(described[0], files=tuple(files.values()))
+    on_prem = any(meeting.on_prem for meeting in described)
+    return replace(described[0], files=tuple(files.values()), on_prem=on_prem)
 
 
 def _together(newer: RecordingFile, older: RecordingFile) -> RecordingFile:

@@ -90,6 +90,8 @@ class Meeting:
     files: tuple[RecordingFile, ...]
     download_token: str | None
     """From a webhook (valid for 24 h), or REST's `download_access_token`."""
+    on_prem: bool = False
+    """Whether Zoom says that the recording is on a server of the account."""
 
     @property
     def is_processing(self) -> bool:
@@ -102,8 +104,8 @@ class Meeting:
 
     @property
     def is_on_premises(self) -> bool:
-        """Whether files are on a server of the account and no video is in Zoom's cloud."""
-        return any(file.is_on_premises for file in self.files) and not any(
+        """Whether the recording is on a server of the account, and no video in Zoom's cloud."""
+        return (self.on_prem or any(file.is_on_premises for file in self.files)) and not any(
             file.download_url and file.file_type == "MP4" for file in self.files
         )
 
@@ -169,7 +171,7 @@ def parse_meeting(
     if started_at is None:
         raise UnexpectedResponse(f"Zoom sent no start time for the meeting {uuid}.")
     files = [
-        _parse_file(entry, uuid, started_at, is_participant_audio, raw.get("on_prem") is True)
+        _parse_file(entry, uuid, started_at, is_participant_audio)
         for entry, is_participant_audio in entries
         if not entry.get("deleted_time")
     ]
@@ -185,6 +187,7 @@ def parse_meeting(
         duration_min=max(0, whole_number(raw.get("duration")) or 0),
         files=_with_own_ids(files),
         download_token=download_token or clean_text(raw.get("download_access_token")) or None,
+        on_prem=raw.get("on_prem") is True,
     )
 
 
@@ -233,11 +236,7 @@ def view_name(recording_type: str) -> str:
 
 
 def _parse_file(
-    entry: Mapping[str, Any],
-    uuid: str,
-    started_at: datetime,
-    is_participant_audio: bool,
-    is_on_premises: bool,
+    entry: Mapping[str, Any], uuid: str, started_at: datetime, is_participant_audio: bool
 ) -> RecordingFile:
     file_extension = clean_text(entry.get("file_extension")).upper()
     file_type = clean_text(entry.get("file_type")).upper() or file_extension
@@ -268,7 +267,7 @@ def _parse_file(
         file_name=name,
         is_participant_audio=is_participant_audio,
         is_start_known=told_at is not None,
-        is_on_premises=not download_url and (is_on_premises or bool(entry.get("file_path"))),
+        is_on_premises=not download_url and bool(entry.get("file_path")),
     )
 
 

@@ -150,7 +150,7 @@ def test_a_recording_on_premises_or_without_video_and_sound_has_nothing_to_fetch
     at_home = {**entry("gallery_view", 0, 60, file_path="/r/x.mp4"), "download_url": None}
     assert why(at_home) == "The recording is kept on premi"
     bare = {key: value for key, value in at_home.items() if key != "file_path"}
-    assert why(bare, on_prem=True) == "The recording is kept on premi"
+    assert why(bare, on_prem=True) == why(on_prem=True) == "The recording is kept on premi"
     assert why() == why(recording_files=None) == "Zoom has no video or sound of "
     assert why(entry("chat_file", 0, 2, file_type="CHAT")) == "Zoom has no video or sound of "
     for fine in (entry("gallery_view", 0, 60), entry("x", 0, None, file_type="", download_url="")):
