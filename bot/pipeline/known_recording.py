@@ -40,6 +40,7 @@ def known_meeting(resources: Resources, call: Call) -> Meeting:
         IntegrationError: Zoom did not answer, and no webhook named a file.
     """
     described: list[Meeting] = []
+    current: dict[tuple[object, ...], str] = {}
     with reading(resources.engine) as session:
         events = (RECORDING_COMPLETED, TRANSCRIPT_COMPLETED)
         for body in inbox.bodies_for(session, call.zoom_uuid, events):
@@ -48,6 +49,7 @@ def known_meeting(resources: Resources, call: Call) -> Meeting:
     if resources.zoom is not None:
         try:
             described.append(resources.zoom.recording(call.zoom_uuid))
+            current = {_what(file): file.id for file in described[-1].files}
         except NotFound:
             if not described:
                 raise
@@ -60,10 +62,20 @@ def known_meeting(resources: Resources, call: Call) -> Meeting:
     files: dict[str, RecordingFile] = {}
     for meeting in described:
         for file in meeting.files:
+            if current.get(_what(file), file.id) != file.id:
+                continue  # Zoom has made it again since that webhook, under another id
             known = files.get(file.id)
             files[file.id] = file if known is None else _together(known, file)
     on_prem = any(meeting.on_prem for meeting in described)
     return replace(described[0], files=tuple(files.values()), on_prem=on_prem)
+
+
+def _what(file: RecordingFile) -> tuple[object, ...]:
+    """Return what tells a file from others of its recording, apart from its id."""
+    return (
+        file.file_type, file.recording_type, file.recording_start, file.recording_end,
+        file.file_name, file.is_participant_audio,
+    )  # fmt: skip
 
 
 def _together(newer: RecordingFile, older: RecordingFile) -> RecordingFile:

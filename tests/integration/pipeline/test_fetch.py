@@ -14,8 +14,6 @@ from bot.pipeline.steps.analyse import analyse_call
 from bot.pipeline.steps.clean_up import finish_call
 from integrations.errors import NotFound, Unavailable
 from integrations.zoom.timeline import parse_timeline
-from storage.delivery import inbox
-from storage.engine import transaction
 from tests import media
 from tests.integration.pipeline.conftest import Service
 from tests.places import FIELD_DATA
@@ -179,8 +177,6 @@ def test_a_stale_file_of_the_same_kind_is_not_taken_for_another(service: Service
     assert f"timeline-{old.id}.json" in [path.name for path in service.media(call_id)]
     earlier = service.resources.files.media_path(call_id, "00-timeline.json")
     earlier.write_bytes(old.path.read_bytes())  # as an earlier version named it
-    with transaction(service.resources.engine) as session:
-        inbox.mark(session, 1, "deleted")  # only the later webhook counts
     service.meeting.files.remove(old)
     service.timeline((2, 5, DANA), duration_s=6, file_size=0)
     assert turns(service.analysed()) == [(2, 5, DANA)]
