@@ -26,10 +26,27 @@ class PersonAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class SideFile:
+    """A TIMELINE, transcript or chat, and where it lies beside one segment of the recording.
+
+    A file that goes with several segments has an entry for each.
+    """
+
+    kind: str
+    """"timeline", "transcript" or "chat"."""
+    path: str
+    segment: int
+    """Index of the segment."""
+    starts_after_s: float = 0.0
+    """Offset of the file's start from the start of the segment; negative if it starts before."""
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentFiles:
     """The fetched files of one segment of the recording; paths are relative to the media root.
 
-    `start_at` and `end_at` are when it was recorded, if known.
+    `start_at` and `end_at` are when it was recorded, if known. `timeline`, `transcript` and `chat`
+    start with the segment; the service lists these files in the manifest's `side_files` instead.
     """
 
     video: str | None = None
@@ -48,7 +65,8 @@ class Manifest:
 
     `presence` is parallel to `roster`: when each person joined and left, in wall-clock time.
     `aliases` maps every id that Zoom gave a person to the key of their entry: Zoom gives a new id
-    to someone who leaves and comes back. In the stored file `roster` is called "attendees".
+    to someone who leaves and comes back. `other_names` maps every other name of a person to the one
+    in the roster. In the stored file `roster` is called "attendees".
     """
 
     segments: tuple[SegmentFiles, ...]
@@ -56,6 +74,17 @@ class Manifest:
     presence: tuple[tuple[Stay, ...], ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    side_files: tuple[SideFile, ...] = ()
+    other_names: dict[str, str] = field(default_factory=dict)
+
+    def placed(self, kind: str) -> tuple[SideFile, ...]:
+        """Return the files of one kind with their places, in the order of the segments."""
+        found = [file for file in self.side_files if file.kind == kind]
+        for index, segment in enumerate(self.segments):
+            path: str | None = getattr(segment, kind)
+            if path is not None:
+                found.append(SideFile(kind, path, index))
+        return tuple(sorted(found, key=lambda file: file.segment))
 
 
 def write_manifest(files: MediaFiles, call_id: str, manifest: Manifest) -> None:
@@ -66,6 +95,8 @@ def write_manifest(files: MediaFiles, call_id: str, manifest: Manifest) -> None:
         "presence": manifest.presence,
         "aliases": manifest.aliases,
         "notes": manifest.notes,
+        "side_files": [asdict(file) for file in manifest.side_files],
+        "other_names": manifest.other_names,
     }
     text = json.dumps(fields, ensure_ascii=False, indent=1, default=_plain)
     write_atomically(files.media_path(call_id, MANIFEST), text.encode())
@@ -100,6 +131,9 @@ def _from_json(raw: dict[str, Any]) -> Manifest:
         ),
         aliases=raw["aliases"],
         notes=tuple(raw["notes"]),
+        # Manifests of earlier versions name these files with their segment.
+        side_files=tuple(SideFile(**file) for file in raw.get("side_files", ())),
+        other_names=raw.get("other_names", {}),
     )
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from bot.calls.roster import Stay
 from bot.text.draw_name import draw_name
 from inference.assess import AssessOptions, assess_identities
 from inference.attribution.attribute import Identities, Person, attribute
@@ -32,7 +34,7 @@ class Evidence:
     """What is known about one call.
 
     `segment_starts_s` holds where each segment of the recording begins on the call's time line, in
-    seconds; a segment's TIMELINE and transcript count from there. `voices` are the spans in which
+    seconds, and `recorded` when it was recorded, if known. `voices` are the spans in which
     each person's own audio file has a voice, if such files exist. `identities` say whose face is
     whose as the program found it, None before anyone was named; `corrections` are people's changes
     to that, in order. In the file `roster` is "attendees" and `identities` is "cast".
@@ -40,6 +42,7 @@ class Evidence:
 
     observations: Observations
     segment_starts_s: tuple[float, ...] = (0.0,)
+    recorded: tuple[Stay, ...] = ()
     turns: tuple[SpeakerTurn, ...] = ()
     transcript: tuple[TranscriptLine, ...] = ()
     roster: tuple[RosterEntry, ...] = ()
@@ -103,6 +106,9 @@ def write_evidence(path: Path, evidence: Evidence) -> None:
         {
             "observations": meta,
             "segment_starts_s": list(evidence.segment_starts_s),
+            "recorded": [
+                [at.isoformat() if at else None for at in span] for span in evidence.recorded
+            ],
             "turns": [asdict(turn) for turn in evidence.turns],
             "transcript": [asdict(line) for line in evidence.transcript],
             "attendees": [asdict(entry) for entry in evidence.roster],
@@ -133,6 +139,8 @@ def _from_columns(arrays: Mapping[str, NDArray[Any]], fields: dict[str, Any]) ->
     return Evidence(
         observations=observations_from_columns(arrays, fields["observations"]),
         segment_starts_s=tuple(fields["segment_starts_s"]),
+        # Files of earlier versions do not say when the segments were recorded.
+        recorded=tuple((_moment(start), _moment(end)) for start, end in fields.get("recorded", ())),
         turns=tuple(SpeakerTurn(**turn) for turn in fields["turns"]),
         transcript=tuple(TranscriptLine(**line) for line in fields["transcript"]),
         roster=tuple(RosterEntry.from_plain(row) for row in fields["attendees"]),
@@ -142,6 +150,10 @@ def _from_columns(arrays: Mapping[str, NDArray[Any]], fields: dict[str, Any]) ->
         corrections=tuple(Correction.from_plain(row) for row in fields.get("corrections", ())),
         has_side_files=bool(fields.get("has_side_files", False)),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _identities(fields: dict[str, Any]) -> Identities:

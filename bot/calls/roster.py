@@ -39,12 +39,14 @@ class Roster:
     """The people of a meeting, as Zoom lists them.
 
     `presence` is parallel to `entries`: when each person joined and left, in wall-clock time.
-    `aliases` maps every id that Zoom gave a person to the key of their entry.
+    `aliases` maps every id that Zoom gave a person to the key of their entry, and `other_names`
+    every other name that only one person has to the name of their entry.
     """
 
     entries: tuple[RosterEntry, ...] = ()
     presence: tuple[tuple[Stay, ...], ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
+    other_names: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,7 @@ def make_roster(
         tuple(_with_side(person, host_email, own) for person in people),
         tuple(tuple(person.stays) for person in people),
         aliases,
+        _other_names(people),
     )
 
 
@@ -200,6 +203,21 @@ def _with_keys(people: Sequence[_Person]) -> dict[str, str]:
         unique = (one for one in (first.id, first.user_id) if one in own)
         person.entry = replace(person.entry, key=next(unique, first.name))
     return {zoom_id: person.entry.key for zoom_id, person in own.items()}
+
+
+def _other_names(people: Sequence[_Person]) -> dict[str, str]:
+    """Return the names of each person besides the entry's, unless two people could be meant."""
+    claims: dict[str, list[_Person]] = {}
+    for person in people:
+        names = (name for row in person.rows for name in (row.name, *row.other_names))
+        for name in dict.fromkeys(names):
+            claims.setdefault(name, []).append(person)
+    entries = {person.entry.name for person in people}
+    return {
+        name: claimed[0].entry.name
+        for name, claimed in claims.items()
+        if len(claimed) == 1 and claimed[0].rows[0].other_names and name not in entries
+    }
 
 
 def _same_person(row: PastParticipant, email: str, known: _Known) -> _Person | None:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from bot.settings import CallSettings
+from integrations.coverage import covered_s
+from integrations.zoom.recordings import Meeting, choose_files
 
 PUBLIC_MAIL = frozenset({
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com",
@@ -51,10 +53,54 @@ def reason_to_skip(
     for pattern in rules.exclude_topics:
         if re.search(pattern, topic):
             return f"The topic matches {pattern!r}, which is excluded."
-    if duration_s is not None and duration_s < rules.min_duration_s:
+    return too_short(duration_s, rules)
+
+
+def too_short(duration_s: float | None, rules: CallSettings) -> str | None:
+    """Return why a recording is too short to be analysed, as a sentence; None = it is not.
+
+    A length that is not known yet (None) excludes nothing.
+    """
+    if duration_s is None or duration_s >= rules.min_duration_s:
+        return None
+    shortest_s = rules.min_duration_s
+    return f"The recording is {duration_s:.0f} s long; calls under {shortest_s} s are skipped."
+
+
+def announced_s(meeting: Meeting) -> float | None:
+    """Return the seconds of a recording by Zoom's times, or None if they are not known yet.
+
+    They are not known while a video or the shared audio has no end, or something is processed.
+    """
+    media = [file for file in meeting.files if file.file_type in ("MP4", "M4A")]
+    room = [file for file in media if not file.is_participant_audio]
+    if meeting.is_processing or any(file.recording_end is None for file in room):
+        return None
+    spans = [
+        (segment.recording_start.timestamp(), segment.recording_end.timestamp())
+        for segment in choose_files(meeting)
+        if segment.recording_end is not None
+    ]
+    return covered_s(spans) if spans else None
+
+
+def nothing_to_fetch(meeting: Meeting | None) -> str | None:
+    """Return why Zoom's cloud has no file of a recording, as a sentence; None = it has or will.
+
+    Zoom announces recordings of a few seconds without any file, or without a list of files
+    (zoom-recording-downloader issue 23: "Recording was not saved because it is too short").
+    """
+    if meeting is not None and meeting.is_on_premises:
         return (
-            f"The recording is {duration_s:.0f} s long; "
-            f"calls under {rules.min_duration_s} s are skipped."
+            "The recording is kept on premises: Zoom's cloud has no file of it to download. "
+            "Files from your own server can be analysed with `rapport analyze`."
+        )
+    if meeting is None or not (
+        meeting.is_processing or any(file.file_type in ("MP4", "M4A") for file in meeting.files)
+    ):
+        return (
+            "Zoom has no video or sound of this recording: it was too short to be saved, "
+            "or was deleted."
         )
     return None
 

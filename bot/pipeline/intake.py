@@ -13,11 +13,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from bot.calls.selection import reason_to_skip
+from bot.calls.selection import announced_s, nothing_to_fetch, reason_to_skip
 from bot.pipeline.workflow import CallPipeline
 from bot.settings import Settings
 from integrations.errors import UnexpectedResponse
-from integrations.zoom.recordings import Meeting, choose_files, meeting_from_event
+from integrations.zoom.recordings import (
+    Meeting,
+    choose_files,
+    meeting_from_event,
+)
 from integrations.zoom.webhook import (
     RECORDING_COMPLETED,
     TRANSCRIPT_COMPLETED,
@@ -33,6 +37,8 @@ from storage.schema.tables import InboxRow
 log = logging.getLogger(__name__)
 
 DELETED = "left alone: the call was deleted"
+LONGEST_MS = 2**31 - 1
+"""Of a call, as the database holds it: 24 days, where Zoom ends a meeting after 30 hours."""
 GRACE = timedelta(seconds=10)
 """A delivery younger than this is still being handled by the request that stored it."""
 
@@ -111,8 +117,10 @@ class Intake:
             new_files = calls.add_files(session, call.id, _new_files(meeting))
             if new_files or is_replay or call.run == 0:
                 skip = reason_to_skip(
-                    meeting.topic, meeting.host_email, _length_s(meeting), self._settings.calls
+                    meeting.topic, meeting.host_email, announced_s(meeting), self._settings.calls
                 )
+                if skip is None and meeting.is_on_premises:
+                    skip = nothing_to_fetch(meeting)
                 if skip is not None and not is_replay:
                     calls.set_status(session, call.id, "skipped", skipped_reason=skip)
                     return Registered(call.id, None, f"skipped: {skip}")
@@ -162,32 +170,23 @@ def _new_call(meeting: Meeting) -> calls.NewCall:
         host_email=meeting.host_email,
         started_at=meeting.started_at,
         timezone=meeting.timezone,
-        duration_ms=meeting.duration_min * 60_000,
+        duration_ms=min(meeting.duration_min * 60_000, LONGEST_MS),
     )
 
 
 def _new_files(meeting: Meeting) -> list[calls.NewFile]:
-    return [
-        calls.NewFile(
-            zoom_file_id=file.id,
-            segment=index,
-            file_type=file.file_type,
-            recording_type=file.recording_type,
-            file_extension=file.file_extension,
-            recording_start=file.recording_start,
-            recording_end=file.recording_end,
-            size_bytes=file.size_bytes or 0,
-        )
-        for index, segment in enumerate(choose_files(meeting))
-        for file in segment.files
-    ]
-
-
-def _length_s(meeting: Meeting) -> float | None:
-    """Return the recording's length by its segments' times, or None if Zoom does not say."""
-    spans = [
-        (segment.recording_end - segment.recording_start).total_seconds()
-        for segment in choose_files(meeting)
-        if segment.recording_end is not None
-    ]
-    return sum(spans) if spans else None
+    chosen: dict[str, calls.NewFile] = {}
+    for index, segment in enumerate(choose_files(meeting)):
+        for file in segment.files:
+            new = calls.NewFile(
+                zoom_file_id=file.id,
+                segment=index,
+                file_type=file.file_type,
+                recording_type=file.recording_type,
+                file_extension=file.file_extension,
+                recording_start=file.recording_start,
+                recording_end=file.recording_end,
+                size_bytes=file.size_bytes or 0,
+            )
+            chosen.setdefault(file.id, new)
+    return list(chosen.values())

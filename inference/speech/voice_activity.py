@@ -113,6 +113,17 @@ def hear_voice(
     return HeardVoice(tuple(voice_spans(levels.db())), duration_s, lost)
 
 
+def sound_length_s(path: Path) -> float | None:
+    """Return the length that a sound file states, in seconds, or None if it states none.
+
+    Raises:
+        UnreadableMedia: missing, or not a media file.
+    """
+    with open_media(path, FORMATS) as container:
+        duration = container.duration
+        return duration / av.time_base if duration and duration > 0 else None
+
+
 def voice_spans(db: F32) -> list[Span]:
     """Find where a voice is in loudnesses taken `LEVELS_HZ` times a second.
 

@@ -18,7 +18,11 @@ import httpx
 
 from integrations.errors import AuthFailed, UnexpectedResponse
 from integrations.zoom.answers import TOKEN_ENDED, error_code, error_from, error_from_httpx
-from integrations.zoom.participants import PastParticipant, parse_participant
+from integrations.zoom.participants import (
+    ParticipantList,
+    list_participants,
+    parse_participant,
+)
 from integrations.zoom.recordings import Meeting, parse_meeting
 from integrations.zoom.text import clean_text, whole_number
 
@@ -111,12 +115,12 @@ class ZoomClient:
                     yield meeting
             start = end + timedelta(days=1)
 
-    def participants(self, uuid: str) -> tuple[PastParticipant, ...]:
-        """Return who was in a past meeting, without those who only waited to be let in."""
+    def participants(self, uuid: str) -> ParticipantList:
+        """Return who was in a past meeting, and how many rows are of nobody who took part."""
         path = f"/past_meetings/{_twice_quoted(uuid)}/participants"
         what = f"list of participants of the meeting {uuid}"
-        people = (parse_participant(entry) for entry in self._pages(path, {}, "participants", what))
-        return tuple(person for person in people if not person.only_waited)
+        rows = self._pages(path, {}, "participants", what)
+        return list_participants(parse_participant(row) for row in rows)
 
     def _pages(
         self, path: str, params: Mapping[str, str], key: str, what: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from integrations.errors import UnexpectedResponse
 from integrations.zoom.formats.participants_csv import read_csv
 from integrations.zoom.text import clean_text, count, decode, moment
 
+_KIND = "PARTICIPANTS: "
 _EXPECTED = (
     "Expected Zoom's response to past_meetings/{uuid}/participants, or the CSV that its web portal "
     'exports, with the header "Name (original name),Email,Join time,Leave time".'
@@ -45,6 +46,8 @@ class PastParticipant:
     """Whether the person belongs to the account; None if Zoom does not say."""
     registrant_id: str = ""
     """Set for people who registered for the meeting."""
+    other_names: tuple[str, ...] = ()
+    """The display name and the original one, if `name` is an export's "Dana (Dana Whitfield)"."""
 
     @property
     def only_waited(self) -> bool:
@@ -52,8 +55,8 @@ class PastParticipant:
         return "waiting" in self.status
 
 
-def parse_participant(entry: Mapping[str, Any]) -> PastParticipant:
-    """Read one row of Zoom's list; any field may be missing."""
+def parse_participant(entry: Mapping[str, Any], *, is_export: bool = False) -> PastParticipant:
+    """Read one row of Zoom's list, or of a CSV export; any field may be missing."""
     internal = entry.get("internal_user")
     return PastParticipant(
         id=clean_text(entry.get("id")),
@@ -66,18 +69,32 @@ def parse_participant(entry: Mapping[str, Any]) -> PastParticipant:
         status=clean_text(entry.get("status")).lower(),
         is_internal=internal if isinstance(internal, bool) else None,
         registrant_id=clean_text(entry.get("registrant_id")),
+        other_names=tuple(entry.get("other_names") or ()) if is_export else (),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ParticipantList:
-    """Participants read from a saved file, without those who only waited to be let in."""
+    """Participants, without those who only waited to be let in."""
 
     rows: tuple[PastParticipant, ...]
-    start_time: datetime | None
+    start_time: datetime | None = None
     """When the recording began, if the file says so. Zoom's own response does not."""
     problems: tuple[str, ...] = ()
-    """A sentence for each thing in the file that was not used."""
+    """A sentence for each thing that was not used."""
+
+
+def list_participants(rows: Iterable[PastParticipant]) -> ParticipantList:
+    """Return the rows of people who took part; the problems count the others."""
+    every = tuple(rows)
+    nameless = sum(not row.name for row in every)
+    waited = sum(bool(row.name) and row.only_waited for row in every)
+    problems = _left_out(nameless, "row", "without a name {was} left out.")
+    problems += _left_out(waited, "row", "of somebody who only waited to be let in {was} left out.")
+    return ParticipantList(
+        tuple(row for row in every if not row.only_waited),
+        problems=tuple(f"{_KIND}{problem}" for problem in problems),
+    )
 
 
 def parse_participants(data: bytes, start_at: datetime | None = None) -> ParticipantList:
@@ -115,16 +132,10 @@ def parse_participants(data: bytes, start_at: datetime | None = None) -> Partici
         )
         problems += _left_out(strays, "entry", "could not be read and {was} left out.", "entries")
         problems += _left_out(unread, "time", _UNREAD_TIME)
-    rows = [parse_participant(entry) for entry in entries]
-    nameless = sum(not row.name for row in rows)
-    waited = sum(bool(row.name) and row.only_waited for row in rows)
-    problems += _left_out(nameless, "row", "without a name {was} left out.")
-    problems += _left_out(waited, "row", "of somebody who only waited to be let in {was} left out.")
-    return ParticipantList(
-        tuple(row for row in rows if not row.only_waited),
-        start_time,
-        tuple(f"PARTICIPANTS: {problem}" for problem in problems),
-    )
+    is_export = exported is not None
+    listed = list_participants(parse_participant(entry, is_export=is_export) for entry in entries)
+    told = (f"{_KIND}{problem}" for problem in problems)
+    return ParticipantList(listed.rows, start_time, (*told, *listed.problems))
 
 
 def _left_out(number: int, noun: str, what: str, plural: str | None = None) -> list[str]:

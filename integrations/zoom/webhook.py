@@ -12,6 +12,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from integrations.errors import UnexpectedResponse
@@ -39,6 +40,14 @@ class ZoomEvent:
     """The token to hash for `endpoint.url_validation`; None for every other event."""
     raw: Mapping[str, Any]
     """`payload.object`, or the whole payload if there is no object."""
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When Zoom sent the event; None if the delivery does not say, or nonsense."""
+        try:
+            return datetime.fromtimestamp(self.event_ts / 1000, UTC) if self.event_ts > 0 else None
+        except (ValueError, OverflowError, OSError):
+            return None
 
 
 def sign(body: bytes, timestamp: str, secret: str) -> str:
@@ -89,10 +98,12 @@ def parse_event(body: bytes) -> ZoomEvent:
     event = clean_text(envelope.get("event"))
     if not event:
         raise UnexpectedResponse("The webhook names no event.")
-    payload = envelope.get("payload", {})
+    payload = envelope.get("payload")
+    payload = {} if payload is None else payload
     if not isinstance(payload, dict):
         raise UnexpectedResponse(f"The payload of the webhook {event[:80]} is not an object.")
-    about = payload.get("object", payload)
+    about = payload.get("object")
+    about = payload if about is None else about
     if not isinstance(about, dict):
         raise UnexpectedResponse(f'The "object" of the webhook {event[:80]} is not a JSON object.')
     plain_token = payload.get("plainToken")

@@ -111,8 +111,9 @@ def with_local_files(evidence: Evidence, sides: SideFiles, listed: LocalRoster) 
         )
         roster = listed.roster
         manifest = Manifest(
-            (segment,), roster.entries, roster.presence, roster.aliases, listed.notes
-        )
+            (segment,), roster.entries, roster.presence, roster.aliases, listed.notes,
+            other_names=roster.other_names,
+        )  # fmt: skip
         return with_side_files(evidence, manifest, MediaFiles(Path(folder)))
 
 

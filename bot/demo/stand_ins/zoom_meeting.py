@@ -48,8 +48,9 @@ def zoom_time(moment: datetime) -> str:
 class FileFixture:
     """One file of a recording, with its bytes on disk.
 
-    `file_size` is the size that Zoom reports, by default the real one. `starts_after_s` and
-    `duration_s` place the file's segment in the meeting; no duration means until its end.
+    `file_size` is the size that Zoom reports, by default the real one; 0 for none. `starts_after_s`
+    and `duration_s` place the file's segment in the meeting; no duration means until its end. Zoom
+    does not say when an `is_open` file ends, and has no copy of one that `is_on_premises`.
     """
 
     path: Path
@@ -61,6 +62,8 @@ class FileFixture:
     file_size: int | None = None
     file_name: str | None = None
     content_type: str | None = None
+    is_open: bool = False
+    is_on_premises: bool = False
     id: str = field(default_factory=lambda: str(uuids.uuid4()))
 
     @property
@@ -76,7 +79,10 @@ class FileFixture:
 
 @dataclass
 class ParticipantFixture:
-    """One person in the meeting. People outside the account have no `zoom_id` and no e-mail."""
+    """One person in the meeting. People outside the account have no `zoom_id` and no e-mail.
+
+    The `status` of somebody who was never let in is "in_waiting_room".
+    """
 
     name: str
     user_id: int
@@ -85,6 +91,7 @@ class ParticipantFixture:
     is_internal: bool = False
     joins_after_s: float = 0.0
     leaves_after_s: float | None = None
+    status: str = "in_meeting"
 
 
 @dataclass
@@ -153,7 +160,7 @@ def participant_entry(meeting: MeetingFixture, person: ParticipantFixture) -> di
         "leave_time": zoom_time(meeting.started_at + timedelta(seconds=leaves)),
         "duration": round(leaves - person.joins_after_s),
         "failover": False,
-        "status": "in_meeting",
+        "status": person.status,
         "internal_user": person.is_internal,
     }
 
@@ -170,10 +177,10 @@ def _audio_entry(
     meeting: MeetingFixture, file: FileFixture, base_url: str, area: str
 ) -> dict[str, Any]:
     start, end = _segment_times(meeting, file)
-    entry = {
+    entry: dict[str, Any] = {
         "id": file.id,
         "recording_start": start,
-        "recording_end": end,
+        "recording_end": None if file.is_open else end,
         "file_type": file.file_type,
         "file_extension": file.extension,
         "file_size": file.path.stat().st_size if file.file_size is None else file.file_size,
@@ -181,6 +188,9 @@ def _audio_entry(
         "download_url": f"{base_url}/rec/{area}/{file.id}",
         "status": file.status,
     }
+    if file.is_on_premises:
+        del entry["download_url"]
+        entry["file_path"] = f"/recordings/{file.path.name}"
     if file.file_name is not None:
         entry["file_name"] = file.file_name
     return entry

@@ -1,8 +1,9 @@
 """Reads the list of participants that Zoom's web portal exports as CSV.
 
 Its header reads "Name (original name),Email,Join time,Leave time,Duration (minutes),Guest,…" with
-changes between versions; a block about the meeting may stand above it. Times are local, without a
-zone, in the form of the account's language.
+changes between versions; a block about the meeting may stand above it. Somebody who changed their
+name in the meeting is "Dana (Dana Whitfield)". Times are local, without a zone, in the form of the
+account's language.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from integrations.zoom.text import clean_text, split_lines
 
 _HEADER_WITHIN_ROWS = 40
+_HAS_ORIGINALS = re.compile(r"\boriginal name\b", re.IGNORECASE)
 # The columns, by how their title starts.
 _COLUMNS = {
     "name": re.compile(r"(?:user |participant )?name\b|participant$", re.IGNORECASE),
@@ -57,7 +59,7 @@ def read_csv(text: str, zone: tzinfo | None, near: datetime | None = None) -> Cs
     if not headers:
         return None
     best = max(headers, key=lambda header: len(header.columns))
-    return _rows(_parsed(lines[best.line + 1 :], best.separator), best.columns, zone, near)
+    return _rows(_parsed(lines[best.line + 1 :], best.separator), best, zone, near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class _Header:
     line: int
     separator: str
     columns: Mapping[str, int]
+    has_originals: bool
+    """Whether the column of names adds the original name in brackets."""
 
 
 def _header(lines: Sequence[str], separator: str) -> _Header | None:
@@ -78,7 +82,8 @@ def _header(lines: Sequence[str], separator: str) -> _Header | None:
             if (places := [i for i, found in enumerate(titles) if title.match(found)])
         }
         if "name" in columns and len(columns) > 1:
-            return _Header(at, separator, columns)
+            has_originals = _HAS_ORIGINALS.search(titles[columns["name"]]) is not None
+            return _Header(at, separator, columns, has_originals)
     return None
 
 
@@ -91,12 +96,12 @@ def _parsed(lines: Sequence[str], separator: str) -> list[list[str]]:
 
 def _rows(
     cells: Sequence[Sequence[str]],
-    columns: Mapping[str, int],
+    header: _Header,
     zone: tzinfo | None,
     near: datetime | None,
 ) -> CsvRows:
     def cell(row: Sequence[str], column: str) -> str:
-        place = columns.get(column, len(row))
+        place = header.columns.get(column, len(row))
         return clean_text(row[place]) if place < len(row) else ""
 
     told = [row for row in cells if any(one.strip() for one in row)]
@@ -106,6 +111,8 @@ def _rows(
     unread = unzoned = 0
     for row in told:
         entry: dict[str, Any] = {"name": cell(row, "name"), "user_email": cell(row, "email")}
+        if header.has_originals:
+            entry["other_names"] = _both_names(entry["name"])
         for column in ("join", "leave"):
             written = cell(row, column)
             at = _local_time(written, day_first) if written else None
@@ -120,6 +127,17 @@ def _rows(
             entry["status"] = "in_waiting_room"
         rows.append(entry)
     return CsvRows(tuple(rows), unread, unzoned)
+
+
+def _both_names(name: str) -> tuple[str, ...]:
+    """Return the display name and the original name of "Dana (Dana Whitfield)"; else nothing."""
+    open_brackets = 0
+    for at in range(len(name) - 1, 0, -1):
+        open_brackets += (name[at] == ")") - (name[at] == "(")
+        if open_brackets == 0:
+            both = (name[:at].strip(), name[at + 1 : -1].strip())
+            return both if name.endswith(")") and all(both) else ()
+    return ()
 
 
 def _is_day_first(times: Sequence[str], near: datetime | None) -> bool:

@@ -318,3 +318,22 @@ def test_listening_ends_when_the_service_is_asked_to_stop(
 
     with pytest.raises(Cancelled):
         analyse_call(resources, call_id, stop_at_the_sound)
+
+
+@pytest.mark.parametrize("called", ["Dana", "Dana Whitfield"])
+def test_a_renamed_person_of_the_portals_export_speaks_under_either_name(
+    called: str, tmp_path: Path, rapport: Callable[..., Result]
+) -> None:
+    video = media.write_clip(tmp_path / "call.mp4", seconds=6, fps=2)
+    users = [{"username": called, "user_id": 16779264}]
+    spoken = [{"ts": "00:00:01.000", "users": users}, {"ts": "00:00:04.000", "users": []}]
+    (tmp_path / "timeline.json").write_text(json.dumps({"timeline": spoken}))
+    export = "Name (original name),Email,Guest\nDana (Dana Whitfield),dana@acme.example.com,Yes\n"
+    (tmp_path / "list.csv").write_text(export)
+    done = rapport(
+        "analyze", video, "--timeline", tmp_path / "timeline.json",
+        "--participants", tmp_path / "list.csv", "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    (dana,) = json.loads(one_line(done.stdout))["participants"]
+    assert (dana["name"], dana["side"], dana["talk_s"]) == (called, "prospect", 3.0)

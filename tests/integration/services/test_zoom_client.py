@@ -151,7 +151,7 @@ def test_a_recording_is_requested_by_its_twice_encoded_uuid() -> None:
     assert 0 < int(parse_qs(query)["ttl"][0]) <= 604_800
 
 
-def test_all_pages_of_participants_are_read_and_those_who_only_waited_left_out() -> None:
+def test_all_pages_of_participants_are_read_and_those_who_only_waited_counted() -> None:
     pages = {
         "": {"participants": [{"name": "Ada", "user_id": 16778240, "internal_user": True}],
              "next_page_token": "p2"},
@@ -161,7 +161,11 @@ def test_all_pages_of_participants_are_read_and_those_who_only_waited_left_out()
             {"name": "Eve", "status": "in_waiting_room"}, "x"], "next_page_token": ""},
     }  # fmt: skip
     zoom = Zoom(lambda r: httpx.Response(200, json=pages[r.url.params.get("next_page_token", "")]))
-    ada, bob = zoom.client.participants(UUID)
+    listed = zoom.client.participants(UUID)
+    ada, bob = listed.rows
+    assert listed.problems == (
+        "PARTICIPANTS: 1 row of somebody who only waited to be let in was left out.",
+    )
     assert (ada.name, ada.user_id, ada.is_internal, ada.join_time) == (
         "Ada",
         "16778240",
