@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from inference.video.opening import MAX_PICTURE_PIXELS
 from inference.video.sampling import check_samples_per_s
 
 Profile = Literal["sales", "classic", "classroom", "product_demo", "seminar", "general"]
@@ -115,6 +116,12 @@ class AnalysisSettings(BaseModel):
         "cpu",
         pattern=r"^(cpu|cuda(:\d+)?)$",
         description='"cpu", or "cuda" to decode on the GPU (NVDEC), falling back to the CPU.',
+    )
+    max_picture_pixels: int = Field(
+        MAX_PICTURE_PIXELS,
+        ge=1,
+        description="Recordings with a picture of more pixels (width × height) are refused; the "
+        "default is 8K, 7680 × 4320.",
     )
     faces: Literal["litert", "mediapipe"] = Field(
         "litert",

@@ -26,7 +26,7 @@ from inference.expression.batch_queue import DeviceQueue
 from inference.expression.crop import face_crop, sharpness
 from inference.faces.detector import DetectOptions, Detector, FaceDetector
 from inference.faces.face_models import Backend
-from inference.faces.face_table import FaceRows
+from inference.faces.face_table import FaceRows, without_unread
 from inference.faces.follower import SEARCH_EVERY_S, FollowThread
 from inference.faces.tracker import Tracker, of_participants
 from inference.layout import NO_TILES, Layout, LayoutFinder
@@ -34,10 +34,12 @@ from inference.layout.cameras import CameraMatcher
 from inference.name_labels.finder import LabelFinder
 from inference.name_labels.ocr import LabelReader, shared_reader
 from inference.observer import Observer, SeenSample
+from inference.resized_layout import ResizedLayout
 from inference.schema.analysis import CallAnalysis
 from inference.schema.arrays import F32, U8, Bools
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Detection, Frame, Observations, Quality, View
+from inference.video.opening import MAX_PICTURE_PIXELS
 from inference.video.sampling import check_samples_per_s
 
 _OBSERVED_OUTSTANDING = 1
@@ -48,13 +50,13 @@ _OBSERVED_OUTSTANDING = 1
 class AnalyzerOptions:
     """How a call is looked at.
 
-    Faces less than `min_face_px` high, or whose crop is less sharp than `min_sharpness`, are kept
-    as seen but not classified. `detectors` threads search for faces, each with its own models.
-    Of a gallery's tiles each thread has its own. A tile is searched every `search_every_s` seconds,
-    and its faces are followed in between (inference/faces/follower.py); 0 searches every picture.
-    `crop_px` is the side of the pictures that the classifier takes. `read_labels`: read the names
-    drawn on tiles. `decode_device`: see `DecodeOptions.device`. `beside_large` and
-    `face_backend`: see `DetectOptions`.
+    Faces less than `min_face_px` high as decoded, or whose crop is less sharp than `min_sharpness`,
+    are kept as seen but not classified. `detectors` threads search for faces, each with its own
+    models. Of a gallery's tiles each thread has its own. A tile is searched every `search_every_s`
+    seconds, and its faces are followed in between (inference/faces/follower.py); 0 searches every
+    picture. `crop_px` is the side of the pictures that the classifier takes. `read_labels`: read
+    the names drawn on tiles. `decode_device` and `max_picture_pixels`: see `DecodeOptions`.
+    `beside_large` and `face_backend`: see `DetectOptions`.
     """
 
     samples_per_s: float = 2.0
@@ -66,6 +68,7 @@ class AnalyzerOptions:
     crop_px: int = 48
     read_labels: bool = True
     decode_device: str = "cpu"
+    max_picture_pixels: int = MAX_PICTURE_PIXELS
     beside_large: bool = False
     face_backend: Backend = "litert"
 
@@ -95,13 +98,15 @@ class _Pending:
     starts_segment: bool
     view: int
     offset_s: float
+    size_px: tuple[int, int]
 
 
 class Analyzer:
     """Turns pictures that are pushed in, in order of time, into `Observations`.
 
-    Use it as a context manager, or `close` it: it owns threads. A frame whose `offset_s` differs
-    from the one before starts a new segment: no layout and no track reaches across.
+    Use it as a context manager, or `close` it: it owns threads. A frame whose `offset_s` or size
+    differs from the one before starts a new segment: no layout and no track reaches across. Boxes
+    count from the upper left of each frame, whatever its size.
     """
 
     def __init__(
@@ -123,9 +128,8 @@ class Analyzer:
         self._options = options
         self._model = model
         self._stop = stop or threading.Event()
-        self._new_layout = layout_factory
         self._new_tracker = tracker_factory or (lambda: Tracker(options.samples_per_s))
-        self._layout = layout_factory()
+        self._layout = ResizedLayout(layout_factory)
         self._tracker = self._new_tracker()
         self._first_track = 0
         self._next_track = 0
@@ -143,12 +147,15 @@ class Analyzer:
         else:
             self._rows = FaceRows(queue.submit, self._show_sample, _OBSERVED_OUTSTANDING)
         self._times = array("d")
+        self._enlarged = array("b")  # whether a sample's picture was
         self._views: list[View] = []
         self._cameras = CameraMatcher()
         self._labels = LabelFinder(reader_factory()) if options.read_labels else None
         self._turns: list[SpeakerTurn] = []
         self._offset_s: float | None = None
-        self._size = (0, 0)
+        self._shape: tuple[int, ...] = ()
+        self._scale = 1.0
+        self._size = (0, 0)  # height and width that hold every frame so far
 
     def __enter__(self) -> Analyzer:
         return self
@@ -208,7 +215,8 @@ class Analyzer:
             replace(view, cameras=at, has_video=view.has_video[: len(at)])
             for view, at in zip(self._views, cameras, strict=True)
         )
-        faces = of_participants(self._rows.columns(), views)
+        rows = without_unread(self._rows.columns(), np.array(self._enlarged, np.bool_))
+        faces = of_participants(rows, views)
         times = np.array(self._times, np.float64)
         interval_s = 1 / self._options.samples_per_s
         if duration_s is None:
@@ -244,22 +252,27 @@ class Analyzer:
         return assess(seen, self._turns, transcript, roster, self._options.assess)
 
     def _begin(self, frame: Frame) -> None:
-        starts_segment = self._offset_s is not None and frame.offset_s != self._offset_s
+        shape = frame.image.shape
+        is_same = frame.offset_s == self._offset_s and shape == self._shape
+        starts_segment = self._offset_s is not None and not is_same
         if starts_segment:
-            self._layout = self._new_layout()
-        if self._offset_s is None:
-            self._size = (frame.image.shape[0], frame.image.shape[1])
-        self._offset_s = frame.offset_s
+            self._layout.start_segment()
+        is_resized, self._scale = frame.enlarged != self._scale, frame.enlarged
+        self._size = (max(self._size[0], shape[0]), max(self._size[1], shape[1]))
+        self._offset_s, self._shape = frame.offset_s, shape
         sample = len(self._times)
         self._times.append(frame.t_s)
-        layout = self._layout.update(frame.image)
+        self._enlarged.append(frame.enlarged > 1)
+        layout = self._layout.update(frame)
         self._note_view(sample, layout, starts_segment)
-        looks = self._begin_looks(frame, layout, starts_segment)
+        looks = self._begin_looks(frame, layout, starts_segment | is_resized)
         view = len(self._views) - 1
         if self._labels is not None:
             self._labels.update(sample, view, frame.image, layout)
         self._searching.append(
-            _Pending(sample, layout, looks, starts_segment, view, frame.offset_s)
+            _Pending(
+                sample, layout, looks, starts_segment, view, frame.offset_s, (shape[1], shape[0])
+            )
         )
 
     def _note_view(self, sample: int, layout: Layout, starts_segment: bool) -> None:
@@ -277,13 +290,15 @@ class Analyzer:
             self._views[-1] = replace(last, end_sample=sample + 1)
 
     def _begin_looks(
-        self, frame: Frame, layout: Layout, starts_segment: bool
+        self, frame: Frame, layout: Layout, is_new: bool
     ) -> list[Future[list[_FaceSeen]]]:
         """Have every thread look at its regions; the undivided picture is the first one's.
 
+        Nothing is followed into a picture that `is_new`, in another size or file.
+
         A thread that has none looks too: it forgets what it followed.
         """
-        regions, cuts = layout.regions, layout.region_cuts | starts_segment
+        regions, cuts = layout.regions, layout.region_cuts | is_new
         if regions is None:
             first, *idle = self._followers
             looks = [first.submit(self._look, first, frame, None, cuts, NO_TILES)]
@@ -308,13 +323,13 @@ class Analyzer:
     ) -> list[_FaceSeen]:
         """Find the faces and cut out those worth classifying; runs in that thread."""
         found = thread.follower.look(frame.image, frame.t_s, regions, cuts, others)
-        return [_FaceSeen(face, self._crop(frame.image, face)) for face in found]
+        return [_FaceSeen(face, self._crop(frame, face)) for face in found]
 
-    def _crop(self, image: U8, face: Detection) -> U8 | None:
+    def _crop(self, frame: Frame, face: Detection) -> U8 | None:
         options = self._options
-        if face.height_px < options.min_face_px:
+        if face.height_px < options.min_face_px * frame.enlarged:
             return None
-        crop = face_crop(image, face, options.crop_px)
+        crop = face_crop(frame.image, face, options.crop_px)
         if options.min_sharpness > 0 and sharpness(crop) < options.min_sharpness:
             return None
         return crop
@@ -345,6 +360,7 @@ class Analyzer:
             sample=pending.sample,
             t_s=self._times[pending.sample],
             offset_s=pending.offset_s,
+            size_px=pending.size_px,
             layout=pending.layout,
             tracks=tuple(tracks[i] for i in order),
             boxes=np.array([faces[i].box for i in order], np.float32).reshape(-1, 4),

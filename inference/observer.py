@@ -13,7 +13,7 @@ from typing import Protocol
 from inference.layout import Layout
 from inference.schema.arrays import F32
 from inference.schema.observations import Observations
-from inference.video.container import ObservedPicture
+from inference.video.picture import ObservedPicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class SeenSample:
     """Index into Observations.t_s."""
     t_s: float
     offset_s: float
+    size_px: tuple[int, int]
+    """Width and height of the picture that boxes and layout are in."""
     layout: Layout
     tracks: tuple[int, ...]  # (n,) ascending
     boxes: F32  # (n, 4)

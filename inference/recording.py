@@ -59,7 +59,9 @@ def observe_recording(
     expected_s = sum(probe(segment.path).duration_s or 0.0 for segment in segments)
     offset_s = 0.0
     qualities: list[tuple[Quality, float]] = []
-    decoding = DecodeOptions(options.samples_per_s, device=options.decode_device)
+    decoding = DecodeOptions(
+        options.samples_per_s, device=options.decode_device, max_pixels=options.max_picture_pixels
+    )
     if observer is not None:  # Its pictures wait in memory: as few samples as can be run ahead.
         decoding = replace(decoding, device="cpu", queue_frames=1)
     with Analyzer(

@@ -6,6 +6,7 @@ read from the picture which frame it got: `frame_number(image)`.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -62,6 +63,7 @@ def write_clip(
     height_px: int = 96,
     times: Sequence[Fraction] | None = None,
     audio_s: float | None = None,
+    audio_gap_s: tuple[float, float] | None = None,
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     rotation_deg: int = 0,
@@ -75,6 +77,7 @@ def write_clip(
     Args:
         times: when each picture is shown, ascending; by default `seconds` at `fps`.
         audio_s: length of a tone from 0, or None for no sound.
+        audio_gap_s: from when to when the file has no sound.
         rotation_deg: written as the display matrix, counterclockwise.
         paint: gives picture number n at a width and height.
         container_options: of the muxer, such as {"movflags": "faststart"}.
@@ -101,16 +104,21 @@ def write_clip(
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         if sound is not None and audio_s is not None:
-            _write_tone(container, sound, audio_s)
+            _write_tone(container, sound, audio_s, audio_gap_s)
     return path
 
 
 def _write_tone(
-    container: av.container.OutputContainer, stream: av.AudioStream, seconds: float
+    container: av.container.OutputContainer,
+    stream: av.AudioStream,
+    seconds: float,
+    gap_s: tuple[float, float] | None = None,
 ) -> None:
     at = np.arange(int(seconds * SOUND_HZ), dtype=np.float32) / SOUND_HZ
     tone = (0.2 * np.sin(2 * np.pi * 220 * at)).astype(np.float32)
     for start in range(0, len(tone), 1024):
+        if gap_s is not None and gap_s[0] <= start / SOUND_HZ < gap_s[1]:
+            continue
         part = av.AudioFrame.from_ndarray(tone[None, start : start + 1024], "fltp", "mono")
         part.sample_rate, part.pts = SOUND_HZ, start
         part.time_base = Fraction(1, SOUND_HZ)
@@ -186,4 +194,70 @@ def html_in_disguise(path: Path) -> Path:
         "<!DOCTYPE html>\n<html><head><title>Sign In - Zoom</title></head>"
         "<body>" + "<p>Please sign in to watch this recording.</p>" * 200 + "</body></html>"
     )
+    return path
+
+
+MATRICES = {
+    "upright": (1, 0, 0, 1),
+    "mirrored": (-1, 0, 0, 1),
+    "upside down, mirrored": (1, 0, 0, -1),
+    "upside down": (-1, 0, 0, -1),
+    "turned right": (0, 1, -1, 0),
+    "turned left": (0, -1, 1, 0),
+    "transposed": (0, 1, 1, 0),
+    "transposed over the other corner": (0, -1, -1, 0),
+}
+"""a, b, c and d of each display matrix (ISO 14496-12, 8.3.2): the eight ways to show a picture."""
+
+
+def shown_by(name: str, picture: U8) -> U8:
+    """Return a stored picture as a player shows it by one of `MATRICES`."""
+    steps: dict[str, Callable[[U8], U8]] = {
+        "upright": lambda p: p,
+        "mirrored": np.fliplr,
+        "upside down, mirrored": np.flipud,
+        "upside down": lambda p: np.rot90(p, 2),
+        "turned right": lambda p: np.rot90(p, -1),
+        "turned left": lambda p: np.rot90(p, 1),
+        "transposed": lambda p: np.swapaxes(p, 0, 1),
+        "transposed over the other corner": lambda p: np.rot90(np.swapaxes(p, 0, 1), 2),
+    }
+    return steps[name](picture)
+
+
+def with_matrix(source: Path, path: Path, name: str) -> Path:
+    """The MP4 file with one of `MATRICES` written into its first track's header."""
+    data = bytearray(source.read_bytes())
+    at = data.index(b"tkhd") + 4
+    at += 36 + (16 if data[at] else 4)  # in version 1, three times are of eight bytes
+    a, b, c, d = (value << 16 for value in MATRICES[name])
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(bytes(data))
+    return path
+
+
+def write_sizes(path: Path, parts: Sequence[tuple[float, int, int]], **named: object) -> Path:
+    """Encode an MPEG-TS clip that changes its size.
+
+    Args:
+        parts: seconds, width and height of each.
+        named: of `write_clip`; its painter is given the number within the whole clip.
+    """
+    whole, start_s, number = b"", Fraction(0), 0
+    paint = named.pop("paint", numbered_picture)
+    for seconds, width_px, height_px in parts:
+        times = [start_s + t for t in steady_times(seconds, 10)]
+        first = number
+
+        def painted(count: int, width: int, height: int, first: int = first) -> U8:
+            return paint(first + count, width, height)  # type: ignore[operator,no-any-return]
+
+        part = path.with_name(f"part-{path.name}")
+        write_clip(
+            part, fps=10, times=times, width_px=width_px, height_px=height_px, b_frames=0,
+            paint=painted, **named,  # type: ignore[arg-type]
+        )  # fmt: skip
+        whole += part.read_bytes()
+        start_s, number = start_s + Fraction(seconds), number + len(times)
+    path.write_bytes(whole)
     return path

@@ -13,7 +13,8 @@ import av
 import av.error
 from av.audio.resampler import AudioResampler
 
-from inference.video.container import Media, open_media
+from inference.video.container import Media
+from inference.video.opening import open_media
 
 IN_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
 """Audio codecs that MP4 can hold and players can play; any other is re-encoded as AAC."""

@@ -17,6 +17,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from bot.text.draw_text import Colour
 from inference.schema.arrays import U8
+from inference.video.orientation import Orientation
 
 Rect = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom exclusive."""
@@ -98,21 +99,24 @@ class Canvas:
         pixels = width * self._total
         self.buffer = np.empty(pixels * 3 // 2, np.uint8)
         half = (self._total // 2, width // 2)
+        self._black = (0 if palette.is_full_range else 16, 128)
         self._planes = (
             self.buffer[:pixels].reshape(self._total, width),
             self.buffer[pixels : pixels + pixels // 4].reshape(half),
             self.buffer[pixels + pixels // 4 :].reshape(half),
         )
 
-    def put_frame(self, frame: av.VideoFrame, shown: tuple[int, int]) -> None:
-        """Copy a decoded frame in, rotated for display.
+    def put_frame(self, frame: av.VideoFrame, place: Rect) -> None:
+        """Copy a decoded frame in, turned and mirrored for display; around it is black.
 
         Args:
             frame: the frame; it is not changed.
-            shown: width and height, after rotation, to which all frames are scaled.
+            place: where it is shown, and so how large; left and top are even.
         """
-        quarter_turns = round(frame.rotation / 90) % 4  # read now: a scaled frame loses it
-        coded = shown[::-1] if quarter_turns % 2 else shown
+        x, y, right, bottom = place
+        shown = (right - x, bottom - y)
+        orientation = Orientation.of(frame)  # read now: a scaled frame loses it
+        coded = orientation.size(*shown)
         if frame.format.name != "yuv420p" or (frame.width, frame.height) != coded:
             is_same = frame.format.name == "yuv420p"
             to_range = frame.color_range if is_same else ColorRange.MPEG
@@ -128,13 +132,19 @@ class Canvas:
             width, height = (coded[0], coded[1]) if k == 0 else _half_size(coded)
             source = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
             source = source[:height, :width]
-            if quarter_turns:
-                source = np.rot90(source, quarter_turns)
-            rows = self.height if k == 0 else self.height // 2
+            source = orientation.applied(source)
+            step = 1 if k == 0 else 2
+            rows, columns = self.height // step, self.width // step
+            left, top = x // step, y // step
             high, wide = source.shape
-            target[:high, :wide] = source
-            target[:high, wide:] = source[:, -1:]
-            target[high:rows] = target[high - 1 : high]
+            if (right, bottom) < (self.width - 1, self.height - 1) or x or y:
+                target[:rows] = self._black[min(k, 1)]
+            target[top : top + high, left : left + wide] = source
+            # An odd row or column is repeated.
+            if left + wide < columns and right >= self.width - 1:
+                target[top : top + high, left + wide :] = source[:, -1:]
+            if top + high < rows and bottom >= self.height - 1:
+                target[top + high : rows] = target[top + high - 1 : top + high]
 
     def put_strip(self, strip: Patch) -> None:
         """Copy the strip in below the frame; it is as wide as the frame."""
@@ -240,10 +250,13 @@ def _is_rgb(frame: av.VideoFrame) -> bool:
     return bool(frame.format.is_rgb) or int(frame.colorspace) == 0
 
 
-def shown_size(frame: av.VideoFrame) -> tuple[int, int]:
-    """Return the width and height of a decoded frame as displayed, after rotation."""
-    is_turned = round(frame.rotation / 90) % 2 == 1
-    return (frame.height, frame.width) if is_turned else (frame.width, frame.height)
+def place_of(size: tuple[int, int], canvas: tuple[int, int]) -> Rect:
+    """Return where a frame of this width and height is shown: as large as fits, in the middle."""
+    scale = min(canvas[0] / size[0], canvas[1] / size[1])
+    width = min(canvas[0], max(1, round(size[0] * scale)))
+    height = min(canvas[1], max(1, round(size[1] * scale)))
+    left, top = (canvas[0] - width) // 4 * 2, (canvas[1] - height) // 4 * 2
+    return left, top, left + width, top + height
 
 
 def _halved(plane: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> np.ndarray[

@@ -13,7 +13,7 @@ import av
 import av.error
 
 from bot.annotated.audio_copy import Sound
-from bot.annotated.canvas import colour_matrix, shown_size
+from bot.annotated.canvas import colour_matrix
 
 CRF, PRESET = "23", "veryfast"
 """libx264's default quality; `veryfast` takes half the time of `medium` for a tenth more bytes."""
@@ -72,7 +72,7 @@ class Movie:
             context.options = {"crf": CRF, "preset": PRESET}
             is_same = like.format.name == "yuv420p"
             context.color_range = int(like.color_range) if is_same else 1
-            context.colorspace = colour_matrix(like, shown_size(like)[1])
+            context.colorspace = colour_matrix(like, size[1])
             context.color_primaries = int(like.color_primaries)
             context.color_trc = int(like.color_trc)
             if aspect:

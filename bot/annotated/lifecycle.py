@@ -27,7 +27,7 @@ from inference.errors import InferenceError
 from inference.observer import SeenSample
 from inference.schema.analysis import CallAnalysis
 from inference.schema.observations import Observations
-from inference.video.container import ObservedPicture
+from inference.video.picture import ObservedPicture
 from storage.files import MediaFiles, write_atomically
 
 log = logging.getLogger(__name__)
@@ -119,6 +119,7 @@ def annotating(
         options,
         settings.analysis.samples_per_s,
         has_room=lambda: files.free_bytes() > settings.zoom.disk_reserve_bytes,
+        max_pixels=settings.analysis.max_picture_pixels,
     )
     observer = IsolatedObserver(recorder)
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.annotated.canvas import Palette, shown_size
+from bot.annotated.canvas import Palette, place_of
 from bot.annotated.encoder import AnnotateFailed, Movie
 from bot.annotated.overlays import NamedSample, marks_at
 from bot.annotated.painter import Painter
@@ -33,8 +33,10 @@ from inference.observer import SeenSample
 from inference.schema.arrays import F32
 from inference.schema.observations import Observations
 from inference.scoring.profiles import PROFILES
-from inference.video.container import ObservedPicture
-from inference.video.reader import probe
+from inference.video.opening import MAX_PICTURE_PIXELS
+from inference.video.orientation import Orientation
+from inference.video.picture import ObservedPicture
+from inference.video.reader import frame_size, probe
 
 HELD_BYTES = 256_000_000
 """Decoded frames held at most: five samples of 1080p at 30 frames a second. Two samples' worth are
@@ -86,6 +88,7 @@ class Recorder:
         *,
         has_room: Callable[[], bool] | None = None,
         held_bytes: int = HELD_BYTES,
+        max_pixels: int = MAX_PICTURE_PIXELS,
     ) -> None:
         """Prepare the recorder; the file is created with the first frame.
 
@@ -97,17 +100,18 @@ class Recorder:
             samples_per_s: the analysis's sampling rate.
             has_room: called now and then to ask whether the disk has room; None: never asked.
             held_bytes: decoded frames that may wait, in bytes.
+            max_pixels: of the largest frame that may be decoded.
         """
         self._paths, self._part = list(paths), part
         self._names = RunningNames(name_faces, options)
         self._engagement = RunningEngagement(PROFILES[options.profile])
         self._redactor = None if shows_everyone(options) else Redactor()
         self._interval_s = 1 / samples_per_s
-        self._has_room, self._held_bytes = has_room, held_bytes
+        self._has_room, self._held_bytes, self._max_pixels = has_room, held_bytes, max_pixels
         self._shown: list[tuple[float, float, float]] = []  # time and centre of a face, in pixels
         self._shown_at: dict[int, tuple[float, F32]] = {}
         self._pictures: deque[ObservedPicture] = deque()
-        self._most_held = LEAST_HELD
+        self._held = self._next_bytes = 0  # of the frames that wait, and of the last that came
         self._samples: deque[_Sample] = deque()
         self._release = 0
         self._is_over = self._is_dropped = False
@@ -115,8 +119,8 @@ class Recorder:
         self._changed = threading.Condition()
         self._movie: Movie | None = None
         self._painter: Painter | None = None
-        self._size = (1, 1)  # of the painted frame, without the strip
-        self._sizes: dict[float, tuple[int, int]] = {}  # of each segment's frames, by its start
+        self._size = (0, 0)  # of the painted frame, without the strip
+        self._seen_size = (1, 1)  # holds every sample so far, as `Observations.width_px` does
         self._segment_s: float | None = None
         self._looked_at_s = 0.0
         self._worker = threading.Thread(target=self._work, name="annotate", daemon=True)
@@ -126,25 +130,25 @@ class Recorder:
 
     def picture(self, picture: ObservedPicture, is_over: Callable[[], bool]) -> None:
         """Take a frame; blocks while too many are held."""
+        if not any(self._size):
+            sizes = [frame_size(path, self._max_pixels) for path in self._paths]
+            self._size = max(width for width, _ in sizes), max(height for _, height in sizes)
         with self._changed:
-            if not self._pictures:
-                frame = picture.frame
-                size = max(1, frame.width * frame.height * 3 // 2)
-                self._most_held = max(LEAST_HELD, self._held_bytes // size)
-            if picture.offset_s not in self._sizes:
-                own = self._sizes[picture.offset_s] = shown_size(picture.frame)
-                self._size = own if len(self._sizes) == 1 else self._size
-            while len(self._pictures) >= self._most_held and self._error is None:
+            self._next_bytes = _bytes_of(picture)
+            while self._is_full() and self._error is None:
                 if is_over() or self._is_over:
                     return
                 self._changed.wait(_WAIT_S)
             if self._error is None:
                 self._pictures.append(picture)
+                self._held += self._next_bytes
                 self._changed.notify_all()
 
     def sample(self, seen: SeenSample) -> None:
         """Take what a sample showed."""
         who = dict(self._names.note(seen))
+        width, height = seen.size_px
+        self._seen_size = max(self._seen_size[0], width), max(self._seen_size[1], height)
         if self._redactor is not None:
             self._note_shown(seen, who)
         seen = self._fitted(seen)
@@ -168,8 +172,7 @@ class Recorder:
         """Release frames with what is known so far, if the decoder is blocked on them."""
         self._raise_error()
         with self._changed:
-            is_full = len(self._pictures) >= self._most_held
-            if is_full and not self._is_ready(self._pictures[0]):
+            if self._is_full() and not self._is_ready(self._pictures[0]):
                 self._release = max(1, len(self._pictures) // 4)
                 self._changed.notify_all()
 
@@ -189,19 +192,28 @@ class Recorder:
 
     def sightings(self) -> tuple[Sighting, ...]:
         """Return where and when faces were shown if only some may be; every 10 s of a track."""
-        width, height = self._size
+        width, height = self._seen_size
         return tuple(Sighting(t_s, x / width, y / height) for t_s, x, y in self._shown)
 
     def drop(self) -> None:
         """Stop at once and delete what was written; safe to call twice, and after `finish`."""
         with self._changed:
             self._is_over = self._is_dropped = True
-            self._pictures.clear()
+            self._clear()
             self._changed.notify_all()
         self._worker.join()
         if self._movie is not None:
             self._movie.drop()
         self._part.unlink(missing_ok=True)
+
+    def _is_full(self) -> bool:
+        """Return whether the frame that comes next, or came last, has to wait."""
+        is_much = self._held + self._next_bytes > self._held_bytes
+        return is_much and len(self._pictures) >= LEAST_HELD
+
+    def _clear(self) -> None:
+        self._pictures.clear()
+        self._held = 0
 
     def _raise_error(self) -> None:
         if isinstance(self._error, AnnotateFailed):
@@ -212,14 +224,17 @@ class Recorder:
             ) from self._error
 
     def _fitted(self, seen: SeenSample) -> SeenSample:
-        """Return the sample in painted pixels: all segments are scaled to the first one's size."""
-        own = self._sizes.get(seen.offset_s, self._size)
-        if own == self._size:
+        """Return the sample in painted pixels, where its frame is shown."""
+        if not any(self._size):  # no frame came yet
             return seen
-        x, y = self._size[0] / own[0], self._size[1] / own[1]
-        by, layout = np.array([x, y, x, y], np.float32), seen.layout
-        fitted = replace(layout, tiles=layout.tiles * by, width_px=round(layout.width_px * x))
-        return replace(seen, boxes=seen.boxes * by, layout=fitted)
+        left, top, right, bottom = place_of(seen.size_px, self._size)
+        if (left, top, right, bottom) == (0, 0, *seen.size_px):
+            return seen
+        x, y = (right - left) / seen.size_px[0], (bottom - top) / seen.size_px[1]
+        by, to = np.array([x, y, x, y], np.float32), np.array([left, top] * 2, np.float32)
+        layout = seen.layout
+        fitted = replace(layout, tiles=layout.tiles * by + to, width_px=round(layout.width_px * x))
+        return replace(seen, boxes=seen.boxes * by + to, layout=fitted)
 
     def _note_shown(self, seen: SeenSample, who: Mapping[int, Who]) -> None:
         """Note where faces were shown, to check them against the final identities."""
@@ -246,7 +261,7 @@ class Recorder:
         except BaseException as exc:  # `_raise_error` raises it again in the owner
             with self._changed:
                 self._error = exc
-                self._pictures.clear()
+                self._clear()
                 self._changed.notify_all()
 
     def _next_picture(self) -> ObservedPicture | None:
@@ -258,6 +273,7 @@ class Recorder:
                     if self._is_over or self._release > 0 or self._is_ready(self._pictures[0]):
                         self._release = max(0, self._release - 1)
                         picture = self._pictures.popleft()
+                        self._held -= _bytes_of(picture)
                         self._changed.notify_all()
                         return picture
                 elif self._is_over:
@@ -269,7 +285,7 @@ class Recorder:
         return bool(self._samples) and self._samples[-1].named.seen.t_s > picture.t_s
 
     def _around(self, picture: ObservedPicture) -> tuple[_Sample | None, _Sample | None]:
-        """Return the samples before and after a frame in its segment, and drop earlier ones."""
+        """Return the samples around a frame, in its segment and size; drop earlier ones."""
         with self._changed:
             while len(self._samples) > 1 and self._samples[1].named.seen.t_s <= picture.t_s:
                 self._samples.popleft()
@@ -279,8 +295,9 @@ class Recorder:
             first, second = None, first
 
         def of_segment(one: _Sample | None) -> _Sample | None:
-            same = one is not None and one.named.seen.offset_s == picture.offset_s
-            return one if same else None
+            if one is None or one.named.seen.offset_s != picture.offset_s:
+                return None
+            return one if one.named.seen.size_px == picture.size else None
 
         return of_segment(first), of_segment(second)
 
@@ -300,7 +317,7 @@ class Recorder:
             if before is not None and not self._is_covered(picture, before.named.seen):
                 hidden = (None, None)
         canvas = painter.canvas()
-        canvas.put_frame(picture.frame, self._size)
+        canvas.put_frame(picture.frame, place_of(picture.size, self._size))
         painter.paint(canvas, marks, named, hidden)
         self._look_at_disk(picture.t_s)
         offset = Fraction(picture.offset_s)
@@ -336,10 +353,14 @@ class Recorder:
             size = (self._painter.width, self._painter.height + self._painter.strip_px)
             rate = Fraction(files[0].fps).limit_denominator(1001) if files[0].fps else None
             aspect = files[0].pixel_aspect
-            if aspect and round(frame.rotation / 90) % 2 == 1:
+            if aspect and Orientation.of(frame).transposes:
                 aspect = 1 / aspect
             self._movie = Movie(self._part, size, picture.tick, rate, frame, aspect, self._paths)
         if picture.offset_s != self._segment_s:
             self._segment_s = picture.offset_s
             self._movie.begin_segment(picture.offset_s)
         return self._movie, self._painter
+
+
+def _bytes_of(picture: ObservedPicture) -> int:
+    return max(1, picture.frame.width * picture.frame.height * 3 // 2)

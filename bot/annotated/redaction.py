@@ -88,6 +88,8 @@ class Redactor:
 
     @staticmethod
     def _changed(last: SeenSample, seen: SeenSample) -> bool:
+        if last.size_px != seen.size_px:
+            return True
         if last.layout.kind != seen.layout.kind or len(last.layout.tiles) != len(seen.layout.tiles):
             return True
         if seen.layout.picture is None or seen.layout.kind not in ("share", "single", "unknown"):

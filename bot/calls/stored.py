@@ -26,6 +26,7 @@ def analyzer_options(settings: Settings) -> AnalyzerOptions:
         min_face_px=analysis.min_face_px,
         assess=assess_options(settings),
         decode_device=analysis.decode_device,
+        max_picture_pixels=analysis.max_picture_pixels,
         face_backend=analysis.faces,
     )
 

@@ -63,7 +63,8 @@ def call_pictures(
     """
     snapshots = _snapshots(analysis, settings)
     videos = _videos(files, call_id)
-    made = _made(videos, snapshots, stop) if videos else MadePictures({})
+    limit = settings.analysis.max_picture_pixels
+    made = _made(videos, snapshots, limit, stop) if videos else MadePictures({})
     pictures = {**_kept(files, call_id, snapshots, made), **made.pictures}
     kept = {
         f"{snapshot.key}.jpg": pictures[rank].jpeg
@@ -82,7 +83,8 @@ def call_pictures(
 
 def file_pictures(file: Path, analysis: CallAnalysis, settings: Settings) -> MadePictures:
     """Return the pictures of a recording's moments, by rank; nothing is kept."""
-    return _made([file], _snapshots(analysis, settings), None)
+    limit = settings.analysis.max_picture_pixels
+    return _made([file], _snapshots(analysis, settings), limit, None)
 
 
 def _kept(
@@ -115,11 +117,14 @@ def _videos(files: MediaFiles, call_id: str) -> list[Path]:
 
 
 def _made(
-    videos: Sequence[Path], snapshots: Mapping[int, Snapshot | None], stop: threading.Event | None
+    videos: Sequence[Path],
+    snapshots: Mapping[int, Snapshot | None],
+    max_pixels: int,
+    stop: threading.Event | None,
 ) -> MadePictures:
     pictures: dict[int, MomentPicture] = {}
     missing = []
-    with Stills(videos, stop=stop) as stills:
+    with Stills(videos, stop=stop, max_pixels=max_pixels) as stills:
         for rank, snapshot in snapshots.items():
             if snapshot is None:
                 missing.append(f"none of moment {rank}: {NOBODY}")

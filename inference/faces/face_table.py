@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.schema.arrays import EXPRESSIONS, F32, U8
+from inference.schema.arrays import EXPRESSIONS, F32, U8, Bools
 from inference.schema.observations import Detection, FaceColumns
 
 I64 = NDArray[np.int64]
@@ -42,6 +42,22 @@ class _Asked:
     sample: int
     batch: _Batch
     rows: I64
+
+
+def without_unread(faces: FaceColumns, is_enlarged: Bools) -> FaceColumns:
+    """Leave out the tracks that were seen in enlarged pictures alone and never classified.
+
+    A recording that begins small and grows shows specks first; they would count as people.
+
+    Args:
+        faces: of the whole call.
+        is_enlarged: whether each sample's picture was enlarged, (T,).
+    """
+    if not is_enlarged.any():
+        return faces
+    tells = ~np.isnan(faces.probs[:, 0]) | ~is_enlarged[faces.sample]
+    kept = np.isin(faces.track, np.unique(faces.track[tells]))
+    return FaceColumns(**{name: getattr(faces, name)[kept] for name in faces.__slots__})
 
 
 class FaceRows:

@@ -19,6 +19,9 @@ class Frame:
     image: U8
     offset_s: float = 0.0
     """Start of the segment it belongs to, on the call's time line."""
+    enlarged: float = 1.0
+    """How many times as high `image` is as the picture that was decoded: a recording that changes
+    its size is analysed in the largest."""
 
     @property
     def t_s(self) -> float:

@@ -17,14 +17,18 @@ def draw_snapshot(image: U8, snapshot: Snapshot) -> U8:
     """Return the finished picture of a snapshot, RGB, `HEIGHT_PX` by `WIDTH_PX`.
 
     Args:
-        image: the recording's picture at `snapshot.at_s`.
+        image: the recording's picture at `snapshot.at_s`. Where a recording has pictures of several
+            shapes, it may be narrower or lower than planned for: that part is black.
 
     Raises:
-        ValueError: the picture has another size than the one that was planned with.
+        ValueError: the picture is larger than what was planned with.
     """
-    height, width = image.shape[:2]
-    if (width, height) != snapshot.size_px:
-        raise ValueError(f"planned for {snapshot.size_px}, got a picture of {(width, height)}")
+    inner = (image.shape[1], image.shape[0])
+    width, height = snapshot.size_px
+    if inner[0] > width or inner[1] > height:
+        raise ValueError(f"planned for {snapshot.size_px}, got a picture of {inner}")
+    if inner != (width, height):
+        image = np.pad(image, ((0, height - inner[1]), (0, width - inner[0]), (0, 0)))
     may_see = np.zeros((height, width), np.bool_)
     for area in snapshot.areas:
         x0, y0, x1, y1 = area.box

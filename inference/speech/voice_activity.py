@@ -25,7 +25,7 @@ import numpy as np
 from inference.errors import Cancelled, UnreadableMedia
 from inference.schema.arrays import F32
 from inference.speech.turns import Span
-from inference.video.container import open_media
+from inference.video.opening import open_media
 
 LEVELS_HZ = 25
 FORMATS = "mov,mp4,matroska,webm,ogg,mp3,aac,wav,flac"

@@ -15,35 +15,36 @@ libav's log to itself.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
 
 import av
 import av.error
 import numpy as np
-from av.codec.hwaccel import HWAccel
-from av.stream import Disposition, Stream
 
-from inference.errors import Cancelled, NoVideoStream, UnreadableMedia
+from inference.errors import Cancelled, UnreadableMedia
 from inference.schema.arrays import U8
 from inference.video.nal_units import decoding_restarts_at
-from inference.video.sampling import FrameSampler
+from inference.video.opening import (
+    MAX_PICTURE_PIXELS,
+    Packet,
+    decoder_options,
+    open_media,
+    packets_of,
+    picture_stream,
+)
+from inference.video.orientation import Orientation
+from inference.video.picture import Picture
+from inference.video.picture_sizes import PictureSizes, check_size, read_sizes
+from inference.video.sampling import CUT_OFF_TOLERANCE_S, HELD_S, FrameSampler
 
-FORMATS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,h264,hevc"
-"""Containers that are opened. Playlists would read other files, and libav takes text for a film."""
 SKIPPABLE = frozenset({"h264", "hevc"})
 """Codecs in which pictures that no other refers to are known."""
-_Packet: TypeAlias = "av.Packet[Stream]"
-_MAX_READ_ERRORS = 200
-"""Read errors in a row after which the rest of a file counts as lost."""
 _EXACT_S = 0.0005
 """A picture requested by its time is shown at that time, to half a millisecond."""
 _STEPS_BACK_S = (0.0, 10.0, 60.0)
@@ -53,23 +54,19 @@ _LONGEST_RUN_UP_S = 120.0
 """Further from a key picture, a single picture would cost as much as an analysis."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture as it came out of the decoder; on a GPU's decoder it still lies there."""
-
-    frame: av.VideoFrame
-    at: int
-    """When it is shown, in ticks from the origin."""
-    is_damaged: bool
-
-
 class Media:
     """An open file and its picture stream."""
 
-    def __init__(self, path: Path, threads: int = 0, device: str = "cpu") -> None:
-        """Open a file; see `DecodeOptions` for threads and device."""
-        self._path = path
-        self._container = open_media(path, device=device)
+    def __init__(
+        self,
+        path: Path,
+        threads: int = 0,
+        device: str = "cpu",
+        max_pixels: int = MAX_PICTURE_PIXELS,
+    ) -> None:
+        """Open a file; see `DecodeOptions`."""
+        self._path, self._max_pixels = path, max_pixels
+        self._container = open_media(path, device=device, max_pixels=max_pixels)
         try:
             self._read_head(threads)
         except BaseException:
@@ -77,11 +74,8 @@ class Media:
             raise
 
     def _read_head(self, threads: int) -> None:
-        self.stream = self._picture_stream()
-        if self.stream.codec_context is None:
-            raise UnreadableMedia(
-                f"{self._path.name}: its video format cannot be decoded; convert it to H.264"
-            )
+        self.stream = picture_stream(self._container, self._path.name)
+        self.stream.codec_context.options = decoder_options(self._max_pixels)
         self.stream.thread_type = "AUTO"
         # Each thread of libav's costs: one alone takes 5–17 % less CPU than three for two cores,
         # and what looks at the pictures needs the other cores (docs/benchmarks.md).
@@ -95,7 +89,10 @@ class Media:
         """The stream's time base, made finer where the origin needs it to be exact."""
         self._shift = int(self.origin / self.tick)
         self._origin_s = float(self.origin)
-        self._shape: tuple[int, int] | None = None
+        self.sizes = PictureSizes()
+        """Of its pictures as stored: those that `read_sizes` or decoding showed."""
+        audio = self._container.streams.audio
+        self._sound_index = audio[0].index if audio else None
 
     def __enter__(self) -> Media:
         return self
@@ -139,11 +136,28 @@ class Media:
         """Return a sampler for this file, with nothing sampled yet."""
         return FrameSampler(self.tick, samples_per_s, self.nominal_s, self.frame_interval_s)
 
-    def first_shape(self) -> tuple[int, int]:
-        """Return height and width of the first picture as shown."""
+    def read_sizes(self, is_over: Callable[[], bool]) -> None:
+        """Learn which sizes the pictures have before any is decoded.
+
+        Without it, pictures are given in the largest size of their shape so far.
+
+        Raises:
+            UnreadableMedia: a picture is larger than allowed.
+            Cancelled: `is_over` said so.
+        """
+        self.sizes = read_sizes(self._path, self._max_pixels, is_over)
+
+    def first_size(self) -> tuple[int, int]:
+        """Return width and height of the first picture as shown.
+
+        One that is too large to be decoded has the size that the container states.
+        """
+        codec = self.stream.codec_context
+        if codec.width * codec.height > self._max_pixels:
+            return codec.width, codec.height
         for picture in self.pictures(self.sampler(Fraction(1)), can_skip=False):
-            height, width = picture.frame.height, picture.frame.width
-            return (width, height) if picture.frame.rotation % 180 else (height, width)
+            frame = picture.frame
+            return Orientation.of(frame).size(frame.width, frame.height)
         raise UnreadableMedia(
             f"{self._path.name}: no picture could be decoded; download the file again"
         )
@@ -156,33 +170,57 @@ class Media:
         """
         codec = self.stream.codec_context
         can_skip = can_skip and codec.name in SKIPPABLE
-        held: list[_Packet] = []  # what came since the last needed picture: a cell's worth at most
-        for packet in self._packets():
+        held: list[
+            tuple[int, Packet]
+        ] = []  # what came since the last needed picture: a cell's worth at most
+        for packet in packets_of(self._container):
             if packet.stream_index != self.stream.index:
-                sampler.note_end(self._end_of(packet))
+                self._note_other(packet, sampler)
                 continue
             if packet.size == 0:
                 continue
-            is_needed = True
+            is_needed, at = True, 0
             if packet.pts is not None and not packet.is_discard:
                 at, end_s = self._at(packet.pts), self._end_of(packet)
                 is_needed = sampler.expect(at, end_s, can_skip=can_skip)
             if held and packet.is_keyframe and self._decoding_restarts_at(packet):
+                # The one that stays on the screen longest is sampled again, if it stays for long.
+                if any(start in sampler.before_gaps() for start, _ in held):
+                    yield from self._left_out(held, sampler)
                 held.clear()
             if not is_needed:
-                held.append(packet)
+                held.append((at, packet))
                 continue
-            if held:
-                codec.skip_frame = "NONREF"
-                for earlier in held:
-                    yield from self._decoded(earlier, sampler)
-                held.clear()
-                codec.skip_frame = "DEFAULT"
+            yield from self._left_out(held, sampler)
+            held.clear()
             yield from self._decoded(packet, sampler)
+        if held and sampler.stays_to_end(max(start for start, _ in held)):
+            yield from self._left_out(held, sampler)
         yield from self._decoded(None, sampler)
 
+    def _left_out(
+        self, packets: list[tuple[int, Packet]], sampler: FrameSampler
+    ) -> Iterator[Picture]:
+        """Decode packets that are needed for others only, and of those before gaps the pictures."""
+        if not packets:
+            return
+        codec = self.stream.codec_context
+        shown = sampler.before_gaps()
+        for at, packet in packets:
+            codec.skip_frame = "DEFAULT" if at in shown else "NONREF"
+            yield from self._decoded(packet, sampler)
+        codec.skip_frame = "DEFAULT"
+
+    def _note_other(self, packet: Packet, sampler: FrameSampler) -> None:
+        end_s = self._end_of(packet)
+        sampler.note_end(end_s)
+        if packet.stream_index == self._sound_index and packet.pts is not None:
+            base = packet.time_base
+            start = packet.pts * base.numerator / base.denominator
+            sampler.note_sound(start - self._origin_s, end_s)
+
     def picture_at(self, at_s: float, stop: threading.Event) -> U8 | None:
-        """Return the picture shown from `at_s` on, as `rgb` returns it; read from a key picture on.
+        """Return the picture on the screen at `at_s`, as `rgb` returns it; read from a key picture.
 
         May be called again and again, in any order of times, but not while `pictures` goes on.
 
@@ -191,18 +229,43 @@ class Media:
             stop: set it to end with `Cancelled` at the next packet.
 
         Returns:
-            None where no picture begins then, or what it is made from does not decode whole.
+            None where none is on the screen then, by what its container says and the longest time
+            that the sampler holds a picture, or what it is made from does not decode whole.
         """
-        if self._shape is None:
-            for picture in self.pictures(self.sampler(Fraction(1)), can_skip=False):
-                self.rgb(picture.frame)  # it alone says in which size all are given
-                break
-        at = round(at_s / self.tick)
+        at = self._beginning(round(at_s / self.tick), stop)
+        if at is None:
+            return None
         for back_s in _STEPS_BACK_S:
             if self._seek(at - int(back_s / self.tick)):
                 found = self._run_up(at, stop)
                 if found is not None:
                     return self.rgb(found.frame)
+        return None
+
+    def _beginning(self, at: int, stop: threading.Event) -> int | None:
+        """Return when the picture that is on the screen at a time began, decoding nothing."""
+        exact, longest = int(_EXACT_S / self.tick), int(HELD_S / self.tick)
+        if self.nominal_s is not None and at * self.tick > self.nominal_s + CUT_OFF_TOLERANCE_S:
+            return None
+        for back_s in _STEPS_BACK_S:
+            if not self._seek(at - int(back_s / self.tick)):
+                continue
+            begins: int | None = None
+            for packet in packets_of(self._container):
+                _check(stop)
+                if packet.stream_index != self.stream.index or not packet.size:
+                    continue
+                here = None if packet.pts is None else self._at(packet.pts)
+                if here is not None and here <= at + exact:
+                    begins = here if begins is None else max(begins, here)
+                # No picture is shown before it is decoded.
+                decoded = here if packet.dts is None else self._at(packet.dts)
+                if decoded is not None and decoded > at + (
+                    longest if packet.dts is None else exact
+                ):
+                    break
+            if begins is not None and at - begins <= longest:
+                return begins
         return None
 
     def _seek(self, at: int) -> bool:
@@ -219,7 +282,7 @@ class Media:
         codec = self.stream.codec_context
         first: int | None = None
         try:
-            for packet in self._packets():
+            for packet in packets_of(self._container):
                 _check(stop)
                 if packet.stream_index != self.stream.index or packet.size == 0:
                     continue
@@ -251,19 +314,20 @@ class Media:
         Reads all of it, but decodes nothing; ends with `Cancelled` when `stop` is set.
         """
         sampler = self.sampler(Fraction(1))
-        for packet in self._packets():
+        for packet in packets_of(self._container):
             _check(stop)
             is_picture = packet.stream_index == self.stream.index
-            if is_picture and (packet.size == 0 or packet.pts is None or packet.is_discard):
-                continue
-            sampler.note_end(self._end_of(packet))
+            if not is_picture:
+                sampler.note_end(self._end_of(packet))
+            elif packet.size and packet.pts is not None and not packet.is_discard:
+                sampler.note_picture(self._at(packet.pts), self._end_of(packet))
         return sampler.duration_s
 
-    def _decoding_restarts_at(self, packet: _Packet) -> bool:
+    def _decoding_restarts_at(self, packet: Packet) -> bool:
         codec = self.stream.codec_context
         return decoding_restarts_at(bytes(packet), codec.name, codec.extradata)
 
-    def _decoded(self, packet: _Packet | None, sampler: FrameSampler) -> Iterator[Picture]:
+    def _decoded(self, packet: Packet | None, sampler: FrameSampler) -> Iterator[Picture]:
         try:
             frames = self.stream.codec_context.decode(packet)
         except av.error.FFmpegError:
@@ -272,41 +336,24 @@ class Media:
         for frame in frames:
             if frame.pts is None:
                 frame.pts = frame.dts
+            if frame.width * frame.height > self._max_pixels:
+                check_size(self._path, (frame.width, frame.height), self._max_pixels)
             if frame.pts is not None:
                 yield Picture(frame, self._at(frame.pts), bool(frame.is_corrupt))
 
-    def _packets(self) -> Iterator[_Packet]:
-        errors = 0
-        while errors < _MAX_READ_ERRORS:
-            try:
-                for packet in self._container.demux():
-                    errors = 0
-                    yield packet
-                return
-            except av.error.EOFError:
-                return
-            except av.error.FFmpegError:
-                errors += 1
+    def given_size(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """Return width and height in which `rgb` gives a decoded picture."""
+        given = self.sizes.given((frame.width, frame.height))
+        return Orientation.of(frame).size(*given)
 
     def rgb(self, frame: av.VideoFrame) -> U8:
-        """Return the picture as shown: turned by its display matrix, 8 bits, sized as the first."""
-        if self._shape is None:
-            self._shape = (frame.height, frame.width)
-        height, width = self._shape
-        image = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
-        quarter_turns = round(frame.rotation / 90) % 4
-        if quarter_turns:
-            image = np.rot90(image, quarter_turns)
-        return np.ascontiguousarray(image)
+        """Return the picture as shown: turned and mirrored as its display matrix says, 8 bits.
 
-    def _picture_stream(self) -> av.VideoStream:
-        for stream in self._container.streams.video:
-            # The cover of a sound file is a video stream of one picture.
-            if not stream.disposition & Disposition.attached_pic:
-                return stream
-        raise NoVideoStream(
-            f"{self._path.name}: contains audio or data but no video; download a video of the call"
-        )
+        It is as large as the largest of its shape; see `PictureSizes`.
+        """
+        width, height = self.sizes.given((frame.width, frame.height))
+        image = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+        return np.ascontiguousarray(Orientation.of(frame).applied(image))
 
     def _start(self) -> Fraction:
         starts = [self._start_of(self.stream)]
@@ -321,7 +368,7 @@ class Media:
     def _at(self, pts: int) -> int:
         return pts * self._scale - self._shift
 
-    def _end_of(self, packet: _Packet) -> float:
+    def _end_of(self, packet: Packet) -> float:
         at = packet.pts if packet.pts is not None else packet.dts
         if at is None:
             return 0.0
@@ -333,64 +380,3 @@ class Media:
 def _check(stop: threading.Event) -> None:
     if stop.is_set():
         raise Cancelled("stopped while reading pictures from the recording")
-
-
-def open_media(
-    path: Path, formats: str = FORMATS, device: str = "cpu"
-) -> av.container.InputContainer:
-    """Open a file of one of these containers.
-
-    `device` "cuda" or "cuda:1" has pictures decoded there (NVDEC) where the card, its driver and
-    the codec allow it, else as "cpu" does.
-
-    Raises:
-        UnreadableMedia: it is missing, empty, a web page, or not readable media.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(512).lstrip().lower()
-    except OSError as exc:
-        raise UnreadableMedia(f"{path.name}: cannot be read: {exc.strerror}") from exc
-    if not head:
-        raise UnreadableMedia(f"{path.name}: the file is empty; download it again")
-    if head.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise UnreadableMedia(
-            f"{path.name}: is a web page, not a recording (Zoom sends its sign-in page when the "
-            "download token is wrong or too old); download it again"
-        )
-    # "file:" keeps a colon in a name from being read as a protocol.
-    name, options = f"file:{path.resolve()}", {"format_whitelist": formats}
-    if device != "cpu":
-        kind, _, number = device.partition(":")
-        # Pictures stay on the card: of many decoded, only those sampled are copied from it.
-        on_card = HWAccel(kind, number or None, allow_software_fallback=True, is_hw_owned=True)
-        # No card or no driver, or no media: opening without a card shows which.
-        with contextlib.suppress(av.error.FFmpegError, ValueError):
-            return av.open(name, options=options, hwaccel=on_card)
-    try:
-        return av.open(name, options=options)
-    except (av.error.FFmpegError, ValueError) as exc:
-        # The whole message would reveal the server's folder.
-        reason = getattr(exc, "strerror", None) or "no media"
-        raise UnreadableMedia(
-            f"{path.name}: is not a readable recording, or its index is cut off ({reason}); "
-            "download it again"
-        ) from exc
-
-
-@dataclass(frozen=True, slots=True)
-class ObservedPicture:
-    """A picture as it came out of the decoder, which may still refer to it: never write into it."""
-
-    frame: av.VideoFrame
-    at: int
-    """When it is shown, in ticks from the start of its segment."""
-    tick: Fraction
-    """Seconds per tick."""
-    offset_s: float
-    """Start of its segment on the call's time line."""
-
-    @property
-    def t_s(self) -> float:
-        """Seconds from the start of the call's recording."""
-        return self.offset_s + float(self.at * self.tick)

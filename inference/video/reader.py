@@ -1,8 +1,10 @@
 """The sampled pictures of a recording: one pass, ahead of the reader, in bounded memory.
 
-Time is cut into cells of 1 / samples_per_s; the first picture shown in each cell is the sample. A
-frame rate that varies is therefore sampled evenly in time, a gap gives no samples, and nothing is
-invented. `container.py` defines what time means and how damage is handled.
+Time is cut into cells of 1 / samples_per_s; the first picture shown in each cell is the sample.
+Where none begins in a cell, the one that is still on the screen is sampled again at the cell's
+start: a screen recorder writes no picture while nothing moves. A frame rate that varies is
+therefore sampled evenly in time. A pause of the recording gives no samples (`sampling.py` tells the
+two apart). `container.py` defines what time means and how damage is handled.
 """
 
 from __future__ import annotations
@@ -11,14 +13,19 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
+import av
+
 from inference.errors import Cancelled, InferenceError, UnreadableMedia
 from inference.schema.observations import Frame, Quality
-from inference.video.container import Media, ObservedPicture
+from inference.video.container import Media
+from inference.video.opening import MAX_PICTURE_PIXELS
+from inference.video.orientation import Orientation
+from inference.video.picture import ObservedPicture
 from inference.video.sampling import check_samples_per_s
 
 _WAIT_S = 0.1
@@ -37,7 +44,8 @@ class DecodeOptions:
     picture, the file is `UnreadableMedia`. `threads` is libav's, 0 = one for every two cores.
     `skip_unneeded` leaves out pictures that are neither sampled nor referred to by one that is;
     the sampled pictures are the same to the bit (a test holds it). `device` "cuda" or "cuda:1"
-    decodes by NVDEC where that is at hand, and as "cpu" does elsewhere.
+    decodes by NVDEC where that is at hand, and as "cpu" does elsewhere. A file with a picture of
+    more than `max_pixels` is refused before anything of it is decoded.
     """
 
     samples_per_s: float = 2.0
@@ -46,10 +54,16 @@ class DecodeOptions:
     threads: int = 0
     skip_unneeded: bool = True
     device: str = "cpu"
+    max_pixels: int = MAX_PICTURE_PIXELS
 
     def __post_init__(self) -> None:
         check_samples_per_s(self.samples_per_s)
-        if self.queue_frames < 1 or self.threads < 0 or not 0 <= self.max_lost_share <= 1:
+        if (
+            self.queue_frames < 1
+            or self.threads < 0
+            or self.max_pixels < 1
+            or not 0 <= self.max_lost_share <= 1
+        ):
             raise ValueError(f"invalid decode options: {self}")
         if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
             raise ValueError(f"device must be cpu, cuda or cuda:N, got {self.device!r}")
@@ -81,18 +95,35 @@ def probe(path: Path) -> MediaInfo:
         NoVideoStream: media without a picture.
     """
     with Media(path) as media:
-        shape = media.first_shape()
+        size = media.first_size()
         rate = media.stream.average_rate
         return MediaInfo(
             duration_s=media.nominal_s,
-            width_px=shape[1],
-            height_px=shape[0],
+            width_px=size[0],
+            height_px=size[1],
             fps=float(rate) if rate else None,
             has_audio=media.has_audio,
             video_codec=media.stream.codec_context.name,
             created_at=media.created_at,
             pixel_aspect=media.pixel_aspect,
         )
+
+
+def frame_size(path: Path, max_pixels: int = MAX_PICTURE_PIXELS) -> tuple[int, int]:
+    """Return the width and height that hold every picture of a file as the analysis sees it.
+
+    Raises:
+        UnreadableMedia: no media, a picture of it has more than `max_pixels`, or none decodes.
+        NoVideoStream: media without a picture.
+    """
+    with Media(path, max_pixels=max_pixels) as media:
+        media.read_sizes(lambda: False)
+        given = media.sizes.all_given()
+        for picture in media.pictures(media.sampler(Fraction(1)), can_skip=False):
+            shown = [Orientation.of(picture.frame).size(*size) for size in given]
+            shown.append(media.given_size(picture.frame))
+            return max(width for width, _ in shown), max(height for _, height in shown)
+    raise UnreadableMedia(f"{path.name}: no picture could be decoded; download the file again")
 
 
 class FrameReader:
@@ -177,19 +208,29 @@ class FrameReader:
             return ended.is_set() or self._stop.is_set()
 
         can_skip = options.skip_unneeded and self._tap is None
-        with Media(self._path, options.threads, options.device) as media:
+        with Media(self._path, options.threads, options.device, options.max_pixels) as media:
+            media.read_sizes(is_over)
             sampler = media.sampler(Fraction(options.samples_per_s).limit_denominator(1000))
+            shown: av.VideoFrame | None = None
             for picture in media.pictures(sampler, can_skip=can_skip):
                 if is_over():
                     return
+                yield from self._repeated(media, shown, sampler.still_shown(picture.at))
                 if self._tap is not None and sampler.is_plausible(picture.at):
-                    shown = ObservedPicture(picture.frame, picture.at, media.tick, self._offset_s)
-                    self._tap(shown, is_over)
+                    size = media.given_size(picture.frame)
+                    self._tap(
+                        ObservedPicture(
+                            picture.frame, picture.at, media.tick, self._offset_s, size
+                        ),
+                        is_over,
+                    )
                 if sampler.take(picture.at, picture.is_damaged):
                     if picture.frame.format.name == "cuda":
                         self.decoded_on = "cuda"
-                    image = media.rgb(picture.frame)
-                    yield Frame(picture.at, media.tick, image, self._offset_s)
+                    yield self._frame(media, picture.frame, picture.at)
+                if not picture.is_damaged and sampler.is_plausible(picture.at):
+                    shown = picture.frame
+            yield from self._repeated(media, shown, sampler.still_shown_at_end())
         sampler.close()
         if sampler.frames_decoded == 0:
             raise UnreadableMedia(
@@ -208,6 +249,23 @@ class FrameReader:
             lost_share=sampler.lost_share,
             has_audio=media.has_audio,
         )
+
+    def _repeated(
+        self, media: Media, shown: av.VideoFrame | None, times: Iterator[int]
+    ) -> Iterator[Frame]:
+        """Yield one picture at each of some times."""
+        frame: Frame | None = None
+        for at in times:
+            if frame is None and shown is not None:
+                frame = self._frame(media, shown, at)
+            if frame is not None:
+                frame = replace(frame, pts=at)
+                yield frame
+
+    def _frame(self, media: Media, frame: av.VideoFrame, at: int) -> Frame:
+        image = media.rgb(frame)
+        high = media.given_size(frame)[1] / Orientation.of(frame).size(frame.width, frame.height)[1]
+        return Frame(at, media.tick, image, self._offset_s, high)
 
 
 def _put(ready: _Ready, item: Frame | InferenceError | None, ended: threading.Event) -> None:

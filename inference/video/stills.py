@@ -10,6 +10,7 @@ from types import TracebackType
 from inference.errors import UnreadableMedia
 from inference.schema.arrays import U8
 from inference.video.container import Media
+from inference.video.opening import MAX_PICTURE_PIXELS
 
 
 class Stills:
@@ -18,8 +19,15 @@ class Stills:
     Use it as a context manager: it keeps files open.
     """
 
-    def __init__(self, paths: Sequence[Path], *, stop: threading.Event | None = None) -> None:
-        self._paths = tuple(paths)
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        stop: threading.Event | None = None,
+        max_pixels: int = MAX_PICTURE_PIXELS,
+    ) -> None:
+        """Open nothing yet; a file with a picture of more than `max_pixels` is refused later."""
+        self._paths, self._max_pixels = tuple(paths), max_pixels
         self._stop = stop or threading.Event()
         self._open: dict[int, Media] = {}
         self._starts_s = [0.0]
@@ -40,8 +48,11 @@ class Stills:
     def picture_at(self, t_s: float) -> U8:
         """Return the very picture that was sampled at `t_s`, one of `Observations.t_s`.
 
+        It is as the analysis saw it, in size too.
+
         Raises:
-            UnreadableMedia: no whole picture begins at that time, or its file cannot be read.
+            UnreadableMedia: no whole picture is shown at that time, or its file cannot be read or
+                has a picture that is too large.
             Cancelled: the stop flag was set.
         """
         segment = 0
@@ -62,5 +73,7 @@ class Stills:
 
     def _media(self, segment: int) -> Media:
         if segment not in self._open:
-            self._open[segment] = Media(self._paths[segment])
+            media = Media(self._paths[segment], max_pixels=self._max_pixels)
+            self._open[segment] = media
+            media.read_sizes(self._stop.is_set)
         return self._open[segment]

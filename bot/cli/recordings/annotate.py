@@ -98,7 +98,14 @@ def _annotate(
     roster = read_roster(file, sides, settings)
     known = with_local_files(Evidence(nothing_seen(probe(file).duration_s)), sides, roster)
     known = with_local_sounds(known, sides)
-    recorder = Recorder([file], part, naming_with(known), options, settings.analysis.samples_per_s)
+    recorder = Recorder(
+        [file],
+        part,
+        naming_with(known),
+        options,
+        settings.analysis.samples_per_s,
+        max_pixels=settings.analysis.max_picture_pixels,
+    )
     try:
         seen = observe_file(
             file,

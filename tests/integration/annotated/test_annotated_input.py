@@ -134,6 +134,9 @@ def test_boxes_stand_on_the_faces_of_a_segment_of_another_size(
     assert len(after) == len(before)
     for number in (20, 50):
         old = cv2.resize(np.ascontiguousarray(before[number][1]), SIZE)
-        change = np.abs(after[number][1][: SIZE[1]].astype(int) - old).max(axis=2)
+        large = max(1.0, scale)  # the annotated recording is as large as its largest file
+        shown = cv2.resize(after[number][1][: round(large * SIZE[1])], SIZE)
+        change = np.abs(shown.astype(int) - old).max(axis=2)
         x = LEFT + round(12 * np.sin(number / 9))
-        assert np.median(change[TOP - 16 : TOP - 8, x + 6 : x + 40]) > 40, "its tag, above it"
+        tag = slice(TOP - round(16 / large), TOP - round(8 / large))
+        assert np.median(change[tag, x + 6 : x + 40]) > 40, "its tag, above it"

@@ -144,17 +144,6 @@ def test_a_turned_recording_is_read_as_it_is_shown(tmp_path: Path, rotation_deg:
     assert (info.height_px, info.width_px) == image.shape[:2]
 
 
-def test_a_change_of_size_midway_keeps_the_first_size(tmp_path: Path) -> None:
-    small = media.write_clip(tmp_path / "small.ts", seconds=1)
-    times = [t + 1 for t in media.steady_times(1, 25)]
-    large = media.write_clip(tmp_path / "large.ts", times=times, width_px=384, height_px=192)
-    both = tmp_path / "both.ts"
-    both.write_bytes(small.read_bytes() + large.read_bytes())
-    frames = read(both)
-    assert [round(f.t_s, 2) for f in frames] == [0, 0.52, 1, 1.52]
-    assert {f.image.shape for f in frames} == {(96, 192, 3)}
-
-
 def test_probe_tells_what_the_file_is(tmp_path: Path) -> None:
     info = probe(media.write_clip(tmp_path / "clip.mp4", seconds=2, audio_s=2))
     assert info.duration_s == pytest.approx(2.0, abs=0.1)

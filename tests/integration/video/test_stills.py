@@ -83,8 +83,8 @@ def test_a_damaged_place_gives_no_picture_and_the_next_place_does(tmp_path: Path
         assert frame_number(stills.picture_at(5.0)) == 125
 
 
-@pytest.mark.parametrize("at_s", [0.013, 2.5, 99.0, -1.0])
-def test_a_time_at_which_no_picture_begins_gives_none(tmp_path: Path, at_s: float) -> None:
+@pytest.mark.parametrize("at_s", [2.5, 99.0, -1.0])
+def test_a_time_at_which_no_picture_is_shown_gives_none(tmp_path: Path, at_s: float) -> None:
     clip = write_clip(tmp_path / "a.mp4", seconds=1)
     with Stills([clip]) as stills, pytest.raises(UnreadableMedia, match="no whole picture"):
         stills.picture_at(at_s)

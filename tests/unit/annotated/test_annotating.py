@@ -39,6 +39,7 @@ def seen(
         sample=round(t_s * 2),
         t_s=t_s,
         offset_s=0.0,
+        size_px=(640, 360),
         layout=Layout(kind, np.zeros((0, 4), np.float32), False, width_px=640),
         tracks=tuple(sorted(faces)),
         boxes=np.array(boxes, np.float32).reshape(-1, 4),
@@ -255,4 +256,4 @@ def test_a_shown_face_is_noted_wherever_it_was_for_the_whole_call_to_say_whose(
         recorder.between(lambda: observed(samples))
     noted = [(at.t_s, at.x) for at in recorder.sightings()]
     recorder.drop()
-    assert noted == [(1.5, 120.0), (5.0, 420.0)]
+    assert noted == [(1.5, 120 / 640), (5.0, 420 / 640)]

@@ -368,7 +368,15 @@ def test_what_may_not_be_seen_is_gone_and_the_rest_is_as_it_was() -> None:
     assert picture[:, 320:].std() < 10 < image.std()
 
 
-def test_a_picture_of_another_size_is_refused() -> None:
+def test_a_larger_picture_than_planned_for_is_refused() -> None:
     snapshot = Snapshot(0.0, (640, 360), ((CutOut((0,), (0, 0, 10, 10)),),), ())
     with pytest.raises(ValueError, match="planned for"):
-        draw_snapshot(textured(320, 180), snapshot)
+        draw_snapshot(textured(320, 640), snapshot)
+
+
+def test_beside_a_picture_of_another_shape_is_black() -> None:
+    areas = (Area((0, 0, 640, 360), True),)
+    snapshot = Snapshot(0.0, (640, 360), ((CutOut((0,), (0, 0, 640, 360)),),), areas)
+    made = draw_snapshot(textured(200, 360), snapshot)
+    assert made[:, 210:].max() == 0
+    assert made[:, :200].std() > 10

@@ -1,0 +1,114 @@
+"""Pictures that stay on the screen, pauses of the recording, and how long a file is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.schema.observations import Frame
+from inference.video.container import Media
+from inference.video.reader import DecodeOptions, FrameReader
+from inference.video.stills import Stills
+from tests import media
+from tests.media import frame_number, steady_times, write_clip
+
+FREEZE = [*steady_times(18.4, 10), *(t + 23 for t in steady_times(1, 10))]
+"""The last picture before the freeze is not the first of its half second."""
+
+
+def clip(path: Path, times: Sequence[Fraction], audio_s: float | None, b_frames: int = 2) -> Path:
+    return write_clip(path, fps=10, times=times, audio_s=audio_s, b_frames=b_frames)
+
+
+def read(path: Path, **options: bool) -> tuple[list[Frame], FrameReader]:
+    reader = FrameReader(path, DecodeOptions(**options))  # type: ignore[arg-type]
+    return list(reader), reader
+
+
+def every(seconds: float, count: int) -> list[Fraction]:
+    return [Fraction(seconds) * k for k in range(count)]
+
+
+@pytest.mark.parametrize("b_frames", [0, 2, 4])
+def test_a_freeze_neither_lengthens_the_recording_nor_hides_who_is_seen(
+    tmp_path: Path, b_frames: int
+) -> None:
+    frames, reader = read(clip(tmp_path / "a.mp4", FREEZE, 24, b_frames))
+    assert reader.duration_s == pytest.approx(24, abs=0.1)
+    assert [int(frame.t_s * 2) for frame in frames] == list(range(48))
+    assert {frame_number(f.image) for f in frames if 18.45 < f.t_s < 22.9} == {183}
+    assert (reader.quality.frames_lost, reader.quality.frames_sampled) == (0, 48)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_leaving_out_pictures_keeps_the_one_that_stays_on_the_screen(
+    tmp_path: Path, name: str
+) -> None:
+    path = clip(tmp_path / name, FREEZE, 24)
+    quick, full = read(path)[0], read(path, skip_unneeded=False)[0]
+    assert [frame.pts for frame in quick] == [frame.pts for frame in full]
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(quick, full, strict=True))
+    with Stills([path]) as stills:
+        for frame in quick[::5]:
+            assert np.array_equal(stills.picture_at(frame.t_s), frame.image)
+
+
+@pytest.mark.parametrize("audio_s", [24, None])
+@pytest.mark.parametrize("seconds", [1, 4])
+def test_a_picture_every_few_seconds_counts_until_the_next(
+    tmp_path: Path, seconds: int, audio_s: float | None
+) -> None:
+    frames, reader = read(clip(tmp_path / "a.mp4", every(seconds, 24 // seconds), audio_s))
+    last_s = 24 if audio_s else 24 - seconds
+    assert [frame.t_s for frame in frames if frame.t_s < last_s] == pytest.approx(
+        [k / 2 for k in range(2 * last_s)]
+    )
+    numbers = [frame_number(frame.image) for frame in frames]
+    assert numbers == [int(frame.t_s / seconds) for frame in frames]
+    assert reader.quality.lost_share == 0
+
+
+def test_a_pause_of_the_recording_is_not_a_still_picture(tmp_path: Path) -> None:
+    paused = [*steady_times(4, 10), *(t + 9 for t in steady_times(4, 10))]
+    path = tmp_path / "a.mkv"
+    write_clip(path, fps=10, times=paused, audio_s=13, audio_gap_s=(4, 9))
+    frames, reader = read(path)
+    assert not [frame.t_s for frame in frames if 4 < frame.t_s < 8.9]
+    assert len(frames) == 16
+    assert reader.duration_s == pytest.approx(13, abs=0.1)
+
+
+def test_what_is_missing_for_long_is_a_pause_also_with_sound(tmp_path: Path) -> None:
+    times = [*steady_times(4, 10), *(t + 20 for t in steady_times(4, 10))]
+    frames, _ = read(clip(tmp_path / "a.mp4", times, 24))
+    assert len(frames) == 16
+
+
+def test_a_lost_picture_is_not_made_up_for_by_the_one_before(tmp_path: Path) -> None:
+    whole = write_clip(
+        tmp_path / "a.mp4", fps=1, times=every(1, 12), audio_s=12, keyframe_every=1, b_frames=0
+    )
+    damaged = media.damage(whole, tmp_path / "damaged.mp4", 4.9, 7.9)
+    frames, reader = read(damaged)
+    assert not [frame.t_s for frame in frames if 5 <= frame.t_s < 8]
+    assert reader.quality.frames_lost == 3
+
+
+def test_the_measured_length_is_the_one_that_reading_finds(tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.mkv", "a.ts"):
+        path = clip(tmp_path / name, FREEZE, None)
+        with Media(path) as opened:
+            assert opened.measure_s(threading.Event()) == read(path)[1].duration_s
+
+
+def test_a_fragmented_file_with_a_freeze_is_as_long_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    write_clip(
+        path, fps=10, times=FREEZE, container_options={"movflags": "frag_keyframe+empty_moov"}
+    )
+    assert read(path)[1].duration_s == pytest.approx(24, abs=0.15)
