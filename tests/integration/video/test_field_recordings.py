@@ -13,7 +13,8 @@ from bot.cli.app import app
 from tests.places import FIELD_DATA
 
 pytestmark = pytest.mark.skipif(
-    not (FIELD_DATA / "video" / "ramp_ts.mp4").is_file(), reason=f"needs the recordings in {FIELD_DATA}"
+    not (FIELD_DATA / "video" / "ramp_ts.mp4").is_file(),
+    reason=f"needs the recordings in {FIELD_DATA}",
 )
 ENGAGEMENT = {"Maya Lindqvist": 1.0, "Dana Whitfield": 0.69}
 """In the plain call."""
