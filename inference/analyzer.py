@@ -29,7 +29,7 @@ from inference.faces.face_models import Backend
 from inference.faces.face_table import FaceRows, without_unread
 from inference.faces.follower import SEARCH_EVERY_S, FollowThread
 from inference.faces.tracker import Tracker, of_participants
-from inference.layout import NO_TILES, Layout, LayoutFinder
+from inference.layout import NO_TILES, FaceSearch, Layout, LayoutFinder
 from inference.layout.cameras import CameraMatcher
 from inference.name_labels.finder import LabelFinder
 from inference.name_labels.ocr import LabelReader, shared_reader
@@ -117,7 +117,7 @@ class Analyzer:
         model: str,
         stop: threading.Event | None = None,
         detector_factory: Callable[[], Detector] | None = None,
-        layout_factory: Callable[[], LayoutFinder] = LayoutFinder,
+        layout_factory: Callable[[FaceSearch], LayoutFinder] = LayoutFinder,
         tracker_factory: Callable[[], Tracker] | None = None,
         reader_factory: Callable[[], LabelReader] = shared_reader,
         observer: Observer | None = None,
@@ -129,7 +129,7 @@ class Analyzer:
         self._model = model
         self._stop = stop or threading.Event()
         self._new_tracker = tracker_factory or (lambda: Tracker(options.samples_per_s))
-        self._layout = ResizedLayout(layout_factory)
+        self._layout = ResizedLayout(lambda: layout_factory(self._faces_in))
         self._tracker = self._new_tracker()
         self._first_track = 0
         self._next_track = 0
@@ -274,6 +274,12 @@ class Analyzer:
                 sample, layout, looks, starts_segment, view, frame.offset_s, (shape[1], shape[0])
             )
         )
+
+    def _faces_in(self, image: U8, region: F32 | None) -> list[F32]:
+        """Return the faces in a region; the layout asks now and then, and waits for the answer."""
+        first = self._followers[0]
+        regions = None if region is None else region[None]
+        return first.submit(lambda: first.follower.search(image, regions)).result()
 
     def _note_view(self, sample: int, layout: Layout, starts_segment: bool) -> None:
         last = self._views[-1] if self._views else None

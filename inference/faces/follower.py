@@ -92,6 +92,10 @@ class FaceFollower:
             found += self._searched(image, t_s, regions, keys, due, others)
         return sorted(found, key=lambda face: (float(face.box[1]), float(face.box[0])))
 
+    def search(self, image: U8, regions: F32 | None) -> list[F32]:
+        """Return the boxes of the faces in a picture, without following any."""
+        return [face.box for face in self._detector.detect(image, regions)]
+
     def close(self) -> None:
         """Free the detector's models, where it has any."""
         close = getattr(self._detector, "close", None)

@@ -1,17 +1,20 @@
 """How the picture is divided, judged from the picture alone and followed through time.
 
-`division` finds tiles by the ground between them, `inset` a small picture in a corner by its
-edges, `tile_content` what each part shows, and `finder` follows all of it from sample to sample.
+`division` finds tiles by the ground between them, `inset` a small picture over a large one by its
+frame, `screen` tells a shared screen from a camera, `tile_content` a camera from a name, and
+`finder` follows all of it from sample to sample.
 """
 
 from inference.layout.cuts import CUT_DIFFERENCE
 from inference.layout.division import NO_TILES, Division, find_division
 from inference.layout.finder import Layout, LayoutFinder, picture_difference
+from inference.layout.inset import FaceSearch
 
 __all__ = [
     "CUT_DIFFERENCE",
     "NO_TILES",
     "Division",
+    "FaceSearch",
     "Layout",
     "LayoutFinder",
     "find_division",

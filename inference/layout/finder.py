@@ -18,22 +18,13 @@ from inference.layout.division import (
     same_main,
     same_tiles,
 )
-from inference.layout.inset import CornerEdges
-from inference.layout.tile_content import Motion, ScreenJudge, VideoJudge, shrink_picture
+from inference.layout.inset import FaceSearch, InsetFinder
+from inference.layout.screen import ScreenJudge
+from inference.layout.tile_content import Motion, VideoJudge, shrink_picture
 from inference.schema.arrays import F32, U8, Bools
 
 SAMPLES_TO_BELIEVE = 2
 """A new layout counts when it was seen in this many samples in a row: one may be a fade."""
-LEAST_HEIGHT_PX = 90
-"""A lower picture has no small one in its corner."""
-SAMPLES_TO_BELIEVE_INSET = 3
-SAMPLES_TO_DROP_INSET = 3
-SAMPLES_BETWEEN_SEARCHES = 2
-INSET_KEPT_SUPPORT = 0.5
-INSET_MOVES = 2
-"""A picture in the corner is a camera's once it moved in this many samples."""
-INSET_MOVED_SHARE = 0.01
-
 _NO_FLAGS: Bools = np.zeros(0, np.bool_)
 
 
@@ -83,7 +74,9 @@ class Layout:
 class LayoutFinder:
     """Follows the layout through one recording; samples come in order of time."""
 
-    def __init__(self) -> None:
+    def __init__(self, faces_in: FaceSearch | None = None) -> None:
+        """Take what finds faces in a picture, so that a window is not taken for a thumbnail."""
+        self._faces_in = faces_in
         self._division: Division | None = None
         self._next: Division | None = None
         self._next_seen = 0
@@ -95,7 +88,7 @@ class LayoutFinder:
         self._videos = VideoJudge()
         self._screen = ScreenJudge(False)
         self._screen_of: Division | None = None
-        self._inset = _InsetFinder()
+        self._inset = InsetFinder(self._faces_in)
         self._shown = NO_TILES
 
     def update(self, image: U8) -> Layout:
@@ -132,18 +125,22 @@ class LayoutFinder:
         last = self._last
         moved = kind != last.kind or not same_tiles(tiles, last.tiles, width)
         turned = not moved and not np.array_equal(has_video, last.has_video)
-        revised = moved and kind == "share" and self._is_revised(tiles, last, width)
+        revised = moved and self._is_revised(kind, tiles, last, width)
         changed = (moved and not revised) or turned or bool(cuts.any())
         return Layout(
             kind, tiles, changed, cuts, picture, width, has_video, revised and not cuts.any(), small
         )
 
-    def _is_revised(self, tiles: F32, last: Layout, width: int) -> bool:
+    def _is_revised(self, kind: str, tiles: F32, last: Layout, width: int) -> bool:
         """Return whether only the judgement of the large part, not the picture, has changed."""
         division = self._screen_of
-        if division is not None and division.kind == "beside":
-            return last.kind == "speaker" and same_tiles(tiles, last.tiles[1:], width)
-        return last.kind == "single" and len(tiles) == 0 and self._screen.was_drawn
+        if kind == "share" and last.kind == "speaker":
+            is_beside = division is not None and division.kind == "beside"
+            same = same_tiles(tiles, last.tiles[1:], width)
+            return same and (is_beside or self._screen.is_since_cut)
+        if {kind, last.kind} != {"single", "share"} or len(tiles) or len(last.tiles):
+            return False
+        return self._screen.is_since_cut
 
     # Settling ------------------------------------------------------------------------------------
 
@@ -205,12 +202,15 @@ class LayoutFinder:
             self._screen = ScreenJudge(has_tiles=division.kind == "beside")
             self._screen_of = division
             self._main_place = Places()
-            self._inset = _InsetFinder()
+            self._inset = InsetFinder(self._faces_in)
         main = division.main
         cut = bool(self._main_place.cuts(colours, main[None], width)[0])
         inset = None
-        if division.kind == "whole" and self._grey.shape[0] >= LEAST_HEIGHT_PX:
-            inset = self._inset.update(self._grey, main, motion)
+        if division.kind == "whole":
+            is_screen = bool(self._screen.is_screen)
+            inset = self._inset.update(
+                image, self._grey, main, motion, is_cut=cut, is_screen=is_screen
+            )
         small = division.tiles if inset is None else inset[None]
         moved = motion.share_outside(main, small) if motion is not None else None
         is_screen = self._screen.update(self._grey, main, moved, cut)
@@ -226,42 +226,6 @@ class LayoutFinder:
         if not np.array_equal(tiles, self._shown):
             self._shown = tiles
         return self._shown
-
-
-class _InsetFinder:
-    """Follows a small picture in the corner of one large part."""
-
-    def __init__(self) -> None:
-        self._edges: CornerEdges | None = None
-        self._believed: F32 | None = None
-        self._next: F32 | None = None
-        self._seen = self._missed = self._moves = self._samples = 0
-
-    def update(self, grey: U8, main: F32, motion: Motion | None) -> F32 | None:
-        """Return the small picture in this sample (xyxy), or None."""
-        edges = CornerEdges(grey, main)
-        both, self._edges = edges.kept(self._edges), edges
-        if self._believed is not None:
-            is_there = both.support(self._believed) >= INSET_KEPT_SUPPORT
-            self._missed = 0 if is_there else self._missed + 1
-            if self._missed < SAMPLES_TO_DROP_INSET:
-                return self._believed
-            self._believed, self._next, self._seen, self._moves = None, None, 0, 0
-        self._samples += 1
-        if self._next is None and self._samples % SAMPLES_BETWEEN_SEARCHES:
-            return None  # the search takes longer than all else
-        found = both.find()
-        if found is None:
-            self._next = None
-            return None
-        if self._next is None or np.abs(found - self._next).max() > 4.0:
-            self._next, self._seen, self._moves = found, 0, 0
-        self._seen += 1
-        if motion is not None and float(motion.shares(found[None])[0]) > INSET_MOVED_SHARE:
-            self._moves += 1
-        if self._seen >= SAMPLES_TO_BELIEVE_INSET and self._moves >= INSET_MOVES:
-            self._believed, self._missed = self._next, 0
-        return self._believed
 
 
 def _kept_exact(tiles: F32, before: F32, width: int) -> F32:

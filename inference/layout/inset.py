@@ -1,203 +1,227 @@
-"""A small picture in the corner of a large one, found by its straight edges.
+"""A small picture over a large one, followed from sample to sample: the presenter's thumbnail.
 
-Nothing separates it from the large picture but its frame: four straight lines, in the shape of a
-tile, that end at its corners and stay while what is inside moves.
+It is believed once its frame stays, what is inside moves while what is beside it keeps still, and
+somebody's face is in it: windows, films and games on a shared desktop have frames too.
 """
 
 from __future__ import annotations
 
-import copy
-from itertools import product
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
-import cv2
 import numpy as np
 
-from inference.schema.arrays import F32, I32, U8
+from inference.boxes import has_centre_in, overlap
+from inference.layout.corner_edges import MOVED_WIDTH, CornerEdges
+from inference.layout.tile_content import Motion
+from inference.schema.arrays import F32, U8
 
-WIDTH_PX = 640
-"""Edges are searched for in a picture this wide."""
-EDGE_LEVELS = 8
-"""Neighbouring pixels that differ by more may be an edge (0–255)."""
-WIDTHS = (0.12, 0.42)
-"""Width of the small picture as a share of the large one's."""
-MARGIN = 0.06
-"""It is at most this far from the corner, as a share of the large one's width."""
-SHAPES = (1.7, 1.85)
-SIDE_SHARE = 0.5
-"""Each side of it is an edge on this share of its length."""
-FRAME_SHARE = 0.75
-"""And all its sides together on this share: here and there the two pictures have one colour."""
-BEYOND_SHARE = 0.6
-"""And beyond its corners on less than this share: else it is a line of the picture."""
-LINES_TRIED = 8
+FaceSearch: TypeAlias = Callable[[U8, F32 | None], Sequence[F32]]
+"""Returns the boxes of the faces in a region of an RGB picture, or anywhere in it."""
+
+LEAST_HEIGHT_PX = 90
+"""A lower picture has no small one in its corner."""
+SAMPLES_TO_BELIEVE = 2
+"""A frame counts once it was seen in so many samples, moving inside."""
+SAMPLES_TO_BELIEVE_OTHER = 5
+"""A larger one than Zoom draws, or one elsewhere, may be a window in which something plays."""
+ZOOM_SIZE_PX = (224, 126)
+"""What Zoom draws over a shared desktop, at widths of 1366 and 1920 px (three real recordings)."""
+MOVES_SHARE = 0.5
+"""And it moved in this share of them: a camera moves nearly always."""
+FACE_MOVES_SHARE = 0.75
+"""And the face in this share: a photograph changes now and then, where the encoder renews it."""
+SIZE_SLACK_PX = 4.0
+SAMPLES_TO_DROP = 3
+SAMPLES_OFTEN = 12
+"""So many samples after the large picture changed are all searched, so that a thumbnail is found
+within 2 s."""
+SAMPLES_BETWEEN_SEARCHES = 4
+"""Then only every fourth, and those in which a corner moves: searching takes longer than all
+else."""
+SAMPLES_BETWEEN_FACE_SEARCHES = (8, 32)
+"""A screen without a known thumbnail is searched for faces after 4 s; in vain, after twice as long,
+up to every 16 s."""
+CORNER = 0.2
+"""A corner, as a share of the large picture's sides."""
+MOVED_SHARE = 0.01
+REPLACED_SHARE = 0.8
+"""More of it than this moves only where something else is shown."""
+RING = 0.5
+"""What is beside it, by this share of its size, moves less than half as much."""
+SAME_PLACE = 0.7
+LEAST_FACE = 0.15
+"""Height of a face as a share of the thumbnail's."""
+FACES_ASKED = 6
+"""So often a frame is searched for a face, before it is given up."""
+CANDIDATES_KEPT = 12
+GIVEN_UP_AFTER = 8
+SAMPLES_REFUSED = 64
+"""Samples after which a frame is given up, and after which those given up are tried again."""
 
 
-class CornerEdges:
-    """The straight edges of one region of a picture, or those that two pictures share."""
+@dataclass(slots=True)
+class _Candidate:
+    """A frame that may be the small picture's."""
 
-    def __init__(self, grey: U8, region: F32) -> None:
-        """Take a region (xyxy) of a grey picture."""
-        height, width = grey.shape
-        x0, y0, x1, y1 = (round(float(edge)) for edge in region)
-        x0, y0, x1, y1 = max(0, x0), max(0, y0), min(width, x1), min(height, y1)
-        part = grey[y0:y1, x0:x1]
-        self.origin = (x0, y0)
-        self.scale = min(1.0, WIDTH_PX / max(1, part.shape[1]))
-        if self.scale < 1.0:
-            size = (WIDTH_PX, max(2, round(part.shape[0] * self.scale)))
-            part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-        self.height, self.width = part.shape
-        self._across = _steps(part, 1)
-        self._down = _steps(part, 0)
-        self._sums: tuple[I32, I32] | None = None
+    box: F32
+    is_likely: bool
+    """Of the size and at the place that Zoom gives it."""
+    seen: int = 1
+    moves: int = 0
+    missed: int = 0
+    face: F32 | None = None
+    face_seen: int = 0
+    face_moves: int = 0
+    asked: int = 0
 
-    def kept(self, before: CornerEdges | None) -> CornerEdges:
-        """Return the edges that were there before too, counted: people move, frames do not."""
-        kept = copy.copy(self)
-        if before is not None and before._across.shape == self._across.shape:
-            kept._across = self._across & before._across
-            kept._down = self._down & before._down
-        # A line may fall between two pixels: the pixel beside it counts too.
-        columns, rows = _thick(kept._across, 1), _thick(kept._down, 0)
-        kept._sums = (_counted(columns, 0), _counted(rows, 1).T)
-        return kept
 
-    @property
-    def _counts(self) -> tuple[I32, I32]:
-        if self._sums is None:
-            self._sums = self.kept(None)._sums
-        assert self._sums is not None
-        return self._sums
+class InsetFinder:
+    """Follows a small picture over one large part."""
 
-    def find(self) -> F32 | None:
-        """Return the small picture (xyxy in the frame), or None."""
-        best: tuple[float, F32] | None = None
-        for right, lower in product((False, True), (False, True)):
-            found = self._find_in(right, lower)
-            if found is not None and (best is None or found[0] > best[0]):
-                best = found
-        return best[1] if best else None
+    def __init__(self, faces_in: FaceSearch | None = None) -> None:
+        """Take what finds faces; without it, no face is asked for, but a frame free of lines."""
+        self._faces_in = faces_in
+        self._edges: CornerEdges | None = None
+        self._believed: F32 | None = None
+        self._candidates: list[_Candidate] = []
+        self._refused: list[F32] = []
+        self._missed = self._samples = 0
+        self._pause, self._since_faces = SAMPLES_BETWEEN_FACE_SEARCHES[0], 0
 
-    def support(self, box: F32) -> float:
-        """Return the share of the sides of a box (xyxy in the frame) that are edges, or 0."""
-        x, y = self.origin
-        edges = (box - np.array([x, y, x, y])) * self.scale
-        shifts = np.array([[0, 0, 0, 0], [-1, -1, 0, 0], [0, 0, 1, 1], [0, 0, -1, -1]])
-        return float(self._supports((np.round(edges) + shifts).astype(np.int32)).max())
-
-    def _find_in(self, right: bool, lower: bool) -> tuple[float, F32] | None:
-        """Return the best box in one corner with its support."""
-        margin = round(MARGIN * self.width)
-        wide = (round(WIDTHS[0] * self.width), round(WIDTHS[1] * self.width))
-        high = (round(wide[0] * 9 / 16), round(wide[1] * 9 / 16))
-        columns = self._candidates(0, right, margin, wide, high[0], lower)
-        rows = self._candidates(1, lower, margin, high, wide[0], right)
-        if not len(columns) or not len(rows):
-            return None
-        across = np.sort(columns, axis=1)[:, None].repeat(len(rows), axis=1)
-        down = np.sort(rows, axis=1)[None].repeat(len(columns), axis=0)
-        shape = (across[..., 1] - across[..., 0]) / np.maximum(1, down[..., 1] - down[..., 0])
-        fits = (shape >= SHAPES[0]) & (shape <= SHAPES[1])
-        boxes = np.concatenate([across[fits], down[fits]], axis=1)[:, [0, 2, 1, 3]]
-        shares = self._supports(boxes)
-        for k in np.argsort(-shares, kind="stable")[:LINES_TRIED].tolist():
-            if shares[k] < FRAME_SHARE:
-                break
-            x0, y0, x1, y1 = boxes[k].tolist()
-            if not self._goes_on(x0, y0, x1, y1):
-                box = np.array([x0, y0, x1, y1], np.float32) / self.scale
-                return float(shares[k]), box + np.array(self.origin * 2, np.float32)
-        return None
-
-    def _candidates(
+    def update(
         self,
-        axis: int,
-        at_end: bool,
-        margin: int,
-        size: tuple[int, int],
-        least: int,
-        other_end: bool,
-    ) -> I32:
-        """Pairs (n, 2) of an inner and an outer line along an axis that could bound the box."""
-        sums = self._counts[axis]
-        length, reach = sums.shape[1], sums.shape[0] - 1
-        part = round(reach * (WIDTHS[1] + MARGIN))
-        counts = sums[reach] - sums[reach - part] if other_end else sums[part]
-        strong: I32 = np.flatnonzero(counts >= SIDE_SHARE * least).astype(np.int32)
-        places = length - strong if at_end else strong
-        inner = strong[(places >= size[0]) & (places <= size[1] + margin)]
-        outer = strong[places <= margin]
-        inner = inner[np.argsort(-counts[inner], kind="stable")][: 2 * LINES_TRIED]
-        outer = outer[np.argsort(-counts[outer], kind="stable")][:LINES_TRIED]
-        edge = length if at_end else 0
-        outer = np.append(outer, np.int32(edge))
-        pairs = np.stack(np.meshgrid(inner, outer, indexing="ij"), axis=-1).reshape(-1, 2)
-        return np.asarray(pairs, np.int32)
+        image: U8,
+        grey: U8,
+        main: F32,
+        motion: Motion | None,
+        *,
+        is_cut: bool,
+        is_screen: bool,
+    ) -> F32 | None:
+        """Return the small picture in this sample (xyxy), or None.
 
-    def _supports(self, boxes: I32) -> F32:
-        """Return the mean share of the sides of (n, 4) boxes that is edge; 0 where one hardly is.
-
-        Sides at the region's own edge do not count.
+        Args:
+            image: the whole picture, RGB.
+            grey: the same in grey.
+            main: the large part, (4,).
+            motion: against the sample before, if there is one.
+            is_cut: whether the large part shows something else than before.
+            is_screen: whether it is a shared screen, as far as is known.
         """
-        columns, rows = self._counts
-        x0, y0, x1, y1 = boxes.T
-        sides = [(columns, x0, y0, y1, self.width), (columns, x1, y0, y1, self.width)]
-        sides += [(rows, y0, x0, x1, self.height), (rows, y1, x0, x1, self.height)]
-        shares, counts = [], []
-        for sums, at, first, last, length in sides:
-            start = np.clip(first + 2, 0, sums.shape[0] - 1)
-            end = np.clip(last - 2, 0, sums.shape[0] - 1)
-            line = np.clip(at, 0, sums.shape[1] - 1)
-            share = (sums[end, line] - sums[start, line]) / np.maximum(1, end - start)
-            is_inside = (at > 1) & (at < length - 1)
-            shares.append(np.where(is_inside, share, np.nan))
-            counts.append(is_inside)
-        table = np.stack(shares)
-        known = np.stack(counts).sum(axis=0)
-        means = np.nansum(table, axis=0) / np.maximum(1, known)
-        least = np.where(np.isnan(table), 1.0, table).min(axis=0, initial=1.0)
-        result: F32 = np.where((known >= 2) & (least >= SIDE_SHARE), means, 0).astype(np.float32)
-        return result
+        if grey.shape[0] < LEAST_HEIGHT_PX:
+            return None
+        edges = CornerEdges(grey, main)
+        both, self._edges = edges.kept(self._edges), edges
+        if self._believed is not None:
+            is_there = both.support(self._believed) > 0
+            is_there |= _moves_alone(self._believed, main, motion, True)
+            self._missed = 0 if is_there else self._missed + 1
+            if self._missed < SAMPLES_TO_DROP:
+                return self._believed
+            self._believed, self._samples = None, 0
+        self._samples = 0 if is_cut else self._samples + 1
+        moved = [_moves_alone(c.box, main, motion, is_screen) for c in self._candidates]
+        for candidate, has_moved in zip(self._candidates, moved, strict=True):
+            self._follow(candidate, both, has_moved)
+        self._refused += [c.box for c in self._candidates if _is_given_up(c)]
+        self._candidates = [c for c in self._candidates if c.missed < 2 and not _is_given_up(c)]
+        if self._samples % SAMPLES_REFUSED == 0:
+            self._refused = []
+        self._search(both, image, main, motion, is_screen)
+        for candidate in self._candidates:
+            if self._is_camera(candidate, image, motion):
+                self._believed, self._missed = candidate.box, 0
+                self._candidates = []
+                break
+        return self._believed
 
-    def _goes_on(self, x0: int, y0: int, x1: int, y1: int) -> bool:
-        """Return whether a side goes on past the box, as the lines of a table do."""
-        columns, rows = self._counts
-        sides = [(columns, x, y0, y1, self.width) for x in (x0, x1)]
-        sides += [(rows, y, x0, x1, self.height) for y in (y0, y1)]
-        for sums, at, start, end, length in sides:
-            if at <= 1 or at >= length - 1:
-                continue
-            more = max(4, (end - start) // 4)
-            for first, last in ((start - 3 - more, start - 3), (end + 3, end + 3 + more)):
-                if first < 0 or last > sums.shape[0] - 1:
-                    continue
-                if sums[last, at] - sums[first, at] > BEYOND_SHARE * more:
-                    return True
+    @staticmethod
+    def _follow(candidate: _Candidate, edges: CornerEdges, has_moved: bool) -> None:
+        """Note whether a frame is there still, and whether it moved inside."""
+        is_there = edges.support(candidate.box) > 0
+        candidate.missed = 0 if is_there else candidate.missed + 1
+        candidate.seen += is_there
+        candidate.moves += is_there and has_moved
+
+    def _search(
+        self, edges: CornerEdges, image: U8, main: F32, motion: Motion | None, is_screen: bool
+    ) -> None:
+        """Look for further frames, where it is time."""
+        found: list[tuple[F32, bool]] = []
+        is_due = self._samples < SAMPLES_OFTEN or self._samples % SAMPLES_BETWEEN_SEARCHES == 0
+        if is_due or _corner_moves(main, motion):
+            found += [(box, True) for box in edges.find(is_checked=self._faces_in is not None)]
+        self._since_faces = self._since_faces + 1 if is_screen else 0
+        if self._faces_in is not None and self._since_faces >= self._pause:
+            self._since_faces = 0
+            faces = self._faces_in(image, None)
+            first, last = SAMPLES_BETWEEN_FACE_SEARCHES
+            self._pause = first if faces else min(2 * self._pause, last)
+            for face in faces:
+                found += [(box, False) for box in edges.find_around(face)[:2]]
+        known = [c.box for c in self._candidates] + self._refused
+        for box, is_corner in found:
+            if all(overlap(box, other) <= SAME_PLACE for other in known):
+                moves = int(_moves_alone(box, main, motion, is_screen))
+                is_likely = _is_zooms(box, main, is_corner)
+                self._candidates.append(_Candidate(box, is_likely, moves=moves))
+        del self._candidates[:-CANDIDATES_KEPT]
+
+    def _is_camera(self, candidate: _Candidate, image: U8, motion: Motion | None) -> bool:
+        """Return whether a frame has been seen to hold a camera's picture."""
+        c = candidate
+        if motion is None:
+            return False
+        if self._faces_in is not None and c.face is None and c.asked < FACES_ASKED and c.moves:
+            c.asked += 1
+            least = LEAST_FACE * float(c.box[3] - c.box[1])
+            faces = [face for face in self._faces_in(image, c.box) if has_centre_in(face, c.box)]
+            c.face = next((face for face in faces if float(face[3] - face[1]) >= least), None)
+        if c.face is not None:
+            c.face_seen += 1
+            c.face_moves += float(motion.shares(c.face[None])[0]) > MOVED_SHARE
+        if c.missed or c.moves < MOVES_SHARE * c.seen:
+            return False
+        if self._faces_in is None:
+            return min(c.seen, c.moves) > SAMPLES_TO_BELIEVE
+        least_moves = SAMPLES_TO_BELIEVE if c.is_likely else SAMPLES_TO_BELIEVE_OTHER
+        return c.face_moves >= max(least_moves, FACE_MOVES_SHARE * c.face_seen)
+
+
+def _is_given_up(candidate: _Candidate) -> bool:
+    """Return whether a frame is there and turned out to hold no camera's picture."""
+    return candidate.seen >= GIVEN_UP_AFTER or candidate.asked >= FACES_ASKED
+
+
+def _is_zooms(box: F32, main: F32, is_corner: bool) -> bool:
+    """Return whether a frame has the size of Zoom's thumbnail, or could be one in a corner."""
+    size = box[2:] - box[:2]
+    if np.abs(size - np.array(ZOOM_SIZE_PX)).max() <= SIZE_SLACK_PX:
+        return True
+    return is_corner and float(size[0]) <= MOVED_WIDTH * float(main[2] - main[0])
+
+
+def _corner_moves(main: F32, motion: Motion | None) -> bool:
+    """Return whether one of the corners moves, and what is beside it does not."""
+    x0, y0, x1, y1 = main.tolist()
+    wide, high = CORNER * (x1 - x0), CORNER * (y1 - y0)
+    lefts, tops = (x0, x1 - wide), (y0, y1 - high)
+    corners = np.array([[x, y, x + wide, y + high] for x in lefts for y in tops], np.float32)
+    return any(_moves_alone(corner, main, motion, True) for corner in corners)
+
+
+def _moves_alone(box: F32, main: F32, motion: Motion | None, is_screen: bool) -> bool:
+    """Return whether a box moved, and, on a screen, what is beside it hardly."""
+    if motion is None:
         return False
-
-
-def _counted(lines: U8, axis: int) -> I32:
-    """Number of edges before each place along an axis."""
-    counts: I32 = np.diff(cv2.integral(lines), axis=1 - axis)  # eight times as fast as cumsum
-    return counts
-
-
-def _steps(part: U8, axis: int) -> U8:
-    """1 where a pixel differs from the one before it along an axis, in the part's own shape."""
-    steps = np.zeros(part.shape, np.uint8)
-    if axis == 1:
-        steps[:, 1:] = cv2.absdiff(part[:, 1:], part[:, :-1]) > EDGE_LEVELS
-    else:
-        steps[1:] = cv2.absdiff(part[1:], part[:-1]) > EDGE_LEVELS
-    return steps
-
-
-def _thick(steps: U8, axis: int) -> U8:
-    """Edges, and the pixels before them along the axis; one more place for the far end."""
-    pad = ((0, 0), (0, 1)) if axis == 1 else ((0, 1), (0, 0))
-    thick = np.pad(steps, pad)
-    if axis == 1:
-        thick[:, :-2] |= steps[:, 1:]
-    else:
-        thick[:-2] |= steps[1:]
-    return thick
+    inside = float(motion.shares(box[None])[0])
+    if not MOVED_SHARE < inside < REPLACED_SHARE:
+        return False
+    if not is_screen:
+        return True
+    wide, high = (box[2:] - box[:2]) * RING
+    around = np.array([box[0] - wide, box[1] - high, box[2] + wide, box[3] + high], np.float32)
+    around = np.concatenate([np.maximum(around[:2], main[:2]), np.minimum(around[2:], main[2:])])
+    return motion.share_outside(around, box[None]) < inside / 2

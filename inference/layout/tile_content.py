@@ -1,12 +1,11 @@
-"""What a part of the picture shows: a camera, a shared screen, or a name and nothing that moves.
+"""What a tile shows: a camera, or a name and nothing that moves.
 
 Everything is read from pictures reduced to SMALL_WIDTH_PX and from how they change between two
-samples; a camera never keeps still, a screen mostly does, and a tile without video is plain.
+samples; a camera never keeps still, and a tile without video is plain.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 import cv2
@@ -32,22 +31,6 @@ SAMPLES_TO_TURN_OFF = 2
 fills its tile is a camera however still it is: Zoom draws portraits on a plain ground, and a
 connection may freeze."""
 SAMPLES_TO_TURN_ON = 2
-SCREEN_MODE_SHARE = 0.5
-"""This share of a screen's pixels has one brightness, within one level. Of six clips of cameras the
-most is 0.13; a person before a plain virtual background may reach more."""
-SCREEN_FLAT_SHARE = 0.72
-"""And this share of neighbouring pixels are equal, which noise and skin do not allow."""
-SCREEN_EDGE_LEVELS = 40
-SCREEN_EDGE_SHARE = 0.003
-"""And this share of neighbours differ by this much: letters and lines."""
-SCREEN_STILL = 0.6
-"""A screen keeps still in this share of the samples, unless a film is shown on it."""
-PAIRS_TO_JUDGE = 6
-PAIRS_KEPT = 12
-PAIRS_OF_CAMERA = 3
-"""This many moving samples in a row make a large part that is not drawn like a screen a camera."""
-STILL_ALONE = 60
-"""A whole picture that is not drawn like a screen is one after standing still for 30 s."""
 
 
 def shrink_picture(image: U8) -> U8:
@@ -185,80 +168,3 @@ class VideoJudge:
             self._moving = np.zeros(len(tiles), np.int32)
         self._tiles = tiles
         return known
-
-
-class ScreenJudge:
-    """Distinguishes a shared screen from a large camera, for one large part over time."""
-
-    def __init__(self, has_tiles: bool) -> None:
-        self._has_tiles = has_tiles
-        self._moved: deque[float] = deque(maxlen=PAIRS_KEPT)
-        self._drawn: deque[bool] = deque(maxlen=PAIRS_KEPT)
-        self._pairs = 0
-        self._still_run = 0
-        self.is_screen: bool | None = None
-        """None before the first picture."""
-
-    @property
-    def was_drawn(self) -> bool:
-        """Return whether most of the last pictures had a screen's flat colour and hard edges."""
-        return bool(self._drawn) and float(np.mean(self._drawn)) >= 0.5
-
-    def update(self, grey: U8, main: F32, moved: float | None, was_cut: bool) -> bool:
-        """Take the next picture (grey, whole) and how much of the large part moved.
-
-        Returns:
-            Whether it is a screen. In doubt, and where tiles are beside it, it stays one.
-        """
-        self._drawn.append(is_drawn(grey, main))
-        if self.is_screen is None:
-            self.is_screen = self._drawn[-1]
-            return self.is_screen
-        if was_cut and not self._has_tiles:
-            self._moved.clear()
-            self._pairs = self._still_run = 0
-            if not self.is_screen:
-                self.is_screen = self._drawn[-1]
-                return self.is_screen
-        if moved is not None and not was_cut:
-            self._pairs += 1
-            self._moved.append(moved)
-            self._still_run = self._still_run + 1 if moved <= STILL_SHARE else 0
-        if self.is_screen:
-            self.is_screen = not self._became_camera()
-        else:
-            self.is_screen = self._became_screen()
-        return self.is_screen
-
-    def _became_screen(self) -> bool:
-        still = sum(moved <= STILL_SHARE for moved in self._moved)
-        if self.was_drawn:
-            return True
-        if self._has_tiles:
-            return len(self._moved) >= PAIRS_TO_JUDGE and still >= SCREEN_STILL * len(self._moved)
-        return self._still_run >= STILL_ALONE
-
-    def _became_camera(self) -> bool:
-        last = list(self._moved)[-PAIRS_OF_CAMERA:]
-        moves = len(last) == PAIRS_OF_CAMERA and min(last) > CAMERA_SHARE
-        # Beside tiles, a film shown on the screen would look like a camera later on.
-        is_open = not self._has_tiles or self._pairs <= PAIRS_OF_CAMERA + 1
-        return moves and is_open and not self.was_drawn
-
-
-def is_drawn(grey: U8, region: F32) -> bool:
-    """Return whether a region of a picture has a flat colour and hard edges, as slides have."""
-    height, width = grey.shape
-    x0, y0, x1, y1 = (round(float(edge)) for edge in region)
-    part = grey[max(0, y0) : min(height, y1), max(0, x0) : min(width, x1)]
-    if part.shape[0] < 1 or part.shape[1] < 2:
-        return False
-    step = max(1, part.shape[0] // 160)
-    lines = np.ascontiguousarray(part[::step])
-    share = cv2.calcHist([lines], [0], None, [256], [0, 256])[:, 0] / lines.size
-    if float((share[:-2] + share[1:-1] + share[2:]).max()) < SCREEN_MODE_SHARE:
-        return False
-    steps = cv2.absdiff(lines[:, 1:], lines[:, :-1])
-    if float((steps == 0).mean()) < SCREEN_FLAT_SHARE:
-        return False
-    return float((steps > SCREEN_EDGE_LEVELS).mean()) >= SCREEN_EDGE_SHARE

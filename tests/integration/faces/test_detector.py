@@ -244,7 +244,11 @@ def test_importing_loads_no_model() -> None:
 def test_a_clip_of_one_person_is_one_picture_with_one_face(
     detector: FaceDetector, clip: Path
 ) -> None:
-    finder = LayoutFinder()
+    finder = LayoutFinder(
+        lambda image, region: [
+            face.box for face in detector.detect(image, None if region is None else region[None])
+        ]
+    )
     counts = []
     with av.open(str(clip)) as media:
         for k, frame in enumerate(media.decode(video=0)):
