@@ -112,7 +112,7 @@ class Analyzer:
         model: str,
         stop: threading.Event | None = None,
         detector_factory: Callable[[], Detector] | None = None,
-        layout_factory: Callable[[], LayoutFinder] = LayoutFinder,
+        layout_factory: Callable[[], LayoutFinder] | None = None,
         tracker_factory: Callable[[], Tracker] | None = None,
         reader_factory: Callable[[], LabelReader] = shared_reader,
         observer: Observer | None = None,
@@ -123,9 +123,10 @@ class Analyzer:
         self._options = options
         self._model = model
         self._stop = stop or threading.Event()
-        self._new_layout = layout_factory
+        rate = options.samples_per_s
+        self._new_layout = layout_factory or functools.partial(LayoutFinder, rate)
         self._new_tracker = tracker_factory or (lambda: Tracker(options.samples_per_s))
-        self._layout = layout_factory()
+        self._layout = self._new_layout()
         self._tracker = self._new_tracker()
         self._first_track = 0
         self._next_track = 0

@@ -1,7 +1,9 @@
 """How the picture is divided, judged from the picture alone and followed through time.
 
-`division` finds tiles by the ground between them, `inset` a small picture in a corner by its
-edges, `tile_content` what each part shows, and `finder` follows all of it from sample to sample.
+`division` finds tiles by the ground between them, `gutters` says whether a gallery is still there
+under what covers parts of it, `inset` finds a small picture in a corner by its edges.
+`tile_content` says what each part shows, `still_pictures` which tiles show a profile picture, and
+`finder` follows all of it from sample to sample.
 """
 
 from inference.layout.cuts import CUT_DIFFERENCE
