@@ -117,7 +117,7 @@ class Analyzer:
         model: str,
         stop: threading.Event | None = None,
         detector_factory: Callable[[], Detector] | None = None,
-        layout_factory: Callable[[FaceSearch], LayoutFinder] = LayoutFinder,
+        layout_factory: Callable[[float, FaceSearch], LayoutFinder] = LayoutFinder,
         tracker_factory: Callable[[], Tracker] | None = None,
         reader_factory: Callable[[], LabelReader] = shared_reader,
         observer: Observer | None = None,
@@ -128,8 +128,9 @@ class Analyzer:
         self._options = options
         self._model = model
         self._stop = stop or threading.Event()
-        self._new_tracker = tracker_factory or (lambda: Tracker(options.samples_per_s))
-        self._layout = ResizedLayout(lambda: layout_factory(self._faces_in))
+        rate = options.samples_per_s
+        self._new_tracker = tracker_factory or (lambda: Tracker(rate))
+        self._layout = ResizedLayout(lambda: layout_factory(rate, self._faces_in))
         self._tracker = self._new_tracker()
         self._first_track = 0
         self._next_track = 0

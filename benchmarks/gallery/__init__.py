@@ -14,7 +14,10 @@ video off and on; tiles move); `speaker`, `speaker_strip`, `speaker_pip`; `share
 `share_strip`, `share_speaker` (slides with faces, names and a film); `mixed` (all of them in one
 call); `names` (many scripts, cut off, two of one name); `similar_names`; `crosstalk`; `room`
 (three people at one camera); `phone` (voices without a picture); `restless` (silent mouths
-move); `same_background`. Of bad input: `foreign_timeline` (of another meeting of the same people),
+move); `same_background`. Galleries as older clients and other settings draw them: `gutter_border`,
+`roaming_border` (the speaker's frame lies between the tiles), `full_page` (49 tiles and arrows),
+`reactions` (emoji, hands, notices), `light_ground`, `avatars` (still pictures that fill tiles; a
+camera that freezes). Of bad input: `foreign_timeline` (of another meeting of the same people),
 `shifted_timeline` (minutes late), `unknown_names` (the side files know nobody), `exchanged_names`
 (half-way), `bright`, `mirrored`, `upside_down`, `rotated`, `turned_cameras`, `tiny` (25 tiles).
 

@@ -19,8 +19,8 @@ BOX_SHADE = 0.6
 """How dark the box behind a label is, 0–1."""
 BRIGHT_SHADE = 0.2
 """The same for labels that are hard to read: Zoom has drawn them almost without a box."""
-FRAME_COLOUR = (35, 217, 89)
-"""The frame around the active speaker's tile, RGB."""
+FRAME_COLOURS = {"inside": (35, 217, 89), "gutter": (34, 197, 94), "yellow gutter": (226, 226, 40)}
+"""The frame around the active speaker's tile by where it is drawn, RGB."""
 NAME_TILE = (36, 36, 36)
 _INITIALS = ((14, 113, 235), (108, 58, 188), (0, 128, 90), (190, 90, 20), (170, 40, 90))
 _MUTED = (232, 64, 60)
@@ -68,9 +68,14 @@ class Canvas:
                 >> 8
             ).astype(np.uint8)
 
+    def over(self, base: Canvas) -> None:
+        """Start over from another canvas of the same size."""
+        self.planes[:] = base.planes
+
     def frame(self, box: Box, thick: int, colour: tuple[int, int, int]) -> None:
-        """Draw a frame just inside a box."""
-        x0, y0, x1, y1 = box
+        """Draw a frame just inside a box, as far as it lies in the picture."""
+        x0, y0 = max(0, box[0]), max(0, box[1])
+        x1, y1 = min(self.width, box[2]), min(self.height, box[3])
         flat = _flat(colour, 2, 2)
         for edge in (
             (x0, y0, x1, y0 + thick),
@@ -78,7 +83,8 @@ class Canvas:
             (x0, y0, x0 + thick, y1),
             (x1 - thick, y0, x1, y1),
         ):
-            self.paste(edge, flat)
+            if edge[0] < edge[2] and edge[1] < edge[3]:
+                self.paste(edge, flat)
 
 
 class Sticker:
@@ -156,6 +162,86 @@ def name_tile(name: str, size: tuple[int, int], picture_height: int, number: int
     return np.asarray(
         cv2.cvtColor(np.ascontiguousarray(tile[..., :3]), cv2.COLOR_RGB2YUV_I420), np.uint8
     )
+
+
+def avatar_tile(size: tuple[int, int], number: int) -> U8:
+    """Return a drawn profile picture that fills a tile, as planes: a head before coloured hills."""
+    width, height = size
+    rng = np.random.default_rng([number, 11])
+    image = np.zeros((height, width, 3), np.uint8)
+    shades = [tuple(int(v) for v in rng.integers(60, 235, 3)) for _ in range(5)]
+    image[:] = shades[0]
+    for hill in range(3):
+        middle = (int(rng.integers(width)), round(height * (0.8 + 0.15 * hill)))
+        reach = (round(width * 0.45), round(height * (0.5 - 0.1 * hill)))
+        cv2.ellipse(image, middle, reach, 0, 0, 360, shades[1 + hill], -1, cv2.LINE_AA)
+    x, y = round(width * float(rng.uniform(0.4, 0.6))), round(height * 0.45)
+    body = (round(height * 0.42), round(height * 0.4))
+    cv2.ellipse(image, (x, height), body, 0, 180, 360, shades[4], -1, cv2.LINE_AA)
+    head = (round(height * 0.2), round(height * 0.26))
+    cv2.ellipse(image, (x, y), head, 0, 0, 360, (236, 196, 160), -1, cv2.LINE_AA)
+    for side in (-1, 1):
+        eye = (x + side * round(height * 0.08), y - round(height * 0.04))
+        cv2.circle(image, eye, max(1, round(height * 0.025)), (40, 30, 30), -1, cv2.LINE_AA)
+    smile = (x, y + round(height * 0.08))
+    reach = (round(height * 0.08), round(height * 0.05))
+    cv2.ellipse(image, smile, reach, 0, 0, 180, (150, 50, 50), max(1, height // 60), cv2.LINE_AA)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
+
+
+def arrow_sticker(picture_height: int, is_right: bool) -> Sticker:
+    """Draw the round, half-transparent button that turns a gallery's page."""
+    side = even(picture_height / 18)
+    button = np.zeros((side, side, 4), np.uint8)
+    middle, reach = side // 2, side // 2 - 1
+    cv2.circle(button, (middle, middle), reach, (60, 60, 60, 170), -1, cv2.LINE_AA)
+    tip = side // 8 if is_right else -(side // 8)
+    points = [(middle - tip, side // 4), (middle + tip, middle), (middle - tip, side * 3 // 4)]
+    thick = max(1, side // 14)
+    cv2.polylines(button, [np.array(points)], False, (250, 250, 250, 255), thick, cv2.LINE_AA)
+    return Sticker(button)
+
+
+def emoji_sticker(picture_height: int, number: int) -> Sticker:
+    """Draw a reaction: a yellow face, or a red heart's round outline."""
+    side = even(picture_height / 14)
+    picture = np.zeros((side, side, 4), np.uint8)
+    colour = (255, 200, 50, 255) if number % 3 else (225, 40, 60, 255)
+    middle, reach = (side // 2, side // 2), side // 2 - 1
+    cv2.circle(picture, middle, reach, colour, -1, cv2.LINE_AA)
+    if number % 3:
+        ink = (70, 45, 20, 255)
+        for x in (side * 3 // 8, side * 5 // 8):
+            cv2.circle(picture, (x, side * 3 // 8), max(1, side // 14), ink, -1, cv2.LINE_AA)
+        smile = (side // 4, side // 5)
+        cv2.ellipse(picture, (side // 2, side // 2), smile, 0, 10, 170, ink, max(1, side // 14))
+    return Sticker(picture)
+
+
+def hand_sticker(picture_height: int) -> Sticker:
+    """Draw the badge of a raised hand: fingers on a dark square."""
+    side = even(picture_height / 22)
+    badge = np.zeros((side, side, 4), np.uint8)
+    badge[...] = (30, 30, 30, 200)
+    for finger in range(4):
+        x = side * (4 + 2 * finger) // 14
+        top = side // 5 + abs(finger - 1) * side // 14
+        cv2.rectangle(badge, (x, top), (x + side // 10, side * 4 // 5), (250, 205, 80, 255), -1)
+    return Sticker(badge)
+
+
+def notice_sticker(picture_height: int, text: str) -> Sticker:
+    """Draw a notice at the top of the picture: white letters on a dark, rounded bar."""
+    px = letters_px(picture_height)
+    letters = draw_text(text, px)
+    high, wide = even(px * 2.2), even(letters.shape[1] + 3 * px)
+    bar = np.zeros((high, wide, 4), np.uint8)
+    fill, reach = (20, 20, 22, 225), high // 2
+    cv2.rectangle(bar, (reach, 0), (wide - reach, high), fill, -1)
+    for x in (reach, wide - reach - 1):
+        cv2.circle(bar, (x, reach), reach, fill, -1, cv2.LINE_AA)
+    _over(bar, letters, round(1.5 * px), max(0, (high - letters.shape[0]) // 2))
+    return Sticker(bar)
 
 
 def _over(image: U8, letters: U8, x: int, y: int) -> None:

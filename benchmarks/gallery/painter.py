@@ -12,18 +12,24 @@ from benchmarks.gallery.camera import Camera
 from benchmarks.gallery.canvas import (
     BOX_SHADE,
     BRIGHT_SHADE,
-    FRAME_COLOUR,
+    FRAME_COLOURS,
     Canvas,
     Sticker,
+    arrow_sticker,
+    avatar_tile,
+    emoji_sticker,
+    hand_sticker,
     label_sticker,
     name_tile,
+    notice_sticker,
 )
 from benchmarks.gallery.clips import clips
 from benchmarks.gallery.footage import PICTURES_HZ, U8, Footage, RoomFootage
 from benchmarks.gallery.plan import Plan
 from benchmarks.gallery.puppets import puppets
+from benchmarks.gallery.script import FREEZE_EVERY_S, FREEZE_S
 from benchmarks.gallery.slides import FILM, FILM_BOX, SLIDE_PX, SLIDE_S, paint_slides
-from benchmarks.gallery.stages import Box, Stage, even
+from benchmarks.gallery.stages import Box, Stage, even, gutter_px
 from benchmarks.gallery.talk import ENVELOPE_HZ
 
 TALLEST_CAMERA_PX, SHORTEST_CAMERA_PX = 288, 90
@@ -34,6 +40,13 @@ FILM_PX = (320, 180)
 GROUNDS = ((26, 26, 26), (0, 0, 0))
 FRAME_LAG_S = 0.3
 """Time from a turn's start until the speaker's tile is highlighted."""
+ROAMS_S = (0.8, 2.2)
+"""How long a roaming frame stays at a tile."""
+NOTICES = ("Recording", "You are muted", "Dana Whitfield has joined")
+NOTICE_S, NOTICE_EVERY_S = 4.0, 15.0
+HAND_S = 9.0
+EMOJI_EVERY_S, EMOJI_RISES_S, EMOJI_RISE = 2.5, 3.5, 0.45
+"""A new reaction this often, rising for so long over this share of the picture's height."""
 
 
 class Painter:
@@ -55,7 +68,11 @@ class Painter:
         self._plan, self._mouths, self._fps = plan, mouths, fps
         self._step = max(1, round(fps / PICTURES_HZ))
         rng = np.random.default_rng([plan.seed, 6])
-        self._canvas = Canvas(plan.size, GROUNDS[int(rng.integers(len(GROUNDS)))])
+        dark = GROUNDS[int(rng.integers(len(GROUNDS)))]
+        self._canvas = Canvas(plan.size, plan.scenario.ground or dark)
+        self._front = Canvas(plan.size, dark)
+        stays_s = np.random.default_rng([plan.seed, 13]).uniform(*ROAMS_S, round(plan.seconds) * 2)
+        self._roamed = np.cumsum(stays_s)
         sizes = _camera_sizes(plan)
         tallest = max(SHORTEST_FOOTAGE_PX, *(height for _, height in sizes))
         footage: Sequence[Footage] = puppets(tallest) if faces is None else clips(faces, tallest)
@@ -109,6 +126,7 @@ class Painter:
             moving = self._plan.moving(at_s)
             for place, tile in enumerate(stage.tiles):
                 is_due = tile.has_video and (number + place) % self._step == 0
+                is_due &= not self._is_frozen(tile.who, at_s)
                 if is_due:
                     mouth = self._mouths[tile.who]
                     opening = float(mouth[min(len(mouth) - 1, round(at_s * ENVELOPE_HZ))])
@@ -116,12 +134,61 @@ class Painter:
                     self._shown[tile.who] = player.next(tile.who in moving, opening)
                 if is_due or is_new or tile.who in reframed:
                     self._paint(stage, place, at_s, tile.who == framed)
-            yield self._finish(self._canvas.planes)
+            yield self._finish(self._in_front(stage, framed, at_s))
+
+    def _is_frozen(self, who: int, at_s: float) -> bool:
+        late_s = (at_s + 7.0 * who) % FREEZE_EVERY_S
+        return who in self._plan.scenario.frozen and late_s >= FREEZE_EVERY_S - FREEZE_S
+
+    def _in_front(self, stage: Stage, framed: int | None, at_s: float) -> Canvas:
+        """Return the picture with what the client draws over tiles and gutters."""
+        scenario, (width, height) = self._plan.scenario, self._plan.size
+        beside = framed is not None and scenario.border != "inside"
+        if not (beside or scenario.has_arrows or scenario.has_reactions):
+            return self._canvas
+        front = self._front
+        front.over(self._canvas)
+        if beside:
+            thick = min(even(max(2, height / 120)), gutter_px(width, scenario.is_tight))
+            box = next(tile.box for tile in stage.tiles if tile.who == framed)
+            around = (box[0] - thick, box[1] - thick, box[2] + thick, box[3] + thick)
+            front.frame(around, thick, FRAME_COLOURS[scenario.border])
+        if scenario.has_arrows:
+            for is_right in (False, True):
+                arrow = arrow_sticker(height, is_right)
+                x = width - arrow.size[0] - 2 if is_right else 2
+                front.blend((x, even((height - arrow.size[1]) / 2)), arrow)
+        if scenario.has_reactions:
+            self._react(front, stage, at_s)
+        return front
+
+    def _react(self, front: Canvas, stage: Stage, at_s: float) -> None:
+        """Draw raised hands, rising emoji and notices as they are at a time."""
+        width, height = front.width, front.height
+        x0, y0, x1, _ = stage.tiles[int(at_s // HAND_S) % len(stage.tiles)].box
+        hand = hand_sticker(height)
+        front.blend((x0 + even((x1 - x0) / 40), y0 + even((x1 - x0) / 40)), hand)
+        for number in range(int(at_s // EMOJI_EVERY_S) + 1):
+            rising_s = at_s - number * EMOJI_EVERY_S
+            if rising_s < EMOJI_RISES_S:
+                rng = np.random.default_rng([self._plan.seed, 12, number])
+                emoji = emoji_sticker(height, number)
+                x = even(rng.uniform(0.02, 0.96) * (width - emoji.size[0]))
+                start = rng.uniform(0.5, 0.95) * (height - emoji.size[1])
+                risen = EMOJI_RISE * height * rising_s / EMOJI_RISES_S
+                front.blend((x, even(max(0.0, start - risen))), emoji)
+        if at_s % NOTICE_EVERY_S < NOTICE_S:
+            text = NOTICES[int(at_s // NOTICE_EVERY_S) % len(NOTICES)]
+            notice = notice_sticker(height, text)
+            front.blend((even((width - notice.size[0]) / 2), even(height / 90)), notice)
 
     def _framed(self, stage: Stage, at_s: float) -> int | None:
         """Return whose tile is highlighted: in a grid, that of the last person to take a turn."""
         if stage.kind != "gallery":
             return None
+        if self._plan.scenario.border_roams:
+            stop = int(np.searchsorted(self._roamed, at_s))
+            return stage.tiles[(stop * 7 + stop // 3) % len(stage.tiles)].who
         late_s = at_s - FRAME_LAG_S
         now = [t for t in self._plan.turns if t.start_s <= late_s < t.end_s and not t.is_aside]
         return now[-1].who if now else None
@@ -129,19 +196,22 @@ class Painter:
     def _paint(self, stage: Stage, place: int, at_s: float, is_framed: bool) -> None:
         tile, canvas, height = stage.tiles[place], self._canvas, self._plan.size[1]
         x0, y0, x1, y1 = tile.box
-        if tile.has_video:
+        scenario = self._plan.scenario
+        if tile.has_video or (tile.who in scenario.avatars and tile.who % 2):
             planes = self._cameras[tile.who].picture(self._shown[tile.who])
+        elif tile.who in scenario.avatars:
+            planes = avatar_tile(self._cameras[tile.who].size, tile.who)
         else:
             name = self._plan.name_drawn(tile.who, at_s)
             planes = name_tile(name, (x1 - x0, y1 - y0), height, tile.who)
         canvas.paste(tile.box, planes)
         text = self._plan.label(tile.who, tile.box, at_s)
         if text is not None:
-            sticker = self._label(text, self._plan.scenario.people[tile.who].talk == 0)
+            sticker = self._label(text, scenario.people[tile.who].talk == 0)
             margin = even(height / 180)
             canvas.blend((x0 + margin, y1 - margin - sticker.size[1]), sticker)
-        if is_framed:
-            canvas.frame(tile.box, max(2, even(height / 240)), FRAME_COLOUR)
+        if is_framed and scenario.border == "inside":
+            canvas.frame(tile.box, max(2, even(height / 240)), FRAME_COLOURS["inside"])
 
     def _label(self, text: str, is_muted: bool) -> Sticker:
         key = (text, is_muted)
@@ -150,13 +220,13 @@ class Painter:
             self._labels[key] = label_sticker(text, self._plan.size[1], is_muted, shade)
         return self._labels[key]
 
-    def _finish(self, planes: U8) -> U8:
+    def _finish(self, canvas: Canvas) -> U8:
         """Return the frame as recorded: as painted, mirrored or turned."""
         fault = self._plan.scenario.picture_fault
         if fault == "none":
-            return planes
+            return canvas.planes
         turned = []
-        for part in self._canvas.parts:
+        for part in canvas.parts:
             if fault == "mirrored":
                 part = part[:, ::-1]
             elif fault == "upside_down":

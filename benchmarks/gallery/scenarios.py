@@ -27,6 +27,8 @@ SCRIPTS = (
 """Display names as people write them: scripts, pronouns, roles, emoji, two of one name."""
 
 
+LIGHT_GREY = (228, 228, 233)
+"""The background of the tiles in a light theme."""
 MOST_PEOPLE = 49
 """Zoom's largest gallery."""
 
@@ -146,6 +148,14 @@ def _turned_cameras(count: int) -> Scenario:
     return Scenario("turned_cameras", people, _whole("gallery", count))
 
 
+def _avatars(count: int) -> Scenario:
+    """Build a gallery in which every other person is a still profile picture that fills the tile,
+    and somebody else's camera freezes now and then. Two of those without video talk a lot."""
+    count = max(3, count)
+    gallery = _gallery(count)
+    return replace(gallery, avatars=tuple(range(1, count, 2))[: count // 2], frozen=(2,))
+
+
 def _view(name: str, layout: LayoutName) -> Callable[[int], Scenario]:
     return lambda count: Scenario(name, _crew(count), _whole(layout, count))
 
@@ -172,6 +182,21 @@ SCENARIOS: dict[str, tuple[Callable[[int], Scenario], int]] = {
     "phone": (_phone, 5),
     "restless": (_but("restless", restless=0.15, has_labels=False), 4),
     "same_background": (_same_background, 5),
+    # As older clients and other settings draw a gallery.
+    "gutter_border": (_but("gutter_border", border="gutter", is_tight=True), 6),
+    "roaming_border": (
+        _but("roaming_border", border="yellow gutter", border_roams=True), 9
+    ),
+    "full_page": (
+        _but("full_page", border="gutter", border_roams=True, has_arrows=True), 49
+    ),
+    "reactions": (
+        _but("reactions", border="gutter", is_tight=True, has_reactions=True), 5
+    ),
+    "light_ground": (
+        _but("light_ground", ground=LIGHT_GREY, border="gutter", has_reactions=True), 6
+    ),
+    "avatars": (_avatars, 6),
     # Bad input.
     "foreign_timeline": (
         _but("foreign_timeline", side_fault="foreign", has_labels=False), 4

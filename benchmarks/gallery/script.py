@@ -11,6 +11,9 @@ LayoutName = Literal[
 SideFault = Literal["none", "foreign", "shifted", "strangers"]
 PictureFault = Literal["none", "mirrored", "upside_down", "rotated"]
 """What is done to the whole picture; "rotated" is by 90° clockwise, which swaps its sides."""
+BorderName = Literal["inside", "gutter", "yellow gutter"]
+FREEZE_S, FREEZE_EVERY_S = 6.0, 20.0
+"""A bad connection: how long a frozen camera stands still, and from one freeze to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,24 @@ class Scenario:
     somebody in the room with the microphone off."""
     is_bright: bool = False
     """White rooms behind everybody, so that labels stand on bright video."""
+    ground: tuple[int, int, int] | None = None
+    """Colour of the background between the tiles, RGB; None: one of Zoom's dark ones."""
+    border: BorderName = "inside"
+    """Where the frame of who speaks is drawn: over the edge of the tile, or beside it in the
+    gutter, as the older client does, in green or in yellow."""
+    is_tight: bool = False
+    """Gutters are so narrow that the frame of who speaks fills them."""
+    border_roams: bool = False
+    """The frame goes to another tile every second or two: noise, or a quick exchange."""
+    has_arrows: bool = False
+    """Round arrows at the left and right edge, which turn the pages of a large gallery."""
+    has_reactions: bool = False
+    """Emoji that rise over tiles and gutters, raised hands in tiles' corners, and a notice at the
+    top for part of the time."""
+    avatars: tuple[int, ...] = ()
+    """People without video whose profile picture fills the tile; they may speak."""
+    frozen: tuple[int, ...] = ()
+    """People whose cameras stand still for `FREEZE_S` out of every `FREEZE_EVERY_S` seconds."""
 
     def __post_init__(self) -> None:
         if not self.people or not self.spans:

@@ -15,6 +15,8 @@ Box = tuple[int, int, int, int]
 
 GUTTER_SHARE = 1 / 160
 """Width of the gutter as a share of the picture's: 8 px at 1280."""
+TIGHT_GUTTER_SHARE = 1 / 320
+"""The same in a client that leaves just enough room for the speaker's frame."""
 STRIP_SHARE = 1 / 7
 """Height of the film strip above the speaker, as a share of the picture's."""
 COLUMN_SHARE = 1 / 5
@@ -62,12 +64,12 @@ def plan_stages(
     for span in scenario.spans:
         end_s = span.until * seconds
         if span.layout in ("gallery", "share_gallery", "share_strip"):
-            stages.append(_stage(span, start_s, end_s, shown, size))
+            stages.append(_stage(scenario, span, start_s, end_s, shown, size))
         else:
             switches = list(_switches(scenario, span, turns, start_s, end_s, shown, rng))
             edges = [start_s, *(at for at, _ in switches[1:]), end_s]
             for (_, people), (first, last) in zip(switches, pairwise(edges), strict=True):
-                stages.append(_stage(span, first, last, people, size))
+                stages.append(_stage(scenario, span, first, last, people, size))
             shown = switches[-1][1]
         start_s = end_s
     return stages
@@ -99,16 +101,23 @@ def _switches(
 
 
 def _stage(
-    span: Span, start_s: float, end_s: float, shown: list[int], size: tuple[int, int]
+    scenario: Scenario,
+    span: Span,
+    start_s: float,
+    end_s: float,
+    shown: list[int],
+    size: tuple[int, int],
 ) -> Stage:
     width, height = size
-    gutter = even(max(2, width * GUTTER_SHARE))
+    gutter = gutter_px(width, scenario.is_tight)
     order = list(span.present)
     screen = None
     large = shown[0] if shown[0] in order else order[0]
     others = [who for who in order if who != large]
     if span.layout == "gallery":
-        kind, boxes = ("gallery", grid(len(order), size)) if len(order) > 1 else ("single", [])
+        kind, boxes = (
+            ("gallery", grid(len(order), size, gutter)) if len(order) > 1 else ("single", [])
+        )
         people = order
     elif span.layout == "share_gallery":
         kind, people = "share", order
@@ -132,16 +141,16 @@ def _stage(
     else:
         kind, people, boxes = "single", [large], []
     boxes = boxes or [(0, 0, width, height)]
+    without_video = {*span.video_off, *scenario.avatars}
     tiles = tuple(
-        Tile(who, box, who not in span.video_off) for who, box in zip(people, boxes, strict=True)
+        Tile(who, box, who not in without_video) for who, box in zip(people, boxes, strict=True)
     )
     return Stage(start_s, end_s, kind, tiles, screen)
 
 
-def grid(count: int, size: tuple[int, int]) -> list[Box]:
+def grid(count: int, size: tuple[int, int], gutter: int) -> list[Box]:
     """Return a gallery's boxes, in the columns with the largest 16:9 tiles, last row centred."""
     width, height = size
-    gutter = even(max(2, width * GUTTER_SHARE))
     best, columns = 0, 1
     for tried in range(1, count + 1):
         rows = -(-count // tried)
@@ -208,6 +217,11 @@ def _corner(size: tuple[int, int], gutter: int) -> Box:
         width - gutter,
         gutter + even(tile_width * 9 / 16),
     )
+
+
+def gutter_px(width: int, is_tight: bool = False) -> int:
+    """Return the width of the gutter in a picture of that width."""
+    return even(max(2, width * (TIGHT_GUTTER_SHARE if is_tight else GUTTER_SHARE)))
 
 
 def even(length: float) -> int:

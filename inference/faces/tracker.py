@@ -150,8 +150,8 @@ class Tracker:
 def of_participants(faces: FaceColumns, views: Sequence[View]) -> FaceColumns:
     """Return the faces of people in the call, with tracks that stay on one camera.
 
-    Faces on a shared screen are left out. A track that shows two cameras becomes two: a new number,
-    above all others, for each camera but its first.
+    Faces on a shared screen and in tiles without video are left out. A track that shows two
+    cameras becomes two: a new number, above all others, for each camera but its first.
     """
     cameras = np.full(len(faces), -1, np.int32)
     is_kept = np.ones(len(faces), np.bool_)
@@ -164,6 +164,8 @@ def of_participants(faces: FaceColumns, views: Sequence[View]) -> FaceColumns:
         elif view.kind == "share" or len(view.tiles):
             held = holders(middles[start:end], view.tiles)
             is_kept[start:end] = (held >= 0) | (view.kind != "share")
+            if len(view.has_video):  # what a profile picture shows may have been seen before
+                is_kept[start:end] &= view.has_video[held] | (held < 0)
             if len(view.cameras):
                 cameras[start:end] = np.where(held >= 0, view.cameras[held], -1)
     tracks, following = faces.track.copy(), int(faces.track.max(initial=-1)) + 1

@@ -1,8 +1,9 @@
 """How the picture is divided, judged from the picture alone and followed through time.
 
-`division` finds tiles by the ground between them, `inset` a small picture over a large one by its
-frame, `screen` tells a shared screen from a camera, `tile_content` a camera from a name, and
-`finder` follows all of it from sample to sample.
+`division` finds tiles by the ground between them, `gutters` says whether a gallery is still there
+under what covers parts of it, `inset` finds a small picture over a large one by its frame. `screen`
+tells a shared screen from a camera, `tile_content` a camera from a name, `still_pictures` which
+tiles show a profile picture, and `finder` follows all of it from sample to sample.
 """
 
 from inference.layout.cuts import CUT_DIFFERENCE

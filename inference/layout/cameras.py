@@ -148,6 +148,8 @@ class CameraMatcher:
                 self._links += _moved(self._last, now)
         elif layout.changed:
             grid = self._changed(sample, layout, grid)
+        elif layout.is_revised:
+            grid.has_video = layout.has_video
         grid.last_sample = sample
         self._grids = [grid, *(g for g in known if not g.is_like(layout))]
         return grid

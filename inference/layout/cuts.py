@@ -17,6 +17,12 @@ COLOUR_DIFFERENCE = 22.0
 """The same of the colour that differs most, for a tile among others and for a large picture: two
 people before one background differ by 17 at least, one moving person by 11 at most in a tile, and
 by 20 where the face fills the picture."""
+LOCAL_LEVELS = 20
+LOCAL_SHARE = 0.27
+LOCAL_COLUMNS = 6
+"""A tile was not cut where a smaller share of the points differs by more than these levels,
+brightness apart, and all within so many of the 16 columns: emoji pass over it. Another person's
+shoulders are wider."""
 LARGE_WIDTH_SHARE = 0.55
 THUMBNAIL_PX = (16, 9)
 PLACES_KEPT = 128
@@ -56,7 +62,17 @@ class Places:
 
 def _is_cut(before: F32, after: F32, limit: float) -> bool:
     apart = np.abs(before - after)
-    return bool(apart[:, :, 1].mean() > CUT_DIFFERENCE or apart.max(axis=2).mean() > limit)
+    if apart[:, :, 1].mean() <= CUT_DIFFERENCE and apart.max(axis=2).mean() <= limit:
+        return False
+    if limit == COLOUR_DIFFERENCE:
+        return True
+    # What covers a part of the tile shifts its mean brightness: the median is that of the rest.
+    change = before - after
+    change -= np.median(change, axis=(0, 1))
+    changed = np.abs(change).max(axis=2) > LOCAL_LEVELS
+    columns = np.flatnonzero(changed.sum(axis=0) > 1)
+    is_narrow = len(columns) == 0 or columns[-1] - columns[0] < LOCAL_COLUMNS
+    return bool(changed.mean() >= LOCAL_SHARE or not is_narrow)
 
 
 def thumbnail(picture: U8, place: F32) -> F32:

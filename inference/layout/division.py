@@ -14,7 +14,9 @@ from inference.boxes import centre, overlap
 from inference.layout.background import Box, Ground
 from inference.layout.grid import (
     SAME_SIZE,
+    WIDE_SHAPES,
     equal_tiles,
+    fills_picture,
     fit_grid,
     has_tile_shape,
     pitch_of,
@@ -34,6 +36,9 @@ SAME_MAIN_OVERLAP = 0.5
 SMALL_TILE_SHARE = 0.45
 """The small tiles beside it are at most this share of the whole wide and high."""
 
+SEAM_LEVELS, SEAM_SHARE = 16, 0.6
+"""Two pictures meet where the colours on this share of a line differ by more from side to side."""
+
 NO_TILES: F32 = np.zeros((0, 4), np.float32)
 MIN_MARGIN_SHARE = 1 / 320
 """The ground around the only tile of a gallery is at least this share of the width."""
@@ -52,17 +57,66 @@ class Division:
     main: F32 | None = None
 
 
-def find_division(image: U8) -> Division | None:
-    """Return the division of one RGB picture, or None: all black."""
+def find_division(image: U8, *, is_thorough: bool = True) -> Division | None:
+    """Return the division of one RGB picture, or None: all black.
+
+    Args:
+        is_thorough: where there is no plain gallery, look for one with parts covered.
+    """
     height, width = image.shape[:2]
     whole = Division("whole", main=np.array([0, 0, width, height], np.float32))
     if height < 16 or width < 16:
         return whole
     ground = Ground.of(image)
     if ground is None:
-        return whole
+        return _on_light_ground(image) or whole
     pieces = tuple(ground.pieces())
-    return _arrange(pieces, width, height) if pieces else None
+    if not pieces:
+        return None
+    found = _arrange(pieces, width, height)
+    if found.kind == "gallery" or not is_thorough:
+        return found
+    # The frame of who speaks fills a gutter, or an arrow or emoji reaches out of a tile.
+    pieces = tuple(ground.with_borders(image).pieces(is_trimmed=True))
+    again = _arrange(pieces, width, height) if pieces else found
+    if again.kind in ("unknown", "whole") and len(pieces) == 1:
+        pair = _pair(image, np.array(pieces[0], np.float32))
+        again = again if pair is None else Division("gallery", pair)
+    return again if again.kind == "gallery" or found.kind == "unknown" else found
+
+
+def _pair(image: U8, piece: F32) -> F32 | None:
+    """Return the two tiles (2, 4) that make up a piece without a gutter between them, or None.
+
+    They have the shape of tiles, and along the line between them the picture changes.
+    """
+    wide, high = (float(side) for side in piece[2:] - piece[:2])
+    axis = 0 if wide > high else 1
+    shape = wide / high * (0.5 if axis == 0 else 2.0)
+    if not WIDE_SHAPES[0] <= shape <= WIDE_SHAPES[1]:
+        return None
+    x0, y0, x1, y1 = (int(edge) for edge in piece)
+    part = image[y0:y1, x0:x1] if axis == 0 else image[y0:y1, x0:x1].transpose(1, 0, 2)
+    middle = part.shape[1] // 2
+    apart = np.abs(part[:, middle - 3].astype(np.int16) - part[:, middle + 2]).max(axis=1)
+    if (apart > SEAM_LEVELS).mean() < SEAM_SHARE:
+        return None
+    tiles: F32 = np.stack([piece, piece])
+    tiles[0, axis + 2] = tiles[1, axis] = (piece[axis] + piece[axis + 2]) / 2
+    return tiles
+
+
+def _on_light_ground(image: U8) -> Division | None:
+    """Return the gallery on a light ground, or None: it has at least two tiles, close together."""
+    ground = Ground.light(image)
+    if ground is None:
+        return None
+    height, width = image.shape[:2]
+    pieces = tuple(ground.pieces(is_trimmed=True))
+    found = _arrange(pieces, width, height) if pieces else None
+    if found is None or found.kind != "gallery" or len(found.tiles) < 2:
+        return None
+    return found if fills_picture(found.tiles, width, height) else None
 
 
 @functools.lru_cache(maxsize=256)

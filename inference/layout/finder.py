@@ -18,6 +18,7 @@ from inference.layout.division import (
     same_main,
     same_tiles,
 )
+from inference.layout.gutters import Gutters
 from inference.layout.inset import FaceSearch, InsetFinder
 from inference.layout.screen import ScreenJudge
 from inference.layout.tile_content import Motion, VideoJudge, shrink_picture
@@ -25,6 +26,9 @@ from inference.schema.arrays import F32, U8, Bools
 
 SAMPLES_TO_BELIEVE = 2
 """A new layout counts when it was seen in this many samples in a row: one may be a fade."""
+SAMPLES_TO_BELIEVE_MORE = 6
+"""More tiles in a gallery whose others stay: a dark room got light, unless emoji rise where there
+is no tile."""
 _NO_FLAGS: Bools = np.zeros(0, np.bool_)
 
 
@@ -36,9 +40,10 @@ class Layout:
     order; none for the undivided picture. `changed`: this division, or who has video, differs from
     the sample before, or the picture was cut. `cuts` says per tile, or for the undivided picture
     in one value, that it shows something else than when it was last seen: another person, or a
-    camera switched on or off. `has_video` is aligned with it. `is_revised`: the kind was judged
-    better; what was said of the samples since the last change holds no more. `picture` is the
-    sample's picture in grey, reduced, of a frame `width_px` wide; `colours` the same in RGB.
+    camera switched on or off. `has_video` is aligned with it. `is_revised`: the kind, or who
+    has video, was judged better; what was said of the samples since the last change holds no more.
+    `picture` is the sample's picture in grey, reduced, of a frame `width_px` wide; `colours` the
+    same in RGB.
     """
 
     kind: str
@@ -74,18 +79,22 @@ class Layout:
 class LayoutFinder:
     """Follows the layout through one recording; samples come in order of time."""
 
-    def __init__(self, faces_in: FaceSearch | None = None) -> None:
-        """Take what finds faces in a picture, so that a window is not taken for a thumbnail."""
+    def __init__(self, samples_per_s: float = 2.0, faces_in: FaceSearch | None = None) -> None:
+        """Take how many samples come in a second, and what finds faces in a picture.
+
+        Without `faces_in`, a small picture over a large one is believed for its frame alone.
+        """
         self._faces_in = faces_in
         self._division: Division | None = None
         self._next: Division | None = None
         self._next_seen = 0
+        self._gutters: Gutters | None = None
         self._grey: U8 | None = None
         self._small: U8 | None = None
         self._last = Layout("", NO_TILES, False)
         self._places = Places()
         self._main_place = Places()
-        self._videos = VideoJudge()
+        self._videos = VideoJudge(samples_per_s)
         self._screen = ScreenJudge(False)
         self._screen_of: Division | None = None
         self._inset = InsetFinder(self._faces_in)
@@ -126,7 +135,14 @@ class LayoutFinder:
         moved = kind != last.kind or not same_tiles(tiles, last.tiles, width)
         turned = not moved and not np.array_equal(has_video, last.has_video)
         revised = moved and self._is_revised(kind, tiles, last, width)
+        if turned and not cuts.any():
+            # A still picture was never a camera in this view.
+            expected = last.has_video & ~self._videos.were_still()
+            revised = np.array_equal(has_video, expected)
+            turned = not revised
         changed = (moved and not revised) or turned or bool(cuts.any())
+        if changed:
+            self._videos.start_view()
         return Layout(
             kind, tiles, changed, cuts, picture, width, has_video, revised and not cuts.any(), small
         )
@@ -147,24 +163,36 @@ class LayoutFinder:
     def _settle(self, image: U8) -> Division:
         """Return what is believed after this sample."""
         width = image.shape[1]
-        found = find_division(image)
+        found = find_division(image, is_thorough=self._division is None)
         if found is None:  # black: nothing speaks for a change
             return self._division or Division("unknown")
-        believed = self._division
+        believed, is_covered = self._division, False
+        if believed is not None and not self._agrees(found, believed, width):
+            grows = found.kind == "gallery" and len(found.tiles) > len(believed.tiles)
+            if self._gutters and (not grows or all_match(believed.tiles, found.tiles, width)):
+                is_covered = self._gutters.remain(image)
+            if is_covered and not grows:
+                self._next = None
+                return believed
+            found = found if is_covered else find_division(image) or found
         if believed is None or self._agrees(found, believed, width):
             self._next = None
             if believed is None:
-                self._division = found
+                self._believe(found, image)
+            elif self._gutters is None and len(found.tiles) == len(believed.tiles):
+                self._gutters = _gutters(believed, image)
             return self._division or found
         if self._next is not None and same_division(found, self._next, width):
             self._next_seen += 1
         else:
             self._next, self._next_seen = found, 1
-        if self._next_seen >= SAMPLES_TO_BELIEVE:
+        if self._next_seen >= (SAMPLES_TO_BELIEVE_MORE if is_covered else SAMPLES_TO_BELIEVE):
             tiles = _kept_exact(found.tiles, believed.tiles, width)
-            self._division = replace(found, tiles=tiles)
+            self._believe(replace(found, tiles=tiles), image)
             self._next = None
-            return self._division
+            return self._division or found
+        if is_covered:
+            return believed
         if believed.kind == "whole" and found.kind == "whole":
             return believed
         if believed.kind not in ("gallery", "beside"):  # a real change shows as a cut as well
@@ -173,6 +201,10 @@ class LayoutFinder:
         if not stay or believed.kind == "beside":
             return Division("unknown")
         return Division("gallery", np.stack(stay))
+
+    def _believe(self, division: Division, image: U8) -> None:
+        self._division = division
+        self._gutters = _gutters(division, image)
 
     @staticmethod
     def _agrees(found: Division, believed: Division, width: int) -> bool:
@@ -226,6 +258,12 @@ class LayoutFinder:
         if not np.array_equal(tiles, self._shown):
             self._shown = tiles
         return self._shown
+
+
+def _gutters(division: Division, image: U8) -> Gutters | None:
+    """Return the gutters of a gallery, None where they do not show or there are none."""
+    is_gallery = division.kind == "gallery" and len(division.tiles) > 1
+    return Gutters.of(division.tiles, image) if is_gallery else None
 
 
 def _kept_exact(tiles: F32, before: F32, width: int) -> F32:

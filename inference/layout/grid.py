@@ -25,6 +25,9 @@ NARROW_GAP = 0.02
 """The gap between tiles, as a share of their size, where there is only one along an axis."""
 MISFIT_SHARE = 0.25
 """What fits into no place of the grid and is larger than this share of a tile speaks against it."""
+CLOSE_SHARE = 0.03
+"""Zoom makes tiles as large as the picture allows: each gutter, and in one direction each margin,
+is at most this share of its height wide."""
 CENTRED = 0.15
 """A row is centred when its middle is so near the picture's, as a share of a tile's width."""
 
@@ -52,6 +55,21 @@ def equal_tiles(pieces: list[F32], height: int) -> list[F32]:
             if areas[equal].sum() > areas[best].sum():
                 best = equal
     return [piece for piece, is_tile in zip(pieces, best, strict=True) if is_tile]
+
+
+def fills_picture(tiles: F32, width: int, height: int) -> bool:
+    """Return whether tiles (n, 4) lie close together and reach from edge to edge in one direction.
+
+    Pictures on a page of a shared screen leave room for words.
+    """
+    size: F32 = np.median(tiles[:, 2:] - tiles[:, :2], axis=0)
+    row = np.round((tiles[:, 1] - tiles[:, 1].min()) / size[1]).astype(int)
+    counts = np.array([np.bincount(row).max(), len(np.unique(row))])
+    left_over = np.array([width, height]) - counts * size
+    around = tiles[:, 2:].max(axis=0) - tiles[:, :2].min(axis=0)
+    gaps = (around - counts * size) / np.maximum(counts - 1, 1)
+    most = CLOSE_SHARE * height
+    return bool((gaps <= most).all() and (left_over <= most * (counts + 1)).any())
 
 
 def fit_grid(whole: list[F32], pieces: list[F32], width: int, height: int) -> F32 | None:

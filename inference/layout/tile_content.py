@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from inference.layout.division import match
+from inference.layout.still_pictures import StillPictures
 from inference.schema.arrays import F32, U8, Bools
 
 SMALL_WIDTH_PX = 240
@@ -27,9 +28,7 @@ PLAIN_SHARE = 0.5
 """A tile without video has one colour, within this many levels, on this share of its rim and of the
 whole: the rest is a name, or a circle with initials or a portrait."""
 SAMPLES_TO_TURN_OFF = 2
-"""A plain tile is one without video once it has kept still for this many samples. A picture that
-fills its tile is a camera however still it is: Zoom draws portraits on a plain ground, and a
-connection may freeze."""
+"""A plain tile is one without video once it has kept still for this many samples."""
 SAMPLES_TO_TURN_ON = 2
 
 
@@ -112,11 +111,12 @@ def is_plain(part: U8) -> bool:
 class VideoJudge:
     """Decides which tiles show a camera; remembers what it knows of tiles that stay in place."""
 
-    def __init__(self) -> None:
+    def __init__(self, samples_per_s: float = 2.0) -> None:
         self._tiles = np.zeros((0, 4), np.float32)
         self._has_video: Bools = np.zeros(0, np.bool_)
         self._still = np.zeros(0, np.int32)
         self._moving = np.zeros(0, np.int32)
+        self._pictures = StillPictures(samples_per_s)
 
     def update(
         self, tiles: F32, cuts: Bools, small: U8, motion: Motion | None, width_px: int
@@ -134,9 +134,18 @@ class VideoJudge:
             if not known[k] or cuts[k]:
                 self._has_video[k] = not plain(k)
                 self._still[k] = self._moving[k] = 0
+                self._pictures.forget(k)
         if shares is not None and len(tiles):
             self._follow(shares, cuts, plain)
-        return self._has_video.copy()
+        return self._has_video & ~self._pictures.update(tiles * scale, small)
+
+    def start_view(self) -> None:
+        """Note that what is said of tiles from here on belongs to a new view."""
+        self._pictures.start_view()
+
+    def were_still(self) -> Bools:
+        """Return which tiles have shown one still picture since the view started."""
+        return self._pictures.were_still()
 
     def _follow(self, shares: F32, cuts: Bools, plain: Callable[[int], bool]) -> None:
         still, moving = shares <= STILL_SHARE, (shares > CAMERA_SHARE) & ~cuts
@@ -166,5 +175,6 @@ class VideoJudge:
             self._has_video = np.ones(len(tiles), np.bool_)
             self._still = np.zeros(len(tiles), np.int32)
             self._moving = np.zeros(len(tiles), np.int32)
+        self._pictures.keep(old)
         self._tiles = tiles
         return known

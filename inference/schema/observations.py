@@ -116,7 +116,8 @@ class View:
 
     `tiles` are in reading order, the large one first. Aligned with them (or of length one for the
     undivided picture, or empty where unknown): `cameras`, the camera that each shows, and
-    `has_video`, False for a tile that shows a name or a portrait on plain ground, not a camera.
+    `has_video`, False for a tile that shows no camera: a name, a portrait on plain ground, or a
+    still picture that fills the tile.
     A camera has the same number in every view in which it is certainly the same one, judged by
     place, order and background, never by the face; -1 where nothing is certain.
     """

@@ -245,7 +245,7 @@ def test_a_clip_of_one_person_is_one_picture_with_one_face(
     detector: FaceDetector, clip: Path
 ) -> None:
     finder = LayoutFinder(
-        lambda image, region: [
+        faces_in=lambda image, region: [
             face.box for face in detector.detect(image, None if region is None else region[None])
         ]
     )
