@@ -103,7 +103,38 @@ class CameraMatcher:
 
     def cameras(self, views: int, labels: Iterable[NameLabel] = ()) -> list[I32]:
         """Return for each of `views` views the cameras of its places; empty where unknown."""
-        groups = self._joined(_texts(self._views, labels))
+        return self._by_view(views, self._joined(_texts(self._views, labels)))
+
+    def likely_cameras(self, views: int, labels: Iterable[NameLabel] = ()) -> list[I32]:
+        """Return the same where two that may be one camera have one number, for counting people.
+
+        Those are never seen side by side, have no two names and no certainly different backgrounds,
+        and do not take over from each other at a cut of a place that follows the speaker.
+        """
+        texts = _texts(self._views, labels)
+        families, together = self._joined(texts), self._together()
+        of_family: dict[int, list[int]] = {}
+        for k, family in enumerate(families):
+            of_family.setdefault(family, []).append(k)
+        classes: list[list[int]] = []
+        for own in of_family.values():
+            for members in sorted(classes, key=max, reverse=True):
+                both = members + own
+                if (
+                    _are_apart(both, together)
+                    and not any(self._showings[k].cut_from in members for k in own)
+                    and _have_one_name(both, texts)
+                    and not self._are_other_rooms(members, own)
+                ):
+                    members += own
+                    break
+            else:
+                classes.append(list(own))
+        numbers = {k: n for n, members in enumerate(classes) for k in members}
+        return self._by_view(views, [numbers[k] for k in range(len(families))])
+
+    def _by_view(self, views: int, groups: Sequence[int]) -> list[I32]:
+        """Number the groups of showings in order of first sight, and spread them over the views."""
         numbers: dict[int, int] = {}
         by_view = []
         for view in range(views):
@@ -111,6 +142,17 @@ class CameraMatcher:
             cameras = [numbers.setdefault(groups[k], len(numbers)) for k in showings]
             by_view.append(np.array(cameras, np.int32))
         return by_view
+
+    def _are_other_rooms(self, one: Sequence[int], other: Sequence[int]) -> bool:
+        """Return whether the backgrounds seen longest in two lists of showings differ."""
+        first, second = (max(k, key=lambda m: self._showings[m].samples) for k in (one, other))
+        colours = [colours_of(self._showings[k], least_contrast=0.0) for k in (first, second)]
+        if colours[0] is None or colours[1] is None:
+            return False
+        backgrounds = Backgrounds(1)
+        backgrounds.open(first, *colours[0])
+        distance = float(backgrounds.distances(*colours[1])[0])
+        return SAME_BACKGROUND < distance < np.inf
 
     # Showings ------------------------------------------------------------------------------------
 

@@ -99,7 +99,9 @@ def is_due(taken: int, sample: int) -> bool:
     return sample % (EVERY if taken < ENOUGH else THEN_EVERY) == 0
 
 
-def colours_of(showing: Showing) -> tuple[F32, F32, float] | None:
+def colours_of(
+    showing: Showing, least_contrast: float = MIN_CONTRAST
+) -> tuple[F32, F32, float] | None:
     """Return colours (cells, 3), which of them count (cells,), and contrast; None if unusable."""
     taken = min(showing.samples, ENOUGH)
     if taken < MIN_SAMPLES:
@@ -111,7 +113,7 @@ def colours_of(showing: Showing) -> tuple[F32, F32, float] | None:
     colours = showing.sums.reshape(-1, 3) / np.maximum(counts, 1e-6)[:, None]
     known = colours[valid > 0]
     contrast = float(np.abs(known - known.mean(axis=0)).mean())
-    if contrast < MIN_CONTRAST:
+    if contrast < least_contrast:
         return None
     return colours.astype(np.float32), valid, contrast
 
