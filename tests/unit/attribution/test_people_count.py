@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from bot.report.people import head_count
 from inference.attribution.people_count import PeopleCount, count_people
 from inference.schema.analysis import Attribution
 from inference.schema.observations import Observations, View
+from inference.serialize import observations_from_columns, observations_to_columns
+from tests.analysis_builder import make_call
 from tests.unit.attribution.test_attribute import observe
 
 TILES = np.array([[0, 0, 600, 720], [640, 0, 1280, 720]], np.float32)
@@ -61,3 +64,17 @@ def test_cameras_that_were_never_judged_leave_everybody_counted() -> None:
 
 def test_nobody_is_nobody() -> None:
     assert count_people(call([(0, 1)], []), [], []) == PeopleCount(0, True)
+
+
+def test_the_count_is_the_same_after_the_call_was_kept_and_read_again() -> None:
+    kept = observations_from_columns(*observations_to_columns(TWICE))
+    assert count_people(kept, each_their_own(4), [False] * 4) == PeopleCount(2, False)
+
+
+def test_the_report_says_about_how_many_people_there_were() -> None:
+    call = make_call()
+    pair = tuple(replace(person, is_named=False) for person in call.participants[:2])
+    known = replace(
+        call, participants=pair * 2, observations=TWICE, attributions=tuple(each_their_own(4))
+    )
+    assert head_count(known) == "about 2 people"
