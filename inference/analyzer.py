@@ -212,9 +212,10 @@ class Analyzer:
         self.flush()
         labels = self._labels.labels() if self._labels is not None else ()
         cameras = self._cameras.cameras(len(self._views), labels)
+        likely = self._cameras.likely_cameras(len(self._views), labels)
         views = tuple(
-            replace(view, cameras=at, has_video=view.has_video[: len(at)])
-            for view, at in zip(self._views, cameras, strict=True)
+            replace(view, cameras=at, has_video=view.has_video[: len(at)], likely_cameras=may)
+            for view, at, may in zip(self._views, cameras, likely, strict=True)
         )
         rows = without_unread(self._rows.columns(), np.array(self._enlarged, np.bool_))
         faces = of_participants(rows, views)

@@ -56,6 +56,10 @@ def observations_to_columns(observations: Observations) -> tuple[Columns, dict[s
         ),
         "view_places": np.array([len(place) for place in places], np.int32),
         "places": np.concatenate([np.zeros((0, 2), np.int32), *places]),
+        "likely_counts": np.array([len(view.likely_cameras) for view in views], np.int32),
+        "likely_cameras": np.concatenate(
+            [np.zeros(0, np.int32), *(view.likely_cameras for view in views)]
+        ).astype(np.int32),
     }
     meta: dict[str, object] = {
         "version": COLUMNS_VERSION,
@@ -117,6 +121,11 @@ def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Observ
     counts = np.zeros(len(arrays["view_start"]), int) if first_version else arrays["view_places"]
     places = np.zeros((0, 2), np.int32) if first_version else arrays["places"]
     starts = np.concatenate([[0], np.cumsum(counts)])
+    # Series of earlier versions say nothing of it.
+    has_likely = "likely_counts" in arrays
+    likely = arrays["likely_cameras"] if has_likely else np.zeros(0, np.int32)
+    counted = arrays["likely_counts"] if has_likely else np.zeros(len(counts), int)
+    firsts = np.concatenate([[0], np.cumsum(counted)])
     views = tuple(
         View(
             int(arrays["view_start"][i]),
@@ -125,6 +134,7 @@ def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Observ
             tiles[limits[i] : limits[i + 1]],
             cameras=places[starts[i] : starts[i + 1], 0].astype(np.int32),
             has_video=places[starts[i] : starts[i + 1], 1].astype(np.bool_),
+            likely_cameras=likely[firsts[i] : firsts[i + 1]].astype(np.int32),
         )
         for i in range(len(arrays["view_start"]))
     )

@@ -33,6 +33,7 @@ from bot.report.people import (
     PersonRow,
     earns_page,
     enough_s,
+    head_count,
     person_page,
     person_row,
     prominence,
@@ -147,8 +148,7 @@ def title(info: CallInfo) -> str:
 
 
 def _facts(analysis: CallAnalysis, info: CallInfo) -> tuple[str, ...]:
-    count = len(analysis.participants)
-    facts = [words.length(analysis.duration_s), "1 person" if count == 1 else f"{count} people"]
+    facts = [words.length(analysis.duration_s), head_count(analysis)]
     if info.host_name and words.clean(info.host_name):
         host = words.shorten(words.clean(info.host_name), NAME_LENGTH)
         facts.append(f"hosted by {words.isolate(host)}")

@@ -15,7 +15,7 @@ from bot.calls.info import CallInfo
 from bot.report.content import title
 from bot.report.figures import Figure, key_figures
 from bot.report.moments import MomentItem, headline, moment_items
-from bot.report.people import PersonRow, person_row, prominence
+from bot.report.people import PersonRow, head_count, person_row, prominence
 from bot.report.sides import side_sentence
 from bot.text import words
 from inference.schema.analysis import CallAnalysis
@@ -46,9 +46,8 @@ def compose_message(
     """
     start, zone, _ = words.local_time(info.started_at, info.timezone)
     topic = title(info)
-    count = len(analysis.participants)
     when = f"{words.short_date(start)}, {start:%H:%M} {zone}"
-    how = f"{words.length(analysis.duration_s)}, {count} {'person' if count == 1 else 'people'}"
+    how = f"{words.length(analysis.duration_s)}, {head_count(analysis)}"
     blocks: list[Block] = [
         {"type": "header", "text": {"type": "plain_text", "text": _header(topic), "emoji": True}},
         _context(escape(f"{when} · {how}")),
@@ -58,7 +57,7 @@ def compose_message(
     shown = side_sentence(analysis.sides)
     if shown:
         blocks.append(_section(escape(shown)))
-    if count:
+    if analysis.participants:
         blocks.append(_section(_people(analysis)))
     moments = moment_items(analysis, TOP_MOMENTS)
     if moments:

@@ -12,6 +12,7 @@ from bot.report.chart_data import Backdrop, PersonChart, person_chart
 from bot.report.figures import Figure, name_of, person_figures, talk_figures
 from bot.report.moments import MomentItem
 from bot.text import words
+from inference.attribution.people_count import count_people
 from inference.schema.analysis import CallAnalysis, Participant
 
 OWN_PAGE_S = 60.0
@@ -232,3 +233,11 @@ _EXPRESSIONS = {
     "angry": "Angry", "disgust": "Disgusted", "fear": "Fearful", "happy": "Happy", "sad": "Sad",
     "surprise": "Surprised", "neutral": "Neutral",
 }  # fmt: skip
+
+
+def head_count(analysis: CallAnalysis) -> str:
+    """Return how many people were in the call, in words: "about" where some may be listed twice."""
+    named = [person.is_named for person in analysis.participants]
+    people = count_people(analysis.observations, analysis.attributions, named)
+    text = "1 person" if people.count == 1 else f"{people.count} people"
+    return text if people.is_exact else f"about {text}"

@@ -3,7 +3,8 @@
 Name labels, speech, and joins and leaves each yield for a group a likelihood per known person and
 for somebody else. None is believed without limit: with a small probability it is wrong about a
 group altogether, and then carries no information. So one kind may name a face, but two that are
-sure of different people leave it without a name. (docs/attribution.md)
+sure of different people leave it without a name. Turns that contradict a name count against it even
+where they may name nobody (`contradiction`). (docs/attribution.md)
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cache, partial
 
 import numpy as np
 
+from inference.attribution.contradiction import contradictions
 from inference.attribution.roster import KnownPerson
 from inference.attribution.speech_alignment import (
     MIN_SAMPLES,
@@ -34,8 +36,9 @@ rest."""
 EVIDENCE_WRONG = 0.002
 """How often one kind of evidence as a whole is wrong about a group."""
 LABEL_SAYS, LABEL_DENIES, TURNS_SAY = 0.5, 0.2, 3.0
-"""A group is nobody's where its labels say somebody with the first probability, and with less than
-the second the person whom the turns say with this log likelihood ratio."""
+"""A group is nobody's where its labels say a stranger with the first probability, and with less
+than the second the person whom the turns say with this log likelihood ratio. Labels of somebody
+listed need no such rule: both kinds of evidence are bounded alike."""
 LEAST_OF_MOUTH = -1.0
 """A mouth that does not go with somebody's turns speaks no more than this for a stranger: turns are
 missed, and small mouths badly seen."""
@@ -102,9 +105,10 @@ def log_weights(
     if count:
         best = spoken[:, :-1].argmax(axis=1)
         rows = np.arange(len(groups))
-        is_read = (by_label.max(axis=1) >= LABEL_SAYS) & (by_label[:, -1] != prior[-1])
+        is_read = (by_label[:, -1] >= LABEL_SAYS) & (by_label[:, -1] != prior[-1])
         is_said = spoken[rows, best] >= TURNS_SAY
         weights[is_read & is_said & (by_label[rows, best] < LABEL_DENIES), :count] = -np.inf
+    weights[:, :count] += contradictions(observations, groups, speakers, speech, count)
     weights[:, :count] += _absences(observations, groups, known)
     nameless = [k for k, group in enumerate(groups) if group.is_passing]
     weights[nameless, :count] = -np.inf

@@ -2,45 +2,43 @@
 
 A camera is one participant's video through changes of layout. A tile keeps its camera as long as it
 stays in its place of an unchanged grid, also while its video is off, and where it alone is cut:
-videos jump. From one grid to the next a camera goes on where the picture around the face does. From
-grid to grid, and from one showing of a speaker view to a later one, cameras are joined by what
-is behind the person: a few colours, taken where nobody is. A background that two cameras share
-(a company's virtual one) joins nothing. In doubt it is a new camera: two cameras of one person are
-a loss, one camera of two persons is a lie.
+videos jump. A large picture keeps it where its person moves so much that it looks like a cut and
+the background stays. From one grid to the next a camera goes on where the picture around the face
+does. From grid to grid, and from one showing of a speaker view to a later one, cameras are joined
+by what is behind the person: a few colours, taken where nobody is. A background that two cameras
+share (a company's virtual one) joins nothing. In doubt it is a new camera: two cameras of one
+person are a loss, one camera of two persons is a lie.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from rapidfuzz import fuzz
 
 from inference.layout import Layout
 from inference.layout.background_colours import (
-    CELLS,
-    MIN_CELLS,
     TileSample,
     colours_apart,
     face_left_out,
     person_left_out,
 )
+from inference.layout.showings import (
+    OTHER_BACKGROUND,
+    Backgrounds,
+    Showing,
+    Steps,
+    background_stays,
+    colours_of,
+    is_due,
+)
 from inference.schema.arrays import F32, I32, Bools
 from inference.schema.observations import NameLabel
 
-SHARE_OF_SAMPLES = 0.3
-"""A colour counts where the person left it free in this share of the samples."""
-MIN_SAMPLES = 2
-FIRST_SAMPLES, EVERY, ENOUGH, THEN_EVERY = 4, 4, 32, 40
-"""A showing's first samples are taken, then every few until there are enough, then few: lights
-change in an hour."""
 SAME_BACKGROUND = 12.0
 """Mean difference in levels (0–255) up to which two backgrounds are the same."""
-OTHER_BACKGROUND = 16.0
-"""And from which they are certainly not; what lies between is joined to nothing."""
-MIN_CONTRAST = 8.0
-"""A background whose colours differ less from their mean is no evidence: a white wall."""
 SAME_PER_CONTRAST = 0.45
 SAME_MOMENT = 10.0
 OTHER_MOMENT, RIVAL_RATIO = 4.0, 3.0
@@ -55,28 +53,6 @@ SETTLED = 4
 LABEL_CONFIDENCE = 0.8
 OTHER_LABEL = 0.5
 """Names less alike than this (0–1, RapidFuzz's ratio) belong to two people."""
-
-
-@dataclass(slots=True)
-class _Showing:
-    """One camera in one place from cut to cut."""
-
-    is_active_place: bool
-    """Where the layout puts whoever speaks: the next one there is another person."""
-    cut_from: int = -1
-    """The showing before it in the same place of the same layout."""
-    samples: int = 0
-    sums: F32 = field(default_factory=lambda: np.zeros((*CELLS, 3), np.float32))
-    counts: F32 = field(default_factory=lambda: np.zeros(CELLS, np.float32))
-
-    def add(self, colours: F32, free: F32) -> None:
-        """Take one sample's colours, where `free` is 1."""
-        if self.samples >= ENOUGH:
-            self.sums *= 1 - 1 / ENOUGH
-            self.counts *= 1 - 1 / ENOUGH
-        self.sums += colours * free[:, :, None]
-        self.counts += free
-        self.samples += 1
 
 
 @dataclass(slots=True)
@@ -100,8 +76,11 @@ class CameraMatcher:
     """Matches tiles to cameras, sample by sample, in order; numbers only, some KB per showing."""
 
     def __init__(self) -> None:
-        self._showings: list[_Showing] = []
+        self._showings: list[Showing] = []
         self._links: list[tuple[int, int]] = []
+        self._stays: list[tuple[int, int, int]] = []
+        """Two showings with a cut between them over which the background stayed, and its sample."""
+        self._steps = Steps()
         self._views: dict[int, list[int]] = {}
         self._grids: list[_Grid] = []  # newest first
         self._last: TileSample | None = None
@@ -118,12 +97,44 @@ class CameraMatcher:
         now = TileSample(sample, layout, faces, [])
         grid = self._place(now)
         self._views[view] = now.showings = grid.showings
+        self._compare(now)
         self._take_colours(now)
         self._last = now
 
     def cameras(self, views: int, labels: Iterable[NameLabel] = ()) -> list[I32]:
         """Return for each of `views` views the cameras of its places; empty where unknown."""
-        groups = self._joined(_texts(self._views, labels))
+        return self._by_view(views, self._joined(_texts(self._views, labels)))
+
+    def likely_cameras(self, views: int, labels: Iterable[NameLabel] = ()) -> list[I32]:
+        """Return the same where two that may be one camera have one number, for counting people.
+
+        Those are never seen side by side, have no two names and no certainly different backgrounds,
+        and do not take over from each other at a cut of a place that follows the speaker.
+        """
+        texts = _texts(self._views, labels)
+        families, together = self._joined(texts), self._together()
+        of_family: dict[int, list[int]] = {}
+        for k, family in enumerate(families):
+            of_family.setdefault(family, []).append(k)
+        classes: list[list[int]] = []
+        for own in of_family.values():
+            for members in sorted(classes, key=max, reverse=True):
+                both = members + own
+                if (
+                    _are_apart(both, together)
+                    and not any(self._showings[k].cut_from in members for k in own)
+                    and _have_one_name(both, texts)
+                    and not self._are_other_rooms(members, own)
+                ):
+                    members += own
+                    break
+            else:
+                classes.append(list(own))
+        numbers = {k: n for n, members in enumerate(classes) for k in members}
+        return self._by_view(views, [numbers[k] for k in range(len(families))])
+
+    def _by_view(self, views: int, groups: Sequence[int]) -> list[I32]:
+        """Number the groups of showings in order of first sight, and spread them over the views."""
         numbers: dict[int, int] = {}
         by_view = []
         for view in range(views):
@@ -131,6 +142,17 @@ class CameraMatcher:
             cameras = [numbers.setdefault(groups[k], len(numbers)) for k in showings]
             by_view.append(np.array(cameras, np.int32))
         return by_view
+
+    def _are_other_rooms(self, one: Sequence[int], other: Sequence[int]) -> bool:
+        """Return whether the backgrounds seen longest in two lists of showings differ."""
+        first, second = (max(k, key=lambda m: self._showings[m].samples) for k in (one, other))
+        colours = [colours_of(self._showings[k], least_contrast=0.0) for k in (first, second)]
+        if colours[0] is None or colours[1] is None:
+            return False
+        backgrounds = Backgrounds(1)
+        backgrounds.open(first, *colours[0])
+        distance = float(backgrounds.distances(*colours[1])[0])
+        return SAME_BACKGROUND < distance < np.inf
 
     # Showings ------------------------------------------------------------------------------------
 
@@ -175,17 +197,35 @@ class CameraMatcher:
                 self._links.append((old, new))
         return _Grid(layout.kind, layout.tiles, showings, layout.has_video, sample, last_changes)
 
+    def _compare(self, now: TileSample) -> None:
+        """Note how the leading place changed, and where its background outlasted a cut."""
+        before, layout = self._last, now.layout
+        if before is None or now.number - before.number > MAX_GAP or not len(layout.cuts):
+            return
+        is_large = layout.kind == "single" or layout.kind == "speaker"
+        same = before.layout.kind == layout.kind
+        if not (is_large and same and np.array_equal(before.layout.tiles, layout.tiles)):
+            return
+        cut = bool(layout.cuts[0])
+        moving = [sample.cells(0, face_left_out) for sample in (before, now)]
+        if moving[0] is not None and moving[1] is not None:
+            self._steps.add(now.number, colours_apart(moving[0], moving[1]), cut)
+        if cut:
+            first, second = (sample.cells(0, person_left_out) for sample in (before, now))
+            if first is not None and second is not None and background_stays(first, second):
+                self._stays.append((before.showings[0], now.showings[0], now.number))
+
     def _new(self, layout: Layout, place: int) -> int:
         is_active = layout.kind == "single" or (layout.kind == "speaker" and place == 0)
         is_active |= layout.kind == "share" and len(layout.tiles) == 1
         is_active |= layout.kind == "speaker" and len(layout.tiles) == 2
-        self._showings.append(_Showing(is_active))
+        self._showings.append(Showing(is_active))
         return len(self._showings) - 1
 
     def _take_colours(self, now: TileSample) -> None:
         for k, number in enumerate(now.showings):
             showing = self._showings[number]
-            if _is_due(showing.samples, now.number):
+            if is_due(showing.samples, now.number):
                 taken = now.cells(k, person_left_out)
                 if taken is not None:
                     showing.add(*taken)
@@ -196,13 +236,14 @@ class CameraMatcher:
         """Return the group of every showing: equal numbers are one camera."""
         count = len(self._showings)
         together = self._together()
+        moved = [(a, b) for a, b, sample in self._stays if self._steps.is_restless(sample)]
         links = [
             (a, b)
-            for a, b in self._links
+            for a, b in sorted([*self._links, *moved], key=lambda link: link[1])
             if _have_one_name((a, b), texts) and not self._look_different(a, b)
         ]
         families = _families(count, links)
-        clusters = self._clusters(together)
+        clusters = self._clusters(together, {b for _, b in moved})
         for members in clusters:
             joined = sorted({k for m in members for k in _family_of(families, m)})
             if _are_apart(joined, together) and _have_one_name(joined, texts):
@@ -212,10 +253,10 @@ class CameraMatcher:
 
     def _look_different(self, a: int, b: int) -> bool:
         """Return whether two showings certainly have different backgrounds; False if unknown."""
-        first, second = _colours_of(self._showings[a]), _colours_of(self._showings[b])
+        first, second = colours_of(self._showings[a]), colours_of(self._showings[b])
         if first is None or second is None:
             return False
-        backgrounds = _Backgrounds(1)
+        backgrounds = Backgrounds(1)
         backgrounds.open(a, *first)
         distance = float(backgrounds.distances(*second)[0])
         return OTHER_BACKGROUND <= distance < np.inf
@@ -230,11 +271,14 @@ class CameraMatcher:
             others.discard(k)
         return together
 
-    def _clusters(self, together: list[set[int]]) -> list[list[int]]:
-        """Showings with one background that nothing else has, each list of two or more."""
-        backgrounds = _Backgrounds(len(self._showings))
+    def _clusters(self, together: list[set[int]], moved: set[int]) -> list[list[int]]:
+        """Showings with one background that nothing else has, each list of two or more.
+
+        `moved` are those that began because the person of the showing before moved.
+        """
+        backgrounds = Backgrounds(len(self._showings))
         for k, showing in enumerate(self._showings):
-            colours = _colours_of(showing)
+            colours = colours_of(showing)
             if colours is None:
                 continue
             distances = backgrounds.distances(*colours)
@@ -250,7 +294,7 @@ class CameraMatcher:
             members = backgrounds.members[best]
             is_shared = not together[k].isdisjoint(members) or (
                 # Somebody else appeared, and the background stayed.
-                showing.is_active_place and showing.cut_from in members
+                showing.is_active_place and showing.cut_from in members and k not in moved
             )
             if not is_same or has_rival or is_shared:
                 near = np.flatnonzero(distances < OTHER_BACKGROUND).tolist()
@@ -266,47 +310,6 @@ class CameraMatcher:
             for members, doubtful in zip(backgrounds.members, backgrounds.is_doubtful, strict=True)
             if len(members) > 1 and not doubtful
         ]
-
-
-class _Backgrounds:
-    """Backgrounds seen so far, all compared with a new one together."""
-
-    def __init__(self, most: int) -> None:
-        self.members: list[list[int]] = []
-        self.is_doubtful: list[bool] = []
-        self._colours = np.zeros((most, CELLS[0] * CELLS[1], 3), np.float32)
-        self._valid = np.zeros((most, CELLS[0] * CELLS[1]), np.float32)
-
-    def open(self, showing: int, colours: F32, valid: F32, contrast: float) -> None:
-        """Add a new background."""
-        at = len(self.members)
-        self._colours[at], self._valid[at] = colours, valid
-        self.members.append([showing])
-        self.is_doubtful.append(False)
-
-    def join(self, at: int, showing: int) -> None:
-        """Add a showing to a background."""
-        self.members[at].append(showing)
-
-    def distances(self, colours: F32, valid: F32, contrast: float) -> F32:
-        """Return mean difference to each, in levels; infinite where too little is comparable."""
-        count = len(self.members)
-        common = self._valid[:count] * valid
-        cells = common.sum(axis=1)
-        weights = (common / np.maximum(1, cells)[:, None])[:, :, None]
-        differences = self._colours[:count] - colours
-        # A camera's exposure shifts all colours: that counts half.
-        shifts = (differences * weights).sum(axis=1)
-        spread = (np.abs(differences - shifts[:, None]) * weights).sum(axis=1).mean(axis=1)
-        far = spread + 0.5 * np.abs(shifts).mean(axis=1)
-        result: F32 = np.where(cells >= MIN_CELLS, far, np.inf).astype(np.float32)
-        return result
-
-
-def _is_due(taken: int, sample: int) -> bool:
-    if taken < FIRST_SAMPLES:
-        return True
-    return sample % (EVERY if taken < ENOUGH else THEN_EVERY) == 0
 
 
 def _moved(before: TileSample, after: TileSample) -> list[tuple[int, int]]:
@@ -330,23 +333,6 @@ def _moved(before: TileSample, after: TileSample) -> list[tuple[int, int]]:
         if rivals.min(initial=np.inf) >= max(OTHER_MOMENT, RIVAL_RATIO * distances[i, j]):
             links.append((before.showings[i], after.showings[j]))
     return links
-
-
-def _colours_of(showing: _Showing) -> tuple[F32, F32, float] | None:
-    """Return colours (cells, 3), which of them count (cells,), and contrast; None if unusable."""
-    taken = min(showing.samples, ENOUGH)
-    if taken < MIN_SAMPLES:
-        return None
-    counts = showing.counts.reshape(-1)
-    valid = (counts >= max(1.0, SHARE_OF_SAMPLES * taken)).astype(np.float32)
-    if valid.sum() < MIN_CELLS:
-        return None
-    colours = showing.sums.reshape(-1, 3) / np.maximum(counts, 1e-6)[:, None]
-    known = colours[valid > 0]
-    contrast = float(np.abs(known - known.mean(axis=0)).mean())
-    if contrast < MIN_CONTRAST:
-        return None
-    return colours.astype(np.float32), valid, contrast
 
 
 def _texts(views: dict[int, list[int]], labels: Iterable[NameLabel]) -> dict[int, set[str]]:

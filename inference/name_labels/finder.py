@@ -1,10 +1,11 @@
 """Names drawn on tiles: found at the bottom left, read a few times, followed until they change.
 
 Zoom draws a participant's name in white at the bottom left of the tile, mostly in a dark
-half-transparent box, and large in the middle of a tile without video. A strip is read when it
-appears and until two readings agree; after that only its strokes are compared, and it is read
-again when they differ. Nothing of the pictures is kept but the text and the shape of its letters
-(`glyphs`), which identifies names in scripts that the reader does not know.
+half-transparent box, and large in the middle of a tile without video. Text elsewhere, or without a
+box, is no name (`label_place`). A strip is read when it appears and until two readings agree; after
+that only its strokes are compared, and it is read again when they differ. Nothing of the pictures
+is kept but the text and the shape of its letters (`glyphs`), which identifies names in scripts that
+the reader does not know.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from rapidfuzz import fuzz
 
 from inference.layout import Layout
 from inference.name_labels.glyphs import is_same_shape, shape_of
+from inference.name_labels.label_place import (
+    content_of,
+    is_in_corner,
+    is_screen,
+    may_have_box,
+)
 from inference.name_labels.ocr import LabelReader
 from inference.name_labels.text_match import folded
 from inference.name_labels.text_strip import (
@@ -57,6 +64,9 @@ NO_MORE_DOUBTS = 4
 """A strip whose strokes differ though it reads the same is left alone for 2, 4 … samples, at most
 2 to this power."""
 STRIPS_TRIED = 2
+SCREEN_SAMPLES, SCREEN_SHARE = 2, 0.05
+"""An undivided picture that is drawn like a screen in this many samples of a strip, and this share
+of them, shows no camera whose name the strip could be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,14 @@ class _Run:
     doubts: int = 0
     trusted_until: int = 0
     """Before this sample, other strokes are assumed to be the video behind the letters."""
+    screens: int = 0
+    """Samples in which the undivided picture was drawn like a screen while this strip stood."""
+
+    @property
+    def is_on_screen(self) -> bool:
+        """Return whether what the strip stands on was a screen, at least for a while."""
+        length = sum(piece.end - piece.start for piece in self.pieces)
+        return self.screens >= max(SCREEN_SAMPLES, SCREEN_SHARE * length)
 
 
 class LabelFinder:
@@ -112,6 +130,8 @@ class LabelFinder:
         self._done: list[_Run] = []
         self._known: dict[str, tuple[str, float]] = {}
         self._in_vain = 0
+        self._content: F32 | None = None
+        """Where an undivided picture is, without the bars beside it."""
 
     def update(self, sample: int, view: int, image: U8, layout: Layout) -> None:
         """Look at the next sample.
@@ -122,9 +142,12 @@ class LabelFinder:
             image: RGB.
             layout: of this sample; an undivided picture is one tile, number 0.
         """
-        tiles = layout.tiles
+        tiles, is_drawn = layout.tiles, False
+        self._content = None
         if layout.kind == "single":
             tiles = np.array([[0, 0, image.shape[1], image.shape[0]]], np.float32)
+            self._content = content_of(image)
+            is_drawn = is_screen(image)
         self._enter(sample, view, tiles)
         for k, tile in enumerate(self._tiles):
             run = self._runs[k]
@@ -135,11 +158,14 @@ class LabelFinder:
             has_video = k >= len(layout.has_video) or bool(layout.has_video[k])
             self._runs[k] = self._follow(sample, k, run, image, tile, has_video)
             self._runs[k].pieces[-1].end = sample + 1
+            self._runs[k].screens += is_drawn
 
     def labels(self) -> tuple[NameLabel, ...]:
         """Return the names read so far, by view, tile and time."""
         found = []
         for run in [*self._done, *self._runs]:
+            if run.is_on_screen:
+                continue
             text, confidence = _consensus(tuple(run.readings))
             if confidence < MIN_CONFIDENCE or len(folded(text)) < MIN_LETTERS:
                 text, confidence = "", 0.0
@@ -255,12 +281,20 @@ class LabelFinder:
         if sample < run.next_reading:
             return None
         best = _Seen()
+        corners = tile[None] if self._content is None else np.stack([tile, self._content])
         strips = 1 if self._in_vain >= VAIN_LOOKS else STRIPS_TRIED
         for place in places:
             white = steady_whiteness(run.recent)
             if place is not label:
                 white = whiteness(image, place.x0, place.y0, place.x1, place.y1)
-            for strip in find_strips(white, place)[:strips]:
+            found = find_strips(white, place)
+            if place is label:
+                found = [
+                    strip
+                    for strip in found
+                    if is_in_corner(strip, corners) and may_have_box(image, tile, strip)
+                ]
+            for strip in found[:strips]:
                 [(text, confidence)] = self._reader.read([strip_picture(white, place, strip)])
                 if len(folded(text)) < MIN_LETTERS:
                     text, confidence = "", 0.0

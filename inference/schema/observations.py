@@ -128,6 +128,9 @@ class View:
     tiles: F32 = field(default_factory=lambda: np.zeros((0, 4), np.float32))
     cameras: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
     has_video: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
+    likely_cameras: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    """As `cameras`, but two have one number wherever they may be the same: for counting people
+    alone. Empty where it was not judged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bot.calls.result_rows import plain
+from inference.attribution.people_count import count_people
 from inference.schema.analysis import CallAnalysis, Estimate
 
 
@@ -15,10 +16,14 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
     """Return the figures of the call, its participants, its moments and its quality."""
     call = analysis.call
     quality = analysis.quality
+    named = [person.is_named for person in analysis.participants]
+    people = count_people(analysis.observations, analysis.attributions, named)
     return {
         "call": plain(
             {
                 "duration_s": analysis.duration_s,
+                "people": people.count,
+                "people_is_exact": people.is_exact,
                 "engagement": _value(call.engagement),
                 "interval": _interval(call.engagement),
                 "attention": _value(call.attention),

@@ -186,7 +186,7 @@ def test_names_that_change_places_are_two_labels_each(
 def test_a_call_without_names_is_hardly_read_however_often_its_tiles_move() -> None:
     grids = [tiles_of(1280, 720, 2, 2), tiles_of(1280, 720, 2, 2) + np.float32(2)]
     random = np.random.default_rng(5)
-    shelf = np.full((720, 1280, 3), 60, np.uint8)
+    shelf = random.integers(40, 80, (720, 1280, 3)).astype(np.uint8)
     for x, y in random.integers((0, 0), (1280, 720), (3000, 2)).tolist():
         shelf[y : y + 12, x : x + 3] = 230  # backs of books, as thin as letters
     reader = CountingReader()
