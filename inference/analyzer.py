@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from inference.assess import AssessOptions, assess
+from inference.cameras.matcher import CameraMatcher
 from inference.errors import Cancelled
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.crop import face_crop, sharpness
@@ -30,7 +31,6 @@ from inference.faces.face_table import FaceRows, without_unread
 from inference.faces.follower import SEARCH_EVERY_S, FollowThread
 from inference.faces.tracker import Tracker, of_participants
 from inference.layout import NO_TILES, FaceSearch, Layout, LayoutFinder
-from inference.layout.cameras import CameraMatcher
 from inference.name_labels.finder import LabelFinder
 from inference.name_labels.ocr import LabelReader, shared_reader
 from inference.observer import Observer, SeenSample

@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from inference.layout.tile_content import is_drawn
+from inference.layout.screen import is_drawn
 from inference.name_labels.text_strip import Strip, whiteness
 from inference.schema.arrays import F32, U8
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.boxes import holders
+from inference.cameras.matcher import CameraMatcher
 from inference.faces.tracker import of_participants
 from inference.layout import LayoutFinder
-from inference.layout.cameras import CameraMatcher
 from inference.schema.arrays import F32
 from inference.schema.observations import FaceColumns, NameLabel, View
 from tests.layouts import (

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from inference.cameras.matcher import CameraMatcher
 from inference.layout import LayoutFinder
-from inference.layout.cameras import CameraMatcher
 from inference.schema.arrays import F32, U8
 from tests.layouts import room
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inference.layout.background_colours import CELLS, MIN_CELLS
+from inference.cameras.background_colours import CELLS, MIN_CELLS
 from inference.schema.arrays import F32
 
 SHARE_OF_SAMPLES = 0.3

@@ -18,14 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 from rapidfuzz import fuzz
 
-from inference.layout import Layout
-from inference.layout.background_colours import (
+from inference.cameras.background_colours import (
     TileSample,
     colours_apart,
     face_left_out,
     person_left_out,
 )
-from inference.layout.showings import (
+from inference.cameras.showings import (
     OTHER_BACKGROUND,
     Backgrounds,
     Showing,
@@ -34,6 +33,7 @@ from inference.layout.showings import (
     colours_of,
     is_due,
 )
+from inference.layout import Layout
 from inference.schema.arrays import F32, I32, Bools
 from inference.schema.observations import NameLabel
 
