@@ -29,6 +29,8 @@ LARGE_SHARE = 0.2
 """A picture with small tiles beside it covers at least this share of the whole."""
 FRAGMENTS = 4
 """What is in this many pieces beside the tiles is a dark screen."""
+SPARSE_SHARE = 0.35
+"""Pieces that cover less of the whole are what is written on a dark slide, not tiles."""
 NAME_OFF_CENTRE = 0.06
 NAME_SHARE = 0.6
 """A name or portrait alone on the ground is this near the middle and at most this large."""
@@ -133,7 +135,9 @@ def _arrange(boxes: tuple[Box, ...], width: int, height: int) -> Division:
     largest = max(pieces, key=_area)
     if _area(largest) >= 0.4 * height * width:
         return Division("whole", main=_around(pieces))
-    if _is_name_alone(pieces, width, height):
+    covered = sum(_area(piece) for piece in pieces)
+    is_dark_slide = len(pieces) >= FRAGMENTS and covered < SPARSE_SHARE * width * height
+    if is_dark_slide or _is_name_alone(pieces, width, height):
         return Division("whole", main=np.array([0, 0, width, height], np.float32))
     return Division("unknown")
 
