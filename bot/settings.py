@@ -34,7 +34,7 @@ class ZoomSettings(BaseModel):
     oauth_url: str = Field("https://zoom.us", description="Base URL of Zoom's OAuth endpoint.")
     download_hosts: list[str] = Field(
         ["zoom.us", "zoom.com", "zoomgov.com"],
-        description="Hosts that recordings may come from, subdomains included, over https.",
+        description="Hosts that recordings may come from, subdomains included, over https on port 443.",
     )
     insecure_hosts: list[str] = Field(
         [],
