@@ -30,7 +30,7 @@ from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
 from bot.service.executors import Executor, NameTaken
 from bot.service.schedule import Housekeeping, start_schedules
 from bot.service.stopping import StopRequest, exit_soon
-from bot.settings import Settings
+from bot.settings import Settings, unknown_settings
 from inference.errors import InferenceError
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
@@ -78,6 +78,8 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
     the next start repeats the steps that were in progress.
     """
     _set_up_logging(settings.log_level)
+    for name in unknown_settings():
+        log.warning("%s is not a Rapport setting and has no effect", name)
     stop_requested = StopRequest()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_requested.set())

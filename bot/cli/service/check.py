@@ -79,8 +79,11 @@ def run_checks(settings: Settings, out: Console) -> int:
 
 
 def _names(settings: Settings) -> Iterator[Finding]:
-    for name in unknown_settings():
-        yield Finding("Settings", "optional", f"{name} is not a Rapport setting (typo?)")
+    for name, meant in unknown_settings().items():
+        if meant is None:
+            yield Finding("Settings", "optional", f"{name} is not a Rapport setting")
+        else:
+            yield Finding("Settings", "wrong", f"{name} is not a setting; did you mean {meant}?")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
