@@ -27,6 +27,7 @@ from bot.api.app import create_app
 from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
+from bot.service.data_folder import prepare_data_folder
 from bot.service.executors import Executor, NameTaken
 from bot.service.schedule import Housekeeping, start_schedules
 from bot.service.stopping import StopRequest, exit_soon
@@ -61,7 +62,7 @@ class CannotStart(Exception):
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Engine]:
     """Open the settings' database, upgrading its schema unless that is turned off."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    prepare_data_folder(settings.data_dir)
     if settings.migrate:
         migrate.upgrade(settings.resolved_database_url)
     engine = open_engine(settings.resolved_database_url)
@@ -213,7 +214,7 @@ def launch_workflows(settings: Settings, executor_id: str) -> None:
 
 def _make_data_dir(settings: Settings) -> None:
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        prepare_data_folder(settings.data_dir)
     except OSError as exc:
         raise CannotStart(
             f"{settings.data_dir} cannot be used ({exc.strerror}): set RAPPORT_DATA_DIR."
