@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, get_origin
 from urllib.parse import urlsplit
@@ -163,6 +164,11 @@ class Settings(BaseSettings):
     migrate: bool = Field(True, description="Upgrade the database schema at startup.")
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the service listens on.")
+    trusted_proxies: list[str] = Field(
+        ["127.0.0.1", "::1"],
+        description="Addresses or networks of your reverse proxies, whose X-Forwarded-For says who "
+        "the client is; as JSON.",
+    )
     public_url: str | None = Field(
         None,
         description="This service's URL for Slack users; if unset, messages have no buttons.",
@@ -197,6 +203,18 @@ class Settings(BaseSettings):
     slack: SlackSettings = SlackSettings()
     calls: CallSettings = CallSettings()
     analysis: AnalysisSettings = AnalysisSettings()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: list[str]) -> list[str]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as exc:
+                raise ValueError(
+                    f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8"
+                ) from exc
+        return proxies
 
     @field_validator("link_secret")
     @classmethod

@@ -135,6 +135,7 @@ def test_a_data_folder_that_is_a_file_is_named(rapport: Run, tmp_path: Path) -> 
         ("PUBLIC_URL", "https://rapport.example.com:eighty"),
         ("PUBLIC_URL", "https://rapport .example.com"),
         ("PUBLIC_URL", "https://rapport.example.com/?a=b"),
+        ("TRUSTED_PROXIES", '["proxy"]'),
     ],
 )
 def test_a_wrong_setting_is_named(rapport: Run, name: str, value: str) -> None:
