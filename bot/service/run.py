@@ -42,7 +42,7 @@ from integrations.zoom.client import ZoomClient
 from integrations.zoom.downloads import Downloader
 from storage import migrate
 from storage.access import keys
-from storage.engine import open_engine, transaction
+from storage.engine import open_engine, reading, transaction
 from storage.errors import StorageError
 from storage.files import MediaFiles
 
@@ -119,7 +119,7 @@ def _run(
     schedules = start_schedules(settings, resources, intake, housekeeping, executor)
     server = None
     if listener is not None:
-        _print_first_key(engine)
+        _show_first_key(engine)
         app = create_app(resources, pipeline, intake)
         server = HttpServer(app, listener, settings.trusted_proxies, at_end=stop_requested.set)
         server.start()
@@ -265,10 +265,15 @@ def _listener(settings: Settings) -> socket.socket:
         ) from exc
 
 
-def _print_first_key(engine: Engine) -> None:
-    with transaction(engine) as session:
+def _show_first_key(engine: Engine) -> None:
+    """Make and print a key if there is none; never into a file or a log, which others may read."""
+    with reading(engine) as session:
         if keys.list(session):
             return
+    if not sys.stdout.isatty():
+        log.warning("There is no API key yet; `rapport keys add NAME` makes one")
+        return
+    with transaction(engine) as session:
         token = keys.create(session, "first")
     sys.stdout.write(f"Your API key, shown once: {token}\n")
     sys.stdout.flush()
