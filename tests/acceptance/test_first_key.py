@@ -64,6 +64,6 @@ def test_on_a_taken_port_nothing_is_started_and_no_key_made(tmp_path: Path) -> N
         process = serve(tmp_path / "var", subprocess.PIPE, taken.getsockname()[1])
         out, said = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "Choose another port with --port or RAPPORT_PORT" in said.replace("\n", " ")
+    assert "Choose another port with --port or RAPPORT_PORT" in " ".join(said.split())
     assert out == ""
     assert not (tmp_path / "var" / "rapport.db").exists()
