@@ -51,6 +51,11 @@ class ZoomSettings(BaseModel):
         [],
         description="host:port pairs that may use plain http; for the demo's stand-ins only.",
     )
+    refuse_after_s: int = Field(
+        7 * 24 * 3600,
+        ge=300,
+        description="Webhooks with a timestamp older than this are refused, however well signed.",
+    )
     stale_after_s: int = Field(
         300, ge=0, description="Webhooks with a timestamp older than this are flagged as late."
     )

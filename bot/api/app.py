@@ -13,12 +13,12 @@ from bot.api.guard import Checks, Guard
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
 from bot.api.webhook import create_webhook, webhook_check
-from bot.pipeline.intake import Intake
+from bot.pipeline.deliveries import Deliveries
 from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import CallPipeline
 
 
-def create_app(resources: Resources, pipeline: CallPipeline, intake: Intake) -> FastAPI:
+def create_app(resources: Resources, pipeline: CallPipeline, deliveries: Deliveries) -> FastAPI:
     """Build the app with all its routes. Opens nothing."""
     app = FastAPI(
         title="Rapport",
@@ -45,5 +45,5 @@ def create_app(resources: Resources, pipeline: CallPipeline, intake: Intake) -> 
             refused=refused,
         )
     )
-    app.include_router(create_webhook(resources.engine, resources.settings, intake, refused))
+    app.include_router(create_webhook(resources.settings, deliveries, refused))
     return app

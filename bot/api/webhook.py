@@ -1,6 +1,7 @@
-"""`POST /webhooks/zoom`: check the signature, store the delivery, start its work, respond.
+"""`POST /webhooks/zoom`: check the signature, store the delivery, respond.
 
-Zoom repeats a delivery that is not answered with 200 or 204 within three seconds after 5, 25 and 85 minutes, so nothing is
+What it starts is decided after the response (`bot/pipeline/deliveries.py`). Zoom repeats a delivery
+that is not answered with 200 or 204 within three seconds after 5, 25 and 85 minutes, so nothing is
 lost if the database is locked for longer than that.
 """
 
@@ -13,36 +14,28 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import SecretStr
-from sqlalchemy import Engine
 from starlette.datastructures import Headers
 
 from bot.api.problems import Problem
-from bot.pipeline.intake import Intake
+from bot.pipeline.deliveries import Deliveries, Delivery
 from bot.settings import Settings
 from integrations.errors import UnexpectedResponse
 from integrations.zoom.webhook import (
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
     URL_VALIDATION,
-    ZoomEvent,
     answer_validation,
     is_signed,
     parse_event,
     timestamp_age_s,
 )
-from storage.delivery import inbox
-from storage.engine import transaction
-from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
 
-def create_webhook(
-    engine: Engine, settings: Settings, intake: Intake, refused: Counter[str]
-) -> APIRouter:
+def create_webhook(settings: Settings, deliveries: Deliveries, refused: Counter[str]) -> APIRouter:
     """Build the route that Zoom posts to. Refused deliveries are counted in `refused`."""
     router = APIRouter()
 
@@ -65,7 +58,7 @@ def create_webhook(
         is_stale = age_s is None or abs(age_s) > settings.zoom.stale_after_s
         if is_stale:
             log.warning("webhook %s carries an old timestamp (%s s)", event.event, age_s)
-        await run_in_threadpool(_keep_and_start, engine, intake, event, body, is_stale)
+        await deliveries.keep(Delivery(event.event, event.uuid, body, datetime.now(UTC), is_stale))
         if event.event == URL_VALIDATION:
             answer = answer_validation(event.plain_token or "", secret.get_secret_value())
             return JSONResponse(answer)
@@ -86,6 +79,16 @@ def webhook_check(settings: Settings, refused: Counter[str]) -> Callable[[Header
             refused["signature"] += 1
             log.warning("webhook refused: not signed (%d refused so far)", refused["signature"])
             raise Problem(401, "Only signed webhooks are accepted.")
+        age_s = timestamp_age_s(headers[TIMESTAMP_HEADER], time.time())
+        if age_s is None or abs(age_s) > settings.zoom.refuse_after_s:
+            # Whoever once saw a delivery could send it again for ever.
+            refused["age"] += 1
+            log.warning("webhook refused: its timestamp is too old (%d so far)", refused["age"])
+            raise Problem(
+                401,
+                "The webhook's timestamp differs from this computer's time by more than "
+                f"{settings.zoom.refuse_after_s} seconds (RAPPORT_ZOOM__REFUSE_AFTER_S).",
+            )
 
     return check
 
@@ -94,16 +97,3 @@ def _secret(settings: Settings) -> SecretStr:
     if settings.zoom.webhook_secret is None:
         raise Problem(503, "No webhook secret is set up: set RAPPORT_ZOOM__WEBHOOK_SECRET.")
     return settings.zoom.webhook_secret
-
-
-def _keep_and_start(
-    engine: Engine, intake: Intake, event: ZoomEvent, body: bytes, is_stale: bool
-) -> None:
-    with transaction(engine) as session:
-        row = inbox.receive(session, event.event, event.uuid, body, datetime.now(UTC), is_stale)
-    if row.id is not None:
-        try:
-            intake.handle(row.id)
-        except StorageError as exc:
-            # It is in the inbox; the next check for pending deliveries starts it.
-            log.warning("webhook %d will be started later: %s", row.id, exc)

@@ -22,6 +22,7 @@ from rich.logging import RichHandler
 from sqlalchemy import Engine
 
 from bot.api.app import create_app
+from bot.pipeline.deliveries import Deliveries
 from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
@@ -120,7 +121,9 @@ def _run(
     server = None
     if listener is not None:
         _show_first_key(engine)
-        app = create_app(resources, pipeline, intake)
+        deliveries = Deliveries(engine, intake)
+        deliveries.start()
+        app = create_app(resources, pipeline, deliveries)
         server = HttpServer(app, listener, settings.trusted_proxies, at_end=stop_requested.set)
         server.start()
         log.info("Listening on http://%s:%d", settings.host, listener.getsockname()[1])

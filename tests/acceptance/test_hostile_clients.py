@@ -21,7 +21,7 @@ from tests.acceptance.conftest import Rapport, running
 
 MEGABYTE = 1_000_000
 PATCH = "/api/v1/calls/x/participants/p"
-SIGNED = ("x-zm-signature: v0=0", "x-zm-request-timestamp: 1")
+SIGNED = ("x-zm-signature: v0=0", f"x-zm-request-timestamp: {time.time():.0f}")
 SLOWEST_S = 5.0
 """For one answer, on a machine that runs other tests at the same time."""
 
@@ -198,6 +198,14 @@ def test_a_client_that_leaves_in_the_middle_is_not_an_error(service: Rapport) ->
     assert health_s(service) < SLOWEST_S
     assert "Traceback" not in service.log
     assert "ERROR" not in service.log
+
+
+@pytest.mark.parametrize(("age_days", "status"), [(6.9, 204), (7.1, 401), (-7.1, 401)])
+def test_a_signed_webhook_is_refused_once_it_is_a_week_old(
+    service: Rapport, age_days: float, status: int
+) -> None:
+    body = b'{"event": "meeting.started", "payload": {}}'
+    assert deliver(service, body, age_s=age_days * 24 * 3600).status_code == status
 
 
 def test_behind_a_proxy_the_limit_is_the_clients(service: Rapport, held: ExitStack) -> None:
