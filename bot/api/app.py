@@ -7,9 +7,8 @@ from collections import Counter
 from fastapi import FastAPI
 
 from bot.api.auth import key_check
-from bot.api.clients import TrustedProxies
 from bot.api.control import PipelineControl
-from bot.api.guard import Checks, Guard
+from bot.api.guard import Checks, Guard, TrustedProxies
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
 from bot.api.webhook import create_webhook, webhook_check

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.api.clients import TrustedProxies
 from bot.api.problems import SAFE_HEADERS, Problem, problem_response
 from storage.errors import DatabaseDown
 
@@ -40,6 +41,37 @@ webhook, and small ones are never refused for want of memory."""
 
 MOST_REQUESTS_PER_CLIENT = 100
 """Requests of one client at the same time."""
+
+
+class TrustedProxies:
+    """The addresses and networks whose `X-Forwarded-For` is believed.
+
+    Behind a reverse proxy every connection has the proxy's address, so the proxy names the client
+    (the HTTP server puts that name in place of its own) and has no limit itself.
+    """
+
+    def __init__(self, proxies: Iterable[str]) -> None:
+        self._networks = tuple(ip_network(proxy) for proxy in proxies)
+        self.client = lru_cache(maxsize=4096)(self._client)
+
+    def _client(self, address: str | None) -> str | None:
+        """Return the client that an address counts for; None for a proxy, which has no limit.
+
+        One customer of a provider usually gets a whole IPv6 network of 64 bits: it is one client.
+        """
+        if not address:
+            return None
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return address  # a proxy may name a client by anything
+        if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+            parsed = parsed.ipv4_mapped
+        if any(parsed in network for network in self._networks):
+            return None
+        if isinstance(parsed, IPv6Address):
+            return str(ip_network((int(parsed), 64), strict=False))
+        return str(parsed)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Takes deliveries into the inbox, and decides what they start once Zoom has its answer.
 
-A delivery is answered as soon as it is durable. Two threads stand behind that: one stores whatever
-has arrived meanwhile in one transaction, since each costs a wait for the disk and for other
-writers; the other decides. If the process dies in between, the schedule finds the delivery.
+A delivery is answered as soon as it is durable. Threads stand behind that: one stores whatever has
+arrived meanwhile in one transaction, since each costs a wait for the disk and for other writers;
+the others decide. If the process dies in between, the schedule finds the delivery.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 MOST_PER_TRANSACTION = 100
 
+DECIDING = 4
+"""Threads that decide. Most of a decision is waiting, for the database and the workflow engine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -48,8 +51,8 @@ class Deliveries:
         self._stored: SimpleQueue[int] = SimpleQueue()
 
     def start(self) -> None:
-        """Start both threads; they end with the process."""
-        for work, name in ((self._store, "inbox"), (self._decide, "intake")):
+        """Start the threads; they end with the process."""
+        for work, name in ((self._store, "inbox"), *[(self._decide, "intake")] * DECIDING):
             threading.Thread(target=work, name=name, daemon=True).start()
 
     async def keep(self, delivery: Delivery) -> int:
@@ -79,17 +82,17 @@ class Deliveries:
 
     def _store_together(self, waiting: list[tuple[Delivery, Future[int]]]) -> None:
         try:
-            with transaction(self._engine) as session:
+            with transaction(self._engine, is_urgent=True) as session:
                 rows = [inbox.receive(session, each.event, each.zoom_uuid, each.raw_body,
                                       each.received_at, each.is_stale)
                         for each, _ in waiting]  # fmt: skip
-        except StorageError as exc:
+        except Exception as exc:
             if len(waiting) == 1 or isinstance(exc, DatabaseDown):
                 raise
             for one in waiting:  # One that cannot be stored must not keep the others out.
                 try:
                     self._store_together([one])
-                except StorageError as reason:
+                except Exception as reason:
                     one[1].set_exception(reason)
             return
         for row, (_, stored) in zip(rows, waiting, strict=True):

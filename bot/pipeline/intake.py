@@ -58,14 +58,15 @@ class Intake:
         self._engine = engine
         self._settings = settings
         self._pipeline = pipeline
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
+        self._in_hand: set[int] = set()
 
     def handle_pending(self, now: datetime | None = None) -> None:
         """Handle stored deliveries that were not started; with `now`, none younger than `GRACE`."""
         with reading(self._engine) as session:
             rows = inbox.pending(session)
         for row in rows:
-            if now is not None and self._one_at_a_time.locked():
+            if now is not None and self._in_hand:
                 return  # What has just arrived is being decided; the next look comes soon.
             if row.id is not None and (now is None or row.received_at <= now - GRACE):
                 try:
@@ -79,8 +80,15 @@ class Intake:
         Raises:
             StorageError: the database did not respond; the delivery stays pending.
         """
-        with self._one_at_a_time:
+        with self._lock:
+            if row_id in self._in_hand:
+                return
+            self._in_hand.add(row_id)
+        try:
             self._handle(row_id)
+        finally:
+            with self._lock:
+                self._in_hand.discard(row_id)
 
     def _handle(self, row_id: int) -> None:
         with reading(self._engine) as session:

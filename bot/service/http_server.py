@@ -27,7 +27,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bot.api.clients import TrustedProxies
+from bot.api.guard import TrustedProxies
 from bot.api.problems import problem_response
 
 log = logging.getLogger(__name__)

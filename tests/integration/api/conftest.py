@@ -15,9 +15,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from bot.api.auth import key_check
-from bot.api.clients import TrustedProxies
 from bot.api.control import WorkflowStatus
-from bot.api.guard import Checks, Guard
+from bot.api.guard import Checks, Guard, TrustedProxies
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
 from bot.api.webhook import webhook_check
