@@ -9,15 +9,25 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, get_origin
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from rapidfuzz.distance import OSA
 
 from inference.video.opening import MAX_PICTURE_PIXELS
 from inference.video.sampling import check_samples_per_s
+
+LEAST_SECRET_LENGTH = 16
+"""Characters of the secret that signs links: fewer could be found by trying."""
+
+HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+"""A name or an IPv4 address, or an IPv6 address without its brackets."""
 
 Profile = Literal["sales", "classic", "classroom", "product_demo", "seminar", "general"]
 
@@ -35,11 +45,17 @@ class ZoomSettings(BaseModel):
     oauth_url: str = Field("https://zoom.us", description="Base URL of Zoom's OAuth endpoint.")
     download_hosts: list[str] = Field(
         ["zoom.us", "zoom.com", "zoomgov.com"],
-        description="Hosts that recordings may come from, subdomains included, over https.",
+        description="Hosts that recordings may come from, subdomains included, over https on port "
+        "443.",
     )
     insecure_hosts: list[str] = Field(
         [],
         description="host:port pairs that may use plain http; for the demo's stand-ins only.",
+    )
+    refuse_after_s: int = Field(
+        7 * 24 * 3600,
+        ge=300,
+        description="Webhooks with a timestamp older than this are refused, however well signed.",
     )
     stale_after_s: int = Field(
         300, ge=0, description="Webhooks with a timestamp older than this are flagged as late."
@@ -160,6 +176,11 @@ class Settings(BaseSettings):
     migrate: bool = Field(True, description="Upgrade the database schema at startup.")
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the service listens on.")
+    trusted_proxies: list[str] = Field(
+        ["127.0.0.1", "::1"],
+        description="Addresses or networks of your reverse proxies, whose X-Forwarded-For says who "
+        "the client is; as JSON.",
+    )
     public_url: str | None = Field(
         None,
         description="This service's URL for Slack users; if unset, messages have no buttons.",
@@ -195,6 +216,38 @@ class Settings(BaseSettings):
     calls: CallSettings = CallSettings()
     analysis: AnalysisSettings = AnalysisSettings()
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: list[str]) -> list[str]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as exc:
+                raise ValueError(
+                    f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8"
+                ) from exc
+        return proxies
+
+    @field_validator("link_secret")
+    @classmethod
+    def _secret_is_long(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().strip()) < LEAST_SECRET_LENGTH:
+            raise ValueError(
+                f"it needs at least {LEAST_SECRET_LENGTH} characters, because whoever guesses it "
+                "can open every call; `openssl rand -hex 32` makes one"
+            )
+        return secret
+
+    @field_validator("public_url")
+    @classmethod
+    def _url_is_complete(cls, url: str | None) -> str | None:
+        if url is not None and not _is_base_url(url):
+            raise ValueError(
+                f"{url!r} is not the address of a service: write https:// and the host, such as "
+                "https://rapport.example.com"
+            )
+        return url
+
     @field_validator("log_level")
     @classmethod
     def _level_exists(cls, level: str) -> str:
@@ -223,7 +276,7 @@ def variable_names() -> dict[str, bool]:
                 is_json = get_origin(part.annotation) in (list, dict)
                 names[f"RAPPORT_{name}__{inner}".upper()] = is_json
         else:
-            names[f"RAPPORT_{name}".upper()] = False
+            names[f"RAPPORT_{name}".upper()] = get_origin(kind) in (list, dict)
     return names
 
 
@@ -233,10 +286,46 @@ def unreadable_settings() -> list[str]:
     return [name for name, value in _given().items() if known.get(name) and not _is_json(value)]
 
 
-def unknown_settings() -> list[str]:
-    """Return the names of variables that look like settings but are not: mostly typos."""
-    groups = {name.partition("__")[0] for name in variable_names()}
-    return sorted(_given().keys() - variable_names().keys() - groups)
+def unknown_settings() -> dict[str, str | None]:
+    """Return the variables that look like settings but are not, each with the one it nearly names.
+
+    None stands for a variable that is like none of ours and may belong to something else.
+    """
+    known = variable_names()
+    groups = {name.partition("__")[0] for name in known}
+    return {name: _nearest(name, known) for name in sorted(_given().keys() - known.keys() - groups)}
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the setting that a name is a slip of: letters mixed up, or its group left out."""
+    written = _letters(name)
+    # One letter changes a short word into another: HOME is not a slip of HOST.
+    most = min(len(written) // 5, 3)
+    slips = {setting: OSA.distance(written, _letters(setting)) for setting in known}
+    nearest = min(slips, key=lambda setting: slips[setting])
+    if slips[nearest] <= max(most, 1):
+        return nearest
+    grouped = (setting for setting in known if "__" in setting)
+    return next((s for s in grouped if written == _letters(s.partition("__")[2])), None)
+
+
+def _letters(name: str) -> str:
+    return name.removeprefix("RAPPORT_").replace("_", "")
+
+
+def _is_base_url(url: str) -> bool:
+    """Return whether links can be made by adding a path to an address."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # the port may be no number
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and HOST.fullmatch(host or "") is not None
+        and not (parts.query or parts.fragment or parts.username or parts.password)
+        and re.search(r"[\s<>\"\\]", url) is None
+    )
 
 
 def _given() -> dict[str, str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import (
@@ -25,6 +28,8 @@ from storage.errors import DatabaseDown, Duplicate, Missing, StorageError
 
 BUSY_TIMEOUT_MS = 15_000
 """How long SQLite waits for another writer: longer than any of our transactions."""
+
+BUSY = "The database is not responding: database is locked"
 
 CONNECT_TIMEOUT_S = 5
 """How long PostgreSQL may take to accept a connection."""
@@ -53,6 +58,7 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
         )
         event.listen(engine, "connect", _sqlite_connect(foreign_keys))
         event.listen(engine, "begin", _sqlite_begin)
+        _turns[engine] = _Turns()
         return engine
     if parsed.drivername in ("postgresql", "postgresql+psycopg"):
         return create_engine(
@@ -65,19 +71,80 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
     )
 
 
+class _Turns:
+    """Whose turn it is to write to a SQLite file, within this process.
+
+    SQLite itself lets writers ask again and again, up to a tenth of a second apart, and whoever
+    asks at the right moment is next: one of many may wait for seconds. Here they queue, and an
+    urgent one goes before the others.
+    """
+
+    def __init__(self) -> None:
+        self._queue = threading.Lock()  # at its head is the only one that is not urgent and looks
+        self._changed = threading.Condition()
+        self._is_taken = False
+        self._urgent = 0
+
+    @contextmanager
+    def take(self, is_urgent: bool) -> Iterator[None]:
+        deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+        if not is_urgent and not self._queue.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise DatabaseDown(BUSY)
+        try:
+            self._wait(is_urgent, deadline)
+        finally:
+            if not is_urgent:
+                self._queue.release()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._is_taken = False
+                self._changed.notify_all()
+
+    def _wait(self, is_urgent: bool, deadline: float) -> None:
+        with self._changed:
+            self._urgent += is_urgent
+            try:
+                is_free = self._changed.wait_for(
+                    lambda: not self._is_taken and (is_urgent or not self._urgent),
+                    deadline - time.monotonic(),
+                )
+            finally:
+                self._urgent -= is_urgent
+            if not is_free:
+                self._changed.notify_all()
+                raise DatabaseDown(BUSY)
+            self._is_taken = True
+
+
+_turns: WeakKeyDictionary[Engine, _Turns] = WeakKeyDictionary()
+"""The SQLite engines of this process."""
+
+
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(engine: Engine, *, is_urgent: bool = False) -> Iterator[Session]:
     """Open a session that commits at the end, or rolls back if an error leaves the block.
 
     SQLite takes the write lock at the start, so that a transaction that reads and then writes
     cannot fail because its read is out of date. Rows stay readable afterwards.
+
+    Args:
+        engine: the database. Transactions on one engine must not be nested.
+        is_urgent: on SQLite, go before the other writers of this process.
 
     Raises:
         DatabaseDown: the database does not respond or stayed locked; worth retrying.
         Duplicate, Missing: a row with this identity exists, or the row it points to does not.
         StorageError: the database rejected something else.
     """
-    with _mapped_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
+    turns = _turns.get(engine)
+    with (
+        nullcontext() if turns is None else turns.take(is_urgent),
+        _mapped_errors(),
+        Session(engine, expire_on_commit=False) as session,
+        session.begin(),
+    ):
         yield session
 
 

@@ -5,6 +5,8 @@
 <root>/<call_id>/analysis.npz kept with the call
 <root>/<call_id>/report.pdf   kept with the call
 <root>/<call_id>/pictures/…   pictures of moments, if the report has any; kept with the call
+
+Only the service's user may read them: folders are made with mode 700 and files with 600.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +26,9 @@ FILE_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f:]{1,200}(?<![. ])")
 """No separators, no leading dot, nothing that Windows would take as a device or stream."""
 
 TEMPORARY = ".writing-"
+
+OTHERS = 0o077
+"""The rights of a file's group and of everyone else, as in `umask`."""
 
 
 class MediaFiles:
@@ -171,7 +177,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(path.parent)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
             temporary = Path(file.name)
             file.write(data)
@@ -192,6 +198,34 @@ def write_atomically(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def tighten(folder: Path) -> list[Path]:
+    """Take all rights of group and others from a folder and everything in it; links are left alone.
+
+    Returns:
+        The paths whose rights could not be changed, for example because they are another user's.
+    """
+    refused = []
+    for name, folders, files in os.walk(folder):
+        for path in (Path(name), *(Path(name, inner) for inner in (*folders, *files))):
+            try:
+                mode = path.lstat().st_mode
+                if mode & OTHERS and not stat.S_ISLNK(mode):
+                    path.chmod(stat.S_IMODE(mode) & ~OTHERS)
+            except FileNotFoundError:
+                continue  # another process of the service has deleted it
+            except OSError:
+                refused.append(path)
+    return refused
+
+
+def _make_private(folder: Path) -> None:
+    """Create a folder, and the missing ones above it, which `Path.mkdir` would leave open."""
+    if folder.is_dir():
+        return
+    _make_private(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def _safe(name: str) -> str:
     if not FILE_NAME.fullmatch(name):
         raise StorageError(f"{name!r} is not a safe file name.")
@@ -200,7 +234,7 @@ def _safe(name: str) -> str:
 
 def _made(folder: Path) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_private(folder)
     except OSError as exc:
         raise StorageError(f"A folder for the call could not be created: {exc.strerror}.") from exc
     return folder

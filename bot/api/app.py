@@ -6,16 +6,18 @@ from collections import Counter
 
 from fastapi import FastAPI
 
+from bot.api.auth import key_check
 from bot.api.control import PipelineControl
+from bot.api.guard import Checks, Guard, TrustedProxies
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
-from bot.api.webhook import create_webhook
-from bot.pipeline.intake import Intake
+from bot.api.webhook import create_webhook, webhook_check
+from bot.pipeline.deliveries import Deliveries
 from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import CallPipeline
 
 
-def create_app(resources: Resources, pipeline: CallPipeline, intake: Intake) -> FastAPI:
+def create_app(resources: Resources, pipeline: CallPipeline, deliveries: Deliveries) -> FastAPI:
     """Build the app with all its routes. Opens nothing."""
     app = FastAPI(
         title="Rapport",
@@ -27,6 +29,11 @@ def create_app(resources: Resources, pipeline: CallPipeline, intake: Intake) -> 
     )
     install_problem_handlers(app)
     refused: Counter[str] = Counter()
+    checks = Checks(
+        key=key_check(resources.engine), webhook=webhook_check(resources.settings, refused)
+    )
+    proxies = TrustedProxies(resources.settings.trusted_proxies)
+    app.add_middleware(Guard, checks=checks, proxies=proxies, refused=refused)
     app.include_router(
         create_api(
             resources.engine,
@@ -37,5 +44,5 @@ def create_app(resources: Resources, pipeline: CallPipeline, intake: Intake) -> 
             refused=refused,
         )
     )
-    app.include_router(create_webhook(resources.engine, resources.settings, intake, refused))
+    app.include_router(create_webhook(resources.settings, deliveries, refused))
     return app

@@ -49,7 +49,7 @@ def create_health(
     }
 
     @router.get("/healthz", summary="Is the process up?")
-    def healthz() -> Health:
+    async def healthz() -> Health:  # without a thread: it answers while all of them are busy
         return Health(webhooks_refused=dict(refused))
 
     @router.get(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from sqlalchemy import Engine
 
 from bot.api import models
@@ -35,7 +35,7 @@ def add_corrections(
     engine: Engine,
     files: MediaFiles,
     workflows: WorkflowControl,
-    key: Callable[[Credentials], str],
+    key: Callable[[Request, Credentials], str],
 ) -> None:
     """Add the two routes; `key` returns the name of the API key that a request came with."""
 

@@ -14,6 +14,9 @@ from storage.errors import DatabaseDown, Missing
 
 MEDIA_TYPE = "application/problem+json"
 
+SAFE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""On every response that sets none of its own: answers are about people, and are what they say."""
+
 
 class Problem(Exception):
     """Ends a request with a status and a sentence on what to do."""
@@ -33,7 +36,7 @@ def problem_response(
     return JSONResponse(
         {**body, "detail": detail, **more},
         status_code=status,
-        headers=headers,
+        headers={**SAFE_HEADERS, **(headers or {})},
         media_type=MEDIA_TYPE,
     )
 

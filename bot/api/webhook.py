@@ -1,7 +1,8 @@
-"""`POST /webhooks/zoom`: check the signature, store the delivery, start its work, respond.
+"""`POST /webhooks/zoom`: check the signature, store the delivery, respond.
 
-Zoom repeats a delivery that is not answered with 200 or 204 within three seconds after 5, 25 and 85
-minutes, so nothing is lost if the database is locked for longer than that.
+What it starts is decided after the response (`bot/pipeline/deliveries.py`). Zoom repeats a delivery
+that is not answered with 200 or 204 within three seconds after 5, 25 and 85 minutes, so nothing is
+lost if the database is locked for longer than that.
 """
 
 from __future__ import annotations
@@ -9,48 +10,39 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from sqlalchemy import Engine
+from pydantic import SecretStr
+from starlette.datastructures import Headers
 
 from bot.api.problems import Problem
-from bot.pipeline.intake import Intake
+from bot.pipeline.deliveries import Deliveries, Delivery
 from bot.settings import Settings
 from integrations.errors import UnexpectedResponse
 from integrations.zoom.webhook import (
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
     URL_VALIDATION,
-    ZoomEvent,
     answer_validation,
     is_signed,
     parse_event,
     timestamp_age_s,
 )
-from storage.delivery import inbox
-from storage.engine import transaction
-from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY_BYTES = 1_000_000
 
-
-def create_webhook(
-    engine: Engine, settings: Settings, intake: Intake, refused: Counter[str]
-) -> APIRouter:
+def create_webhook(settings: Settings, deliveries: Deliveries, refused: Counter[str]) -> APIRouter:
     """Build the route that Zoom posts to. Refused deliveries are counted in `refused`."""
     router = APIRouter()
 
     @router.post("/webhooks/zoom", status_code=204, include_in_schema=False)
     async def zoom(request: Request) -> Response:
-        body = await _body(request, refused)
-        secret = settings.zoom.webhook_secret
-        if secret is None:
-            raise Problem(503, "No webhook secret is set up: set RAPPORT_ZOOM__WEBHOOK_SECRET.")
+        secret = _secret(settings)
+        body = await request.body()
         timestamp = request.headers.get(TIMESTAMP_HEADER, "")
         signature = request.headers.get(SIGNATURE_HEADER, "")
         if not is_signed(body, timestamp, signature, secret.get_secret_value()):
@@ -66,7 +58,7 @@ def create_webhook(
         is_stale = age_s is None or abs(age_s) > settings.zoom.stale_after_s
         if is_stale:
             log.warning("webhook %s carries an old timestamp (%s s)", event.event, age_s)
-        await run_in_threadpool(_keep_and_start, engine, intake, event, body, is_stale)
+        await deliveries.keep(Delivery(event.event, event.uuid, body, datetime.now(UTC), is_stale))
         if event.event == URL_VALIDATION:
             answer = answer_validation(event.plain_token or "", secret.get_secret_value())
             return JSONResponse(answer)
@@ -75,25 +67,33 @@ def create_webhook(
     return router
 
 
-async def _body(request: Request, refused: Counter[str]) -> bytes:
-    """Read the body, but no more than is allowed: the length header may be wrong."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY_BYTES:
-            refused["size"] += 1
-            raise Problem(413, f"A webhook may have at most {LARGEST_BODY_BYTES} bytes.")
-    return bytes(body)
+def webhook_check(settings: Settings, refused: Counter[str]) -> Callable[[Headers], None]:
+    """Build the check of a delivery's headers, made before its body is read.
+
+    It raises `Problem` if they are not those of a signed delivery.
+    """
+
+    def check(headers: Headers) -> None:
+        _secret(settings)
+        if not headers.get(SIGNATURE_HEADER) or not headers.get(TIMESTAMP_HEADER):
+            refused["signature"] += 1
+            log.warning("webhook refused: not signed (%d refused so far)", refused["signature"])
+            raise Problem(401, "Only signed webhooks are accepted.")
+        age_s = timestamp_age_s(headers[TIMESTAMP_HEADER], time.time())
+        if age_s is None or abs(age_s) > settings.zoom.refuse_after_s:
+            # Whoever once saw a delivery could send it again for ever.
+            refused["age"] += 1
+            log.warning("webhook refused: its timestamp is too old (%d so far)", refused["age"])
+            raise Problem(
+                401,
+                "The webhook's timestamp differs from this computer's time by more than "
+                f"{settings.zoom.refuse_after_s} seconds (RAPPORT_ZOOM__REFUSE_AFTER_S).",
+            )
+
+    return check
 
 
-def _keep_and_start(
-    engine: Engine, intake: Intake, event: ZoomEvent, body: bytes, is_stale: bool
-) -> None:
-    with transaction(engine) as session:
-        row = inbox.receive(session, event.event, event.uuid, body, datetime.now(UTC), is_stale)
-    if row.id is not None:
-        try:
-            intake.handle(row.id)
-        except StorageError as exc:
-            # It is in the inbox; the next check for pending deliveries starts it.
-            log.warning("webhook %d will be started later: %s", row.id, exc)
+def _secret(settings: Settings) -> SecretStr:
+    if settings.zoom.webhook_secret is None:
+        raise Problem(503, "No webhook secret is set up: set RAPPORT_ZOOM__WEBHOOK_SECRET.")
+    return settings.zoom.webhook_secret

@@ -16,13 +16,22 @@ out = Console()
 err = Console(stderr=True)
 
 
-def read_settings() -> Settings:
-    """Return the settings; print the names of any that are wrong and exit with status 2."""
+def read_settings(*, allow_slips: bool = False) -> Settings:
+    """Return the settings; print the names of any that are wrong and exit with status 2.
+
+    A variable that nearly has a setting's name counts as wrong, unless `allow_slips`: what it was
+    meant to change would silently stay as it is.
+    """
     from pydantic_settings import SettingsError
 
-    from bot.settings import Settings, unreadable_settings
+    from bot.settings import Settings, unknown_settings, unreadable_settings
 
     try:
+        slips = {name: meant for name, meant in unknown_settings().items() if meant}
+        for name, meant in slips.items() if not allow_slips else ():
+            say(name, f"is not a setting; did you mean {meant}?")
+        if slips and not allow_slips:
+            raise typer.Exit(2)
         return Settings()
     except ValidationError as exc:
         for problem in exc.errors():

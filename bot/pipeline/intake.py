@@ -1,6 +1,7 @@
 """From a stored webhook to a running workflow.
 
-The webhook route stores a delivery and responds; this module decides what the delivery starts.
+The webhook route stores a delivery and responds; this module decides what the delivery starts,
+a moment later (`deliveries.py`) or by the schedule.
 Deliveries come twice, late and in any order, so everything here can be repeated: one recording
 gives one call, and only one run until there is something new.
 """
@@ -8,6 +9,7 @@ gives one call, and only one run until there is something new.
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,7 +42,7 @@ DELETED = "left alone: the call was deleted"
 LONGEST_MS = 2**31 - 1
 """Of a call, as the database holds it: 24 days, where Zoom ends a meeting after 30 hours."""
 GRACE = timedelta(seconds=10)
-"""A delivery younger than this is still being handled by the request that stored it."""
+"""A delivery younger than this is about to be handled by the process that stored it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,16 @@ class Intake:
         self._engine = engine
         self._settings = settings
         self._pipeline = pipeline
+        self._lock = threading.Lock()
+        self._in_hand: set[int] = set()
 
     def handle_pending(self, now: datetime | None = None) -> None:
         """Handle stored deliveries that were not started; with `now`, none younger than `GRACE`."""
         with reading(self._engine) as session:
             rows = inbox.pending(session)
         for row in rows:
+            if now is not None and self._in_hand:
+                return  # What has just arrived is being decided; the next look comes soon.
             if row.id is not None and (now is None or row.received_at <= now - GRACE):
                 try:
                     self.handle(row.id)
@@ -75,13 +81,26 @@ class Intake:
                     log.warning("webhook %d stays in the inbox: %s", row.id, exc)
 
     def handle(self, row_id: int) -> None:
-        """Start what one delivery asks for, and record the outcome.
+        """Start what one delivery asks for, and record the outcome, unless that is done already.
 
         Raises:
             StorageError: the database did not respond; the delivery stays pending.
         """
+        with self._lock:
+            if row_id in self._in_hand:
+                return
+            self._in_hand.add(row_id)
+        try:
+            self._handle(row_id)
+        finally:
+            with self._lock:
+                self._in_hand.discard(row_id)
+
+    def _handle(self, row_id: int) -> None:
         with reading(self._engine) as session:
             row = inbox.get(session, row_id)
+        if row.outcome != inbox.PENDING:
+            return
         try:
             outcome, call_id = self._decide(row)
         except UnexpectedResponse as exc:

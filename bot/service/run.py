@@ -16,21 +16,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import uvicorn
 from dbos import DBOS
-from fastapi import FastAPI
 from rich.console import Console
 from rich.logging import RichHandler
 from sqlalchemy import Engine
 
 from bot.api.app import create_app
+from bot.pipeline.deliveries import Deliveries
 from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
+from bot.service.data_folder import prepare_data_folder
 from bot.service.executors import Executor, NameTaken
+from bot.service.http_server import HttpServer, open_listener
+from bot.service.quiet_log import limit_repeats
 from bot.service.schedule import Housekeeping, start_schedules
 from bot.service.stopping import StopRequest, exit_soon
-from bot.settings import Settings
+from bot.settings import Settings, unknown_settings
 from inference.errors import InferenceError
 from inference.expression.batch_queue import DeviceQueue
 from inference.expression.classifier import ExpressionClassifier
@@ -41,7 +43,7 @@ from integrations.zoom.client import ZoomClient
 from integrations.zoom.downloads import Downloader
 from storage import migrate
 from storage.access import keys
-from storage.engine import open_engine, transaction
+from storage.engine import open_engine, reading, transaction
 from storage.errors import StorageError
 from storage.files import MediaFiles
 
@@ -49,9 +51,6 @@ log = logging.getLogger(__name__)
 
 MOST_OPEN_CALLS = 100
 """Maximum number of runs open at once in a process. Most of them wait; few are analysed."""
-
-SECONDS_TO_STOP = 2.0
-"""Time that open requests get to finish when the process is asked to stop."""
 
 
 class CannotStart(Exception):
@@ -61,7 +60,7 @@ class CannotStart(Exception):
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Engine]:
     """Open the settings' database, upgrading its schema unless that is turned off."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    prepare_data_folder(settings.data_dir)
     if settings.migrate:
         migrate.upgrade(settings.resolved_database_url)
     engine = open_engine(settings.resolved_database_url)
@@ -78,6 +77,8 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
     the next start repeats the steps that were in progress.
     """
     _set_up_logging(settings.log_level)
+    for name in unknown_settings():
+        log.warning("%s is not a Rapport setting and has no effect", name)
     stop_requested = StopRequest()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_requested.set())
@@ -85,8 +86,11 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
     try:
         _make_data_dir(settings)
         executor = _executor(settings, with_api)
-        with executor.hold(), open_database(settings) as engine:
-            _run(settings, engine, executor, with_api, stop_requested)
+        with executor.hold():
+            # Before anything is started or made: the address may be taken.
+            listener = _listener(settings) if with_api else None
+            with open_database(settings) as engine:
+                _run(settings, engine, executor, listener, stop_requested)
     except (CannotStart, NameTaken, StorageError, InferenceError, OSError) as exc:
         console.print(f"[red]Error:[/red] {exc}", highlight=False)
         return 1
@@ -97,7 +101,7 @@ def _run(
     settings: Settings,
     engine: Engine,
     executor: Executor,
-    with_api: bool,
+    listener: socket.socket | None,
     stop_requested: StopRequest,
 ) -> None:
     resources = build_resources(settings, engine)
@@ -115,11 +119,14 @@ def _run(
     intake.handle_pending()
     schedules = start_schedules(settings, resources, intake, housekeeping, executor)
     server = None
-    if with_api:
-        _print_first_key(engine)
-        server = _start_server(
-            settings, create_app(resources, pipeline, intake), at_end=stop_requested.set
-        )
+    if listener is not None:
+        _show_first_key(engine)
+        deliveries = Deliveries(engine, intake)
+        deliveries.start()
+        app = create_app(resources, pipeline, deliveries)
+        server = HttpServer(app, listener, settings.trusted_proxies, at_end=stop_requested.set)
+        server.start()
+        log.info("Listening on http://%s:%d", settings.host, listener.getsockname()[1])
     log.info("Rapport is running; stop it with Ctrl-C")
     stop_requested.wait()
     status = 0
@@ -211,7 +218,7 @@ def launch_workflows(settings: Settings, executor_id: str) -> None:
 
 def _make_data_dir(settings: Settings) -> None:
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        prepare_data_folder(settings.data_dir)
     except OSError as exc:
         raise CannotStart(
             f"{settings.data_dir} cannot be used ({exc.strerror}): set RAPPORT_DATA_DIR."
@@ -251,52 +258,25 @@ def _kept_text(path: Path, make: Callable[[], str]) -> str:
     return path.read_text().strip()
 
 
-class _HttpServer(uvicorn.Server):
-    """Uvicorn on its own thread. `has_ended` is set when it stops, whatever the reason."""
-
-    def __init__(self, config: uvicorn.Config, at_end: Callable[[], None]) -> None:
-        super().__init__(config)
-        self.has_ended = threading.Event()
-        self._at_end = at_end
-
-    def serve_on(self, listener: socket.socket) -> None:
-        """Serve until `should_exit` is set; an error is logged."""
-        try:
-            self.run(sockets=[listener])
-        except Exception:  # The thread's outermost frame: the process exits with an error.
-            log.exception("The HTTP server failed")
-        finally:
-            self.has_ended.set()
-            self._at_end()
-
-
-def _start_server(settings: Settings, app: FastAPI, at_end: Callable[[], None]) -> _HttpServer:
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _listener(settings: Settings) -> socket.socket:
     try:
-        listener.bind((settings.host, settings.port))
+        return open_listener(settings.host, settings.port)
     except OSError as exc:
         raise CannotStart(
             f"Cannot listen on {settings.host}:{settings.port}: {exc.strerror}. "
             "Choose another port with --port or RAPPORT_PORT."
         ) from exc
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=int(SECONDS_TO_STOP),
-        server_header=False,
-    )
-    server = _HttpServer(config, at_end)
-    threading.Thread(target=server.serve_on, args=(listener,), name="http", daemon=True).start()
-    log.info("Listening on http://%s:%d", settings.host, listener.getsockname()[1])
-    return server
 
 
-def _print_first_key(engine: Engine) -> None:
-    with transaction(engine) as session:
+def _show_first_key(engine: Engine) -> None:
+    """Make and print a key if there is none; never into a file or a log, which others may read."""
+    with reading(engine) as session:
         if keys.list(session):
             return
+    if not sys.stdout.isatty():
+        log.warning("There is no API key yet; `rapport keys add NAME` makes one")
+        return
+    with transaction(engine) as session:
         token = keys.create(session, "first")
     sys.stdout.write(f"Your API key, shown once: {token}\n")
     sys.stdout.flush()
@@ -314,3 +294,4 @@ def _set_up_logging(level: str) -> None:
     for name in ("httpx", "httpcore", "apscheduler", "alembic", "uvicorn"):
         # Their messages contain recording URLs, or repeat ours.
         logging.getLogger(name).setLevel(logging.WARNING)
+    limit_repeats()

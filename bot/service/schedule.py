@@ -15,6 +15,7 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import CallPipeline
+from bot.service.download_tokens import DownloadTokens
 from bot.service.executors import Executor
 from bot.service.left_to_do import retry_due
 from bot.settings import Settings
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 SECONDS_BETWEEN_INBOX_LOOKS = 5
 SECONDS_BETWEEN_CORRECTION_LOOKS = 60
 SECONDS_BETWEEN_NOTE_LOOKS = 10
+SECONDS_BETWEEN_SWEEPS = 10
 RECONCILE_DAYS = 7
 """How far back to look in Zoom for recordings whose webhook never arrived."""
 RETENTION_PAGE = 200
@@ -125,6 +127,10 @@ def start_schedules(
         lambda: intake.handle_pending(datetime.now(UTC)),
         "interval",
         seconds=SECONDS_BETWEEN_INBOX_LOOKS,
+    )
+    tokens = DownloadTokens(resources.engine)
+    scheduler.add_job(
+        lambda: tokens.remove_used(datetime.now(UTC)), "interval", seconds=SECONDS_BETWEEN_SWEEPS
     )
     scheduler.add_job(
         housekeeping.start_corrected,

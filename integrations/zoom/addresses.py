@@ -12,9 +12,11 @@ import httpx
 
 from integrations.errors import UnexpectedResponse
 
+HTTPS_PORT = 443
+
 
 class AllowedAddresses:
-    """Hosts and their subdomains over https, plus `host:port` pairs over plain http."""
+    """Hosts and their subdomains over https on port 443, plus `host:port` pairs over plain http."""
 
     def __init__(self, hosts: Iterable[str], insecure_hosts: Iterable[str] = ()) -> None:
         self._hosts = tuple(host.lower().strip().strip(".") for host in hosts if host.strip(" ."))
@@ -43,6 +45,12 @@ class AllowedAddresses:
         if not any(host == name or host.endswith(f".{name}") for name in self._hosts):
             raise UnexpectedResponse(
                 f"The {what} is on {host}, which is not in RAPPORT_ZOOM__DOWNLOAD_HOSTS."
+            )
+        if address.port not in (None, HTTPS_PORT):
+            # An allowed name must not lead to another service, such as SSH on the same machine.
+            raise UnexpectedResponse(
+                f"The address of the {what} has port {address.port}; recordings come over https "
+                f"on port {HTTPS_PORT}."
             )
         return address
 

@@ -23,6 +23,8 @@ TIMESTAMP_HEADER = "x-zm-request-timestamp"
 URL_VALIDATION = "endpoint.url_validation"
 RECORDING_COMPLETED = "recording.completed"
 TRANSCRIPT_COMPLETED = "recording.transcript_completed"
+TOKEN_FIELDS = ("download_token", "download_access_token")
+"""What opens a recording's files: beside the payload, or in a recording itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,31 @@ def timestamp_age_s(timestamp: str, now: float) -> float | None:
     """Return the age of a delivery's timestamp (negative if in the future); None if invalid."""
     seconds = whole_number(timestamp)
     return None if seconds is None else now - seconds
+
+
+def holds_download_token(body: bytes) -> bool:
+    """Return whether a body has a token in it, or merely the name of one: no body is parsed."""
+    return any(name.encode() in body for name in TOKEN_FIELDS)
+
+
+def without_download_tokens(body: bytes) -> bytes:
+    """Return a body without the tokens that open recordings, wherever they are in it.
+
+    The result is JSON again but no longer fits the signature. What is not JSON becomes empty: no
+    call can come of it, and a token in it could not be found.
+    """
+    try:
+        return json.dumps(_without(json.loads(body)), ensure_ascii=False).encode(
+            "utf-8", "surrogatepass"
+        )
+    except (ValueError, RecursionError):
+        return b""
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without(each) for k, each in value.items() if k not in TOKEN_FIELDS}
+    return [_without(each) for each in value] if isinstance(value, list) else value
 
 
 def parse_event(body: bytes) -> ZoomEvent:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, delete, select
+from sqlalchemy import and_, or_
+from sqlmodel import Session, col, delete, select, update
 
 from storage.errors import Missing
-from storage.schema.tables import InboxRow
+from storage.schema.tables import Call, InboxRow, RecordingFile
 
 PENDING = "pending"
 
@@ -82,6 +83,57 @@ def bodies_for(session: Session, zoom_uuid: str, events: Sequence[str]) -> Seque
         col(InboxRow.outcome) != "deleted",
     )
     return session.exec(query.order_by(col(InboxRow.id).desc())).all()
+
+
+def bodies_after(session: Session, row_id: int, limit: int) -> Sequence[tuple[int, bytes]]:
+    """Return the numbers and bodies of the deliveries after a number, oldest first."""
+    query = select(InboxRow.id, InboxRow.raw_body).where(col(InboxRow.id) > row_id)
+    found = session.exec(query.order_by(col(InboxRow.id)).limit(limit)).all()
+    return [(number, body) for number, body in found if number is not None]
+
+
+def done_with_files(
+    session: Session, row_ids: Sequence[int], before: datetime
+) -> Sequence[tuple[int, bytes]]:
+    """Return, of these deliveries, the numbers and bodies of those that no download needs any more.
+
+    That is so when the delivery was processed, no run of its call is in progress and none of the
+    call's files is left to fetch, and for every delivery received before a time.
+    """
+    unfetched = (
+        select(RecordingFile.call_id)
+        .where(
+            col(RecordingFile.call_id) == col(InboxRow.call_id),
+            col(RecordingFile.state) == "announced",
+        )
+        .exists()
+    )
+    query = (
+        select(InboxRow.id, InboxRow.raw_body)
+        .join(Call, col(Call.id) == col(InboxRow.call_id), isouter=True)
+        .where(
+            col(InboxRow.id).in_(row_ids),
+            or_(
+                col(InboxRow.received_at) < before,
+                and_(
+                    col(InboxRow.outcome) != PENDING,
+                    col(Call.status).in_(("done", "failed", "skipped")),
+                    ~unfetched,
+                ),
+            ),
+        )
+    )
+    return [(number, body) for number, body in session.exec(query).all() if number is not None]
+
+
+def replace_body(session: Session, row_id: int, old: bytes, new: bytes) -> None:
+    """Replace a delivery's body, unless it has changed meanwhile."""
+    session.exec(
+        update(InboxRow)
+        .where(col(InboxRow.id) == row_id, col(InboxRow.raw_body) == old)
+        .values(raw_body=new)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def delete_before(session: Session, before: datetime) -> int:

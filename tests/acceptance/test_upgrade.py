@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,14 +27,6 @@ def upgraded(
         for uuid in (DONE, STOPPED, REPORT_AGAIN):
             zoom.add_meeting(recording.meeting(uuid))
         service = Rapport(tmp_path / "data", zoom, slack, None)
-        made = subprocess.run(
-            [sys.executable, "-m", "bot", "keys", "add", "upgrade", "--quiet"],
-            env=service.environment(),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        service.key = made.stdout.strip()
         with running(service):
             yield service
 

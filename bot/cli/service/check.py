@@ -79,8 +79,11 @@ def run_checks(settings: Settings, out: Console) -> int:
 
 
 def _names(settings: Settings) -> Iterator[Finding]:
-    for name in unknown_settings():
-        yield Finding("Settings", "optional", f"{name} is not a Rapport setting (typo?)")
+    for name, meant in unknown_settings().items():
+        if meant is None:
+            yield Finding("Settings", "optional", f"{name} is not a Rapport setting")
+        else:
+            yield Finding("Settings", "wrong", f"{name} is not a setting; did you mean {meant}?")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -105,18 +108,27 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
+    from bot.service.data_folder import has_other_uses, is_open_to_others
     from storage.files import MediaFiles
 
     folder = settings.data_dir
     free = MediaFiles(folder).free_bytes()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         probe = folder / ".check"
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as exc:
         yield Finding("Disk", "wrong", f"cannot write to {folder}: {exc.strerror}")
         return
+    if is_open_to_others(folder):
+        what = (
+            "give Rapport a folder of its own"
+            if has_other_uses(folder)
+            else "the next start takes their rights away"
+        )
+        yield Finding("Data folder", "optional", f"other users can look into {folder}; {what}")
     least = max(LEAST_FREE_BYTES, settings.zoom.disk_reserve_bytes)
     if free < least:
         yield Finding(

@@ -149,12 +149,13 @@ def keys_revoke(
 @db_app.command("upgrade")
 def db_upgrade() -> None:
     """Upgrade the schema (the service does so at startup unless RAPPORT_MIGRATE=false)."""
+    from bot.service.data_folder import prepare_data_folder
     from storage.errors import StorageError
     from storage.migrate import upgrade
 
     settings = read_settings()
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        prepare_data_folder(settings.data_dir)
         upgrade(settings.resolved_database_url)
     except (StorageError, OSError) as exc:
         raise fail(str(exc)) from exc

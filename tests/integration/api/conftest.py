@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,9 +14,12 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from bot.api.auth import key_check
 from bot.api.control import WorkflowStatus
+from bot.api.guard import Checks, Guard, TrustedProxies
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
+from bot.api.webhook import webhook_check
 from bot.settings import Settings
 from storage import calls
 from storage.access import keys
@@ -150,6 +154,10 @@ def service(engine: Engine, tmp_path: Path) -> Iterator[Service]:
     app = FastAPI()
     install_problem_handlers(app)
     app.include_router(create_api(engine, settings, files, workflows, link_secret=SECRET))
+    checks = Checks(key=key_check(engine), webhook=webhook_check(settings, Counter()))
+    app.add_middleware(
+        Guard, checks=checks, proxies=TrustedProxies(settings.trusted_proxies), refused=Counter()
+    )
     with transaction(engine) as session:
         token = keys.create(session, "test")
     client = TestClient(app, headers={"Authorization": f"Bearer {token}"})

@@ -122,7 +122,11 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def rapport(data_dir: Path) -> Run:
     def run(*words: str | Path, **settings: str) -> Result:
         env = {f"RAPPORT_{name}": value for name, value in settings.items()}
-        result = CliRunner().invoke(app, [str(word) for word in words], env=env)
+        umask = os.umask(0o022)  # a command may change it, as its process ends soon
+        try:
+            result = CliRunner().invoke(app, [str(word) for word in words], env=env)
+        finally:
+            os.umask(umask)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output
         return result
 

@@ -55,11 +55,17 @@ def test_check_reports_what_is_wrong_with_this_machine(rapport: Run, tmp_path: P
             ANALYSIS__DEVICE="abacus",
             ANALYSIS__WORKERS="100000",
             ANALYSIS__WEIGHTS=str(weights),
+            GREETING="hello",
             ZOOM__WEBHOOK_SECRT="x",
         )
     )
     assert found["Settings"] == [
-        ("–", "RAPPORT_ZOOM__WEBHOOK_SECRT is not a Rapport setting (typo?)")
+        ("–", "RAPPORT_GREETING is not a Rapport setting"),
+        (
+            "✗",
+            "RAPPORT_ZOOM__WEBHOOK_SECRT is not a setting; "
+            "did you mean RAPPORT_ZOOM__WEBHOOK_SECRET?",
+        ),
     ]
     for what, said in (
         ("Database", "RAPPORT_DATABASE_URL"),

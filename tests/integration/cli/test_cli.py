@@ -127,12 +127,48 @@ def test_a_data_folder_that_is_a_file_is_named(rapport: Run, tmp_path: Path) -> 
         ("CALLS__HOSTS", "ana@example.com"),
         ("SLACK__CHANNEL_BY_HOST", "{"),
         ("LOG_LEVEL", "loud"),
+        ("LINK_SECRET", "fifteen letters"),
+        ("LINK_SECRET", "short" + " " * 20),
+        ("PUBLIC_URL", "rapport.example.com"),
+        ("PUBLIC_URL", "ftp://rapport.example.com"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "https://rapport.example.com:eighty"),
+        ("PUBLIC_URL", "https://rapport .example.com"),
+        ("PUBLIC_URL", "https://rapport.example.com/?a=b"),
+        ("TRUSTED_PROXIES", '["proxy"]'),
     ],
 )
 def test_a_wrong_setting_is_named(rapport: Run, name: str, value: str) -> None:
     refused = rapport("keys", "list", **{name: value})
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert one_line(refused.stderr).startswith(f"RAPPORT_{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ZOOM__WEBHOOK_SECRT", "ZOOM__WEBHOOK_SECRET"),
+        ("ZOOM_CLIENT_ID", "ZOOM__CLIENT_ID"),
+        ("SLACK__TOEKN", "SLACK__TOKEN"),
+        ("DATADIR", "DATA_DIR"),
+        ("WEBHOOK_SECRET", "ZOOM__WEBHOOK_SECRET"),
+        ("RETENTION_DAY", "RETENTION_DAYS"),
+    ],
+)
+def test_a_misspelt_setting_stops_the_command_with_the_one_that_was_meant(
+    rapport: Run, tmp_path: Path, name: str, meant: str
+) -> None:
+    said = f"RAPPORT_{name}: is not a setting; did you mean RAPPORT_{meant}?"
+    refused = rapport("serve", **{name: "x"})
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert one_line(refused.stderr) == said
+    (tmp_path / ".env").write_text(f"RAPPORT_{name}=x\n")
+    assert one_line(rapport("serve").stderr) == said
+
+
+@pytest.mark.parametrize("name", ["HOME", "USER", "VERSION", "TEST_POSTGRES_URL", "IMAGE_TAG"])
+def test_a_variable_that_is_like_no_setting_stops_nothing(rapport: Run, name: str) -> None:
+    assert rapport("keys", "list", **{name: "x"}).exit_code == 0
 
 
 def test_a_wrong_line_in_the_env_file_is_named(rapport: Run, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_an_error_message_is_not_a_timeline(tmp_path: Path, content: bytes) -> N
     [
         ("/cdn/file?sig=SECRET", True),
         ("https://ssrweb.zoom.us/cdn/file?sig=SECRET", False),
-        ("https://us02web.zoom.us:8443/cdn/file", False),
+        ("https://us02web.zoom.us:443/cdn/file", True),
         ("http://127.0.0.1:8123/cdn/file", False),
     ],
 )
@@ -98,6 +98,8 @@ def test_redirects_are_followed_and_the_token_stays_on_its_host(
         "file:///etc/passwd",
         "ftp://zoom.us/x",
         "https://[zoom.us/x",
+        "https://zoom.us:22/rec/download/x",
+        "https://us02web.zoom.us:8443/rec/download/x",
     ],
 )
 def test_no_other_address_is_ever_requested(target: Path, address: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,22 @@ def test_no_stored_path_escapes_the_folder(tmp_path: Path) -> None:
             files.read(stored)
     with pytest.raises(StorageError):
         files.relative(tmp_path / "secret")
+
+
+def test_files_and_folders_of_a_call_are_for_their_owner_alone(tmp_path: Path) -> None:
+    umask = os.umask(0o022)
+    try:
+        files = MediaFiles(tmp_path / "data" / "calls")
+        files.write("one", "report.pdf", b"%PDF")
+        files.media_folder("one")
+        files.keep_pictures("one", {"0.jpg": b"jpeg"})
+    finally:
+        os.umask(umask)
+    made = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").rglob("*")}
+    assert made == {
+        "calls": 0o700, "one": 0o700, "media": 0o700, "pictures": 0o700,
+        "report.pdf": 0o600, "0.jpg": 0o600,
+    }  # fmt: skip
 
 
 def test_a_write_is_complete_or_has_no_effect(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""The data folder: made for the service's user alone, and taken back from others if it was open."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from pathlib import Path
+
+from storage.files import OTHERS, tighten
+
+log = logging.getLogger(__name__)
+
+
+def prepare_data_folder(folder: Path) -> None:
+    """Create the data folder if it is missing, and keep other users out of all that is in it.
+
+    From then on this process creates files and folders without rights for anyone but its user. An
+    existing folder loses the rights of its group and of others, with everything in it. Where that
+    is not possible, or the folder has other uses (`/`, the home folder, a folder like `/tmp`), a
+    warning says what to do.
+
+    Raises:
+        OSError: the folder cannot be created.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)  # above the data folder, the rights are usual
+    os.umask(OTHERS)
+    folder.mkdir(exist_ok=True)
+    if not is_open_to_others(folder):
+        return
+    if has_other_uses(folder) or tighten(folder):
+        log.warning(
+            "Other users of this computer can read parts of %s: give Rapport a folder of its own, "
+            "and run chmod -R go-rwx on it",
+            folder,
+        )
+
+
+def is_open_to_others(folder: Path) -> bool:
+    """Return whether anyone but the owner has any right to a folder."""
+    return bool(folder.stat().st_mode & OTHERS)
+
+
+def has_other_uses(folder: Path) -> bool:
+    """Return whether a folder's rights are not Rapport's to change."""
+    real = folder.resolve()
+    is_shared = bool(real.stat().st_mode & stat.S_ISVTX)  # as /tmp
+    return is_shared or real in (Path(real.anchor), Path.home().resolve())
