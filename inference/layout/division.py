@@ -30,7 +30,9 @@ LARGE_SHARE = 0.2
 FRAGMENTS = 4
 """What is in this many pieces beside the tiles is a dark screen."""
 SPARSE_SHARE = 0.35
-"""Pieces that cover less of the whole are what is written on a dark slide, not tiles."""
+"""Pieces that cover less of the whole may be what is written on a dark screen."""
+BAR_LONG, BAR_HIGH = 0.9, 0.12
+"""A title bar or task bar is this wide at least and this high at most, as shares of the whole."""
 NAME_OFF_CENTRE = 0.06
 NAME_SHARE = 0.6
 """A name or portrait alone on the ground is this near the middle and at most this large."""
@@ -135,9 +137,7 @@ def _arrange(boxes: tuple[Box, ...], width: int, height: int) -> Division:
     largest = max(pieces, key=_area)
     if _area(largest) >= 0.4 * height * width:
         return Division("whole", main=_around(pieces))
-    covered = sum(_area(piece) for piece in pieces)
-    is_dark_slide = len(pieces) >= FRAGMENTS and covered < SPARSE_SHARE * width * height
-    if is_dark_slide or _is_name_alone(pieces, width, height):
+    if _is_dark_screen(pieces, width, height) or _is_name_alone(pieces, width, height):
         return Division("whole", main=np.array([0, 0, width, height], np.float32))
     return Division("unknown")
 
@@ -154,6 +154,15 @@ def _is_name_alone(pieces: list[F32], width: int, height: int) -> bool:
     box, size = _around(rest), np.array([width, height])
     is_middle = np.abs(centre(box) - size / 2) < NAME_OFF_CENTRE * size
     return bool((is_middle & (box[2:] - box[:2] < NAME_SHARE * size)).all())
+
+
+def _is_dark_screen(pieces: list[F32], width: int, height: int) -> bool:
+    """Return whether little is on the ground, in many pieces or with a bar across the picture."""
+    if sum(_area(piece) for piece in pieces) >= SPARSE_SHARE * width * height:
+        return False
+    sizes = [(piece[2:] - piece[:2]).tolist() for piece in pieces]
+    has_bar = any(w >= BAR_LONG * width and h <= BAR_HIGH * height for w, h in sizes)
+    return has_bar or len(pieces) >= FRAGMENTS
 
 
 def _has_margins(tile: F32, width: int, height: int) -> bool:
