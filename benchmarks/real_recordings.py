@@ -8,8 +8,8 @@ them: per file, by its SHA-256, how many people are seen, and what kind of pictu
 when to when, with the place of the presenter's thumbnail. Files it does not list are skipped.
 
 "Wrong names" puts every word that can be read on the screens on the list of participants, once
-alone and once beside a TIMELINE in which somebody else speaks throughout. Nobody of that list is in
-the picture, so every name given is wrong.
+alone and once beside a TIMELINE in which somebody else speaks throughout. None of these words is a
+person, so every face named after one has a wrong name.
 """
 
 from __future__ import annotations
@@ -160,7 +160,8 @@ def wrong_names(seen: Observations, words: list[str]) -> int:
     for turns in ((), (turn,)):
         found = attribute(seen, turns, (), [*roster, RosterEntry(name=SPEAKER)])
         shown = {attribution.participant for attribution in found.attributions}
-        counts.append(sum(found.people[index].is_named for index in shown))
+        people = [found.people[index] for index in shown]
+        counts.append(sum(person.is_named and person.name != SPEAKER for person in people))
     return max(counts)
 
 

@@ -24,6 +24,8 @@ HEAD_WIDTHS, BODY_WIDTHS = 2.0, 3.0
 from the chin to the tile's lower edge."""
 FACE_MARGIN = 0.15
 """A face's box with this much of its size at each side is the face and its hair."""
+BAR_LEVEL, BAR_LIT = 8, 0.05
+"""A line of pixels of which less than this share is brighter than this level is a black bar's."""
 MIN_CELLS = 16
 """Fewer cells in common are no evidence."""
 
@@ -50,8 +52,7 @@ class TileSample:
             return None
         small = layout.colours
         scale = small.shape[1] / layout.width_px
-        whole = np.array([[0, 0, small.shape[1], small.shape[0]]], np.float32)
-        tiles = layout.tiles * scale if len(layout.tiles) else whole
+        tiles = layout.tiles * scale if len(layout.tiles) else _without_bars(small)[None]
         rim = RIM_SHARE * float(tiles[place, 3] - tiles[place, 1])
         x0, y0, x1, y1 = (tiles[place] + np.array([rim, rim, -rim, -rim])).tolist()
         if x1 - x0 < 4 or y1 - y0 < 4:
@@ -81,6 +82,16 @@ class TileSample:
         over: Bools = reaches.all(axis=1) & (sizes <= sizes[place])
         over[place] = False
         return over
+
+
+def _without_bars(small: U8) -> F32:
+    """Return where an undivided picture is (xyxy): a camera of another shape has black bars."""
+    lit = small.max(axis=2) > BAR_LEVEL
+    rows = np.flatnonzero(lit.mean(axis=1) > BAR_LIT)
+    columns = np.flatnonzero(lit.mean(axis=0) > BAR_LIT)
+    if len(rows) == 0 or len(columns) == 0:
+        return np.array([0, 0, small.shape[1], small.shape[0]], np.float32)
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
 
 
 def person_left_out(free: F32, across: F32, down: F32, face: F32) -> None:

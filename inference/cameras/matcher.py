@@ -202,7 +202,9 @@ class CameraMatcher:
         before, layout = self._last, now.layout
         if before is None or now.number - before.number > MAX_GAP or not len(layout.cuts):
             return
-        is_large = layout.kind == "single" or layout.kind == "speaker"
+        is_large = layout.kind in ("single", "speaker") or (
+            layout.kind == "share" and len(layout.tiles) == 1
+        )
         same = before.layout.kind == layout.kind
         if not (is_large and same and np.array_equal(before.layout.tiles, layout.tiles)):
             return
