@@ -93,6 +93,7 @@ class CameraMatcher:
     def add(self, sample: int, view: int, layout: Layout, faces: Sequence[F32]) -> None:
         """Take one sample: its layout, the index of its view, and the boxes of its faces."""
         if layout.kind == "unknown" or len(layout.has_video) == 0:
+            self._views.pop(view, None)  # a view that was judged better has no places any more
             return
         now = TileSample(sample, layout, faces, [])
         grid = self._place(now)

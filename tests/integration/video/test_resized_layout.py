@@ -58,7 +58,7 @@ def test_a_coarse_picture_keeps_the_layout_of_the_fine_one() -> None:
 
 def test_a_finer_picture_says_how_the_coarse_one_was_divided() -> None:
     layout = ResizedLayout(LayoutFinder)
-    seen = [layout.update(frame) for frame in frames([4] * 4 + [1] * 4)]
+    seen = [layout.update(frame) for frame in frames([4] * 4 + [1] * 4, count=4)]
     assert seen[3].kind == "single"
     assert seen[4].kind == "gallery"
     assert seen[4].is_revised
