@@ -81,7 +81,9 @@ class ScreenJudge:
 
     @property
     def is_since_cut(self) -> bool:
-        """Return whether the judgement holds for all pictures since the last cut."""
+        """Return whether the judgement holds for pictures before this one too, back to a cut."""
+        if self._pairs == 0:
+            return False
         if self.is_screen:
             return self.was_drawn or self._still_run == self._pairs
         return self._pairs <= PAIRS_OF_CAMERA + 1

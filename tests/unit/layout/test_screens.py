@@ -82,3 +82,14 @@ def test_a_camera_after_a_share_is_one_from_its_first_picture() -> None:
     assert seen[5].kind == "share"
     assert seen[-1].kind == "single"
     assert any(layout.is_revised for layout in seen[6:])
+
+
+def test_a_share_after_a_camera_does_not_make_the_camera_a_share() -> None:
+    camera = layouts.Camera(5, 5)
+    before = [layouts.paint_camera(camera, k / 2, 640, 360) for k in range(6)]
+    finder = LayoutFinder()
+    pictures = layouts.through_h264([*before, *[layouts.paint_slide(0, 640, 360)] * 6])
+    seen = [finder.update(picture) for picture in pictures]
+    assert seen[5].kind == "single"
+    assert seen[-1].kind == "share"
+    assert not any(layout.is_revised for layout in seen)
