@@ -21,7 +21,7 @@ from inference.layout.division import (
 from inference.layout.gutters import Gutters
 from inference.layout.inset import FaceSearch, InsetFinder
 from inference.layout.screen import ScreenJudge
-from inference.layout.tile_content import Motion, VideoJudge, shrink_picture
+from inference.layout.tile_content import Motion, VideoJudge, is_plain, shrink_picture
 from inference.schema.arrays import F32, U8, Bools
 
 SAMPLES_TO_BELIEVE = 2
@@ -245,7 +245,8 @@ class LayoutFinder:
             )
         small = division.tiles if inset is None else inset[None]
         moved = motion.share_outside(main, small) if motion is not None else None
-        is_screen = self._screen.update(self._grey, main, moved, cut)
+        is_name = division.kind == "whole" and not self._screen.is_screen and is_plain(colours)
+        is_screen = self._screen.update(self._grey, main, moved, cut, is_name)
         if is_screen:
             return "share", self._same_array(None, small)
         if len(small) == 0:

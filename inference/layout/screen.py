@@ -54,8 +54,13 @@ class ScreenJudge:
         """Return whether most of the last pictures had a screen's flat colour and hard edges."""
         return bool(self._drawn) and float(np.mean(self._drawn)) >= 0.5
 
-    def update(self, grey: U8, main: F32, moved: float | None, was_cut: bool) -> bool:
+    def update(
+        self, grey: U8, main: F32, moved: float | None, was_cut: bool, is_name: bool = False
+    ) -> bool:
         """Take the next picture (grey, whole) and how much of the large part moved.
+
+        `is_name`: it shows a name or a portrait on plain ground, somebody without video, who keeps
+        still as a shared photograph does.
 
         Returns:
             Whether it is a screen. In doubt, and where tiles are beside it, it stays one.
@@ -72,7 +77,8 @@ class ScreenJudge:
         if moved is not None and not was_cut:
             self._pairs += 1
             self._moved.append(moved)
-            self._still_run = self._still_run + 1 if moved <= STILL_SHARE else 0
+            is_still = moved <= STILL_SHARE and not is_name
+            self._still_run = self._still_run + 1 if is_still else 0
         if self.is_screen:
             self.is_screen = not self._became_camera()
         else:

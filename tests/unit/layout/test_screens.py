@@ -93,3 +93,12 @@ def test_a_share_after_a_camera_does_not_make_the_camera_a_share() -> None:
     assert seen[5].kind == "single"
     assert seen[-1].kind == "share"
     assert not any(layout.is_revised for layout in seen)
+
+
+def test_a_name_that_fills_the_picture_for_a_minute_is_somebody_without_video() -> None:
+    off = layouts.Camera(5, 5, is_off=True)
+    pictures = layouts.through_h264([layouts.paint_camera(off, 0.0, 640, 360)] * 120)
+    finder = LayoutFinder()
+    seen = [finder.update(picture) for picture in pictures]
+    assert {layout.kind for layout in seen} == {"single"}
+    assert not seen[-1].has_video[0]
