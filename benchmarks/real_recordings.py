@@ -84,13 +84,14 @@ def main() -> None:
     )
     given = parser.parse_args()
     truth = json.loads(TRUTH.read_text())
-    rows = []
-    print_head()
+    rows: list[Figures] = []
     for path in sorted(given.folder.glob("*.mp4")):
         known = truth.get(hashlib.sha256(path.read_bytes()).hexdigest())
         if known is None:
             print(f"{path.name}: not in {TRUTH.name}, skipped")
         elif given.only in path.name:
+            if not rows:
+                print_head()
             rows.append(compare(path, known))
             print_row(rows[-1])
     if rows:
