@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -26,6 +26,8 @@ VALLEYS_BELOW_PX = 700
 """In a picture this high, gutters are wide enough to be dark in their middle."""
 MIN_PIECE_SHARE = 0.02
 """What is smaller than this share of the picture's height is a speck, not a part of a tile."""
+LETTERS_LUMA, LETTERS_SHARE = 90, 0.002
+"""Letters on a dark screen are brighter than this level, on this share of the pixels at least."""
 LIGHT_MIN_LUMA, LIGHT_MAX_LUMA = 150, 249
 """A light ground lies between these; a page of a shared screen is white."""
 LIGHT_EDGE_SHARE = 0.85
@@ -114,6 +116,17 @@ class Ground:
                     box = left, top + first, right, top + last
                     yield self._trimmed(box) if is_trimmed else box
 
+    def fullness(self, boxes: Sequence[Box]) -> float:
+        """Return how much of these boxes is not ground, 0–1; 1 for none."""
+        width = self.by_column.shape[1]
+        covered = area = 0.0
+        for left, top, right, bottom in boxes:
+            few = self._few(left, right, self.by_row.shape[1], width)
+            own = float((right - left) * (bottom - top))
+            covered += own * (1 - float(self.by_row[top:bottom, few].mean()))
+            area += own
+        return covered / area if area else 1.0
+
     def _shows(self, axis: int, rows: slice, columns: slice) -> Bools:
         """Return which lines of a part, rows (axis 0) or columns (1), are no ground."""
         part = (self.by_column if axis else self.by_row)[rows, columns]
@@ -147,6 +160,11 @@ class Ground:
         """Return the samples that lie between two pixels, at least one."""
         first = -(-start * few // many)
         return slice(min(first, few - 1), max(end * few // many, first + 1))
+
+
+def has_letters(image: U8) -> bool:
+    """Return whether there is something bright on a dark RGB picture, however little."""
+    return float((_grey(_few_rows(image)) > LETTERS_LUMA).mean()) >= LETTERS_SHARE
 
 
 def is_border(colours: U8) -> U8:

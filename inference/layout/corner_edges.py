@@ -47,6 +47,8 @@ SAME_BOX = 0.6
 """Boxes overlapping more (intersection over union) are one."""
 MIN_WIDTH_PX = 24
 """Of the small picture, in pixels of the edges."""
+FACE_CUT = 0.3
+"""A face may reach out of its picture by this share of its size at each side."""
 MOST_FACES_WIDE = 8.0
 """A picture of one person is at most this many faces wide."""
 
@@ -107,7 +109,7 @@ class CornerEdges:
         most = min(MOST_FACES_WIDE * (x1 - x0), MOVED_WIDTH * self.width)
         columns = self._lines_beside(0, (y0, y1), (x0, x1), most)
         rows = self._lines_beside(1, (x0, x1), (y0, y1), most / SHAPE)
-        return _apart(self._best(columns, rows, (x1 - x0, most), True))
+        return _apart(self._best(columns, rows, ((1 - FACE_CUT) * (x1 - x0), most), True))
 
     def support(self, box: F32) -> float:
         """Return the share of the sides of a box (xyxy in the frame) that are edges, or 0."""
@@ -157,8 +159,9 @@ class CornerEdges:
         going_on = self._going_on(boxes[order])
         ranks = shares[order] - GOING_ON_COSTS * going_on
         corner = np.array(self.origin * 2, np.float32)
+        end = np.array([self.width, self.height] * 2, np.float32) / np.float32(self.scale)
         return [
-            (float(ranks[k]), boxes[order[k]].astype(np.float32) / self.scale + corner)
+            (float(ranks[k]), np.minimum(boxes[order[k]] / self.scale, end) + corner)
             for k in np.argsort(-ranks, kind="stable").tolist()
             if going_on[k] <= int(is_checked)
         ][:BOXES_KEPT]
@@ -194,8 +197,9 @@ class CornerEdges:
         strong = counts >= SIDE_SHARE * max(1, last - first)
         strong[[0, -1]] = True  # the region's own edges
         places: I32 = np.flatnonzero(strong).astype(np.int32)
-        before = places[(places <= face[0]) & (places >= face[1] - most)]
-        after = places[(places >= face[1]) & (places <= face[0] + most)]
+        within = FACE_CUT * (face[1] - face[0])
+        before = places[(places <= face[0] + within) & (places >= face[1] - most)]
+        after = places[(places >= face[1] - within) & (places <= face[0] + most)]
         before = _peaks(before, counts)[: 2 * LINES_TRIED]
         after = _peaks(after, counts)[: 2 * LINES_TRIED]
         pairs = np.stack(np.meshgrid(before, after, indexing="ij"), axis=-1).reshape(-1, 2)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inference.boxes import centre, overlap
-from inference.layout.background import Box, Ground
+from inference.layout.background import Box, Ground, has_letters
 from inference.layout.grid import (
     SAME_SIZE,
     WIDE_SHAPES,
@@ -25,10 +25,15 @@ from inference.layout.grid import (
 )
 from inference.schema.arrays import F32, U8
 
+CORNER_MARGIN = 0.06
+"""A thumbnail is at most this far from the corner, as a share of the width."""
 LARGE_SHARE = 0.2
 """A picture with small tiles beside it covers at least this share of the whole."""
 FRAGMENTS = 4
 """What is in this many pieces beside the tiles is a dark screen."""
+TEXT_FULLNESS = 0.6
+"""Of what is on the ground, less than this share of the boxes around it is text on a dark screen;
+tiles are full: 0.92 at least in generated galleries."""
 SPARSE_SHARE = 0.35
 """Pieces that cover less of the whole may be what is written on a dark screen."""
 BAR_LONG, BAR_HIGH = 0.9, 0.12
@@ -76,7 +81,9 @@ def find_division(image: U8, *, is_thorough: bool = True) -> Division | None:
         return _on_light_ground(image) or whole
     pieces = tuple(ground.pieces())
     if not pieces:
-        return None
+        return whole if has_letters(image) else None
+    if ground.fullness(pieces) < TEXT_FULLNESS:
+        return whole
     found = _arrange(pieces, width, height)
     if found.kind == "gallery" or not is_thorough:
         return found
@@ -129,6 +136,8 @@ def _arrange(boxes: tuple[Box, ...], width: int, height: int) -> Division:
     pieces = [np.array(box, np.float32) for box in boxes]
     whole = equal_tiles(pieces, height)
     tiles = fit_grid(whole, pieces, width, height) if whole else None
+    if len(pieces) == 1 and _is_in_corner(pieces[0], width, height):
+        return Division("whole", main=np.array([0, 0, width, height], np.float32))
     if tiles is not None and (len(tiles) > 1 or _has_margins(tiles[0], width, height)):
         return Division("gallery", widened(tiles, width))
     beside = _beside(pieces, width, height)
@@ -163,6 +172,15 @@ def _is_dark_screen(pieces: list[F32], width: int, height: int) -> bool:
     sizes = [(piece[2:] - piece[:2]).tolist() for piece in pieces]
     has_bar = any(w >= BAR_LONG * width and h <= BAR_HIGH * height for w, h in sizes)
     return has_bar or len(pieces) >= FRAGMENTS
+
+
+def _is_in_corner(piece: F32, width: int, height: int) -> bool:
+    """Return whether a small piece is in a corner: a thumbnail over a black screen."""
+    x0, y0, x1, y1 = piece.tolist()
+    reach = CORNER_MARGIN * width
+    is_small = x1 - x0 <= SMALL_TILE_SHARE * width and y1 - y0 <= SMALL_TILE_SHARE * height
+    is_near = min(x0, width - x1) <= reach and min(y0, height - y1) <= reach
+    return bool(is_small and is_near)
 
 
 def _has_margins(tile: F32, width: int, height: int) -> bool:

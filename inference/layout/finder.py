@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
+from inference.boxes import has_centre_in
 from inference.layout.cuts import Places, difference, thumbnail
 from inference.layout.division import (
     NO_TILES,
@@ -29,6 +30,9 @@ SAMPLES_TO_BELIEVE = 2
 SAMPLES_TO_BELIEVE_MORE = 6
 """More tiles in a gallery whose others stay: a dark room got light, unless emoji rise where there
 is no tile."""
+SAMPLES_BETWEEN_LOOKS = 8
+"""A large part with a thumbnail over it is searched for faces every 4 s, unless it is drawn."""
+
 _NO_FLAGS: Bools = np.zeros(0, np.bool_)
 
 
@@ -99,6 +103,7 @@ class LayoutFinder:
         self._screen_of: Division | None = None
         self._inset = InsetFinder(self._faces_in)
         self._shown = NO_TILES
+        self._since_look = 0
 
     def update(self, image: U8) -> Layout:
         """Return the layout of the next sample (RGB)."""
@@ -154,9 +159,10 @@ class LayoutFinder:
             is_beside = division is not None and division.kind == "beside"
             same = same_tiles(tiles, last.tiles[1:], width)
             return same and (is_beside or self._screen.is_since_cut)
-        if {kind, last.kind} != {"single", "share"} or len(tiles) or len(last.tiles):
+        if {kind, last.kind} != {"single", "share"} or len(last.tiles):
             return False
-        return self._screen.is_since_cut
+        is_under_thumbnail = kind == "share" and self._screen.is_told
+        return self._screen.is_since_cut and (len(tiles) == 0 or is_under_thumbnail)
 
     # Settling ------------------------------------------------------------------------------------
 
@@ -246,12 +252,28 @@ class LayoutFinder:
         small = division.tiles if inset is None else inset[None]
         moved = motion.share_outside(main, small) if motion is not None else None
         is_name = division.kind == "whole" and not self._screen.is_screen and is_plain(colours)
-        is_screen = self._screen.update(self._grey, main, moved, cut, is_name)
+        self._screen.update(self._grey, main, moved, cut, is_name)
+        self._look_under(image, inset)
+        is_screen = bool(self._screen.is_screen)
         if is_screen:
             return "share", self._same_array(None, small)
         if len(small) == 0:
             return "single", NO_TILES
         return "speaker", self._same_array(main, small)
+
+    def _look_under(self, image: U8, inset: F32 | None) -> None:
+        """Take a large part that moves for a screen where a thumbnail lies over it, and no face is
+        in it: a game, a film of things."""
+        screen = self._screen
+        if inset is None:
+            self._since_look = 0
+            screen.tell(False)
+        if inset is None or self._faces_in is None or (screen.is_screen and not screen.is_told):
+            return
+        if self._since_look % SAMPLES_BETWEEN_LOOKS == 0:
+            others = [f for f in self._faces_in(image, None) if not has_centre_in(f, inset)]
+            screen.tell(not others)
+        self._since_look += 1
 
     def _same_array(self, main: F32 | None, small: F32) -> F32:
         """Return the tiles, the large one first; the same array as long as they are the same."""

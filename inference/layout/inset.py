@@ -33,6 +33,8 @@ MOVES_SHARE = 0.5
 FACE_MOVES_SHARE = 0.75
 """And the face in this share: a photograph changes now and then, where the encoder renews it."""
 SIZE_SLACK_PX = 4.0
+FEW_MOVES, FEW_MOVES_SHARE = 4, 0.25
+"""Where Zoom draws it, this many and this share are enough."""
 SAMPLES_TO_DROP = 3
 SAMPLES_OFTEN = 12
 """So many samples after the large picture changed are all searched, so that a thumbnail is found
@@ -40,9 +42,10 @@ within 2 s."""
 SAMPLES_BETWEEN_SEARCHES = 4
 """Then only every fourth, and those in which a corner moves: searching takes longer than all
 else."""
+FIRST_FACE_SEARCH = 3
 SAMPLES_BETWEEN_FACE_SEARCHES = (8, 32)
-"""A screen without a known thumbnail is searched for faces after 4 s; in vain, after twice as long,
-up to every 16 s."""
+"""A screen without a known thumbnail is searched for faces after 1.5 s, then every 4 s; in vain,
+after twice as long, up to every 16 s."""
 CORNER = 0.2
 """A corner, as a share of the large picture's sides."""
 MOVED_SHARE = 0.01
@@ -56,9 +59,10 @@ LEAST_FACE = 0.15
 FACES_ASKED = 6
 """So often a frame is searched for a face, before it is given up."""
 CANDIDATES_KEPT = 12
-GIVEN_UP_AFTER = 8
+GIVEN_UP_AFTER, GIVEN_UP_LATER = 8, 32
+"""Samples after which a frame is given up; the second with a face in it, where Zoom draws it."""
 SAMPLES_REFUSED = 64
-"""Samples after which a frame is given up, and after which those given up are tried again."""
+"""After so many, frames that were given up are tried again."""
 
 
 @dataclass(slots=True)
@@ -88,7 +92,7 @@ class InsetFinder:
         self._candidates: list[_Candidate] = []
         self._refused: list[F32] = []
         self._missed = self._samples = 0
-        self._pause, self._since_faces = SAMPLES_BETWEEN_FACE_SEARCHES[0], 0
+        self._pause, self._since_faces = FIRST_FACE_SEARCH, 0
 
     def update(
         self,
@@ -158,7 +162,7 @@ class InsetFinder:
             self._since_faces = 0
             faces = self._faces_in(image, None)
             first, last = SAMPLES_BETWEEN_FACE_SEARCHES
-            self._pause = first if faces else min(2 * self._pause, last)
+            self._pause = first if faces else min(max(first, 2 * self._pause), last)
             for face in faces:
                 found += [(box, False) for box in edges.find_around(face)[:2]]
         known = [c.box for c in self._candidates] + self._refused
@@ -182,7 +186,11 @@ class InsetFinder:
         if c.face is not None:
             c.face_seen += 1
             c.face_moves += float(motion.shares(c.face[None])[0]) > MOVED_SHARE
-        if c.missed or c.moves < MOVES_SHARE * c.seen:
+        if c.missed:
+            return False
+        if c.is_likely and c.face_moves >= max(FEW_MOVES, FEW_MOVES_SHARE * c.face_seen):
+            return True  # a low bitrate leaves a face still for a second or two
+        if c.moves < MOVES_SHARE * c.seen:
             return False
         if self._faces_in is None:
             return min(c.seen, c.moves) > SAMPLES_TO_BELIEVE
@@ -192,6 +200,8 @@ class InsetFinder:
 
 def _is_given_up(candidate: _Candidate) -> bool:
     """Return whether a frame is there and turned out to hold no camera's picture."""
+    if candidate.is_likely and candidate.face is not None:
+        return candidate.seen >= GIVEN_UP_LATER
     return candidate.seen >= GIVEN_UP_AFTER or candidate.asked >= FACES_ASKED
 
 

@@ -48,6 +48,14 @@ class ScreenJudge:
         self._still_run = 0
         self.is_screen: bool | None = None
         """None before the first picture."""
+        self.is_told = False
+        """Whether it is a screen because of what lies over it, however much it moves."""
+
+    def tell(self, is_screen: bool) -> None:
+        """Take it for a screen, as the thumbnail of a camera lies over it; or no longer."""
+        self.is_told = is_screen
+        if is_screen:
+            self.is_screen = True
 
     @property
     def was_drawn(self) -> bool:
@@ -79,7 +87,9 @@ class ScreenJudge:
             self._moved.append(moved)
             is_still = moved <= STILL_SHARE and not is_name
             self._still_run = self._still_run + 1 if is_still else 0
-        if self.is_screen:
+        if self.is_told:
+            self.is_screen = True
+        elif self.is_screen:
             self.is_screen = not self._became_camera()
         else:
             self.is_screen = self._became_screen()
@@ -91,7 +101,7 @@ class ScreenJudge:
         if self._pairs == 0:
             return False
         if self.is_screen:
-            return self.was_drawn or self._still_run == self._pairs
+            return self.is_told or self.was_drawn or self._still_run == self._pairs
         return self._pairs <= PAIRS_OF_CAMERA + 1
 
     def _became_screen(self) -> bool:

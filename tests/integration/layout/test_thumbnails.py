@@ -139,3 +139,39 @@ def test_a_window_in_which_something_other_than_a_face_moves_is_no_thumbnail(
         window[40:80, 20 + 6 * k : 60 + 6 * k] = (240, 80, 40)
         pictures.append(put(desktop(0), window, CORNERS["upper right"]))
     assert not any(len(layout.tiles) for layout in follow(detector, pictures))
+
+
+def game(k: int) -> U8:
+    """A picture that fills the screen and never keeps still, with nobody in it."""
+    picture = layouts.room(9, WIDTH, HEIGHT)
+    for n in range(12):
+        x, y = (97 * n + 41 * k) % (WIDTH - 60), (61 * n + 29 * k) % (HEIGHT - 60)
+        cv2.rectangle(picture, (x, y), (x + 60, y + 60), (20 * n, 250 - 20 * n, 90), -1)
+    return picture
+
+
+def test_a_game_under_a_thumbnail_is_a_share_from_its_first_picture(
+    detector: FaceDetector, portraits: list[Portrait]
+) -> None:
+    place = CORNERS["lower right"]
+    pictures = [put(game(k), camera(portraits[0], k), place) for k in range(16)]
+    seen = follow(detector, pictures)
+    assert [layout.kind for layout in seen[4:]] == ["share"] * 12
+    assert all(has_tile(layout, place) for layout in seen[4:])
+    assert [layout.is_revised for layout in seen].count(True) == 1
+
+
+def test_a_dark_terminal_is_a_share_and_its_thumbnail_the_only_tile(
+    detector: FaceDetector, portraits: list[Portrait]
+) -> None:
+    pictures = []
+    for k in range(8):
+        picture = np.full((HEIGHT, WIDTH, 3), 12, np.uint8)
+        for row in range(30):
+            text = "build step passed in 0.4 s"[: 12 + row % 14]
+            cv2.putText(picture, text, (12, 24 + 24 * row), 0, 0.6, (200, 200, 200), 1)
+        pictures.append(put(picture, camera(portraits[0], k), CORNERS["upper right"]))
+    seen = follow(detector, pictures)
+    assert {layout.kind for layout in seen} == {"share"}
+    assert has_tile(seen[-1], CORNERS["upper right"])
+    assert len(seen[-1].tiles) == 1
