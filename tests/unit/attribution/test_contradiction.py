@@ -94,6 +94,24 @@ def test_a_few_seconds_of_somebody_else_take_no_name() -> None:
     assert names_by_track(attribute(alone(), speaks(BOB, (50, 56)), [], ROSTER)) == {0: ANN}
 
 
+@pytest.mark.parametrize(
+    ("turn_s", "every_s", "until_s"), [(2.4, 4, 24), (2.9, 3.5, 24), (1, 4, 120)]
+)
+def test_somebody_elses_short_turns_contradict_while_the_owner_stays_silent(
+    turn_s: float, every_s: float, until_s: float
+) -> None:
+    turns = speaks(BOB, *((start, start + turn_s) for start in np.arange(0, until_s, every_s)))
+    assert names_by_track(attribute(alone(), turns, [], ROSTER)) == {}
+
+
+def test_short_turns_between_the_owners_own_say_nothing() -> None:
+    starts = range(0, 116, 4)
+    turns = speaks(BOB, *((start, start + 2.4) for start in starts))
+    turns += speaks(ANN, *((start + 2.4, start + 4.0) for start in starts))
+    assert names_by_track(attribute(alone(), turns, [], ROSTER)) == {0: ANN}
+    assert factor_of_ann(turns) == pytest.approx(1.0)
+
+
 def test_more_speech_that_contradicts_never_makes_a_name_surer() -> None:
     for own in ([], speaks(ANN, (0, 12)), speaks(ANN, (0, 40))):
         turns, before, sure = list(own), 1.0, 1.0
