@@ -32,9 +32,17 @@ def alone(label: str = ANN, kind: str = "single") -> Observations:
     return labelled(call, [label])
 
 
-def beside_bob() -> Observations:
+def seen_briefly(seconds: float) -> Observations:
+    """Ann's name below a face beside a shared screen, for some seconds of the call."""
+    rows = [(100 + k, 0, 0.03, 0.0, 400.0) for k in range(round(seconds * HZ))]
+    tiles = np.array([[0, 0, 1280, 720]], np.float32)
+    return labelled(observe(rows, LENGTH_S, [View(0, SAMPLES, "share", tiles)]), [ANN])
+
+
+def beside_bob(seconds: float = LENGTH_S) -> Observations:
     """Ann's large picture with Bob's small one beside it, both with their names."""
-    rows = [(k, who, 0.03, 0.0, 100.0 + 800 * who) for k in range(SAMPLES) for who in (0, 1)]
+    samples = range(SAMPLES - round(seconds * HZ), SAMPLES)
+    rows = [(k, who, 0.03, 0.0, 100.0 + 800 * who) for k in samples for who in (0, 1)]
     tiles = np.array([[0, 0, 800, 720], [810, 0, 1280, 720]], np.float32)
     return labelled(observe(rows, LENGTH_S, [View(0, SAMPLES, "speaker", tiles)]), [ANN, BOB])
 
@@ -94,6 +102,39 @@ def test_a_few_seconds_of_somebody_else_take_no_name() -> None:
     assert names_by_track(attribute(alone(), speaks(BOB, (50, 56)), [], ROSTER)) == {0: ANN}
 
 
+@pytest.mark.parametrize(
+    ("turn_s", "every_s", "until_s"), [(2.4, 4, 24), (2.9, 3.5, 24), (1, 4, 120)]
+)
+def test_somebody_elses_short_turns_contradict_while_the_owner_stays_silent(
+    turn_s: float, every_s: float, until_s: float
+) -> None:
+    turns = speaks(BOB, *((start, start + turn_s) for start in np.arange(0, until_s, every_s)))
+    assert names_by_track(attribute(alone(), turns, [], ROSTER)) == {}
+
+
+def test_short_turns_between_the_owners_own_say_nothing() -> None:
+    starts = range(0, 116, 4)
+    turns = speaks(BOB, *((start, start + 2.4) for start in starts))
+    turns += speaks(ANN, *((start + 2.4, start + 4.0) for start in starts))
+    assert names_by_track(attribute(alone(), turns, [], ROSTER)) == {0: ANN}
+    assert factor_of_ann(turns) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("seconds", [2.0, 5.0, 9.0])
+def test_a_label_read_for_seconds_names_nobody_while_somebody_else_speaks(seconds: float) -> None:
+    found = attribute(seen_briefly(seconds), speaks(BOB, (1, 118)), [], ROSTER)
+    assert names_by_track(found) == {}
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [speaks(BOB, (1, 40), (70, 118)), speaks(BOB, (1, 80)) + speaks(ANN, (90, 118))],
+    ids=["nobody speaks while it is read", "its owner speaks later"],
+)
+def test_a_label_read_for_seconds_stands_otherwise(turns: list[SpeakerTurn]) -> None:
+    assert names_by_track(attribute(seen_briefly(2.0), turns, [], ROSTER)) == {0: ANN}
+
+
 def test_more_speech_that_contradicts_never_makes_a_name_surer() -> None:
     for own in ([], speaks(ANN, (0, 12)), speaks(ANN, (0, 40))):
         turns, before, sure = list(own), 1.0, 1.0
@@ -110,7 +151,8 @@ def test_what_contradicts_is_bounded_as_turns_may_be_another_meetings() -> None:
     assert factor_of_ann(speaks(BOB, (0, 120))) == pytest.approx(CONTRADICTION_WRONG, abs=0.002)
 
 
-def test_somebody_elses_speech_says_nothing_where_they_are_seen_as_well() -> None:
-    call = beside_bob()
+@pytest.mark.parametrize("seconds", [2.0, LENGTH_S])
+def test_somebody_elses_speech_says_nothing_where_they_are_seen_as_well(seconds: float) -> None:
+    call = beside_bob(seconds)
     assert factor_of_ann(speaks(BOB, (1, 118)), call) == 1.0
     assert names_by_track(attribute(call, speaks(BOB, (1, 118)), [], ROSTER)) == {0: ANN, 1: BOB}
