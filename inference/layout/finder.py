@@ -19,6 +19,7 @@ from inference.layout.division import (
     same_main,
     same_tiles,
 )
+from inference.layout.grid import slack_px
 from inference.layout.gutters import Gutters
 from inference.layout.inset import FaceSearch, InsetFinder
 from inference.layout.screen import ScreenJudge
@@ -217,6 +218,10 @@ class LayoutFinder:
         """Return whether the sample shows the believed layout; dark tiles may be missing."""
         if found.kind != believed.kind or not all_match(found.tiles, believed.tiles, width):
             return False
+        if found.kind == "whole" and found.main is not None and believed.main is not None:
+            # A camera may have had bars beside it that a desktop does not have.
+            beyond = (believed.main - found.main) * np.array([1, 1, -1, -1])
+            return bool(beyond.max() <= slack_px(width))
         return found.kind != "beside" or same_main(found.main, believed.main)
 
     # Judging -------------------------------------------------------------------------------------

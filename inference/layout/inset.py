@@ -53,7 +53,7 @@ REPLACED_SHARE = 0.8
 """More of it than this moves only where something else is shown."""
 RING = 0.5
 """What is beside it, by this share of its size, moves less than half as much."""
-SAME_PLACE = 0.7
+SAME_PLACE, PARTLY_SAME = 0.7, 0.35
 LEAST_FACE = 0.15
 """Height of a face as a share of the thumbnail's."""
 FACES_ASKED = 6
@@ -120,6 +120,14 @@ class InsetFinder:
         both, self._edges = edges.kept(self._edges), edges
         if self._believed is not None:
             is_there = both.support(self._believed) > 0
+            if not is_there:  # over a black screen, only the bright part of it had edges
+                better = [
+                    box
+                    for box in both.find(is_checked=self._faces_in is not None)
+                    if overlap(box, self._believed) >= PARTLY_SAME
+                ]
+                if better:
+                    self._believed, is_there = better[0], True
             is_there |= _moves_alone(self._believed, main, motion, True)
             self._missed = 0 if is_there else self._missed + 1
             if self._missed < SAMPLES_TO_DROP:
