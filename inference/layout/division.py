@@ -137,7 +137,8 @@ def _arrange(boxes: tuple[Box, ...], width: int, height: int) -> Division:
     whole = equal_tiles(pieces, height)
     tiles = fit_grid(whole, pieces, width, height) if whole else None
     if len(pieces) == 1 and _is_in_corner(pieces[0], width, height):
-        return Division("whole", main=np.array([0, 0, width, height], np.float32))
+        main = np.array([0, 0, width, height], np.float32)
+        return Division("beside", pieces[0][None], main)
     if tiles is not None and (len(tiles) > 1 or _has_margins(tiles[0], width, height)):
         return Division("gallery", widened(tiles, width))
     beside = _beside(pieces, width, height)
