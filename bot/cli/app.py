@@ -14,6 +14,7 @@ import typer
 
 from bot.cli.networks.commands import evaluate_app, models, train_app
 from bot.cli.recordings.commands import analyze, annotate
+from bot.cli.service.backup_commands import backup, restore
 from bot.cli.service.commands import check, serve, worker
 from bot.cli.service.data_commands import db_app, inbox_app, keys_app
 from bot.cli.terminal import out
@@ -74,7 +75,7 @@ def demo(
     )
 
 
-for command in (serve, worker, demo, analyze, annotate, check, models):
+for command in (serve, worker, demo, analyze, annotate, check, backup, restore, models):
     app.command()(command)
 for name, group in (
     ("inbox", inbox_app),
