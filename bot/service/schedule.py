@@ -18,6 +18,7 @@ from bot.pipeline.workflow import CallPipeline
 from bot.service.download_tokens import DownloadTokens
 from bot.service.executors import Executor
 from bot.service.left_to_do import retry_due
+from bot.service.stranded import restart_stranded
 from bot.settings import Settings
 from integrations.errors import IntegrationError
 from storage import calls
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_INBOX_LOOKS = 5
 SECONDS_BETWEEN_CORRECTION_LOOKS = 60
+SECONDS_BETWEEN_STRANDED_LOOKS = 60
 SECONDS_BETWEEN_NOTE_LOOKS = 10
 SECONDS_BETWEEN_SWEEPS = 10
 RECONCILE_DAYS = 7
@@ -86,6 +88,10 @@ class Housekeeping(DBOSConfiguredInstance):
         for call in queued:
             self._pipeline.start_report_again(call.id, call.run)
 
+    def start_stranded(self) -> None:
+        """Start the runs of calls in progress that the workflow engine would not go on with."""
+        restart_stranded(self._resources, self._pipeline)
+
     @DBOS.workflow(name="Housekeeping.retention")
     def retention(self, before: str) -> None:
         """Delete webhooks and calls from before a time, with the calls' scores and reports."""
@@ -136,6 +142,12 @@ def start_schedules(
         housekeeping.start_corrected,
         "interval",
         seconds=SECONDS_BETWEEN_CORRECTION_LOOKS,
+        next_run_time=datetime.now(UTC) + FIRST_LOOK,
+    )
+    scheduler.add_job(
+        housekeeping.start_stranded,
+        "interval",
+        seconds=SECONDS_BETWEEN_STRANDED_LOOKS,
         next_run_time=datetime.now(UTC) + FIRST_LOOK,
     )
     scheduler.add_job(
