@@ -198,6 +198,11 @@ class Settings(BaseSettings):
         description="Seconds without a heartbeat before another process takes over its calls.",
     )
     keep_recordings: bool = Field(False, description="Keep recordings after a call is done.")
+    failed_media_days: int = Field(
+        7,
+        ge=0,
+        description="Delete the recordings of failed calls after this many days; 0 = never.",
+    )
     report_pictures: bool = Field(
         False,
         description="Put small pictures of each moment's people into the PDF, which goes to Slack.",

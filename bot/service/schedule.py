@@ -18,6 +18,7 @@ from bot.pipeline.workflow import CallPipeline
 from bot.service.download_tokens import DownloadTokens
 from bot.service.executors import Executor
 from bot.service.left_to_do import retry_due
+from bot.service.leftovers import remove_leftovers
 from bot.service.stranded import restart_stranded
 from bot.settings import Settings
 from integrations.errors import IntegrationError
@@ -34,6 +35,7 @@ SECONDS_BETWEEN_CORRECTION_LOOKS = 60
 SECONDS_BETWEEN_STRANDED_LOOKS = 60
 SECONDS_BETWEEN_NOTE_LOOKS = 10
 SECONDS_BETWEEN_SWEEPS = 10
+MINUTES_BETWEEN_LEFTOVERS = 60
 RECONCILE_DAYS = 7
 """How far back to look in Zoom for recordings whose webhook never arrived."""
 RETENTION_PAGE = 200
@@ -154,6 +156,12 @@ def start_schedules(
         lambda: retry_due(resources),
         "interval",
         seconds=SECONDS_BETWEEN_NOTE_LOOKS,
+        next_run_time=datetime.now(UTC) + FIRST_LOOK,
+    )
+    scheduler.add_job(
+        lambda: remove_leftovers(resources),
+        "interval",
+        minutes=MINUTES_BETWEEN_LEFTOVERS,
         next_run_time=datetime.now(UTC) + FIRST_LOOK,
     )
     takeover_s = settings.takeover_s
