@@ -75,6 +75,11 @@ class SlackSettings(BaseModel):
     channel_by_host: dict[str, str] = Field(
         {}, description="Channel IDs by host e-mail, for hosts who do not use the default; as JSON."
     )
+    ops_channel: str | None = Field(
+        None,
+        description="ID of the channel for failures, at most one line an hour of each kind; if "
+        "unset, they go where the call's summary would.",
+    )
     api_url: str = Field("https://slack.com/api/", description="Base URL of Slack's Web API.")
 
 

@@ -159,9 +159,9 @@ class CallPipeline(DBOSConfiguredInstance):
         return clean_up.fail_call(self.resources, call_id, run, reason)
 
     @DBOS.step(name="CallPipeline.tell_failure")
-    def post_failure(self, call_id: str, run: int, reason: str) -> None:
-        """Post one line with the reason."""
-        notify.notify_failure(self.resources, call_id, reason)
+    def post_failure(self, call_id: str, run: int, reason: str, kind: str = "") -> None:
+        """Post one line with the reason; `kind` is the name of the error's type."""
+        notify.notify_failure(self.resources, call_id, reason, kind)
 
     @DBOS.step(name="CallPipeline.note_wait")
     def note_wait(self, call_id: str, run: int, text: str) -> None:
@@ -193,7 +193,7 @@ class CallPipeline(DBOSConfiguredInstance):
         if not self._durably(self.mark_failed, call_id, run, reason):
             return
         try:
-            self._durably(self.post_failure, call_id, run, reason)
+            self._durably(self.post_failure, call_id, run, reason, type(error).__name__)
         except Exception as exc:  # Slack is out of reach, but the call and the log hold the reason.
             log.error("call %s: the failure could not be posted: %s", call_id, exc)
 
