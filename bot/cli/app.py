@@ -17,6 +17,7 @@ from bot.cli.recordings.commands import analyze, annotate
 from bot.cli.service.backup_commands import backup, restore
 from bot.cli.service.commands import check, serve, worker
 from bot.cli.service.data_commands import db_app, inbox_app, keys_app
+from bot.cli.service.status_commands import calls_app, status
 from bot.cli.terminal import out
 
 app = typer.Typer(
@@ -75,9 +76,12 @@ def demo(
     )
 
 
-for command in (serve, worker, demo, analyze, annotate, check, backup, restore, models):
+for command in (
+    serve, worker, demo, analyze, annotate, check, status, backup, restore, models
+):  # fmt: skip
     app.command()(command)
 for name, group in (
+    ("calls", calls_app),
     ("inbox", inbox_app),
     ("keys", keys_app),
     ("db", db_app),
