@@ -221,6 +221,9 @@ class Settings(BaseSettings):
         24, ge=0, description="Hours between checks with Zoom for missed recordings; 0 = never."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description='"text", or "json" for one JSON object per line.'
+    )
     zoom: ZoomSettings = ZoomSettings()
     slack: SlackSettings = SlackSettings()
     calls: CallSettings = CallSettings()

@@ -15,6 +15,7 @@ from typing import Any
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from dbos import error as dbos_error
 
+from bot.monitoring.log_format import about_call
 from bot.pipeline.progress import note_wait, reporting
 from bot.pipeline.resources import Resources
 from bot.pipeline.retry import Tries, advice
@@ -156,12 +157,14 @@ class CallPipeline(DBOSConfiguredInstance):
     @DBOS.step(name="CallPipeline.mark_failed")
     def mark_failed(self, call_id: str, run: int, reason: str) -> bool:
         """Store the reason with the call, where API and page show it, and log it."""
-        return clean_up.fail_call(self.resources, call_id, run, reason)
+        with about_call(call_id, run):
+            return clean_up.fail_call(self.resources, call_id, run, reason)
 
     @DBOS.step(name="CallPipeline.tell_failure")
     def post_failure(self, call_id: str, run: int, reason: str, kind: str = "") -> None:
         """Post one line with the reason; `kind` is the name of the error's type."""
-        notify.notify_failure(self.resources, call_id, reason, kind)
+        with about_call(call_id, run):
+            notify.notify_failure(self.resources, call_id, reason, kind)
 
     @DBOS.step(name="CallPipeline.note_wait")
     def note_wait(self, call_id: str, run: int, text: str) -> None:
