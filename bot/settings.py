@@ -221,6 +221,11 @@ class Settings(BaseSettings):
         24, ge=0, description="Hours between checks with Zoom for missed recordings; 0 = never."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    metrics_key: SecretStr | None = Field(
+        None,
+        description="Key for /metrics, sent as a Bearer token by Prometheus; if unset, there is no "
+        "/metrics.",
+    )
     log_format: Literal["text", "json"] = Field(
         "text", description='"text", or "json" for one JSON object per line.'
     )
@@ -250,6 +255,16 @@ class Settings(BaseSettings):
                 "can open every call; `openssl rand -hex 32` makes one"
             )
         return secret
+
+    @field_validator("metrics_key")
+    @classmethod
+    def _key_is_long(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value().strip()) < LEAST_SECRET_LENGTH:
+            raise ValueError(
+                f"it needs at least {LEAST_SECRET_LENGTH} characters; `openssl rand -hex 32` makes "
+                "one"
+            )
+        return key
 
     @field_validator("public_url")
     @classmethod

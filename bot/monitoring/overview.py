@@ -26,6 +26,8 @@ LOCK_SUFFIX = ".lock"
 
 GROWTH_OVER = timedelta(days=14)
 """How far back to look for how much disk space calls take."""
+GONE_S = 7 * 86_400.0
+"""After that long without a heartbeat, a process is not listed any more."""
 PAGE = 500
 
 
@@ -113,13 +115,14 @@ def _work(session: Session, call: Call) -> Work:
 
 
 def read_processes(data_dir: Path) -> list[Process]:
-    """Return the processes that have ever worked on this data folder, by name."""
+    """Return the processes that worked on this data folder in the last week, by name."""
     found = []
     for path in sorted(data_dir.glob(f"{LOCK_PREFIX}*{LOCK_SUFFIX}")):
         name = path.name.removeprefix(LOCK_PREFIX).removesuffix(LOCK_SUFFIX)
         try:
             age_s = max(0.0, time.time() - path.stat().st_mtime)
-            found.append(Process(name, _is_locked(path), age_s))
+            if age_s < GONE_S:
+                found.append(Process(name, _is_locked(path), age_s))
         except FileNotFoundError:
             continue  # removed meanwhile
     return found

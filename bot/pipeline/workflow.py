@@ -16,6 +16,7 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from dbos import error as dbos_error
 
 from bot.monitoring.log_format import about_call
+from bot.monitoring.metrics import figures
 from bot.pipeline.progress import note_wait, reporting
 from bot.pipeline.resources import Resources
 from bot.pipeline.retry import Tries, advice
@@ -180,6 +181,7 @@ class CallPipeline(DBOSConfiguredInstance):
             try:
                 return step(call_id, run, *more)
             except Exception as exc:  # The table decides; an error it does not list fails the run.
+                figures.count_error(exc)
                 wait_s = tries.wait_s(exc)
                 if wait_s is None:
                     raise

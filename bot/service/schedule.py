@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
+from bot.monitoring.metrics import figures
 from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import CallPipeline
@@ -59,6 +60,7 @@ class Housekeeping(DBOSConfiguredInstance):
         try:
             missed = self._register_missed(today)
         except (IntegrationError, StorageError) as exc:  # The next tick tries again.
+            figures.count_error(exc)
             log.warning("reconcile: %s", exc)
             return
         for call_id, run in missed:
