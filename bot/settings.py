@@ -75,6 +75,11 @@ class SlackSettings(BaseModel):
     channel_by_host: dict[str, str] = Field(
         {}, description="Channel IDs by host e-mail, for hosts who do not use the default; as JSON."
     )
+    ops_channel: str | None = Field(
+        None,
+        description="ID of the channel for failures, at most one line an hour of each kind; if "
+        "unset, they go where the call's summary would.",
+    )
     api_url: str = Field("https://slack.com/api/", description="Base URL of Slack's Web API.")
 
 
@@ -198,6 +203,11 @@ class Settings(BaseSettings):
         description="Seconds without a heartbeat before another process takes over its calls.",
     )
     keep_recordings: bool = Field(False, description="Keep recordings after a call is done.")
+    failed_media_days: int = Field(
+        7,
+        ge=0,
+        description="Delete the recordings of failed calls after this many days; 0 = never.",
+    )
     report_pictures: bool = Field(
         False,
         description="Put small pictures of each moment's people into the PDF, which goes to Slack.",
@@ -211,6 +221,14 @@ class Settings(BaseSettings):
         24, ge=0, description="Hours between checks with Zoom for missed recordings; 0 = never."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    metrics_key: SecretStr | None = Field(
+        None,
+        description="Key for /metrics, sent as a Bearer token by Prometheus; if unset, there is no "
+        "/metrics.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description='"text", or "json" for one JSON object per line.'
+    )
     zoom: ZoomSettings = ZoomSettings()
     slack: SlackSettings = SlackSettings()
     calls: CallSettings = CallSettings()
@@ -237,6 +255,16 @@ class Settings(BaseSettings):
                 "can open every call; `openssl rand -hex 32` makes one"
             )
         return secret
+
+    @field_validator("metrics_key")
+    @classmethod
+    def _key_is_long(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value().strip()) < LEAST_SECRET_LENGTH:
+            raise ValueError(
+                f"it needs at least {LEAST_SECRET_LENGTH} characters; `openssl rand -hex 32` makes "
+                "one"
+            )
+        return key
 
     @field_validator("public_url")
     @classmethod

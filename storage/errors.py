@@ -3,6 +3,7 @@
 StorageError
 ├── Duplicate      a row with this identity already exists
 ├── Missing        no such row or file
+├── BadBackup      a backup that cannot be made or restored so
 ├── BadCursor      a page cursor that did not come from this service
 └── DatabaseDown   the database did not respond or was locked too long: worth retrying
 """
@@ -20,6 +21,10 @@ class Duplicate(StorageError):
 
 class Missing(StorageError):
     """No such row or file."""
+
+
+class BadBackup(StorageError):
+    """A backup cannot be made or restored in this way; the message says what to do."""
 
 
 class BadCursor(StorageError):

@@ -177,7 +177,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     temporary = None
     try:
-        _make_private(path.parent)
+        make_private(path.parent)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
             temporary = Path(file.name)
             file.write(data)
@@ -218,11 +218,11 @@ def tighten(folder: Path) -> list[Path]:
     return refused
 
 
-def _make_private(folder: Path) -> None:
+def make_private(folder: Path) -> None:
     """Create a folder, and the missing ones above it, which `Path.mkdir` would leave open."""
     if folder.is_dir():
         return
-    _make_private(folder.parent)
+    make_private(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
 
 
@@ -234,7 +234,7 @@ def _safe(name: str) -> str:
 
 def _made(folder: Path) -> Path:
     try:
-        _make_private(folder)
+        make_private(folder)
     except OSError as exc:
         raise StorageError(f"A folder for the call could not be created: {exc.strerror}.") from exc
     return folder

@@ -78,12 +78,26 @@ def is_current(url: str) -> bool:
         raise StorageError("The database URL is not valid: check RAPPORT_DATABASE_URL.") from exc
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
         return False
+    return {revision(url)} == set(ScriptDirectory.from_config(alembic_config()).get_heads())
+
+
+def revision(url: str) -> str | None:
+    """Return the revision of a database's schema; None if it has no tables yet.
+
+    Raises:
+        DatabaseDown: the database does not respond.
+    """
     engine = open_engine(url)
     try:
         with engine.execution_options(rapport_reads=True).connect() as connection:
-            found = MigrationContext.configure(connection).get_current_heads()
+            return MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError as exc:
         raise map_error(exc) from exc
     finally:
         engine.dispose()
-    return set(found) == set(ScriptDirectory.from_config(alembic_config()).get_heads())
+
+
+def knows(revision: str) -> bool:
+    """Return whether this version has a revision; if not, a newer version made it."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return revision in {script.revision for script in scripts.walk_revisions()}

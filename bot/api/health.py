@@ -1,17 +1,24 @@
-"""`/healthz` and `/readyz`, for load balancers and container engines: no key, no names."""
+"""`/healthz` and `/readyz`, for load balancers and container engines: no key, no names.
+
+`/metrics`, for Prometheus, has a key of its own: who watches the service may not read calls.
+"""
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy import Engine
 
 from bot.api.models import Health, Readiness
-from bot.api.problems import problem_response
+from bot.api.problems import Problem, problem_response
+from bot.monitoring.metrics import CONTENT_TYPE, metrics_text
+from bot.monitoring.overview import read_processes, read_queue
 from bot.settings import Settings
 from inference.expression.classifier import SHIPPED_WEIGHTS
-from storage.engine import ping
+from storage.engine import ping, reading
 from storage.errors import StorageError
 from storage.files import MediaFiles
 
@@ -19,7 +26,7 @@ from storage.files import MediaFiles
 def create_health(
     engine: Engine, settings: Settings, files: MediaFiles, refused: Mapping[str, int]
 ) -> APIRouter:
-    """Build the two routes."""
+    """Build the three routes."""
     router = APIRouter(tags=["health"])
 
     def database() -> str | None:
@@ -66,4 +73,26 @@ def create_health(
             return problem_response(503, f"Not ready: {', '.join(failed)}.", checks=results)
         return Readiness(status="ready", checks=results)
 
+    @router.get("/metrics", include_in_schema=False)
+    def metrics(request: Request) -> Response:
+        _check_metrics_key(settings, request)
+        with reading(engine) as session:
+            queue = read_queue(session)
+        processes = read_processes(settings.data_dir)
+        text = metrics_text(queue, processes, refused, files.free_bytes())
+        return Response(text, media_type=CONTENT_TYPE)
+
     return router
+
+
+def _check_metrics_key(settings: Settings, request: Request) -> None:
+    if settings.metrics_key is None:
+        raise Problem(404, "There are no metrics: set RAPPORT_METRICS_KEY to have them.")
+    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    key = settings.metrics_key.get_secret_value().strip()
+    if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), key.encode()):
+        raise Problem(
+            401,
+            "Send the key that RAPPORT_METRICS_KEY names: `Authorization: Bearer …`.",
+            {"WWW-Authenticate": "Bearer"},
+        )

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from starlette.datastructures import Headers
 
 from bot.api.problems import Problem
+from bot.monitoring.metrics import figures
 from bot.pipeline.deliveries import Deliveries, Delivery
 from bot.settings import Settings
 from integrations.errors import UnexpectedResponse
@@ -41,6 +42,7 @@ def create_webhook(settings: Settings, deliveries: Deliveries, refused: Counter[
 
     @router.post("/webhooks/zoom", status_code=204, include_in_schema=False)
     async def zoom(request: Request) -> Response:
+        began = time.monotonic()
         secret = _secret(settings)
         body = await request.body()
         timestamp = request.headers.get(TIMESTAMP_HEADER, "")
@@ -59,6 +61,7 @@ def create_webhook(settings: Settings, deliveries: Deliveries, refused: Counter[
         if is_stale:
             log.warning("webhook %s carries an old timestamp (%s s)", event.event, age_s)
         await deliveries.keep(Delivery(event.event, event.uuid, body, datetime.now(UTC), is_stale))
+        figures.time_webhook(time.monotonic() - began)
         if event.event == URL_VALIDATION:
             answer = answer_validation(event.plain_token or "", secret.get_secret_value())
             return JSONResponse(answer)

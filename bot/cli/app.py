@@ -14,8 +14,10 @@ import typer
 
 from bot.cli.networks.commands import evaluate_app, models, train_app
 from bot.cli.recordings.commands import analyze, annotate
+from bot.cli.service.backup_commands import backup, restore
 from bot.cli.service.commands import check, serve, worker
 from bot.cli.service.data_commands import db_app, inbox_app, keys_app
+from bot.cli.service.status_commands import calls_app, status
 from bot.cli.terminal import out
 
 app = typer.Typer(
@@ -74,9 +76,12 @@ def demo(
     )
 
 
-for command in (serve, worker, demo, analyze, annotate, check, models):
+for command in (
+    serve, worker, demo, analyze, annotate, check, status, backup, restore, models
+):  # fmt: skip
     app.command()(command)
 for name, group in (
+    ("calls", calls_app),
     ("inbox", inbox_app),
     ("keys", keys_app),
     ("db", db_app),

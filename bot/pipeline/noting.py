@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
+from bot.monitoring.metrics import figures
 from bot.pipeline.resources import Resources
 from bot.pipeline.retry import advice, wait_until_later
 from integrations.errors import AuthFailed, IntegrationError, Unavailable
@@ -50,6 +51,7 @@ def noting(
     try:
         done = do()
     except Exception as exc:  # The call's edge: the summary stands, so the call is done.
+        figures.count_error(exc)
         is_gone = isinstance(exc, Missing) and _is_deleted(resources, call_id)
         if isinstance(exc, DatabaseDown) or is_gone or resources.stop.is_set():
             raise

@@ -56,13 +56,17 @@ def channel_for(host_email: str | None, settings: Settings) -> str:
     return by_host.get((host_email or "").lower()) or settings.slack.channel or ""
 
 
-def post_first(resources: Resources, call: Call, kind: str, compose: Compose) -> None:
+def post_first(
+    resources: Resources, call: Call, kind: str, compose: Compose, channel: str = ""
+) -> None:
     """Post the first message of a kind, or record the one that an earlier attempt posted.
+
+    It goes to the channel of the call's host, unless another is given.
 
     Raises:
         IntegrationError: Slack refused or did not respond; a retry posts nothing twice.
     """
-    channel = channel_for(call.host_email, resources.settings)
+    channel = channel or channel_for(call.host_email, resources.settings)
     if not channel and resources.settings.slack.token is not None:
         raise AuthFailed(
             "There is a Slack token but no channel for this call: set RAPPORT_SLACK__CHANNEL."

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from bot.monitoring.log_format import about_call
 from bot.pipeline.resources import Resources
 from storage import calls
 from storage.calls import progress
@@ -58,24 +59,27 @@ def reporting(resources: Resources, call_id: str, run: int, step: str) -> Iterat
             except DatabaseDown as exc:  # Progress is only informative; the step continues.
                 log.warning("call %s: progress not written: %s", call_id, exc)
 
-    if resources.stop.is_set():
-        raise ShuttingDown
-    begin()
-    started = time.monotonic()
-    log.info("call %s run %d: %s …", call_id, run, step)
-    try:
-        yield report
-        if _is_deleted(resources, call_id):
-            raise Missing(f"The call {call_id} was deleted.")
-    except Exception as exc:  # Raised again; at shutdown the next start repeats the step.
+    with about_call(call_id, run):
         if resources.stop.is_set():
-            raise ShuttingDown from None
-        if isinstance(exc, Missing) and _is_deleted(resources, call_id):
-            # The step may have written after the call's folder was deleted.
-            resources.files.delete_call(call_id)
-            log.info("call %s was deleted while it was being processed", call_id)
-        raise
-    log.info("call %s run %d: %s done in %.1f s", call_id, run, step, time.monotonic() - started)
+            raise ShuttingDown
+        begin()
+        started = time.monotonic()
+        log.info("call %s run %d: %s …", call_id, run, step)
+        try:
+            yield report
+            if _is_deleted(resources, call_id):
+                raise Missing(f"The call {call_id} was deleted.")
+        except Exception as exc:  # Raised again; at shutdown the next start repeats the step.
+            if resources.stop.is_set():
+                raise ShuttingDown from None
+            if isinstance(exc, Missing) and _is_deleted(resources, call_id):
+                # The step may have written after the call's folder was deleted.
+                resources.files.delete_call(call_id)
+                log.info("call %s was deleted while it was being processed", call_id)
+            raise
+        log.info(
+            "call %s run %d: %s done in %.1f s", call_id, run, step, time.monotonic() - started
+        )
 
 
 def note_wait(resources: Resources, call_id: str, run: int, text: str) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from dbos import error as dbos_error
 
+from bot.monitoring.log_format import about_call
+from bot.monitoring.metrics import figures
 from bot.pipeline.progress import note_wait, reporting
 from bot.pipeline.resources import Resources
 from bot.pipeline.retry import Tries, advice
@@ -156,12 +158,14 @@ class CallPipeline(DBOSConfiguredInstance):
     @DBOS.step(name="CallPipeline.mark_failed")
     def mark_failed(self, call_id: str, run: int, reason: str) -> bool:
         """Store the reason with the call, where API and page show it, and log it."""
-        return clean_up.fail_call(self.resources, call_id, run, reason)
+        with about_call(call_id, run):
+            return clean_up.fail_call(self.resources, call_id, run, reason)
 
     @DBOS.step(name="CallPipeline.tell_failure")
-    def post_failure(self, call_id: str, run: int, reason: str) -> None:
-        """Post one line with the reason."""
-        notify.notify_failure(self.resources, call_id, reason)
+    def post_failure(self, call_id: str, run: int, reason: str, kind: str = "") -> None:
+        """Post one line with the reason; `kind` is the name of the error's type."""
+        with about_call(call_id, run):
+            notify.notify_failure(self.resources, call_id, reason, kind)
 
     @DBOS.step(name="CallPipeline.note_wait")
     def note_wait(self, call_id: str, run: int, text: str) -> None:
@@ -177,6 +181,7 @@ class CallPipeline(DBOSConfiguredInstance):
             try:
                 return step(call_id, run, *more)
             except Exception as exc:  # The table decides; an error it does not list fails the run.
+                figures.count_error(exc)
                 wait_s = tries.wait_s(exc)
                 if wait_s is None:
                     raise
@@ -193,7 +198,7 @@ class CallPipeline(DBOSConfiguredInstance):
         if not self._durably(self.mark_failed, call_id, run, reason):
             return
         try:
-            self._durably(self.post_failure, call_id, run, reason)
+            self._durably(self.post_failure, call_id, run, reason, type(error).__name__)
         except Exception as exc:  # Slack is out of reach, but the call and the log hold the reason.
             log.error("call %s: the failure could not be posted: %s", call_id, exc)
 

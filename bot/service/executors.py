@@ -18,10 +18,9 @@ from pathlib import Path
 
 from dbos import DBOS
 
-log = logging.getLogger(__name__)
+from bot.monitoring.overview import LOCK_PREFIX, LOCK_SUFFIX
 
-PREFIX = "executor-"
-SUFFIX = ".lock"
+log = logging.getLogger(__name__)
 
 
 class NameTaken(Exception):
@@ -34,7 +33,7 @@ class Executor:
     def __init__(self, data_dir: Path, name: str) -> None:
         self.name = name
         self._data_dir = data_dir
-        self._path = data_dir / f"{PREFIX}{name}{SUFFIX}"
+        self._path = data_dir / f"{LOCK_PREFIX}{name}{LOCK_SUFFIX}"
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -58,8 +57,8 @@ class Executor:
     def abandoned(self, after_s: float) -> list[str]:
         """Return the names of the processes that are gone and silent for `after_s` seconds."""
         found = []
-        for path in self._data_dir.glob(f"{PREFIX}*{SUFFIX}"):
-            name = path.name.removeprefix(PREFIX).removesuffix(SUFFIX)
+        for path in self._data_dir.glob(f"{LOCK_PREFIX}*{LOCK_SUFFIX}"):
+            name = path.name.removeprefix(LOCK_PREFIX).removesuffix(LOCK_SUFFIX)
             if name == self.name or time.time() - path.stat().st_mtime < after_s:
                 continue
             with path.open("r") as lock:

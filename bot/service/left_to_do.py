@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from bot.monitoring.log_format import about_call
 from bot.pipeline.resources import Resources
 from bot.pipeline.steps import clean_up, notify
 from integrations.errors import IntegrationError
@@ -46,8 +47,9 @@ def _retry(resources: Resources, call_id: str) -> bool:
     if not due:
         return True  # Another process was first, or a run of the call has begun.
     try:
-        clean_up.retry_clean_up(resources, call_id)
-        return notify.retry_notify(resources, call_id, due)
+        with about_call(call_id):
+            clean_up.retry_clean_up(resources, call_id)
+            return notify.retry_notify(resources, call_id, due)
     except Missing:
         log.info("notes: call %s was deleted meanwhile", call_id)
     except IntegrationError as exc:  # The process is ending: the next start tries again.

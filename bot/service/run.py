@@ -18,10 +18,10 @@ from pathlib import Path
 import httpx
 from dbos import DBOS
 from rich.console import Console
-from rich.logging import RichHandler
 from sqlalchemy import Engine
 
 from bot.api.app import create_app
+from bot.monitoring.log_format import LogFormat, formatter
 from bot.pipeline.deliveries import Deliveries
 from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
@@ -76,7 +76,7 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
     On a signal, requests get two seconds, steps see the stop flag, and the process then exits:
     the next start repeats the steps that were in progress.
     """
-    _set_up_logging(settings.log_level)
+    _set_up_logging(settings.log_level, settings.log_format)
     for name in unknown_settings():
         log.warning("%s is not a Rapport setting and has no effect", name)
     stop_requested = StopRequest()
@@ -282,16 +282,14 @@ def _show_first_key(engine: Engine) -> None:
     sys.stdout.flush()
 
 
-def _set_up_logging(level: str) -> None:
-    handler: logging.Handler
-    if sys.stderr.isatty():
-        handler = RichHandler(console=Console(stderr=True), show_path=False)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-    else:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+def _set_up_logging(level: str, kind: LogFormat) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter(kind))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("httpx", "httpcore", "apscheduler", "alembic", "uvicorn"):
         # Their messages contain recording URLs, or repeat ours.
         logging.getLogger(name).setLevel(logging.WARNING)
+    # The workflow engine brings a handler with another format, unless there is one.
+    logging.getLogger("dbos").handlers = [handler]
+    logging.getLogger("dbos").propagate = False
     limit_repeats()

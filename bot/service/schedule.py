@@ -12,12 +12,15 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
+from bot.monitoring.metrics import figures
 from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import CallPipeline
 from bot.service.download_tokens import DownloadTokens
 from bot.service.executors import Executor
 from bot.service.left_to_do import retry_due
+from bot.service.leftovers import remove_leftovers
+from bot.service.stranded import restart_stranded
 from bot.settings import Settings
 from integrations.errors import IntegrationError
 from storage import calls
@@ -30,8 +33,10 @@ log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_INBOX_LOOKS = 5
 SECONDS_BETWEEN_CORRECTION_LOOKS = 60
+SECONDS_BETWEEN_STRANDED_LOOKS = 60
 SECONDS_BETWEEN_NOTE_LOOKS = 10
 SECONDS_BETWEEN_SWEEPS = 10
+MINUTES_BETWEEN_LEFTOVERS = 60
 RECONCILE_DAYS = 7
 """How far back to look in Zoom for recordings whose webhook never arrived."""
 RETENTION_PAGE = 200
@@ -55,6 +60,7 @@ class Housekeeping(DBOSConfiguredInstance):
         try:
             missed = self._register_missed(today)
         except (IntegrationError, StorageError) as exc:  # The next tick tries again.
+            figures.count_error(exc)
             log.warning("reconcile: %s", exc)
             return
         for call_id, run in missed:
@@ -85,6 +91,10 @@ class Housekeeping(DBOSConfiguredInstance):
             return
         for call in queued:
             self._pipeline.start_report_again(call.id, call.run)
+
+    def start_stranded(self) -> None:
+        """Start the runs of calls in progress that the workflow engine would not go on with."""
+        restart_stranded(self._resources, self._pipeline)
 
     @DBOS.workflow(name="Housekeeping.retention")
     def retention(self, before: str) -> None:
@@ -139,9 +149,21 @@ def start_schedules(
         next_run_time=datetime.now(UTC) + FIRST_LOOK,
     )
     scheduler.add_job(
+        housekeeping.start_stranded,
+        "interval",
+        seconds=SECONDS_BETWEEN_STRANDED_LOOKS,
+        next_run_time=datetime.now(UTC) + FIRST_LOOK,
+    )
+    scheduler.add_job(
         lambda: retry_due(resources),
         "interval",
         seconds=SECONDS_BETWEEN_NOTE_LOOKS,
+        next_run_time=datetime.now(UTC) + FIRST_LOOK,
+    )
+    scheduler.add_job(
+        lambda: remove_leftovers(resources),
+        "interval",
+        minutes=MINUTES_BETWEEN_LEFTOVERS,
         next_run_time=datetime.now(UTC) + FIRST_LOOK,
     )
     takeover_s = settings.takeover_s

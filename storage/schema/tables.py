@@ -254,7 +254,8 @@ class Delivery(Table, table=True):
     call_id: str = _call_key()
     kind: str = Field(sa_type=CleanText, primary_key=True)
     """"message", "report_file" or "failure", or one of these + " attempt" for the last attempt to
-    post one, whose `version` is "" once it is over."""
+    post one, whose `version` is "" once it is over. "failures " and an error's name: this call's
+    failure got the line for operators; with " left out", another call's had got it."""
     channel: str = Field(sa_type=CleanText)
     ts: str = Field(default="", sa_type=CleanText)
     """Slack's timestamp of the message, which identifies it in the channel."""

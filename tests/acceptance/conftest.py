@@ -112,7 +112,9 @@ class Rapport:
                 preexec_fn=with_default_signals,
             )
 
-        ready = r"Listening on (http://\S+)" if self.command == "serve" else r"Rapport is (running)"
+        ready = (
+            r"Listening on (http://[\w.:]+)" if self.command == "serve" else r"Rapport is (running)"
+        )
 
         def is_ready() -> re.Match[str] | None:
             assert self.process is not None

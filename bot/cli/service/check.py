@@ -351,7 +351,9 @@ def _slack(settings: Settings) -> Iterator[Finding]:
         yield Finding("Slack scopes", "wrong", f"add to the app and reinstall it: {scopes}")
     else:
         yield Finding("Slack scopes", "ok", "complete")
-    channels = {settings.slack.channel or "", *settings.slack.channel_by_host.values()}
+    slack_settings = settings.slack
+    channels = {slack_settings.channel or "", slack_settings.ops_channel or ""}
+    channels |= set(slack_settings.channel_by_host.values())
     if not settings.slack.channel:
         yield Finding("Slack channel", "wrong", "set RAPPORT_SLACK__CHANNEL to a channel ID")
     for channel in sorted(channels - {""}):

@@ -8,8 +8,9 @@ deletion of an earlier PDF) becomes a note of the call, and `retry_notify` tries
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.calls.stored import call_info, load_analysis
 from bot.links import page_link, report_link
@@ -24,6 +25,12 @@ from storage.engine import reading, transaction
 from storage.errors import Missing
 from storage.schema.columns import utc_now
 from storage.schema.tables import Call, Delivery
+
+log = logging.getLogger(__name__)
+
+BETWEEN_FAILURES = timedelta(hours=1)
+"""Between two lines on one kind of failure in the operators' channel: an outage that fails every
+call says so once, and again while it lasts."""
 
 
 def notify_call(resources: Resources, call_id: str) -> None:
@@ -46,16 +53,45 @@ def notify_call(resources: Resources, call_id: str) -> None:
     _delete_old_files(resources, call, is_retry=False)
 
 
-def notify_failure(resources: Resources, call_id: str, reason: str) -> None:
-    """Post one line on why the call could not be analysed, or edit the one that was posted."""
+def notify_failure(resources: Resources, call_id: str, reason: str, kind: str = "") -> None:
+    """Post one line on why the call could not be analysed, or edit the one that was posted.
+
+    With `RAPPORT_SLACK__OPS_CHANNEL` the line goes there, at most one an hour of each kind; the
+    next one says how many calls were left out.
+
+    Args:
+        resources: the process's clients.
+        call_id: the call that failed.
+        reason: what went wrong and what to do.
+        kind: name of the error's type.
+    """
+    channel = resources.settings.slack.ops_channel or ""
     with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
         before = messages.find(session, call_id, "failure")
-    message = compose_failure(call_info(call), reason)
-    compose = _with_replaced(call, message)
-    if before is None:
-        posting.post_first(resources, call, "failure", compose)
+    if before is None or (channel and before.channel != channel):
+        if channel:
+            now = utc_now()
+            with transaction(resources.engine) as session:
+                left_out = messages.claim_line(
+                    session, call_id, kind, channel, now, BETWEEN_FAILURES
+                )
+            if left_out is None:
+                log.info("call %s: not posted, since a like failure was within the hour", call_id)
+                return
+            reason = _with_left_out(reason, left_out)
+        compose = _with_replaced(call, compose_failure(call_info(call), reason))
+        posting.post_first(resources, call, "failure", compose, channel)
+    else:
+        compose = _with_replaced(call, compose_failure(call_info(call), reason))
     posting.bring_up_to_date(resources, call, "failure", compose)
+
+
+def _with_left_out(reason: str, count: int) -> str:
+    if not count:
+        return reason
+    calls_failed = "1 other call" if count == 1 else f"{count} other calls"
+    return f"{calls_failed} failed for a like reason since the last such line. {reason}"
 
 
 def retry_notify(resources: Resources, call_id: str, due: Collection[str]) -> bool:

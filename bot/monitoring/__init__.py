@@ -1,0 +1,1 @@
+"""How the service can be watched: its log, its figures, and how the installation stands."""

@@ -1,0 +1,148 @@
+"""`rapport status` and `rapport calls list`: what an operator sees, and is told to do."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlmodel import col, update
+
+from storage import calls
+from storage.calls import progress
+from storage.engine import open_engine, transaction
+from storage.schema.columns import utc_now
+from storage.schema.tables import Call
+from tests.integration.cli.conftest import Run, one_line
+
+
+@pytest.fixture
+def data_dir(data_dir: Path, migrated_sqlite: Path) -> Path:
+    """A data folder with an empty database."""
+    data_dir.mkdir()
+    shutil.copy(migrated_sqlite, data_dir / "rapport.db")
+    return data_dir
+
+
+@pytest.fixture
+def running(data_dir: Path) -> Iterator[None]:
+    """A process that works on the data folder."""
+    with (data_dir / "executor-abc-serve.lock").open("w") as lock:
+        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+        yield
+
+
+def add_call(data_dir: Path, topic: str, status: calls.Status, *, hours: float = 0.1) -> str:
+    """Add a call that has been in a status for some hours, and return its id."""
+    engine = open_engine(f"sqlite:///{data_dir / 'rapport.db'}")
+    now = utc_now()
+    with transaction(engine) as session:
+        new = calls.NewCall(f"{topic}==", "1", topic, "maya@brightfield.example.com", now)
+        call_id = calls.announce(session, new).id
+        calls.begin_run(session, call_id)
+        failure = "The disk is full. Free some disk space." if status == "failed" else None
+        calls.set_status(session, call_id, status, failure=failure)
+        if status == "running":
+            progress.record(session, call_id, 1, step="analyse", share=0.4, detail="minute 12")
+        session.exec(
+            update(Call).where(col(Call.id) == call_id).values(
+                updated_at=now - timedelta(hours=hours)
+            )
+        )  # fmt: skip
+    engine.dispose()
+    return call_id
+
+
+@pytest.mark.usefixtures("running")
+def test_a_service_in_order_needs_nothing(rapport: Run, data_dir: Path) -> None:
+    call_id = add_call(data_dir, "Harbourline", "running")
+
+    result = rapport("status")
+
+    assert result.exit_code == 0, result.output
+    assert "abc-serve: running, heartbeat" in result.stdout
+    assert call_id in result.stdout
+    assert "analyse 40%: minute 12" in result.stdout
+    assert result.stdout.rstrip().endswith("Nothing.")
+
+
+@pytest.mark.usefixtures("running")
+def test_a_failed_call_is_shown_with_the_reason_and_what_to_do(
+    rapport: Run, data_dir: Path
+) -> None:
+    call_id = add_call(data_dir, "Harbourline", "failed", hours=5)
+
+    result = rapport("status")
+
+    assert result.exit_code == 1
+    assert f"{call_id}  5 h ago  Harbourline" in result.stdout
+    assert "The disk is full." in result.stdout
+    assert "reanalyze" in result.stdout
+
+
+@pytest.mark.usefixtures("running")
+def test_a_long_queue_asks_for_another_worker(rapport: Run, data_dir: Path) -> None:
+    for number in range(12):
+        add_call(data_dir, f"Call {number}", "queued", hours=3 + number)
+
+    result = rapport("status")
+
+    assert result.exit_code == 1
+    assert "12 queued" in result.stdout
+    assert "and 2 more" in result.stdout
+    assert "A call has waited for 14 h: start another `rapport worker`" in result.stdout
+
+
+def test_a_stopped_service_is_told_apart_from_a_running_one(rapport: Run, data_dir: Path) -> None:
+    lock = data_dir / "executor-abc-serve.lock"
+    lock.touch()
+    os.utime(lock, (utc_now().timestamp() - 7200,) * 2)
+
+    result = rapport("status")
+
+    assert result.exit_code == 1
+    assert "abc-serve: not running, heartbeat 2 h ago" in result.stdout
+    assert "start `rapport serve`" in result.stdout
+
+
+@pytest.mark.usefixtures("running")
+def test_the_disk_is_measured_in_days(rapport: Run, data_dir: Path) -> None:
+    call_id = add_call(data_dir, "Harbourline", "done")
+    folder = data_dir / "calls" / call_id
+    folder.mkdir(parents=True)
+    with (folder / "series.npz").open("wb") as file:
+        file.truncate(3_000_000)
+
+    fine = rapport("status", ZOOM__DISK_RESERVE_BYTES="0")
+    full = rapport("status", ZOOM__DISK_RESERVE_BYTES=str(10**18))
+
+    assert "at 3.0 MB a day" in fine.stdout
+    assert "Downloads have stopped" in full.stdout
+    assert full.exit_code == 1
+
+
+def test_calls_are_listed_with_the_reason_of_a_failure(rapport: Run, data_dir: Path) -> None:
+    failed = add_call(data_dir, "Harbourline", "failed")
+    done = add_call(data_dir, "Renewal", "done")
+
+    everything = rapport("calls", "list")
+    only_failed = rapport("calls", "list", "--failed")
+
+    assert failed in everything.stdout
+    assert done in everything.stdout
+    assert failed in only_failed.stdout
+    assert "The disk is full." in only_failed.stdout
+    assert done not in only_failed.stdout
+
+
+def test_looking_makes_no_database(rapport: Run, data_dir: Path, tmp_path: Path) -> None:
+    for command in (("status",), ("calls", "list")):
+        result = rapport(*command, DATA_DIR=str(tmp_path / "wrong"))
+
+        assert result.exit_code == 1
+        assert "RAPPORT_DATA_DIR" in one_line(result.stderr)
+    assert not (tmp_path / "wrong").exists()
