@@ -115,7 +115,8 @@ class CallPipeline(DBOSConfiguredInstance):
     @DBOS.step(name="CallPipeline.analyse")
     def analyse(self, call_id: str, run: int) -> None:
         """Analyse video and audio, and write the evidence file."""
-        with reporting(self.resources, call_id, run, "analyse") as progress:
+        slots = self.resources.analysing
+        with reporting(self.resources, call_id, run, "analyse", slots) as progress:
             analyse.analyse_call(self.resources, call_id, progress)
 
     @DBOS.step(name="CallPipeline.transcript_wait_s")
