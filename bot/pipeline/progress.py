@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from bot.analysis.job import Progress
 from bot.pipeline.resources import Resources
+from bot.pipeline.starts import counted
 from storage import calls
 from storage.calls import progress
 from storage.engine import reading, transaction
@@ -39,9 +40,10 @@ def reporting(
 ) -> Iterator[Progress]:
     """Mark a step as running, yield a callback for its progress, and log the outcome.
 
-    With `slots`, the step waits for one first.
+    With `slots`, the step waits for one first; only then it counts as started.
 
     Raises:
+        StartedTooOften: the step was started several times, and each time the process died.
         ShuttingDown: instead of any error, once the process was asked to stop.
     """
     last_write = 0.0
@@ -53,7 +55,7 @@ def reporting(
     def begin() -> None:
         with transaction(resources.engine) as session:
             calls.set_status(session, call_id, "running", run=run)
-            progress.record(session, call_id, run, step=step, share=0.0)
+            progress.begin(session, call_id, run, step)
 
     def report(share: float, detail: str) -> None:
         nonlocal last_write
@@ -73,7 +75,10 @@ def reporting(
     started = time.monotonic()
     log.info("call %s run %d: %s …", call_id, run, step)
     try:
-        with _slot(slots, report):
+        with (
+            _slot(slots, report),
+            counted(resources.engine, resources.running, call_id, run, step),
+        ):
             if resources.stop.is_set():
                 raise ShuttingDown
             yield report

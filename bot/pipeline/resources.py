@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from bot.analysis.job import Analysis
+from bot.pipeline.starts import RunningSteps
 from bot.settings import Settings
 from integrations.slack.messenger import Messenger
 from integrations.zoom.client import ZoomClient
@@ -21,7 +22,8 @@ class Resources:
 
     `zoom` is None if no Zoom app is set up: then only what a webhook carries is known.
     `stop` is set when the process is asked to end; steps check it and stop.
-    `analysing` has one slot per call that may be analysed at the same time.
+    `analysing` has one slot per call that may be analysed at the same time. `running` are the steps
+    in progress in this process.
     """
 
     settings: Settings
@@ -34,3 +36,4 @@ class Resources:
     link_secret: str
     analysing: threading.Semaphore
     stop: threading.Event = field(default_factory=threading.Event)
+    running: RunningSteps = field(default_factory=RunningSteps)

@@ -18,6 +18,7 @@ from dbos import error as dbos_error
 from bot.pipeline.progress import note_wait, reporting
 from bot.pipeline.resources import Resources
 from bot.pipeline.retry import Tries, advice
+from bot.pipeline.starts import StartedTooOften
 from bot.pipeline.steps import analyse, clean_up, fetch, notify, report, store
 from bot.report.render import ReportFailed
 from inference.errors import InferenceError
@@ -30,7 +31,7 @@ WORKFLOW_VERSION = "1"
 """Stored with every pending workflow. It does not change with the code, so that an upgrade finishes
 the calls that the old version started; a changed order of steps is guarded by `DBOS.patch`."""
 
-KNOWN = (IntegrationError, InferenceError, StorageError, ReportFailed)
+KNOWN = (IntegrationError, InferenceError, StorageError, ReportFailed, StartedTooOften)
 """Errors whose message is meant for people."""
 
 QUEUE = "calls"

@@ -26,6 +26,7 @@ from bot.api.app import create_app
 from bot.pipeline.deliveries import Deliveries
 from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
+from bot.pipeline.starts import take_back
 from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
 from bot.service.data_folder import prepare_data_folder
 from bot.service.executors import Executor, NameTaken
@@ -136,6 +137,7 @@ def _run(
     exit_soon(status)
     log.info("Stopping. Work in progress resumes at the next start.")
     resources.stop.set()
+    take_back(engine, resources.running)
     if server is not None:
         server.should_exit = True
     schedules.shutdown(wait=False)

@@ -1,4 +1,4 @@
-"""A call that crashes a library fails alone and with the reason."""
+"""A call that crashes a library, or kills the whole service, fails alone and with the reason."""
 
 from __future__ import annotations
 
@@ -90,3 +90,25 @@ def test_a_call_that_crashes_the_analysis_fails_after_three_tries_while_all_else
         assert service.log.count(f"call {BAD_ID} run 1: analyse …") == 3
         assert service.log.count("Fatal Python error: Segmentation fault") == 3
         assert [reason in message.text for message in slack.messages].count(True) == 1
+
+
+def test_a_call_that_kills_the_service_fails_after_three_starts_of_the_step(
+    tmp_path: Path, two_calls: ZoomStandIn, slack: SlackStandIn
+) -> None:
+    kill = "os.kill(os.getpid(), signal.SIGKILL)"
+    service = crashing(tmp_path, two_calls, slack, "series.npz", kill, "service")
+    with running(service):
+        two_calls.send(f"{service.url}/webhooks/zoom", BAD_UUID)
+        for _ in range(3):
+            assert service.process is not None
+            service.process.wait(60)
+            service.start()
+        wait_until(lambda: status_of(service, BAD_ID) == "failed", "the call has failed")
+        two_calls.send(f"{service.url}/webhooks/zoom", UUID)
+        wait_until(lambda: status_of(service, call_id_for(UUID)) == "done", "the other is done")
+
+        failure = service.get(f"/calls/{BAD_ID}").json()["failure"]
+        assert failure == (
+            'Rapport\'s process ended 3 times in the middle of the step "store" of this call, so '
+            "it is not tried again."
+        )
