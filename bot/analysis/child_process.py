@@ -9,6 +9,7 @@ import queue
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).resolve().parents[2]
 """The folder with the package `bot`: the process runs the same version as the service."""
+ARENAS = "2"
+"""How many pools of memory glibc keeps for the threads of a process. By default it is eight for
+each core, and each keeps what pictures of earlier calls took."""
 LOOK_EVERY_S = 0.5
 """Seconds between two looks at the memory of the process."""
 STOP_EVERY_S = 0.2
@@ -218,4 +222,7 @@ class ChildProcess:
 
 def _environment() -> dict[str, str]:
     paths = [str(SOURCE), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    if Path(sysconfig.get_path("purelib")).resolve() == SOURCE:
+        del paths[0]  # Installed packages are found anyway, and must not precede Python's own.
+    given = {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    return {"MALLOC_ARENA_MAX": ARENAS} | os.environ | given
