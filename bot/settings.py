@@ -151,6 +151,12 @@ class AnalysisSettings(BaseModel):
     batch_size: int = Field(64, ge=1, le=4096, description="Maximum number of faces per batch.")
     batch_wait_ms: int = Field(20, ge=0, description="Maximum wait for a batch to fill.")
     workers: int = Field(1, ge=1, description="Calls analysed at the same time by one process.")
+    max_memory_mb: int = Field(
+        4096,
+        ge=0,
+        description="Memory (MiB) that the analysis of one call may take; a call that needs more "
+        "fails. 0 = any.",
+    )
     min_face_px: int = Field(24, ge=8, description="Smaller faces are counted, not classified.")
     weights: Path | None = Field(None, description="Path to your own expression weights.")
     annotate: bool = Field(

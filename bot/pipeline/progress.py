@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bot.analysis.job import Progress
 from bot.monitoring.log_format import about_call
 from bot.pipeline.resources import Resources
+from bot.pipeline.starts import counted
 from storage import calls
 from storage.calls import progress
 from storage.engine import reading, transaction
@@ -16,8 +19,7 @@ from storage.errors import DatabaseDown, Missing, StorageError
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[float, str], None]
-"""Called with the share of the step that is done, 0–1, and a short text."""
+__all__ = ["Progress", "ShuttingDown", "note_wait", "reporting"]
 
 SECONDS_BETWEEN_WRITES = 1.0
 
@@ -30,10 +32,19 @@ class ShuttingDown(BaseException):
 
 
 @contextmanager
-def reporting(resources: Resources, call_id: str, run: int, step: str) -> Iterator[Progress]:
+def reporting(
+    resources: Resources,
+    call_id: str,
+    run: int,
+    step: str,
+    slots: threading.Semaphore | None = None,
+) -> Iterator[Progress]:
     """Mark a step as running, yield a callback for its progress, and log the outcome.
 
+    With `slots`, the step waits for one first; only then it counts as started.
+
     Raises:
+        StartedTooOften: the step was started several times, and each time the process died.
         ShuttingDown: instead of any error, once the process was asked to stop.
     """
     last_write = 0.0
@@ -45,7 +56,7 @@ def reporting(resources: Resources, call_id: str, run: int, step: str) -> Iterat
     def begin() -> None:
         with transaction(resources.engine) as session:
             calls.set_status(session, call_id, "running", run=run)
-            progress.record(session, call_id, run, step=step, share=0.0)
+            progress.begin(session, call_id, run, step)
 
     def report(share: float, detail: str) -> None:
         nonlocal last_write
@@ -66,7 +77,13 @@ def reporting(resources: Resources, call_id: str, run: int, step: str) -> Iterat
         started = time.monotonic()
         log.info("call %s run %d: %s …", call_id, run, step)
         try:
-            yield report
+            with (
+                _slot(slots, report),
+                counted(resources.engine, resources.running, call_id, run, step),
+            ):
+                if resources.stop.is_set():
+                    raise ShuttingDown
+                yield report
             if _is_deleted(resources, call_id):
                 raise Missing(f"The call {call_id} was deleted.")
         except Exception as exc:  # Raised again; at shutdown the next start repeats the step.
@@ -80,6 +97,19 @@ def reporting(resources: Resources, call_id: str, run: int, step: str) -> Iterat
         log.info(
             "call %s run %d: %s done in %.1f s", call_id, run, step, time.monotonic() - started
         )
+
+
+@contextmanager
+def _slot(slots: threading.Semaphore | None, report: Progress) -> Iterator[None]:
+    if slots is None:
+        yield
+        return
+    while not slots.acquire(timeout=0.5):
+        report(0.0, "waiting for another call to be analysed")
+    try:
+        yield
+    finally:
+        slots.release()
 
 
 def note_wait(resources: Resources, call_id: str, run: int, text: str) -> None:

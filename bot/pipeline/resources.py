@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
+from bot.analysis.job import Analysis
+from bot.pipeline.starts import RunningSteps
 from bot.settings import Settings
-from inference.expression.batch_queue import DeviceQueue
 from integrations.slack.messenger import Messenger
 from integrations.zoom.client import ZoomClient
 from integrations.zoom.downloads import Downloader
@@ -17,11 +18,12 @@ from storage.files import MediaFiles
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Clients, engine and device queue. Constructing it opens nothing.
+    """Clients, engine and what analyses recordings. Constructing it opens nothing.
 
     `zoom` is None if no Zoom app is set up: then only what a webhook carries is known.
     `stop` is set when the process is asked to end; steps check it and stop.
-    `analysing` has one slot per call that may be analysed at the same time.
+    `analysing` has one slot per call that may be analysed at the same time. `running` are the steps
+    in progress in this process.
     """
 
     settings: Settings
@@ -30,8 +32,8 @@ class Resources:
     zoom: ZoomClient | None
     downloader: Downloader
     messenger: Messenger
-    queue: DeviceQueue
-    model: str
+    analysis: Analysis
     link_secret: str
     analysing: threading.Semaphore
     stop: threading.Event = field(default_factory=threading.Event)
+    running: RunningSteps = field(default_factory=RunningSteps)

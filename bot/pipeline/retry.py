@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from bot.analysis.errors import AnalysisCrashed, MemoryExceeded
 from integrations.errors import (
     AuthFailed,
     NoSpace,
@@ -53,6 +54,9 @@ POLICIES: dict[type[Exception], RetryPolicy] = {
     NoSpace: RetryPolicy(attempts=24, first_s=60.0, longest_s=HOUR_S),
     UnexpectedResponse: RetryPolicy(attempts=3, first_s=2.0, factor=3.0),
     DatabaseDown: RetryPolicy(attempts=60, first_s=1.0, longest_s=300.0),
+    # Another program may have taken the memory; a file that crashes a library always will.
+    AnalysisCrashed: RetryPolicy(attempts=2, first_s=2.0, factor=5.0),
+    MemoryExceeded: RetryPolicy(attempts=2, first_s=2.0, factor=5.0),
 }
 """Every error that is retried. Any other fails the workflow at once."""
 

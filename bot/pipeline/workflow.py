@@ -20,6 +20,7 @@ from bot.monitoring.metrics import figures
 from bot.pipeline.progress import note_wait, reporting
 from bot.pipeline.resources import Resources
 from bot.pipeline.retry import Tries, advice
+from bot.pipeline.starts import StartedTooOften
 from bot.pipeline.steps import analyse, clean_up, fetch, notify, report, store
 from bot.report.render import ReportFailed
 from inference.errors import InferenceError
@@ -32,7 +33,7 @@ WORKFLOW_VERSION = "1"
 """Stored with every pending workflow. It does not change with the code, so that an upgrade finishes
 the calls that the old version started; a changed order of steps is guarded by `DBOS.patch`."""
 
-KNOWN = (IntegrationError, InferenceError, StorageError, ReportFailed)
+KNOWN = (IntegrationError, InferenceError, StorageError, ReportFailed, StartedTooOften)
 """Errors whose message is meant for people."""
 
 QUEUE = "calls"
@@ -117,7 +118,8 @@ class CallPipeline(DBOSConfiguredInstance):
     @DBOS.step(name="CallPipeline.analyse")
     def analyse(self, call_id: str, run: int) -> None:
         """Analyse video and audio, and write the evidence file."""
-        with reporting(self.resources, call_id, run, "analyse") as progress:
+        slots = self.resources.analysing
+        with reporting(self.resources, call_id, run, "analyse", slots) as progress:
             analyse.analyse_call(self.resources, call_id, progress)
 
     @DBOS.step(name="CallPipeline.transcript_wait_s")

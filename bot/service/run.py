@@ -20,11 +20,13 @@ from dbos import DBOS
 from rich.console import Console
 from sqlalchemy import Engine
 
+from bot.analysis.processes import AnalysisProcesses
 from bot.api.app import create_app
 from bot.monitoring.log_format import LogFormat, formatter
 from bot.pipeline.deliveries import Deliveries
 from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
+from bot.pipeline.starts import take_back
 from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
 from bot.service.data_folder import prepare_data_folder
 from bot.service.executors import Executor, NameTaken
@@ -34,8 +36,6 @@ from bot.service.schedule import Housekeeping, start_schedules
 from bot.service.stopping import StopRequest, exit_soon
 from bot.settings import Settings, unknown_settings
 from inference.errors import InferenceError
-from inference.expression.batch_queue import DeviceQueue
-from inference.expression.classifier import ExpressionClassifier
 from integrations.slack.client import SlackMessenger
 from integrations.slack.messenger import Messenger
 from integrations.slack.outbox import Outbox
@@ -137,26 +137,34 @@ def _run(
     exit_soon(status)
     log.info("Stopping. Work in progress resumes at the next start.")
     resources.stop.set()
+    take_back(engine, resources.running)
     if server is not None:
         server.should_exit = True
     schedules.shutdown(wait=False)
     DBOS.destroy()
     # Threads in the middle of a step are abandoned: every step can be repeated.
+    resources.analysis.close()
     logging.shutdown()
     sys.stdout.flush()
     os._exit(status)
 
 
 def build_resources(settings: Settings, engine: Engine) -> Resources:
-    """Build the clients, device queue and folders from the settings, without calling a service."""
+    """Build clients and folders from the settings, and start the first process of the analysis.
+
+    No service is called.
+
+    Raises:
+        InferenceError: the weights or the device cannot be used.
+    """
     http = httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0), follow_redirects=False)
-    classifier = ExpressionClassifier.load(
-        settings.analysis.weights, device=settings.analysis.device, threads=1
-    )
+    files = MediaFiles(settings.data_dir.resolve() / "calls")
+    analysis = AnalysisProcesses(settings, files)
+    analysis.start()
     return Resources(
         settings=settings,
         engine=engine,
-        files=MediaFiles(settings.data_dir.resolve() / "calls"),
+        files=files,
         zoom=zoom_client(settings, http),
         downloader=Downloader(
             http,
@@ -165,13 +173,7 @@ def build_resources(settings: Settings, engine: Engine) -> Resources:
             reserve_bytes=settings.zoom.disk_reserve_bytes,
         ),
         messenger=messenger(settings),
-        queue=DeviceQueue(
-            classifier.classify,
-            max_batch=settings.analysis.batch_size,
-            max_wait_s=settings.analysis.batch_wait_ms / 1000,
-            max_pending=settings.analysis.batch_size * 8,
-        ),
-        model=classifier.name,
+        analysis=analysis,
         link_secret=_link_secret(settings),
         analysing=threading.Semaphore(settings.analysis.workers),
     )

@@ -315,6 +315,8 @@ class Progress(Table, table=True):
     share: float = 0.0
     """Share of the step that is done, 0–1."""
     detail: str = Field("", sa_type=CleanText)
+    starts: int = 0
+    """How often the step was started without having ended, well or with an error."""
     updated_at: datetime = Field(sa_type=UtcDateTime)
 
 

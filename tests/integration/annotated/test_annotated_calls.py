@@ -15,6 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from bot.analysis.job import AnalysisInProcess, AnalysisResources
 from bot.annotated.lifecycle import NAME, PART, SHOWN, WAITING, IsolatedObserver, find, settle
 from bot.annotated.recorder import Recorder
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
@@ -46,7 +47,13 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def resources(engine: Engine, tmp_path: Path) -> Iterator[Resources]:
+def queue() -> Iterator[DeviceQueue]:
+    with DeviceQueue(smiling) as queue:
+        yield queue
+
+
+@pytest.fixture
+def resources(engine: Engine, tmp_path: Path, queue: DeviceQueue) -> Iterator[Resources]:
     settings = Settings(
         _env_file=None,
         data_dir=tmp_path,
@@ -54,16 +61,16 @@ def resources(engine: Engine, tmp_path: Path) -> Iterator[Resources]:
         analysis=AnalysisSettings(device="cpu", annotate=True),
         zoom=ZoomSettings(disk_reserve_bytes=0),
     )
-    with httpx.Client() as http, DeviceQueue(smiling) as queue:
+    files = MediaFiles(tmp_path / "calls")
+    with httpx.Client() as http:
         yield Resources(
             settings=settings,
             engine=engine,
-            files=MediaFiles(tmp_path / "calls"),
+            files=files,
             zoom=None,
             downloader=Downloader(http, allowed_hosts=(), insecure_hosts=(), reserve_bytes=0),
             messenger=messenger(settings),
-            queue=queue,
-            model="test-1",
+            analysis=AnalysisInProcess(AnalysisResources(files, queue, "test-1")),
             link_secret="secret",
             analysing=threading.Semaphore(1),
         )
@@ -195,7 +202,7 @@ def test_one_whose_scores_were_never_stored_does_not_appear_with_those_of_anothe
 
 
 def test_a_mistake_in_naming_costs_the_annotated_recording_and_not_the_call(
-    resources: Resources, logged_errors: list[logging.LogRecord]
+    resources: Resources, queue: DeviceQueue, logged_errors: list[logging.LogRecord]
 ) -> None:
     call_id = fetched(resources, seconds=8)
     video = resources.files.media_path(call_id, "0-video.mp4")
@@ -206,9 +213,7 @@ def test_a_mistake_in_naming_costs_the_annotated_recording_and_not_the_call(
     out = video.with_name(PART)
     observer = IsolatedObserver(Recorder([video], out, name, AssessOptions(), 2.0))
     options = AnalyzerOptions(read_labels=False)
-    seen = observe_recording(
-        [Segment(video)], options, resources.queue, model="t", observer=observer
-    )
+    seen = observe_recording([Segment(video)], options, queue, model="t", observer=observer)
     observer.finish()
     assert len(seen.t_s) == 16
     assert "log has the cause" in observer.failure  # the sentence stands in the manager's report

@@ -18,6 +18,7 @@ from pypdf import PdfReader
 from skimage.data import astronaut
 from sqlalchemy import Engine
 
+from bot.analysis.job import AnalysisInProcess, AnalysisResources
 from bot.calls.corrections import correct_participant
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
 from bot.calls.record import Evidence, score_evidence, write_evidence
@@ -227,7 +228,8 @@ def resources(tmp_path: Path, engine: Engine, files: MediaFiles) -> Iterator[Res
         yield Resources(
             settings=settings, engine=engine, files=files, zoom=None,
             downloader=Downloader(http, allowed_hosts=(), insecure_hosts=(), reserve_bytes=0),
-            messenger=messenger(settings), queue=queue, model="expression-2", link_secret="secret",
+            messenger=messenger(settings), link_secret="secret",
+            analysis=AnalysisInProcess(AnalysisResources(files, queue, "expression-2")),
             analysing=threading.Semaphore(1),
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ from pypdf import PdfReader
 from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
+from bot.analysis.job import AnalysisInProcess, AnalysisResources
 from bot.calls.manifest import read_manifest
 from bot.calls.record import Evidence, read_evidence
 from bot.cli.app import app
@@ -247,6 +248,7 @@ def resources(tmp_path: Path, engine: Engine, meeting: MeetingFixture) -> Iterat
             ),
         )
         classifier = ExpressionClassifier.load(None, device="cpu", threads=1)
+        files = MediaFiles(tmp_path / "calls")
         with (
             httpx.Client(follow_redirects=False) as http,
             DeviceQueue(classifier.classify) as queue,
@@ -254,7 +256,7 @@ def resources(tmp_path: Path, engine: Engine, meeting: MeetingFixture) -> Iterat
             yield Resources(
                 settings=settings,
                 engine=engine,
-                files=MediaFiles(tmp_path / "calls"),
+                files=files,
                 zoom=zoom_client(settings, http),
                 downloader=Downloader(
                     http,
@@ -263,8 +265,7 @@ def resources(tmp_path: Path, engine: Engine, meeting: MeetingFixture) -> Iterat
                     reserve_bytes=0,
                 ),
                 messenger=messenger(settings),
-                queue=queue,
-                model=classifier.name,
+                analysis=AnalysisInProcess(AnalysisResources(files, queue, classifier.name)),
                 link_secret="secret",
                 analysing=threading.Semaphore(1),
             )

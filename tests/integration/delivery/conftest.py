@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import col
 
+from bot.analysis.job import AnalysisInProcess, AnalysisResources
 from bot.calls.analysis_file import write_analysis
 from bot.calls.privacy import assess_options
 from bot.demo.stand_ins.slack import SlackStandIn
@@ -64,16 +65,16 @@ def resources(engine: Engine, slack: SlackStandIn, tmp_path: Path) -> Iterator[R
         public_url="https://rapport.example.com",
         slack=SlackSettings(token=slack.token, channel=DEFAULT_CHANNEL, api_url=slack.api_url),
     )
+    files = MediaFiles(tmp_path / "calls")
     with httpx.Client() as http, DeviceQueue(lambda crops: crops.astype("float32")) as queue:
         yield Resources(
             settings=settings,
             engine=engine,
-            files=MediaFiles(tmp_path / "calls"),
+            files=files,
             zoom=None,
             downloader=Downloader(http, allowed_hosts=[], insecure_hosts=[], reserve_bytes=0),
             messenger=messenger(settings),
-            queue=queue,
-            model="expression-1",
+            analysis=AnalysisInProcess(AnalysisResources(files, queue, "expression-1")),
             link_secret="a secret that signs links",
             analysing=threading.Semaphore(1),
         )

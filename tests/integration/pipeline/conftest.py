@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from bot.analysis.job import AnalysisInProcess, AnalysisResources
 from bot.calls.manifest import Manifest, read_manifest
 from bot.calls.record import Evidence, read_evidence
 from bot.demo.stand_ins.zoom import ZoomStandIn
@@ -152,18 +153,18 @@ def service(engine: Engine, tmp_path: Path) -> Iterator[Service]:
                 insecure_hosts=(f"127.0.0.1:{zoom.port}",),
             ),
         )
+        files = MediaFiles(tmp_path / "calls")
         with httpx.Client(follow_redirects=False) as http, DeviceQueue(neutral) as queue:
             resources = Resources(
                 settings=settings,
                 engine=engine,
-                files=MediaFiles(tmp_path / "calls"),
+                files=files,
                 zoom=zoom_client(settings, http),
                 downloader=Downloader(
                     http, allowed_hosts=(), insecure_hosts=settings.zoom.insecure_hosts
                 ),
                 messenger=messenger(settings),
-                queue=queue,
-                model="test-1",
+                analysis=AnalysisInProcess(AnalysisResources(files, queue, "test-1")),
                 link_secret="secret",
                 analysing=threading.Semaphore(1),
             )

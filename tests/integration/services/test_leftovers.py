@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,10 +33,9 @@ def resources_for(engine: Engine, folder: Path, **changes: object) -> Resources:
         zoom=None,
         downloader=None,  # type: ignore[arg-type]
         messenger=messenger(settings),
-        queue=None,  # type: ignore[arg-type]
-        model="test-1",
+        analysis=None,  # type: ignore[arg-type]
         link_secret="secret",
-        analysing=None,  # type: ignore[arg-type]
+        analysing=threading.Semaphore(1),
     )
 
 

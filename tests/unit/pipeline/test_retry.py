@@ -9,6 +9,7 @@ import pytest
 import inference.errors
 import integrations.errors
 import storage.errors
+from bot.analysis.errors import AnalysisCrashed, MemoryExceeded
 from bot.pipeline.retry import (
     LATER,
     LONGEST_WAIT_S,
@@ -38,6 +39,8 @@ from storage.errors import DatabaseDown, Missing
         (AuthFailed("x"), [60, 180, 540, 1620, 3600, 3600, None]),
         (NotFound("x"), [5, 30, 180, None]),
         (DatabaseDown("x"), [1, 2, 4, 8]),
+        (AnalysisCrashed("x"), [2, 10, None]),
+        (MemoryExceeded("x"), [2, 10, None]),
         (RateLimited("x", 7.0), [7, 7, 7]),
         (RateLimited("x", 1e9), [LONGEST_WAIT_S]),
         (UnreadableMedia("x"), [None]),
