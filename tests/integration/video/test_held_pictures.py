@@ -95,9 +95,10 @@ def test_a_picture_every_few_seconds_counts_until_the_next(
     assert reader.quality.lost_share == 0
 
 
-def test_a_pause_of_the_recording_is_not_a_still_picture(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_pause_of_the_recording_is_not_a_still_picture(tmp_path: Path, name: str) -> None:
     paused = [*steady_times(4, 10), *(t + 9 for t in steady_times(4, 10))]
-    path = tmp_path / "a.mkv"
+    path = tmp_path / name
     write_clip(path, fps=10, times=paused, audio_s=13, audio_gap_s=(4, 9))
     frames, reader = read(path)
     assert not [frame.t_s for frame in frames if 4 < frame.t_s < 8.9]
@@ -105,10 +106,48 @@ def test_a_pause_of_the_recording_is_not_a_still_picture(tmp_path: Path) -> None
     assert reader.duration_s == pytest.approx(13, abs=0.1)
 
 
-def test_what_is_missing_for_long_is_a_pause_also_with_sound(tmp_path: Path) -> None:
+@pytest.mark.parametrize("audio_s", [48, None])
+def test_a_picture_every_twelve_seconds_counts_until_the_next(
+    tmp_path: Path, audio_s: float | None
+) -> None:
+    frames, reader = read(clip(tmp_path / "a.mp4", every(12, 5 if audio_s is None else 4), audio_s))
+    times = [frame.t_s for frame in frames if frame.t_s < 48]
+    assert times == pytest.approx([k / 2 for k in range(96)])
+    assert [frame_number(f.image) for f in frames] == [int(f.t_s / 12) for f in frames]
+    assert reader.quality.lost_share == 0
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_picture_that_is_held_for_long_is_found_again(tmp_path: Path, name: str) -> None:
+    path = clip(tmp_path / name, every(12, 5), None)
+    with Stills([path]) as stills:
+        for frame in read(path)[0][::5]:
+            assert np.array_equal(stills.picture_at(frame.t_s), frame.image)
+
+
+def test_a_freeze_is_seen_to_its_end_while_the_sound_goes_on(tmp_path: Path) -> None:
+    times = [*steady_times(4, 10), *(t + 40 for t in steady_times(4, 10))]
+    path = clip(tmp_path / "a.mp4", times, 44)
+    frames, _ = read(path)
+    assert [int(frame.t_s * 2) for frame in frames] == list(range(88))
+    with Stills([path]) as stills:
+        assert np.array_equal(stills.picture_at(frames[75].t_s), frames[75].image)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_long_hole_without_sound_is_a_pause(tmp_path: Path, name: str) -> None:
     times = [*steady_times(4, 10), *(t + 20 for t in steady_times(4, 10))]
-    frames, _ = read(clip(tmp_path / "a.mp4", times, 24))
-    assert len(frames) == 16
+    path = tmp_path / name
+    write_clip(path, fps=10, times=times, audio_s=24, audio_gap_s=(4, 20))
+    assert len(read(path)[0]) == 16
+    assert len(read(clip(tmp_path / f"silent_{name}", times, None))[0]) == 16
+
+
+def test_a_hole_of_which_part_has_no_sound_is_a_pause(tmp_path: Path) -> None:
+    times = [*steady_times(4, 10), *(t + 20 for t in steady_times(4, 10))]
+    path = tmp_path / "a.mp4"
+    write_clip(path, fps=10, times=times, audio_s=24, audio_gap_s=(10, 16))
+    assert len(read(path)[0]) == 16
 
 
 def test_only_a_picture_that_was_sampled_before_is_a_repeated_one(tmp_path: Path) -> None:
@@ -119,7 +158,7 @@ def test_only_a_picture_that_was_sampled_before_is_a_repeated_one(tmp_path: Path
 
 
 @pytest.mark.parametrize("has_sound", [True, False])
-@pytest.mark.parametrize("seconds", [6, 8, 9.5])
+@pytest.mark.parametrize("seconds", [6, 8, 9.5, 12])
 def test_a_camera_that_is_held_for_long_is_no_photograph_on_a_slide(
     tmp_path: Path, seconds: float, has_sound: bool
 ) -> None:
