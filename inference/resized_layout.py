@@ -48,7 +48,7 @@ class ResizedLayout:
             self._finder, self._finest = self._new(), enlarged
         elif enlarged <= FINER * self._finest:
             self._finder, self._finest, is_revised = self._new(), enlarged, True
-        layout = self._finder.update(frame.image)
+        layout = self._finder.update(frame.image, is_repeated=frame.is_repeated)
         if is_revised and last is not None and not _is_cut(last, layout, frame.image):
             cuts = np.zeros_like(layout.cuts)
             layout = replace(layout, changed=False, cuts=cuts, is_revised=True)

@@ -106,12 +106,20 @@ class LayoutFinder:
         self._shown = NO_TILES
         self._since_look = 0
 
-    def update(self, image: U8) -> Layout:
-        """Return the layout of the next sample (RGB)."""
+    def update(self, image: U8, *, is_repeated: bool = False) -> Layout:
+        """Return the layout of the next sample (RGB).
+
+        A repeated sample shows the picture of the one before again. It may confirm a new division,
+        but does not say what keeps still: otherwise it has the layout before, unchanged.
+        """
+        if is_repeated and self._last.kind and not self._is_confirmed(image):
+            no_cuts = np.zeros_like(self._last.cuts)
+            self._last = replace(self._last, changed=False, cuts=no_cuts, is_revised=False)
+            return self._last
         width = image.shape[1]
         small = shrink_picture(image)
         motion = None
-        if self._small is not None and self._small.shape == small.shape:
+        if not is_repeated and self._small is not None and self._small.shape == small.shape:
             motion = Motion(self._small, small, width)
         self._small = small
         picture = np.ascontiguousarray(small[:, :, 1])
@@ -208,6 +216,13 @@ class LayoutFinder:
         if not stay or believed.kind == "beside":
             return Division("unknown")
         return Division("gallery", np.stack(stay))
+
+    def _is_confirmed(self, image: U8) -> bool:
+        """Return whether a new division is believed now that its picture is seen again."""
+        believed = self._division
+        if self._next is not None:
+            self._settle(image)
+        return self._division is not believed
 
     def _believe(self, division: Division, image: U8) -> None:
         self._division = division

@@ -22,6 +22,8 @@ class Frame:
     enlarged: float = 1.0
     """How many times as high `image` is as the picture that was decoded: a recording that changes
     its size is analysed in the largest."""
+    is_repeated: bool = False
+    """It is the picture of the frame before, still on the screen: nothing in it can have moved."""
 
     @property
     def t_s(self) -> float:

@@ -41,7 +41,7 @@ from inference.video.opening import (
 from inference.video.orientation import Orientation
 from inference.video.picture import Picture
 from inference.video.picture_sizes import PictureSizes, check_size, read_sizes
-from inference.video.sampling import CUT_OFF_TOLERANCE_S, HELD_S, FrameSampler
+from inference.video.sampling import CUT_OFF_TOLERANCE_S, FrameSampler
 
 SKIPPABLE = frozenset({"h264", "hevc"})
 """Codecs in which pictures that no other refers to are known."""
@@ -50,6 +50,8 @@ _EXACT_S = 0.0005
 _STEPS_BACK_S = (0.0, 10.0, 60.0)
 """A seek may land behind the picture, or on a key picture whose followers need what was before it:
 it is tried again from further back."""
+_MOST_REORDERED = 16
+"""A picture comes behind at most so many that are shown later (H.264, max_dec_frame_buffering)."""
 _LONGEST_RUN_UP_S = 120.0
 """Further from a key picture, a single picture would cost as much as an analysis."""
 
@@ -229,8 +231,8 @@ class Media:
             stop: set it to end with `Cancelled` at the next packet.
 
         Returns:
-            None where none is on the screen then, by what its container says and the longest time
-            that the sampler holds a picture, or what it is made from does not decode whole.
+            None where none is on the screen then, by what its container says, or what it is made
+            from does not decode whole. In a pause of the recording, the picture before it.
         """
         at = self._beginning(round(at_s / self.tick), stop)
         if at is None:
@@ -244,13 +246,14 @@ class Media:
 
     def _beginning(self, at: int, stop: threading.Event) -> int | None:
         """Return when the picture that is on the screen at a time began, decoding nothing."""
-        exact, longest = int(_EXACT_S / self.tick), int(HELD_S / self.tick)
+        exact = int(_EXACT_S / self.tick)
         if self.nominal_s is not None and at * self.tick > self.nominal_s + CUT_OFF_TOLERANCE_S:
             return None
         for back_s in _STEPS_BACK_S:
             if not self._seek(at - int(back_s / self.tick)):
                 continue
             begins: int | None = None
+            later = 0
             for packet in packets_of(self._container):
                 _check(stop)
                 if packet.stream_index != self.stream.index or not packet.size:
@@ -258,13 +261,13 @@ class Media:
                 here = None if packet.pts is None else self._at(packet.pts)
                 if here is not None and here <= at + exact:
                     begins = here if begins is None else max(begins, here)
+                else:
+                    later += 1
                 # No picture is shown before it is decoded.
-                decoded = here if packet.dts is None else self._at(packet.dts)
-                if decoded is not None and decoded > at + (
-                    longest if packet.dts is None else exact
-                ):
+                is_past = packet.dts is not None and self._at(packet.dts) > at + exact
+                if is_past or later > _MOST_REORDERED:
                     break
-            if begins is not None and at - begins <= longest:
+            if begins is not None:
                 return begins
         return None
 

@@ -212,10 +212,12 @@ class FrameReader:
             media.read_sizes(is_over)
             sampler = media.sampler(Fraction(options.samples_per_s).limit_denominator(1000))
             shown: av.VideoFrame | None = None
+            is_sampled = False  # whether the picture on the screen was given to the reader already
             for picture in media.pictures(sampler, can_skip=can_skip):
                 if is_over():
                     return
-                yield from self._repeated(media, shown, sampler.still_shown(picture.at))
+                again = sampler.still_shown(picture.at)
+                yield from self._repeated(media, shown, again, is_sampled)
                 if self._tap is not None and sampler.is_plausible(picture.at):
                     size = media.given_size(picture.frame)
                     self._tap(
@@ -224,13 +226,14 @@ class FrameReader:
                         ),
                         is_over,
                     )
-                if sampler.take(picture.at, picture.is_damaged):
+                takes = sampler.take(picture.at, picture.is_damaged)
+                if takes:
                     if picture.frame.format.name == "cuda":
                         self.decoded_on = "cuda"
                     yield self._frame(media, picture.frame, picture.at)
                 if not picture.is_damaged and sampler.is_plausible(picture.at):
-                    shown = picture.frame
-            yield from self._repeated(media, shown, sampler.still_shown_at_end())
+                    shown, is_sampled = picture.frame, takes
+            yield from self._repeated(media, shown, sampler.still_shown_at_end(), is_sampled)
         sampler.close()
         if sampler.frames_decoded == 0:
             raise UnreadableMedia(
@@ -251,16 +254,20 @@ class FrameReader:
         )
 
     def _repeated(
-        self, media: Media, shown: av.VideoFrame | None, times: Iterator[int]
+        self,
+        media: Media,
+        shown: av.VideoFrame | None,
+        times: Iterator[int],
+        is_sampled: bool,
     ) -> Iterator[Frame]:
-        """Yield one picture at each of some times."""
+        """Yield one picture at each of some times, the first of them new if not sampled before."""
         frame: Frame | None = None
         for at in times:
             if frame is None and shown is not None:
-                frame = self._frame(media, shown, at)
+                frame = replace(self._frame(media, shown, at), is_repeated=is_sampled)
             if frame is not None:
-                frame = replace(frame, pts=at)
-                yield frame
+                yield replace(frame, pts=at)
+                frame = replace(frame, is_repeated=True)
 
     def _frame(self, media: Media, frame: av.VideoFrame, at: int) -> Frame:
         image = media.rgb(frame)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import statistics
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -16,15 +18,20 @@ _CELLS_KEPT = 8
 """Cells remembered while packets arrive in decoding order; reordering spans 16 pictures at most
 (H.264, max_dec_frame_buffering), and cells older than this are not skipped in, only decoded."""
 HELD_S = 10.0
-"""A picture stays on the screen for this long at most without another. Encoders write one at least
-so often: x264's longest distance of key pictures is 250 pictures, 10 s at 25 a second. Where none
-comes for longer, the recording was paused or a part of it is missing."""
+"""Most encoders write a picture at least so often: x264's longest distance of key pictures is 250
+pictures, 10 s at 25 a second. Where none comes for longer, the sound must go on without a break,
+or the recording was paused or a part of it is missing."""
 SOUND_GAP_S = 1.0
 """Sound that pauses for longer in the file itself was not recorded: a silent room has packets too,
 and players allow much less between two."""
+SOUND_BEHIND_S = 2.0
+"""When a picture is decoded, the sound before it was read but for so much at most: libav's MP4
+reader keeps two streams within 1 s of each other, and `SOUND_GAP_S` is allowed besides."""
 HELD_INTERVALS, LEAST_HELD_S = 3.0, 2.0
 """Without sound to tell a still picture from a pause, a picture is held for so many times the usual
 time between pictures, or for so long where that is more."""
+_INTERVALS_KEPT = 31
+"""The usual time between pictures is the median of so many: an average would count the pauses."""
 
 
 def check_samples_per_s(samples_per_s: float) -> float:
@@ -75,6 +82,7 @@ class FrameSampler:
         self._lost_s = 0.0
         self._end_s = 0.0
         self._starts: list[int] = []  # of pictures from the one on the screen on, as a heap
+        self._intervals: deque[int] = deque(maxlen=_INTERVALS_KEPT)  # between the pictures shown
         self._shown_at: int | None = None  # when the last whole picture came
         self._longest_s = 0.0
         self._last_at = -1
@@ -124,7 +132,7 @@ class FrameSampler:
             return
         following = min((start for start in self._starts if start > shown), default=at)
         until = min(following, at)
-        if self._is_held(shown * self._tick_s, until * self._tick_s):
+        if self._is_held(shown, until):
             yield from self._repeated(shown, until)
 
     def still_shown_at_end(self) -> Iterator[int]:
@@ -161,7 +169,9 @@ class FrameSampler:
         if self._expected and self._expected[0] == at:
             heapq.heappop(self._expected)
         while self._starts and self._starts[0] < at:
-            heapq.heappop(self._starts)
+            start = heapq.heappop(self._starts)
+            if self._starts and self._starts[0] > start:
+                self._intervals.append(self._starts[0] - start)
         if is_damaged:
             self._missed += 1
             self._lost_s += self._frame_interval_s
@@ -195,6 +205,8 @@ class FrameSampler:
         """Note a packet of the sound, in order of time."""
         if end_s > self._latest * self._tick_s:
             return
+        # An MP4 file states the time to the next packet as a packet's length, across a gap too.
+        end_s = min(end_s, start_s + SOUND_GAP_S)
         before_s = self._sound_end_s
         if before_s is not None and start_s > before_s + SOUND_GAP_S:
             self._sound_gaps.append((before_s, start_s))
@@ -256,20 +268,22 @@ class FrameSampler:
         """Up to where something of the recording is there."""
         return self._last_end_s if self._is_cut_off else self.duration_s
 
-    def _is_held(self, start_s: float, end_s: float) -> bool:
+    def _is_held(self, start: int, end: int) -> bool:
         """Return whether one picture was on the screen between two, or the recording paused."""
+        start_s, end_s = start * self._tick_s, end * self._tick_s
         length_s = end_s - start_s
-        if length_s > HELD_S:
-            return False
         sound_s = self._sound_end_s
         if sound_s is not None and sound_s >= start_s - SOUND_GAP_S:
             silent_s = sum(
                 max(0.0, min(end, end_s) - max(start, start_s)) for start, end in self._sound_gaps
             )
+            if length_s > HELD_S:
+                return silent_s == 0 and sound_s >= end_s - SOUND_BEHIND_S
             if sound_s >= start_s + SOUND_GAP_S or length_s <= 2 * SOUND_GAP_S:
                 return silent_s <= length_s / 2
             return False
-        return length_s <= max(LEAST_HELD_S, HELD_INTERVALS * self._frame_interval_s)
+        usual_s = statistics.median_low([*self._intervals, end - start]) * self._tick_s
+        return length_s <= max(LEAST_HELD_S, HELD_INTERVALS * usual_s)
 
     def _repeated(self, shown: int, until: int) -> Iterator[int]:
         """Return the starts of the cells between two pictures, in ticks, and count them sampled."""

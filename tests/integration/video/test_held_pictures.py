@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inference.layout import Layout, LayoutFinder
+from inference.resized_layout import ResizedLayout
+from inference.schema.arrays import U8
 from inference.schema.observations import Frame
 from inference.video.container import Media
 from inference.video.reader import DecodeOptions, FrameReader
 from inference.video.stills import Stills
-from tests import media
+from tests import layouts, media
 from tests.media import frame_number, steady_times, write_clip
 
 FREEZE = [*steady_times(18.4, 10), *(t + 23 for t in steady_times(1, 10))]
@@ -28,6 +31,25 @@ def clip(path: Path, times: Sequence[Fraction], audio_s: float | None, b_frames:
 def read(path: Path, **options: bool) -> tuple[list[Frame], FrameReader]:
     reader = FrameReader(path, DecodeOptions(**options))  # type: ignore[arg-type]
     return list(reader), reader
+
+
+def full_screen_camera(number: int, width_px: int, height_px: int) -> U8:
+    """Somebody before a camera, moved from picture to picture."""
+    return layouts.paint_camera(layouts.Camera(3, 0), 7.0 * number, width_px, height_px)
+
+
+def gallery(number: int, width_px: int, height_px: int) -> U8:
+    """Four people in the first picture, two in the later ones."""
+    count = 4 if number == 0 else 2
+    boxes = layouts.grid_boxes(width_px, height_px, count, 4, 4)
+    cameras = [layouts.Camera(k, k) for k in range(count)]
+    return layouts.paint_tiles(width_px, height_px, boxes, cameras, 7.0 * number)
+
+
+def layouts_of(path: Path) -> tuple[list[Frame], list[Layout]]:
+    frames, _ = read(path)
+    finder = ResizedLayout(LayoutFinder)
+    return frames, [finder.update(frame) for frame in frames]
 
 
 def every(seconds: float, count: int) -> list[Fraction]:
@@ -73,9 +95,10 @@ def test_a_picture_every_few_seconds_counts_until_the_next(
     assert reader.quality.lost_share == 0
 
 
-def test_a_pause_of_the_recording_is_not_a_still_picture(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_pause_of_the_recording_is_not_a_still_picture(tmp_path: Path, name: str) -> None:
     paused = [*steady_times(4, 10), *(t + 9 for t in steady_times(4, 10))]
-    path = tmp_path / "a.mkv"
+    path = tmp_path / name
     write_clip(path, fps=10, times=paused, audio_s=13, audio_gap_s=(4, 9))
     frames, reader = read(path)
     assert not [frame.t_s for frame in frames if 4 < frame.t_s < 8.9]
@@ -83,10 +106,84 @@ def test_a_pause_of_the_recording_is_not_a_still_picture(tmp_path: Path) -> None
     assert reader.duration_s == pytest.approx(13, abs=0.1)
 
 
-def test_what_is_missing_for_long_is_a_pause_also_with_sound(tmp_path: Path) -> None:
+@pytest.mark.parametrize("audio_s", [48, None])
+def test_a_picture_every_twelve_seconds_counts_until_the_next(
+    tmp_path: Path, audio_s: float | None
+) -> None:
+    frames, reader = read(clip(tmp_path / "a.mp4", every(12, 5 if audio_s is None else 4), audio_s))
+    times = [frame.t_s for frame in frames if frame.t_s < 48]
+    assert times == pytest.approx([k / 2 for k in range(96)])
+    assert [frame_number(f.image) for f in frames] == [int(f.t_s / 12) for f in frames]
+    assert reader.quality.lost_share == 0
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_picture_that_is_held_for_long_is_found_again(tmp_path: Path, name: str) -> None:
+    path = clip(tmp_path / name, every(12, 5), None)
+    with Stills([path]) as stills:
+        for frame in read(path)[0][::5]:
+            assert np.array_equal(stills.picture_at(frame.t_s), frame.image)
+
+
+def test_a_freeze_is_seen_to_its_end_while_the_sound_goes_on(tmp_path: Path) -> None:
+    times = [*steady_times(4, 10), *(t + 40 for t in steady_times(4, 10))]
+    path = clip(tmp_path / "a.mp4", times, 44)
+    frames, _ = read(path)
+    assert [int(frame.t_s * 2) for frame in frames] == list(range(88))
+    with Stills([path]) as stills:
+        assert np.array_equal(stills.picture_at(frames[75].t_s), frames[75].image)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_long_hole_without_sound_is_a_pause(tmp_path: Path, name: str) -> None:
     times = [*steady_times(4, 10), *(t + 20 for t in steady_times(4, 10))]
-    frames, _ = read(clip(tmp_path / "a.mp4", times, 24))
-    assert len(frames) == 16
+    path = tmp_path / name
+    write_clip(path, fps=10, times=times, audio_s=24, audio_gap_s=(4, 20))
+    assert len(read(path)[0]) == 16
+    assert len(read(clip(tmp_path / f"silent_{name}", times, None))[0]) == 16
+
+
+def test_a_hole_of_which_part_has_no_sound_is_a_pause(tmp_path: Path) -> None:
+    times = [*steady_times(4, 10), *(t + 20 for t in steady_times(4, 10))]
+    path = tmp_path / "a.mp4"
+    write_clip(path, fps=10, times=times, audio_s=24, audio_gap_s=(10, 16))
+    assert len(read(path)[0]) == 16
+
+
+def test_only_a_picture_that_was_sampled_before_is_a_repeated_one(tmp_path: Path) -> None:
+    frames, _ = read(clip(tmp_path / "a.mp4", FREEZE, 24))
+    # The one that stays is not the first of its half second: at 18.5 s it is seen for the first
+    # time.
+    assert [f.t_s for f in frames if f.is_repeated] == pytest.approx([19 + k / 2 for k in range(8)])
+
+
+@pytest.mark.parametrize("has_sound", [True, False])
+@pytest.mark.parametrize("seconds", [6, 8, 9.5, 12])
+def test_a_camera_that_is_held_for_long_is_no_photograph_on_a_slide(
+    tmp_path: Path, seconds: float, has_sound: bool
+) -> None:
+    path = tmp_path / "a.mp4"
+    write_clip(
+        path, fps=10, width_px=640, height_px=360, times=every(seconds, 6),
+        audio_s=6 * seconds if has_sound else None, paint=full_screen_camera,
+    )  # fmt: skip
+    frames, seen = layouts_of(path)
+    assert len(frames) >= 10 * seconds
+    assert {layout.kind for layout in seen} == {"single"}
+    assert not any(
+        layout.changed or layout.is_revised
+        for frame, layout in zip(frames, seen, strict=True)
+        if frame.is_repeated
+    )
+
+
+def test_a_new_layout_that_is_held_is_believed_before_the_next_picture(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    write_clip(path, fps=10, width_px=640, height_px=360, times=every(8, 3), paint=gallery)
+    frames, seen = layouts_of(path)
+    held = [layout for frame, layout in zip(frames, seen, strict=True) if 8.5 <= frame.t_s < 16]
+    assert {layout.kind for layout in held} == {"gallery"}
+    assert [len(layout.tiles) for layout in held] == [2] * 15
 
 
 def test_a_lost_picture_is_not_made_up_for_by_the_one_before(tmp_path: Path) -> None:
