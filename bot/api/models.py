@@ -112,7 +112,8 @@ class CallFields(BaseModel):
     coverage: float | None
     workflow_id: str | None = Field(description="The current run, for GET /workflows/{id}.")
     notes: list[Note] = Field(
-        description="What Slack or the disk refused after the summary was posted, oldest first."
+        description="What Slack or the disk refused after the summary was posted, and why a later "
+        "run failed, oldest first."
     )
 
 

@@ -86,7 +86,7 @@ def bring_up_to_date(resources: Resources, call: Call, kind: str, compose: Compo
         IntegrationError: Slack refused or did not respond; a retry posts nothing twice.
     """
     _record_unrecorded(resources, call, kind)
-    why = ""
+    why = last = ""
     for _ in range(MOST_REPLACEMENTS + 2):
         with reading(resources.engine) as session:
             row = messages.find(session, call.id, kind)
@@ -99,7 +99,8 @@ def bring_up_to_date(resources: Resources, call: Call, kind: str, compose: Compo
             resources.messenger.update(
                 row.channel, row.ts, message.text, message.blocks, key=_key(call, kind, row.number)
             )
-        except NotFound:  # Somebody deleted it in Slack: post the current version.
+        except NotFound as exc:  # Somebody deleted it in Slack: post the current version.
+            last = str(exc)
             _post_again(resources, call, kind, message, row)
         except Refused as exc:
             if row.number >= MOST_REPLACEMENTS:
@@ -118,7 +119,7 @@ def bring_up_to_date(resources: Resources, call: Call, kind: str, compose: Compo
                 )  # fmt: skip
             return why
     raise UnexpectedResponse(
-        "Slack shows a message of this call, but does not let Rapport edit it."
+        f"Slack shows a message of this call, but does not let Rapport edit it. {last}".strip()
     )
 
 

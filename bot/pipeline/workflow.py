@@ -95,12 +95,14 @@ class CallPipeline(DBOSConfiguredInstance):
     def _finish(self, call_id: str, run: int) -> None:
         late = self._durably(self.clean_up, call_id, run)
         if late is not None:  # Files or corrections came while this run was working.
-            next_run, has_video = late
-            if has_video is None:
-                self.start_report_again(call_id, next_run)
-            else:
-                start = self.start if has_video else self.start_refresh
-                start(call_id, next_run)
+            self._start_next(call_id, *late)
+
+    def _start_next(self, call_id: str, run: int, has_video: bool | None) -> None:
+        if has_video is None:
+            self.start_report_again(call_id, run)
+        else:
+            start = self.start if has_video else self.start_refresh
+            start(call_id, run)
 
     def _await_transcript(self, call_id: str, run: int) -> None:
         wait_s = self._durably(self.transcript_wait_s, call_id, run)
@@ -158,8 +160,11 @@ class CallPipeline(DBOSConfiguredInstance):
             return clean_up.finish_call(self.resources, call_id, run)
 
     @DBOS.step(name="CallPipeline.mark_failed")
-    def mark_failed(self, call_id: str, run: int, reason: str) -> bool:
-        """Store the reason with the call, where API and page show it, and log it."""
+    def mark_failed(self, call_id: str, run: int, reason: str) -> bool | tuple[int, bool | None]:
+        """Store the reason with the call, where API and page show it, and log it.
+
+        Returns whether it is to be posted, or the next run if the summary stands and one is due.
+        """
         with about_call(call_id, run):
             return clean_up.fail_call(self.resources, call_id, run, reason)
 
@@ -197,7 +202,10 @@ class CallPipeline(DBOSConfiguredInstance):
         else:
             log.error("call %s: unexpected error", call_id, exc_info=error)
             reason = f"Rapport failed ({type(error).__name__}); its log has the cause."
-        if not self._durably(self.mark_failed, call_id, run, reason):
+        outcome = self._durably(self.mark_failed, call_id, run, reason)
+        if outcome is not True:  # The call is deleted, or its summary stands and it is done.
+            if outcome:
+                self._start_next(call_id, *outcome)
             return
         try:
             self._durably(self.post_failure, call_id, run, reason, type(error).__name__)

@@ -27,7 +27,6 @@ _REFUSED = {
     "team_access_not_granted": "the app is not installed in this workspace",
     "access_denied": "access was denied",
     "not_allowed_token_type": "this type of token is not allowed (use a bot token, xoxb-…)",
-    "restricted_action": "an administrator's setting does not allow it",
     "ekm_access_denied": "the workspace's administrators have suspended access",
     "accesslimited": "access is limited on this network",
     "two_factor_setup_required": "the workspace requires two-factor authentication",
@@ -54,6 +53,20 @@ _NOT_ALLOWED = {
 Source: the errors that Slack documents for chat.update, files.getUploadURLExternal,
 files.completeUploadExternal and files.delete.
 """
+_EDIT_NOT_ALLOWED = {
+    "no_permission": "Slack does not permit Rapport's app to edit this message",
+    "block_mismatch": "Slack does not allow the blocks of this message to be exchanged",
+    "streaming_state_conflict": "Slack takes this message for one that is still being written and "
+    "does not allow it to be edited",
+    "as_user_not_supported": "Slack does not allow this message to be edited with the app's token",
+}
+"""What chat.update refuses for one message, while a new one may be posted.
+
+Source: the errors that Slack documents for chat.update.
+"""
+_RESTRICTED = "restricted_action"
+"""Begins several codes, such as `restricted_action_read_only_channel`: a setting of the workspace
+or of the channel, not of the app."""
 _MISSING = {
     "channel_not_found": "the channel {channel} does not exist or is private and the app is not in "
     "it: set the channel's ID (not its name) and invite the app with /invite",
@@ -90,6 +103,14 @@ def error_from(exc: SlackApiError, method: str, channel: str | None) -> Integrat
         return Unavailable(f"Slack had an internal error ({method}: {said}).")
     if error in _NOT_ALLOWED:
         return Refused(f"{_NOT_ALLOWED[error]} ({method}: {error}).")
+    if method == "chat.update" and error in _EDIT_NOT_ALLOWED:
+        return Refused(f"{_EDIT_NOT_ALLOWED[error]} ({method}: {error}).")
+    if error.startswith(_RESTRICTED):
+        kind = Refused if method == "chat.update" else AuthFailed
+        return kind(
+            "A setting that the workspace's administrators decide on does not allow this "
+            f"({method}: {error}). Ask one of them to allow it for Rapport's app."
+        )
     if error == "missing_scope":
         needed = body.get("needed") or "(Slack did not name it)"
         return AuthFailed(
@@ -106,13 +127,13 @@ def error_from(exc: SlackApiError, method: str, channel: str | None) -> Integrat
             f"Slack refused {method}: the app may not post in the channel {channel} ({error}). "
             "Let it post there, or choose another channel."
         )
-    if error in _REFUSED or error.startswith("restricted_action"):
-        reason = _REFUSED.get(error, _REFUSED["restricted_action"])
+    if error in _REFUSED:
         return AuthFailed(
-            f"Slack refused {method}: {reason} ({error}). Check RAPPORT_SLACK__TOKEN."
+            f"Slack refused {method}: {_REFUSED[error]} ({error}). Check RAPPORT_SLACK__TOKEN."
         )
     if error in _MISSING:
-        return NotFound(f"Slack, {method}: {_MISSING[error].format(channel=channel)}.")
+        reason = _MISSING[error].format(channel=channel)
+        return NotFound(f"Slack refused {method} ({error}): {reason}.")
     if " " in error or not error:
         # slack_sdk puts the whole body into `error` when it is not JSON.
         return UnexpectedResponse(f"Slack's response to {method} is not JSON; is there a proxy?")

@@ -277,7 +277,8 @@ class CallNote(Table, table=True):
 
     call_id: str = _call_key()
     kind: str = Field(sa_type=CleanText, primary_key=True)
-    """"message" (an edit), "report_file" (an upload), "old_file" or "recording" (deletions)."""
+    """"message" (an edit), "report_file" (an upload), "old_file" or "recording" (deletions); or
+    "run": a later run failed."""
     file_id: str = Field(default="", sa_type=CleanText, primary_key=True)
     """Slack's id of the file to delete; "" for the other kinds."""
     text: str = Field(default="", sa_type=CleanText)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bot.demo.stand_ins.slack import SlackStandIn
 from bot.demo.stand_ins.slack_workspace import SlackMessage
+from bot.demo.stand_ins.zoom_meeting import MeetingFixture
 from tests.acceptance.conftest import Rapport, wait_until
 from tests.acceptance.test_corrected_calls import correct, people
 from tests.acceptance.test_whole_way import assert_reported_once
@@ -82,6 +84,26 @@ def test_a_call_that_an_earlier_version_kept_waiting_for_its_pdf_is_done_and_get
     wait_until(lambda: notes_of(embedded, call) == [], "the PDF has followed")
     assert_reported_once(slack)
     assert embedded.log.count("run 1: report …") == 1
+
+
+def test_a_posted_call_whose_next_analysis_fails_stays_done_with_a_note(
+    embedded: Rapport, slack: SlackStandIn, meeting: MeetingFixture, tmp_path: Path
+) -> None:
+    embedded.start()
+    embedded.announce()
+    call = embedded.wait_for("done")
+    broken = tmp_path / "broken.mp4"
+    announced_bytes = meeting.files[0].path.stat().st_size
+    broken.write_bytes(b"\x00\x00\x00\x20ftypisom".ljust(announced_bytes, b"\x00"))
+    meeting.files[0] = replace(meeting.files[0], path=broken)
+
+    assert embedded.request("POST", f"/calls/{call['id']}/reanalyze").status_code == 202
+    embedded.wait_for("done", run=2)
+
+    (note,) = notes_of(embedded, call)
+    assert "reanalyze" in note["text"]
+    assert not list((embedded.data_dir / "calls").rglob("*.mp4")), "the recording is deleted"
+    assert_reported_once(slack)
 
 
 def _waiting_version(source: Path, target: Path) -> Path:

@@ -22,7 +22,7 @@ from integrations.errors import NotFound, Refused, Unavailable
 from storage import calls
 from storage.delivery import messages, notes
 from storage.engine import reading, transaction
-from storage.errors import Missing
+from storage.errors import Missing, StorageError
 from storage.schema.columns import utc_now
 from storage.schema.tables import Call, Delivery
 
@@ -37,6 +37,7 @@ def notify_call(resources: Resources, call_id: str) -> None:
     """Post the call's message with the PDF in its thread, or edit what was posted.
 
     Raises:
+        StorageError: the first message could not be composed.
         IntegrationError: Slack refused the first message or did not respond; a retry posts nothing
             twice. Once the message stands, nothing that Slack refuses is raised.
     """
@@ -45,8 +46,9 @@ def notify_call(resources: Resources, call_id: str) -> None:
         before = messages.find(session, call_id, "message")
         if notes.is_claimed(session, call_id, utc_now()):
             raise Unavailable("What an earlier run left to do in Slack is being done.")
-    compose = _composer(resources, call)
+    compose = None  # A summary that stands is composed where an error becomes a note.
     if before is None:
+        compose = _composer(resources, call)
         posting.post_first(resources, call, "message", compose)
     _edit_message(resources, call, compose, is_retry=False)
     _upload_report(resources, call, is_retry=False)
@@ -56,8 +58,9 @@ def notify_call(resources: Resources, call_id: str) -> None:
 def notify_failure(resources: Resources, call_id: str, reason: str, kind: str = "") -> None:
     """Post one line on why the call could not be analysed, or edit the one that was posted.
 
-    With `RAPPORT_SLACK__OPS_CHANNEL` the line goes there, at most one an hour of each kind; the
-    next one says how many calls were left out.
+    Does nothing if the call's summary is posted: under it, the line would be wrong. With
+    `RAPPORT_SLACK__OPS_CHANNEL` the line goes there, at most one an hour of each kind; the next one
+    says how many calls were left out.
 
     Args:
         resources: the process's clients.
@@ -68,6 +71,8 @@ def notify_failure(resources: Resources, call_id: str, reason: str, kind: str = 
     channel = resources.settings.slack.ops_channel or ""
     with reading(resources.engine) as session:
         call = calls.get_call(session, call_id)
+        if messages.find(session, call_id, "message") is not None:
+            return
         before = messages.find(session, call_id, "failure")
     if before is None or (channel and before.channel != channel):
         if channel:
@@ -148,6 +153,8 @@ def _edit_message(
                 f"{posting.MOST_REPLACEMENTS} new messages have taken its place already, so the "
                 "last one is out of date; the call's page is up to date."
             )
+        if isinstance(error, StorageError):  # The page reads the same files.
+            return "The message in Slack may be out of date."
         return "The message in Slack is out of date; the call's page is up to date."
 
     return noting(resources, call.id, "message", edit, left, is_retry=is_retry)

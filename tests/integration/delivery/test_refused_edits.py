@@ -21,7 +21,13 @@ from tests.integration.delivery.conftest import (
 )
 
 
-@pytest.mark.parametrize("error", ["edit_window_closed", "cant_update_message"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        "edit_window_closed", "cant_update_message", "restricted_action", "no_permission",
+        "block_mismatch", "streaming_state_conflict", "as_user_not_supported",
+    ],
+)  # fmt: skip
 def test_an_edit_that_is_refused_is_replaced_by_one_message_that_says_so(
     resources: Resources, slack: SlackStandIn, call_id: str, error: str
 ) -> None:
@@ -39,6 +45,8 @@ def test_an_edit_that_is_refused_is_replaced_by_one_message_that_says_so(
     assert new.text.startswith("Replaces an earlier message: ")
     (note,) = noted(resources, call_id)
     assert f"chat.update: {error}" in note.text
+    assert "RAPPORT_SLACK__TOKEN" not in note.text
+    assert ("administrators" in note.text) == (error == "restricted_action")
     assert note.retry_at is None
     # Slack holds one PDF, in the thread of the message that is current.
     assert [(file.thread_ts, file.id != first_pdf) for file in slack.files] == [(new.ts, True)]
@@ -107,6 +115,22 @@ def test_an_edit_that_fails_for_another_reason_is_tried_again_without_a_new_mess
     assert noted(resources, call_id) == []
     assert [message.edited for message in posts(slack)] == [True]
     assert len(slack.files) == 1
+
+
+@pytest.mark.parametrize("error", ["is_inactive", "is_archived", "channel_not_found"])
+def test_a_message_that_is_there_and_cannot_be_edited_leaves_a_note_that_names_the_reason(
+    resources: Resources, slack: SlackStandIn, call_id: str, error: str
+) -> None:
+    run(resources, call_id, 1)
+    slack.faults.refuse("/api/chat.update", error, times=ALWAYS)
+
+    run(resources, call_id, 2)
+
+    assert_done(resources, call_id)
+    assert len(posts(slack)) == 1
+    (note,) = noted(resources, call_id)
+    assert f"chat.update ({error})" in note.text
+    assert DEFAULT_CHANNEL in note.text
 
 
 def test_a_message_in_a_channel_that_is_gone_is_posted_to_the_channel_now_set(

@@ -116,6 +116,12 @@ def test_an_upload_address_that_refuses_the_bytes_is_told_apart_from_slacks_meth
     [
         ("edit_window_closed", Refused),
         ("cant_update_message", Refused),
+        ("restricted_action", Refused),
+        ("restricted_action_non_threadable_channel", Refused),
+        ("no_permission", Refused),
+        ("block_mismatch", Refused),
+        ("streaming_state_conflict", Refused),
+        ("as_user_not_supported", Refused),
         ("message_not_found", NotFound),
         ("is_inactive", NotFound),
         ("update_failed", Unavailable),
@@ -138,6 +144,18 @@ def test_a_refused_edit_names_the_method_and_the_reason(
         messenger.update(posted.channel, posted.ts, "Better", [], key="call-1:message")
 
     assert type(caught.value) is kind
+
+
+def test_a_setting_of_the_workspace_is_not_blamed_on_the_token(
+    slack: SlackStandIn, messenger: SlackMessenger
+) -> None:
+    slack.faults.refuse("/api/chat.postMessage", "restricted_action")
+
+    # Before the summary stands, it is tried again, because an administrator may change it.
+    with pytest.raises(AuthFailed, match="administrators") as caught:
+        messenger.post(DEFAULT_CHANNEL, "Weekly", [], key="k")
+
+    assert "RAPPORT_SLACK__TOKEN" not in str(caught.value)
 
 
 def test_a_file_that_is_already_deleted_is_no_error_and_one_that_must_stay_is(
