@@ -277,9 +277,12 @@ def test_how_many_threads_look_changes_nothing(queue: DeviceQueue) -> None:
             np.testing.assert_array_equal(getattr(other, name), getattr(seen[0], name))
 
 
-def test_nobody_is_looked_for_on_a_shared_screen(queue: DeviceQueue) -> None:
+def test_a_shared_screen_is_looked_at_once_for_a_thumbnail_and_no_face_on_it_counts(
+    queue: DeviceQueue,
+) -> None:
     looker, seen = looked_at(lambda k: layouts.paint_slide(k // 3, 640, 360), 6, queue)
-    assert looker.seen == []
+    assert looker.seen == [None]
+    assert len(seen.faces) == 0
     assert {view.kind for view in seen.views} == {"share"}
     assert all(len(view.tiles) == len(view.cameras) == 0 for view in seen.views)
 
