@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,8 @@ def elsewhere(service: Rapport, folder: Path) -> Iterator[Rapport]:
 def test_a_call_in_the_middle_goes_on_after_a_restore_into_an_empty_folder(
     tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn, any_database: str | None, step: str
 ) -> None:
+    if any_database is not None and shutil.which("pg_dump") is None:
+        pytest.skip("needs pg_dump, of PostgreSQL's client programs")
     service = Rapport(tmp_path / "data", zoom, slack, any_database)
     if step == "fetch":
         zoom.faults.delay("/cdn/", 4.0)
