@@ -140,6 +140,7 @@ class Analyzer:
         self._followers = [
             FollowThread(detector_factory, options.search_every_s) for _ in range(options.detectors)
         ]
+        self._looks: list[Future[list[_FaceSeen]]] = []
         self._searching: deque[_Pending] = deque()
         self._observer = observer
         self._not_shown: deque[SeenSample] = deque()
@@ -267,7 +268,10 @@ class Analyzer:
         self._enlarged.append(frame.enlarged > 1)
         layout = self._layout.update(frame)
         self._note_view(sample, layout, starts_segment)
-        looks = self._begin_looks(frame, layout, starts_segment | is_resized)
+        is_new = starts_segment | is_resized
+        if not frame.is_repeated or is_new or layout.changed or layout.is_revised:
+            self._looks = self._begin_looks(frame, layout, is_new)
+        looks = self._looks  # the same picture again shows the same faces
         view = len(self._views) - 1
         if self._labels is not None:
             self._labels.update(sample, view, frame.image, layout)
