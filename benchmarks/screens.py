@@ -1,4 +1,4 @@
-"""Measure how often a shared screen is taken for a camera, and a camera for a screen.
+"""Measure how often a shared screen is mistaken for a camera, and the other way round.
 
     python -m benchmarks.screens                       # drawn screens, generated cameras
     python -m benchmarks.screens --real FOLDER --clips FOLDER

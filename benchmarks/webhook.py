@@ -251,7 +251,7 @@ def wait_for(condition: Any, timeout_s: float, log: Any) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(log()[-3000:])
-        time.sleep(0.2)
+        time.sleep(0.2)  # the condition is often a request to the service
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ class _Child:
         self._log_to_the_service(start.settings.log_level)
         try:
             resources, shares_device = _load(start)
-        except Exception as exc:  # Likewise.
+        except Exception as exc:  # The process's edge: the service raises it in the step.
             self._send(Ready(error=_portable(exc)))
             return
         self._send(Ready(shares_device))
@@ -133,7 +133,7 @@ def _load(start: Start) -> tuple[AnalysisResources, bool]:
 
 
 def _return_free_memory() -> None:
-    """Give the system back what glibc keeps of the pictures of a call: up to 100 MB."""
+    """Return freed memory to the system; glibc holds on to up to 100 MB after a call."""
     with suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 

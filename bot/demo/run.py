@@ -156,7 +156,7 @@ def _follow(rapport: RapportProcess, uuid: str, board: StepBoard) -> str:
             state = None if call_id is None else rapport.get(client, f"/workflows/{call_id}.1")
             if call_id is not None and state is not None and _show_state(state, board):
                 return str(call_id)
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # between two looks at the call's progress
 
 
 def _show_state(state: dict[str, Any], board: StepBoard) -> bool:

@@ -323,7 +323,7 @@ def _spans(files: Sequence[RecordingFile], measured_s: Mapping[str, float]) -> d
             end_at = max(beside, default=None) or next(later, None)
         start_s = start_at.timestamp()
         told_s = end_at.timestamp() - start_s if end_at else _FAR_S
-        # What was paused is missing in every file, so the sound tells how long a video can be.
+        # A pause is missing from every file, so no video can be longer than the sound.
         heard_s = min(
             (s for at, s in sounds if at == (start_at, file.recording_end)), default=told_s
         )

@@ -112,7 +112,7 @@ def is_claimed(session: Session, call_id: str, now: datetime) -> bool:
 
 
 def release(session: Session, call_id: str) -> None:
-    """Give up the claim on a call's notes."""
+    """Release the claim on a call's notes."""
     _set_claim(session, call_id, None)
 
 

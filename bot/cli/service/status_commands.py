@@ -153,7 +153,7 @@ def _show_disk(disk: Disk) -> None:
     _heading("Disk")
     free = f"{disk.free_bytes / 1e9:.1f} GB free, {disk.reserve_bytes / 1e9:.1f} GB of it reserved"
     if disk.days_left is None or disk.bytes_per_day is None:
-        _line(f"{free}; no call of the last two weeks tells how long that lasts")
+        _line(f"{free}; too few calls in the last two weeks to say how long that lasts")
         return
     days = f"{disk.days_left:,.0f} days" if disk.days_left < 3650 else "more than ten years"
     _line(f"{free}; enough for {days} at {disk.bytes_per_day / 1e6:.1f} MB a day")

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, Self
 
@@ -101,7 +102,7 @@ def _tracking_protocol(connections: Connections) -> type[H11Protocol]:
     return TrackingProtocol
 
 
-class StandIn:
+class StandIn(ABC):
     """A service on 127.0.0.1 that stands in for the real one; a context manager.
 
     `faults` holds what goes wrong next, `requests` the requests received. Both are available to
@@ -157,13 +158,13 @@ class StandIn:
     ) -> None:
         self.stop()
 
+    @abstractmethod
     def fault_response(self, fault: Fault) -> Response:
         """Build the response to a refused request, in the service's own format."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unknown_path_response(self, status: int) -> Response:
         """Build the response to an unknown path or method, in the service's own format."""
-        raise NotImplementedError
 
     def apply_command(self, command: dict[str, Any]) -> bool:
         """Apply a service-specific fault from `POST /_faults`; return False if it is unknown."""

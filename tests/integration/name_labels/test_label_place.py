@@ -1,4 +1,4 @@
-"""Only text at a camera's lower left corner, in a box, is taken for a name."""
+"""A name is read only from the box in the lower left corner of a camera's picture."""
 
 from __future__ import annotations
 
