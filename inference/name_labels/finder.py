@@ -13,14 +13,17 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from rapidfuzz import fuzz
 
 from inference.layout import Layout
+from inference.layout.tile_content import CAMERA_SHARE, MOVED_LEVELS
 from inference.name_labels.glyphs import is_same_shape, shape_of
 from inference.name_labels.label_place import (
     content_of,
     is_in_corner,
+    is_large_tile,
     is_screen,
     may_have_box,
 )
@@ -112,9 +115,18 @@ class _Run:
     screens: int = 0
     """Samples in which the undivided picture was drawn like a screen while this strip stood."""
 
+    has_moved: bool = False
+    """Its picture changed meanwhile, or need not: a small tile, or a name without video."""
+
     @property
     def is_on_screen(self) -> bool:
-        """Return whether what the strip stands on was a screen, at least for a while."""
+        """Return whether what the strip stands on was a screen, at least for a while.
+
+        A large picture in which nothing ever moved is one too: a slide with a photograph and a
+        name below it.
+        """
+        if not self.has_moved:
+            return True
         length = sum(piece.end - piece.start for piece in self.pieces)
         return self.screens >= max(SCREEN_SAMPLES, SCREEN_SHARE * length)
 
@@ -130,6 +142,7 @@ class LabelFinder:
         self._done: list[_Run] = []
         self._known: dict[str, tuple[str, float]] = {}
         self._in_vain = 0
+        self._picture: U8 | None = None
         self._content: F32 | None = None
         """Where an undivided picture is, without the bars beside it."""
 
@@ -149,6 +162,7 @@ class LabelFinder:
             self._content = content_of(image)
             is_drawn = is_screen(image)
         self._enter(sample, view, tiles)
+        before, self._picture = self._picture, layout.picture
         for k, tile in enumerate(self._tiles):
             run = self._runs[k]
             if k < len(layout.cuts) and layout.cuts[k]:
@@ -156,8 +170,12 @@ class LabelFinder:
                 if not run.is_settled:
                     run = self._next_run(run, sample, k)
             has_video = k >= len(layout.has_video) or bool(layout.has_video[k])
-            self._runs[k] = self._follow(sample, k, run, image, tile, has_video)
-            self._runs[k].pieces[-1].end = sample + 1
+            run = self._runs[k] = self._follow(sample, k, run, image, tile, has_video)
+            if not run.has_moved:
+                is_large = has_video and is_large_tile(tile, image)
+                is_old = run.pieces[0].start < sample
+                run.has_moved = not is_large or (is_old and _has_moved(before, layout, tiles, k))
+            run.pieces[-1].end = sample + 1
             self._runs[k].screens += is_drawn
 
     def labels(self) -> tuple[NameLabel, ...]:
@@ -337,6 +355,23 @@ class LabelFinder:
         elif not text or len(run.readings) >= MAX_READINGS - 1:
             run.pause = min(max(2 * run.pause, self._in_vain), MAX_PAUSE)
         run.next_reading = sample + run.pause
+
+
+def _has_moved(before: U8 | None, layout: Layout, tiles: F32, k: int) -> bool:
+    """Return whether a tile changed since the sample before, but for what lies over it."""
+    now = layout.picture
+    if now is None:
+        return True  # not known
+    if before is None or before.shape != now.shape:
+        return False
+    moved = cv2.absdiff(before, now) > MOVED_LEVELS
+    places = np.round(tiles * (now.shape[1] / max(1, layout.width_px))).astype(int).clip(0)
+    sizes = (places[:, 2:] - places[:, :2]).prod(axis=1)
+    for x0, y0, x1, y1 in places[sizes < sizes[k]].tolist():
+        moved[y0:y1, x0:x1] = False
+    x0, y0, x1, y1 = places[k].tolist()
+    part = moved[y0:y1, x0:x1]
+    return bool(part.size) and float(part.mean()) > CAMERA_SHARE
 
 
 def _similarity(a: str, b: str) -> float:

@@ -74,6 +74,12 @@ def is_in_corner(strip: Strip, corners: F32) -> bool:
     return bool((near & low).any())
 
 
+def is_large_tile(tile: F32, image: U8) -> bool:
+    """Return whether a tile is so large that it may be a screen taken for a camera."""
+    wide, high = (tile[2:] - tile[:2]).tolist()
+    return bool(wide * high >= LARGE_SHARE * image.shape[0] * image.shape[1])
+
+
 def may_have_box(image: U8, tile: F32, strip: Strip) -> bool:
     """Return whether a line of a tile may be written on a dark box.
 
@@ -86,8 +92,7 @@ def may_have_box(image: U8, tile: F32, strip: Strip) -> bool:
         return True
     near, far = (round(share * letters) for share in BESIDE_LETTERS)
     right = strip.x1 + near
-    wide, high = (tile[2:] - tile[:2]).tolist()
-    if wide * high >= LARGE_SHARE * image.shape[0] * image.shape[1]:
+    if is_large_tile(tile, image):
         bar = _part(image, right, strip.y0, right + round(BAR_LETTERS * letters), strip.y1)
         between = _part(image, strip.x0, strip.y0, strip.x1, strip.y1)
         own, level = _flat_level(between, FLAT_SHARE[0]), _flat_level(bar, FLAT_SHARE[1])

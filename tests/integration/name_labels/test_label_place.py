@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.layout import NO_TILES, Layout
+from inference.layout import NO_TILES, Layout, LayoutFinder
 from inference.name_labels.finder import LabelFinder
 from inference.name_labels.ocr import shared_reader
 from inference.schema.arrays import U8
@@ -93,3 +93,14 @@ def test_text_that_stays_while_the_camera_gives_way_to_a_desktop_is_no_name() ->
 
     assert read(lambda sample: labelled(sample) if sample < 8 else desktop, 12) == []
     assert read(lambda _: desktop) == []
+
+
+@pytest.mark.parametrize(("is_still", "found"), [(False, [NAME]), (True, [])])
+def test_a_large_picture_in_which_nothing_ever_moves_is_a_slide_with_a_name_on_it(
+    is_still: bool, found: list[str]
+) -> None:
+    finder, layouts = LabelFinder(shared_reader()), LayoutFinder()
+    for sample in range(6):
+        image = labelled(0 if is_still else sample)
+        finder.update(sample, 0, image, layouts.update(image))
+    assert [label.text for label in finder.labels() if label.text] == found
