@@ -29,6 +29,7 @@ from inference.schema.analysis import (
 from inference.schema.arrays import EXPRESSIONS, F32, F64, Bools
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
+from inference.scoring.moment_lines import Words
 from inference.scoring.profiles import PROFILES
 from inference.scoring.score import Faces
 from inference.scoring.sides import SidePerson, score_sides
@@ -355,15 +356,15 @@ def _moments(
         found.append(
             Moment(
                 start, start + 18.0, kind, (who.index,), reason,
-                before, after, 1.0 - 0.1 * rank, _near(transcript, start), who.side,
-                _speakers(participants, transcript, start),
+                before, after, 1.0 - 0.1 * rank, start + 5.0, Words(transcript).around(start + 5.0),
+                who.side, _speakers(participants, transcript, start),
             )
         )  # fmt: skip
     if transcript and not scored:
         start = round(duration_s * 0.5, 1)
         found.append(
             Moment(start, start + 14.0, "silence", (), "Nobody spoke for 14 seconds",
-                   None, None, 0.4, _near(transcript, start))
+                   None, None, 0.4, start, Words(transcript).around(start), silence_s=14.0)
         )  # fmt: skip
     return tuple(found)
 
@@ -391,7 +392,3 @@ def _while(transcript: Sequence[TranscriptLine], start_s: float) -> str:
         if line.start_s < start_s + 10 and line.end_s > start_s:
             return f" while {line.speaker} spoke"
     return ""
-
-
-def _near(transcript: Sequence[TranscriptLine], start_s: float) -> tuple[TranscriptLine, ...]:
-    return tuple(line for line in transcript if abs(line.start_s - start_s) < 25)[:3]

@@ -202,6 +202,17 @@ class Line(BaseModel):
     is_chat: bool = False
 
 
+class MomentLine(Line):
+    """A line that stands beside a moment."""
+
+    at_change: bool = Field(
+        description="The last line begun at or before the change; true for one spoken line."
+    )
+    pause_s: float = Field(
+        description="Silence between the line before it and this one; 0 below 4 s."
+    )
+
+
 class Moment(BaseModel):
     """A span worth watching."""
 
@@ -216,11 +227,28 @@ class Moment(BaseModel):
     before: float | None
     after: float | None
     strength: float
-    lines: list[Line]
+    change_s: float = Field(description="When it changed, or the silence began: the time to show.")
+    silence_s: float | None = Field(
+        description="Length of the silence; of another moment, of the longest pause of 4 s or "
+        "more between its lines."
+    )
+    what: str = Field(
+        description='What was seen: "stopped smiling". "" where an earlier version stored it.'
+    )
+    lasted_s: float | None = Field(description="How long it stayed so.")
+    said_by: int | None = Field(
+        description="Who spoke for more than half of the 5 s before and of the 5 s after it."
+    )
+    is_greeting: bool = Field(
+        description="A smile at the very start or end of the call; it ranks last."
+    )
+    lines: list[MomentLine] = Field(
+        description="The line at the change, the one before and the one after it; then chat."
+    )
 
 
 class Moments(BaseModel):
-    """The moments of a call, strongest first."""
+    """The moments of a call, the one most worth watching first."""
 
     call_id: str
     items: list[Moment]

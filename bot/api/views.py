@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from bot.api import models
+from bot.calls.result_rows import moment_from_row
 from bot.report.people import BLANKED, name_certainty
 from bot.text import words
 from storage.schema import tables
@@ -45,31 +47,11 @@ def person_view(person: tables.Participant) -> models.Person:
     return models.Person(**_person(person))
 
 
-def moment_view(moment: tables.Moment, names: dict[int, str]) -> models.Moment:
+def moment_view(row: tables.Moment, names: dict[int, str]) -> models.Moment:
     """Return a moment with the names of its people."""
-    return models.Moment(
-        start_s=moment.start_ms / 1000,
-        end_s=moment.end_ms / 1000,
-        kind=moment.kind,
-        participants=moment.participants,
-        names=[names[index] for index in moment.participants if index in names],
-        side=moment.side,
-        speakers=moment.speakers,
-        reason=moment.reason,
-        before=moment.before,
-        after=moment.after,
-        strength=moment.strength,
-        lines=[
-            models.Line(
-                start_s=line["start_ms"] / 1000,
-                end_s=line["end_ms"] / 1000,
-                speaker=line["speaker"],
-                text=line["text"],
-                is_chat=line.get("is_chat", False),
-            )
-            for line in moment.lines
-        ],
-    )
+    moment = moment_from_row(row)
+    people = [names[index] for index in moment.participants if index in names]
+    return models.Moment(**asdict(moment), names=people)
 
 
 def correction_view(row: tables.ParticipantCorrection) -> models.Correction:

@@ -99,22 +99,50 @@ class Participant:
 
 
 @dataclass(frozen=True, slots=True)
+class MomentLine(TranscriptLine):
+    """A line that stands beside a moment."""
+
+    at_change: bool = False
+    """The last line begun at or before the change: the words then spoken."""
+    pause_s: float = 0.0
+    """Silence between the line before it and this one, in seconds; 0 below 4 s."""
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
-    """A span of 5–30 s worth watching, with the reason and the numbers behind it."""
+    """A span of 5–30 s worth watching, with the reason and the numbers behind it.
+
+    The fields `what`, `lasted_s` and `said_by` are the parts of its sentence, for texts that put
+    the names, the time and the words in their own way.
+    """
 
     start_s: float
     end_s: float
     kind: str  # "rise", "fall", "to_happy", "to_angry", "silence"
     participants: tuple[int, ...]
-    reason: str  # one plain sentence
+    reason: str  # one plain sentence, without the words that were said
     before: float | None  # engagement 0–1 before and after, where the kind has them
     after: float | None
-    strength: float  # sorts moments, larger is more
-    lines: tuple[TranscriptLine, ...] = ()
+    strength: float  # size of the change, 0–1
+    change_s: float
+    """When it changed, or the silence began: the time to show."""
+    lines: tuple[MomentLine, ...] = ()
+    """The words spoken at the change, those before and after, then chat sent close to it."""
     side: str = ""
     """Of all its people: "rep", "prospect" or "unknown"; "" where they are of several sides."""
     speakers: tuple[int, ...] = ()
     """Who spoke in it, most first."""
+    silence_s: float | None = None
+    """Length of the silence; of another moment, of the longest pause of 4 s or more between its
+    lines. None if there was none."""
+    what: str = ""
+    """What was seen, as a predicate: "stopped smiling". Of a silence: "nobody spoke"."""
+    lasted_s: float | None = None
+    """How long it stayed so; None for a silence, and where it could not be told."""
+    said_by: int | None = None
+    """Who spoke for more than half of the 5 s before and of the 5 s after the change."""
+    is_greeting: bool = False
+    """A smile at the very start or end of the call; it ranks after all other moments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +220,7 @@ class CallAnalysis:
     call_series: Series
     windows: tuple[WindowScore, ...]
     moments: tuple[Moment, ...]
+    """By rank, the one most worth watching first."""
     sides: tuple[SideScore, ...] = ()
     """In the order "rep", "prospect", "unknown"; sides without people are left out."""
 

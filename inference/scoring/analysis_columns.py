@@ -28,6 +28,7 @@ from inference.schema.analysis import (
 )
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
+from inference.scoring.moment_lines import complete_earlier
 from inference.scoring.score import build_series
 from inference.serialize import Columns, pack_probs, unpack_probs
 
@@ -132,7 +133,7 @@ def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> CallAn
         call=_CALL.validate_python(meta["call"]),
         call_series=call_series,
         windows=_WINDOWS.validate_python(meta["windows"]),
-        moments=_MOMENTS.validate_python(meta["moments"]),
+        moments=tuple(_moment(moment) for moment in meta["moments"]),
         sides=_SIDES.validate_python(meta["sides"]),
     )
 
@@ -148,6 +149,12 @@ def _participant(fields: Mapping[str, Any], series: Series) -> Participant:
     )
 
 
+def _moment(fields: Mapping[str, Any]) -> Moment:
+    if "change_s" in fields:
+        return _MOMENT.validate_python(fields)
+    return complete_earlier(_MOMENT.validate_python({**fields, "change_s": fields["start_s"]}))
+
+
 _QUALITY = TypeAdapter(Quality)
 _PERSON = TypeAdapter(PersonScore)
 _CALL = TypeAdapter(CallScore)
@@ -155,5 +162,5 @@ _ATTRIBUTIONS = TypeAdapter(tuple[Attribution, ...])
 _TURNS = TypeAdapter(tuple[SpeakerTurn, ...])
 _LINES = TypeAdapter(tuple[TranscriptLine, ...])
 _WINDOWS = TypeAdapter(tuple[WindowScore, ...])
-_MOMENTS = TypeAdapter(tuple[Moment, ...])
+_MOMENT = TypeAdapter(Moment)
 _SIDES = TypeAdapter(tuple[SideScore, ...])

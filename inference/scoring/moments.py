@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from inference.schema.analysis import Moment, Series
 from inference.schema.arrays import EXPRESSIONS, F64
 from inference.schema.meeting import TranscriptLine
+from inference.scoring.moment_lines import SILENCE_FULL_S, Words, longest_pause_s
 from inference.scoring.score import mean_over_people, running_sums
 from inference.speech.turns import Span, merge_spans, overlap_s
 
@@ -54,11 +55,8 @@ LEAD_IN_S, FOLLOW_S = 5.0, 10.0
 """A moment shows 5 s before the change and 10 s after it."""
 
 MIN_MOMENT_S, MAX_MOMENT_S = 5.0, 30.0
-WORDS_BEFORE_S = 5.0
 MAX_MOMENTS = 12
 MAX_SILENCES = 3
-SILENCE_FULL_S = 60.0
-"""A silence this long is as strong as a change over the whole scale."""
 
 SHIFTS = {"to_happy": ("happy", "smiling"), "to_angry": ("angry", "angry-looking")}
 
@@ -116,15 +114,8 @@ def find_moments(scene: Scene) -> tuple[Moment, ...]:
             if len({m.participants for m in own if _same_direction(move, m)}) != 1
         ]
     found.sort(key=lambda moment: (-moment.strength, moment.start_s, moment.kind))
-    return tuple(
-        replace(
-            moment,
-            lines=_words(scene, moment),
-            side=_side(scene, moment),
-            speakers=_speakers(scene, moment),
-        )
-        for moment in found[:MAX_MOMENTS]
-    )
+    words = Words(scene.lines, [span for spans in scene.talk for span in spans])
+    return tuple(_with_words(scene, words, moment) for moment in found[:MAX_MOMENTS])
 
 
 def _engagement(scene: Scene, person: int) -> F64:
@@ -181,8 +172,11 @@ def _moves(
             reason = f"{who} {verb} from {_points(before)} to {_points(after)}"
             reason += _while(scene, start_s, end_s, None if call else people[0])
             moments.append(
-                Moment(start_s, end_s, kind, seen, reason, before, after, float(size[at]))
-            )
+                Moment(
+                    start_s, end_s, kind, seen, reason, before, after, float(size[at]),
+                    float(scene.t_s[at]),
+                )
+            )  # fmt: skip
     return moments
 
 
@@ -222,7 +216,7 @@ def _shifts(scene: Scene, person: int) -> list[Moment]:
             moments.append(
                 Moment(
                     start_s, end_s, kind, (person,), reason,
-                    float(before[at]), float(after[at]), float(size[at]),
+                    float(before[at]), float(after[at]), float(size[at]), float(scene.t_s[at]),
                 )
             )  # fmt: skip
     return moments
@@ -245,7 +239,10 @@ def _silences(scene: Scene) -> list[Moment]:
         strength = min(gap_s / SILENCE_FULL_S, 1.0)
         reason = f"Nobody spoke for {round(gap_s)} seconds"
         moments.append(
-            Moment(quiet_s, end_s, "silence", people, reason, None, None, strength)
+            Moment(
+                quiet_s, end_s, "silence", people, reason, None, None, strength, quiet_s,
+                silence_s=gap_s,
+            )
         )  # fmt: skip
     moments.sort(key=lambda moment: -moment.strength)
     return moments[:MAX_SILENCES]
@@ -294,11 +291,15 @@ def _same_direction(move: Moment, other: Moment) -> bool:
     return _DIRECTION.get(other.kind) == move.kind and overlap > 0
 
 
-def _words(scene: Scene, moment: Moment) -> tuple[TranscriptLine, ...]:
-    return tuple(
-        line
-        for line in scene.lines
-        if line.end_s > moment.start_s - WORDS_BEFORE_S and line.start_s < moment.end_s
+def _with_words(scene: Scene, words: Words, moment: Moment) -> Moment:
+    lines = words.around(moment.change_s)
+    silence_s = moment.silence_s if moment.kind == "silence" else longest_pause_s(lines)
+    return replace(
+        moment,
+        lines=lines,
+        silence_s=silence_s,
+        side=_side(scene, moment),
+        speakers=_speakers(scene, moment),
     )
 
 

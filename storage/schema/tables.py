@@ -142,7 +142,7 @@ class Moment(Table, table=True):
 
     call_id: str = _call_key()
     position: int = Field(primary_key=True)
-    """Rank by strength, strongest first."""
+    """Rank, the one most worth watching first."""
     start_ms: int
     end_ms: int
     kind: str = Field(sa_type=CleanText)
@@ -156,6 +156,16 @@ class Moment(Table, table=True):
     """The side of all its people; "" if they are on different sides."""
     speakers: list[int] = Field(default_factory=list, sa_type=Json)
     """Positions of the people who spoke in it, longest first."""
+    change_ms: int | None = None
+    """When it changed; None in rows of versions that did not store it."""
+    silence_ms: int | None = None
+    """Length of the silence, or of the longest pause between its lines."""
+    what: str = Field(default="", sa_type=CleanText)
+    """What was seen: "stopped smiling"."""
+    lasted_ms: int | None = None
+    said_by: int | None = None
+    """Position of the person who spoke before and after the change."""
+    is_greeting: bool = False
 
 
 class ParticipantCorrection(Table, table=True):

@@ -79,6 +79,14 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
                     "reason": moment.reason,
                     "before": moment.before,
                     "after": moment.after,
+                    "change_s": moment.change_s,
+                    "silence_s": moment.silence_s,
+                    "what": moment.what,
+                    "lasted_s": moment.lasted_s,
+                    "said_by": None
+                    if moment.said_by is None
+                    else analysis.participants[moment.said_by].name,
+                    "is_greeting": moment.is_greeting,
                     "lines": [asdict(line) for line in moment.lines],
                 }
             )

@@ -102,6 +102,18 @@ def test_another_version_says_so(scored: CallAnalysis) -> None:
         analysis_from_columns(arrays, meta | {"version": 99})
 
 
+def test_moments_of_an_earlier_version_say_when_they_changed(scored: CallAnalysis) -> None:
+    arrays, meta = analysis_to_columns(scored)
+    old = {
+        "start_s": 3.0, "end_s": 18.0, "kind": "fall", "participants": [0], "reason": "why",
+        "before": 0.8, "after": 0.4, "strength": 0.4, "side": "", "speakers": [0],
+        "lines": [{"start_s": 6.0, "end_s": 9.0, "speaker": "Dana", "text": "?", "is_chat": False}],
+    }  # fmt: skip
+    (moment,) = analysis_from_columns(arrays, meta | {"moments": [old]}).moments
+    assert moment.change_s == 8.0
+    assert [line.at_change for line in moment.lines] == [True]
+
+
 @pytest.mark.parametrize("name", ["turns", "call", "participants", "observations", "moments"])
 def test_a_damaged_field_is_an_error_of_the_analysis(scored: CallAnalysis, name: str) -> None:
     arrays, meta = analysis_to_columns(scored)

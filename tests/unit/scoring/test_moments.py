@@ -99,7 +99,10 @@ def test_a_smile_that_lasts_is_told_in_everyday_words() -> None:
     assert smile.before is not None
     assert smile.after is not None
     assert smile.before < 0.5 < 0.8 < smile.after
-    assert smile.lines == (line,)
+    assert [(said.text, said.at_change) for said in smile.lines] == [
+        (far.text, False),
+        (line.text, True),
+    ]
     assert not any(moment.kind == "rise" for moment in found)  # the same event, told once
 
 
