@@ -63,9 +63,9 @@ class EngagementCourse:
     compared among themselves, and not with each other.
     """
 
-    values: F32
+    values: F64
     """0–1; NaN where the face was not seen or not classified, never 0 for that reason."""
-    facing: F32
+    facing: F64
     """The factor by which attention lowers the value, 0.5–1; NaN where `values` is."""
     speaking: Bools
     """The person's own turn goes on. False throughout where nothing says who spoke."""
@@ -79,22 +79,26 @@ class EngagementCourse:
     """False where nothing says when this person spoke: everything then counts as listening."""
 
     @property
-    def listening(self) -> F32:
-        """The values while the person's own turn does not go on; NaN elsewhere."""
-        return np.where(self.speaking, np.float32("nan"), self.values)
+    def counts_as_rest(self) -> Bools:
+        """In which samples the own rest is looked for: listening, no edge of an own turn near."""
+        return ~(self.speaking | self.near_turn)
 
     @property
-    def comparable(self) -> F32:
+    def listening(self) -> F64:
+        """The values while the person's own turn does not go on; NaN elsewhere."""
+        return np.where(self.speaking, np.nan, self.values)
+
+    @property
+    def comparable(self) -> F64:
         """The values in which changes are searched: listening, away from the own turns' edges."""
-        return np.where(self.near_turn, np.float32("nan"), self.listening)
+        return np.where(self.counts_as_rest, self.values, np.nan)
 
 
 def plain_course(values: F64, *, turns_known: bool) -> EngagementCourse:
     """Return a course that has no rest and makes nothing of who speaks, as in version 1."""
-    kept = values.astype(np.float32)
-    never = np.zeros(len(kept), np.bool_)
-    full = np.where(np.isnan(kept), np.float32("nan"), np.float32(1.0))
-    return EngagementCourse(kept, full, never, never, None, None, turns_known)
+    never = np.zeros(len(values), np.bool_)
+    full = np.where(np.isnan(values), np.nan, 1.0)
+    return EngagementCourse(values, full, never, never, None, None, turns_known)
 
 
 def engagement_course(
@@ -140,8 +144,8 @@ def engagement_course(
     values = facing * np.clip(rules.calm + certainty(probs, rules) * above, 0.0, 1.0)
     values = np.where(seen, values, np.nan)
     return EngagementCourse(
-        values.astype(np.float32),
-        facing.astype(np.float32),
+        values,
+        facing,
         speaking,
         near,
         rest,
