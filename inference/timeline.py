@@ -13,7 +13,8 @@ from inference.attribution.roster import talk_of
 from inference.schema.analysis import CallAnalysis, Participant, Series
 from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.schema.meeting import RosterEntry
-from inference.scoring.score import TIME_EPS_S, bin_means
+from inference.scoring.engagement import TIME_EPS_S
+from inference.scoring.score import bin_means
 from inference.speech.turns import Span, merge_spans, overlap_s
 
 MIN_RESOLUTION_S = 0.1

@@ -13,13 +13,12 @@ from inference.schema.analysis import CallScore, PersonScore, Series, TalkFigure
 from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.schema.observations import FaceColumns, Observations
 from inference.scoring.attention import attention
+from inference.scoring.engagement import TIME_EPS_S
 from inference.scoring.intervals import estimate_change, estimate_mean, estimate_trend
 from inference.scoring.profiles import ENGAGEMENT_SCALE, SCORE_SCALE, Profile
 from inference.speech.turns import Span, overlap_s
 
 ROLLING_S = (30.0, 60.0)
-TIME_EPS_S = 1e-6
-"""Samples nearer to a limit than this count as on it: decimal times are not exact in binary."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 from inference.schema.analysis import PersonScore, Reaction, Series, SideScore
 from inference.schema.arrays import EXPRESSIONS, F64, Bools
 from inference.schema.observations import Observations
+from inference.scoring.engagement import within
 from inference.scoring.intervals import estimate_mean
 from inference.scoring.profiles import ENGAGEMENT_SCALE, Profile
 from inference.scoring.score import Faces, count_labels, mean_expressions, score_call
@@ -81,20 +82,11 @@ def score_sides(
 
 def _speaks_alone(t_s: F64, side: str, talk: dict[str, list[Span]]) -> Bools:
     """Return in which samples people of one side speak and nobody else does, (T,)."""
-    alone = _within(t_s, talk[side])
+    alone = within(t_s, talk[side])
     for other in SIDES:
         if other != side:
-            alone &= ~_within(t_s, talk[other])
+            alone &= ~within(t_s, talk[other])
     return alone
-
-
-def _within(t_s: F64, spans: Sequence[Span]) -> Bools:
-    """Return which times lie in [start, end) of one of the spans, which do not overlap."""
-    starts = np.array([start_s for start_s, _ in spans])
-    ends = np.array([end_s for _, end_s in spans])
-    begun = np.searchsorted(starts, t_s, side="right")
-    inside: Bools = begun > np.searchsorted(ends, t_s, side="right")
-    return inside
 
 
 def _reaction(
