@@ -17,8 +17,9 @@ from inference.attribution.roster import talk_of
 from inference.schema.analysis import CallAnalysis, Participant, PersonScore, Series, WindowScore
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
-from inference.scoring.moments import Scene, find_moments
-from inference.scoring.profiles import PROFILES, SCORING_VERSION
+from inference.scoring.engagement import engagement_course
+from inference.scoring.moments import Scene, SceneFace, find_moments
+from inference.scoring.profiles import PROFILES, SCORING_VERSION, Profile
 from inference.scoring.score import (
     Faces,
     person_span,
@@ -121,7 +122,10 @@ def assess_identities(
             interval_s=observations.sample_interval_s,
             duration_s=observations.duration_s,
             names=[participant.name for participant in participants],
-            series=[p.series if p.is_scored else None for p in participants],
+            faces=[
+                _scene_face(observations, part, profile, bool(turns)) if part.is_scored else None
+                for part in parts
+            ],
             talk=[part.spoken for part in parts],
             lines=transcript,
             sides=[participant.side for participant in participants],
@@ -233,6 +237,20 @@ def _parts(
             )
         )
     return parts
+
+
+def _scene_face(
+    observations: Observations, part: _Part, profile: Profile, turns_known: bool
+) -> SceneFace:
+    course = engagement_course(
+        observations.t_s,
+        observations.sample_interval_s,
+        part.faces.probs,
+        part.faces.attention,
+        part.turns if turns_known else None,
+        profile,
+    )
+    return SceneFace(course, part.faces.probs)
 
 
 def without_expressions(observations: Observations, tracks: set[int]) -> Observations:

@@ -51,7 +51,7 @@ def face_rest(probs: F32, counted: Bools, interval_s: float) -> FaceRest:
     rows = probs[counted & ~np.isnan(probs).any(axis=1)]
     if len(rows) * interval_s < RULES.rest_least_s - TIME_EPS_S:
         return FaceRest()
-    levels = np.quantile(_looks(rows), RULES.rest_quantile, axis=0)
+    levels = np.quantile(face_looks(rows), RULES.rest_quantile, axis=0)
     return FaceRest(*(float(level) for level in levels))
 
 
@@ -60,7 +60,7 @@ def is_smiling(probs: F32, rest: FaceRest) -> Bools:
 
     Not by the likeliest expression, which misses more smiles of men than of women.
     """
-    shown: Bools = _looks(probs)[:, 0] >= min(rest.smiling + SMILE_ABOVE, SURE_ABOVE)
+    shown: Bools = face_looks(probs)[:, 0] >= min(rest.smiling + SMILE_ABOVE, SURE_ABOVE)
     return shown
 
 
@@ -69,7 +69,7 @@ def face_words(probs: F32, rest: FaceRest) -> I32:
 
     It is the likeliest look that lies far enough above the own rest, and calm if none does.
     """
-    looks = _looks(probs)
+    looks = face_looks(probs)
     limits = [
         min(level + above, SURE_ABOVE)
         for level, above in (
@@ -93,7 +93,7 @@ def word_seconds(words: I32, counted: Bools, interval_s: float) -> dict[str, flo
     return dict(zip(FACE_WORDS, (counts * interval_s).tolist(), strict=True))
 
 
-def _looks(probs: F32) -> F64:
+def face_looks(probs: F32) -> F64:
     """Return how likely a smile, surprise and a tense look are, (T, 3)."""
     rows = probs.astype(np.float64)
     tense = sum(rows[:, EXPRESSIONS.index(name)] for name in SAD_AND_WORSE)

@@ -183,7 +183,7 @@ def test_a_smile_gives_a_moment_with_the_words_around_it() -> None:
     moment = next(m for m in pair().moments if m.kind == "to_happy")
     assert moment.participants == (0,)
     assert [line.text for line in moment.lines] == ["Half the price?"]
-    assert moment.reason.startswith("Ana's expression moved from neutral to smiling")
+    assert moment.reason == "Ana began to smile, for 30 seconds"
 
 
 def test_the_own_side_unscored_leaves_nothing_of_its_faces() -> None:

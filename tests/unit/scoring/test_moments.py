@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference.schema.analysis import Moment, Series
-from inference.schema.arrays import EXPRESSIONS, F32
+from inference.schema.analysis import Moment
+from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.schema.meeting import TranscriptLine
-from inference.scoring.moments import MAX_MOMENTS, MAX_SILENCES, Scene, find_moments
+from inference.scoring.engagement import engagement_course
+from inference.scoring.moments import MAX_MOMENTS, MAX_SILENCES, Scene, SceneFace, find_moments
 from inference.scoring.profiles import PROFILES
-from inference.scoring.score import build_series
+from inference.speech.turns import Span
 
 INTERVAL_S = 0.5
 
@@ -29,11 +30,12 @@ def course(*parts: tuple[float, list[float]], noise: float = 0.0, seed: int = 0)
     return probs
 
 
-def series(probs: F32) -> Series:
-    engagement = PROFILES["sales"].engagement(probs)
-    return build_series(
-        np.arange(len(probs), dtype=np.float64) * INTERVAL_S, engagement, engagement, probs
-    )
+def face(probs: F32, turns: list[Span], attention: F64 | None = None) -> SceneFace:
+    t_s = np.arange(len(probs), dtype=np.float64) * INTERVAL_S
+    if attention is None:
+        attention = np.full(len(probs), np.nan)
+    course = engagement_course(t_s, INTERVAL_S, probs, attention, turns, PROFILES["sales"])
+    return SceneFace(course, probs)
 
 
 def moments(
@@ -41,6 +43,7 @@ def moments(
     talk: dict[str, list[tuple[float, float]]] | None = None,
     lines: tuple[TranscriptLine, ...] = (),
     duration_s: float | None = None,
+    sides: tuple[str, ...] = (),
 ) -> tuple[Moment, ...]:
     samples = max([len(probs) for probs in people.values() if probs is not None], default=0)
     return find_moments(
@@ -49,9 +52,13 @@ def moments(
             interval_s=INTERVAL_S,
             duration_s=samples * INTERVAL_S if duration_s is None else duration_s,
             names=list(people),
-            series=[None if probs is None else series(probs) for probs in people.values()],
+            faces=[
+                None if probs is None else face(probs, (talk or {}).get(name, []))
+                for name, probs in people.items()
+            ],
             talk=[(talk or {}).get(name, []) for name in people],
             lines=lines,
+            sides=sides,
         )
     )
 
@@ -92,13 +99,13 @@ def test_a_smile_that_lasts_is_told_in_everyday_words() -> None:
     far = TranscriptLine(10, 14, "Sam", "Welcome.")
     found = moments({"Dana": probs, "Sam": None}, {"Sam": [(50.0, 70.0)]}, lines=(far, line))
     smile = next(moment for moment in found if moment.kind == "to_happy")
-    assert smile.reason == "Dana's expression moved from neutral to smiling while Sam spoke"
+    assert smile.reason == "Dana began to smile, for 20 seconds, while Sam spoke"
     assert smile.participants == (0,)
     assert smile.start_s == pytest.approx(55, abs=1)
     assert smile.end_s == pytest.approx(70, abs=1)
     assert smile.before is not None
     assert smile.after is not None
-    assert smile.before < 0.5 < 0.8 < smile.after
+    assert smile.before < 0.7 < 0.9 < smile.after
     assert [(said.text, said.at_change) for said in smile.lines] == [
         (far.text, False),
         (line.text, True),
@@ -108,36 +115,35 @@ def test_a_smile_that_lasts_is_told_in_everyday_words() -> None:
 
 def test_a_turn_to_angry_is_told_as_what_the_face_showed() -> None:
     probs = course((60, NEUTRAL), (60, ANGRY), noise=0.03)
-    (shift,) = moments({"Dana": probs}, {"Dana": [(58.0, 66.0)]})
+    (shift,) = moments({"Dana": probs}, {"Sam": [(58.0, 61.0)]})
     assert shift.kind == "to_angry"
-    assert shift.reason == "Dana's expression moved from neutral to angry-looking while speaking"
+    assert shift.reason == "Dana looked tense, for 1 min 0 s"
 
 
-def test_a_fall_names_both_levels_on_the_scale_of_the_pages() -> None:
+def test_a_fall_says_what_was_seen_and_holds_both_levels() -> None:
     probs = course((60, HAPPY), (60, SAD), noise=0.03)
     (fall,) = moments({"Dana": probs})
-    assert fall.kind == "fall"
+    assert (fall.kind, fall.what) == ("fall", "stopped smiling")
+    assert fall.reason == "Dana stopped smiling, for 1 min 0 s"
     assert fall.before is not None
     assert fall.after is not None
-    before, after = round(100 * fall.before), round(100 * fall.after)
-    assert fall.reason == f"Dana's engagement fell from {before} to {after}"
     assert fall.strength == pytest.approx(fall.before - fall.after)
-    assert fall.start_s <= 60 <= fall.end_s
+    assert fall.change_s == pytest.approx(60, abs=INTERVAL_S)
+    assert (fall.start_s, fall.end_s) == (fall.change_s - 5, fall.change_s + 10)
 
 
 def test_a_smile_shorter_than_a_moment_is_no_shift() -> None:
     assert moments({"Dana": course((60, NEUTRAL), (2, HAPPY), (60, NEUTRAL), noise=0.03)}) == ()
 
 
-def test_everybody_turning_is_a_moment_of_the_call() -> None:
+def test_what_everybody_of_a_side_did_at_once_is_told_once() -> None:
     people: dict[str, F32 | None] = {
         name: course((60, HAPPY), (60, SAD), noise=0.05, seed=i)
         for i, name in enumerate(("Dana", "Sam", "Kim"))
     }
-    found = moments(people)
-    assert any(m.reason.startswith("Engagement fell from") for m in found)
-    whole = next(m for m in found if m.reason.startswith("Engagement fell"))
-    assert whole.participants == (0, 1, 2)
+    (told,) = moments(people)
+    assert told.participants == (0, 1, 2)
+    assert told.reason == "Dana, Sam and Kim stopped smiling, for 1 min 0 s"
 
 
 def test_what_one_person_alone_turned_is_told_once_as_theirs() -> None:

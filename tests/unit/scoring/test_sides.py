@@ -107,11 +107,16 @@ def test_a_side_nobody_was_seen_of_shows_nothing() -> None:
 
 
 def test_a_moment_says_whose_side_it_is_on_and_who_spoke() -> None:
-    moments = told().moments
-    fall = next(m for m in moments if m.participants == (1,) and m.kind == "fall")
-    assert (fall.side, fall.speakers[0]) == ("prospect", 1)
-    smile = next(m for m in moments if m.participants == (0,) and m.kind == "to_happy")
-    assert smile.side == "rep"
+    (fall,) = assess_identities(
+        observed({1: "n" * 180, 2: "h" * 90 + "s" * 90}),
+        identities([ANA, BEN], {1: 0, 2: 1}),
+        (SpeakerTurn(0, 80, "Ana", "Ana"),),
+        (),
+        (),
+        AssessOptions(),
+    ).moments
+    assert (fall.kind, fall.participants, fall.side) == ("fall", (1,), "prospect")
+    assert (fall.speakers, fall.said_by) == ((0,), 0)
 
 
 def test_a_face_that_was_not_kept_is_not_scored_when_its_side_is_corrected() -> None:

@@ -1,0 +1,162 @@
+"""Where a course changes, by how much, when exactly and for how long (docs/scoring.md, 9)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.schema.arrays import F64, Bools
+from inference.scoring.score import running_sums
+
+I64 = NDArray[np.int64]
+
+SEEN_SHARE = 0.6
+"""Share of a window in which the face must have been seen."""
+
+REACH = 3.0
+"""A window of listening (or speaking) time may reach three times its length by the clock: past the
+person's own sentences, and not into another part of the call."""
+
+NOISE_ERRORS = 5.0
+"""A change must be five standard errors of white noise as strong as the series' own jumps from
+sample to sample: 3 h of 40 people hold some 40 000 independent looks, one of which passes 4."""
+
+BLOCK_S = 5.0
+BLOCK_ERRORS = 5.0
+"""And five errors by the usual (median) change between neighbouring 5 s means, which noise that
+lasts longer than a sample does not pass either: with neighbours correlated by 0.8, three errors
+gave 20 false moments in an hour of one face, five give 0.3 (benchmarks/moments.py)."""
+
+APART_S = 30.0
+"""Changes of one kind and person are at least a moment's length apart."""
+
+SPLIT_S = 6.0
+"""The change lies where the means of the 6 s before and the 6 s after it differ most. Shorter ones
+follow single samples, longer ones a second change close by."""
+
+SEARCH_S = 10.0
+"""How far from the largest difference of the windows the change is looked for: the length of the
+shorter one."""
+
+TURNED_BACK_S = 5.0
+"""A change is over when the mean of 5 s is back beyond the middle between before and after."""
+
+UNSEEN_S = 30.0
+"""A state that nobody saw for longer is not said to have lasted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The samples of a course that may be compared: a person's listening, or their speaking.
+
+    Windows are counted in these samples, so that they close up over what lies between.
+    """
+
+    t_s: F64  # (n,)
+    values: F64  # (n,); NaN where the face was not seen
+    interval_s: float
+
+    @staticmethod
+    def of(t_s: F64, values: F64, counted: Bools, interval_s: float) -> Track:
+        """Return the samples of a course (T,) in which `counted` (T,) is set."""
+        return Track(t_s[counted], values[counted], interval_s)
+
+    def windows(self, before_s: float, after_s: float) -> tuple[I64, I64]:
+        """Return where the windows before and after each sample start and end, (n,) each."""
+        here = np.arange(len(self.t_s))
+        start = np.searchsorted(self.t_s, self.t_s - REACH * before_s - 1e-6)
+        end = np.searchsorted(self.t_s, self.t_s + REACH * after_s - 1e-6)
+        return (
+            np.maximum(start, here - self._samples(before_s)),
+            np.minimum(end, here + self._samples(after_s)),
+        )
+
+    def levels(self, before_s: float, after_s: float) -> tuple[F64, F64]:
+        """Return the means before and from each sample on, (n,); NaN where too little was seen."""
+        start, end = self.windows(before_s, after_s)
+        here = np.arange(len(self.t_s))
+        total, count = running_sums(self.values)
+
+        def level(first: I64, last: I64, span_s: float) -> F64:
+            seen = count[last] - count[first]
+            enough = seen * self.interval_s >= SEEN_SHARE * span_s - 1e-9
+            mean: F64 = np.where(enough, (total[last] - total[first]) / np.maximum(seen, 1), np.nan)
+            return mean
+
+        return level(start, here, before_s), level(here, end, after_s)
+
+    def noise_limit(self, before_s: float, after_s: float) -> float:
+        """Return how large a change must be to stand out from this course's own noise."""
+        seen = self.values[~np.isnan(self.values)]
+        if len(seen) < 2:
+            return math.inf
+        white = math.sqrt(float(np.mean(np.diff(seen) ** 2)) / 2)
+        white *= math.sqrt(self.interval_s / before_s + self.interval_s / after_s)
+        per_block = max(self._samples(BLOCK_S), 1)
+        blocks = seen[: len(seen) // per_block * per_block].reshape(-1, per_block).mean(axis=1)
+        slow = 0.0
+        if len(blocks) > 1:
+            # 0.6745: the median of |x| of a standard normal variable.
+            slow = float(np.median(np.abs(np.diff(blocks)))) / 0.6745 / math.sqrt(2)
+            slow *= math.sqrt(BLOCK_S / before_s + BLOCK_S / after_s)
+        return max(NOISE_ERRORS * white, BLOCK_ERRORS * slow)
+
+    def peaks(self, size: F64, limit: float) -> list[int]:
+        """Return the largest samples above the limit, none close to a larger one."""
+        candidates = np.flatnonzero((size > 0) & (size >= limit))
+        chosen: list[int] = []
+        while len(candidates):
+            best = int(candidates[np.argmax(size[candidates])])
+            chosen.append(best)
+            candidates = candidates[np.abs(self.t_s[candidates] - self.t_s[best]) >= APART_S]
+        return chosen
+
+    def split(self, peak: int, sign: float) -> int:
+        """Return the first sample of the new level: the best step up (sign 1) or down (-1)."""
+        first = max(peak - self._samples(SEARCH_S), 0)
+        last = min(peak + self._samples(SEARCH_S), len(self.t_s) - 1)
+        total, count = running_sums(self.values)
+        here = np.arange(first, last + 1)
+        here = here[~np.isnan(self.values[here])]
+        width = self._samples(SPLIT_S)
+        start, end = np.maximum(here - width, 0), np.minimum(here + width, len(self.t_s))
+        seen_before, seen_after = count[here] - count[start], count[end] - count[here]
+        before = (total[here] - total[start]) / np.maximum(seen_before, 1)
+        after = (total[end] - total[here]) / np.maximum(seen_after, 1)
+        # The step that takes most from the sum of squares, as far as both sides were seen.
+        weight = seen_before * seen_after / np.maximum(seen_before + seen_after, 1)
+        gain = np.sqrt(weight) * sign * (after - before)
+        return int(here[np.argmax(gain)]) if len(here) else peak
+
+    def change_s(self, split: int) -> float:
+        """Return when the change was: halfway from the last sample seen before it to the first."""
+        seen = np.flatnonzero(~np.isnan(self.values[:split]))
+        before_s = self.t_s[seen[-1]] if len(seen) else self.t_s[split]
+        return float(before_s + self.t_s[split]) / 2
+
+    def lasted_s(self, split: int, change_s: float, before: float, after: float) -> float:
+        """Return for how long the new level held, as far as it was seen."""
+        total, count = running_sums(self.values)
+        middle = (before + after) / 2
+        seen = split + np.flatnonzero(~np.isnan(self.values[split:]))
+        gaps = np.flatnonzero(np.diff(self.t_s[seen]) > UNSEEN_S)
+        if len(gaps):
+            seen = seen[: gaps[0] + 1]
+        end = np.minimum(seen + self._samples(TURNED_BACK_S), len(self.t_s))
+        mean = (total[end] - total[seen]) / np.maximum(count[end] - count[seen], 1)
+        # The last samples have too few after them to say that it turned back.
+        is_back = (mean < middle) if after > before else (mean > middle)
+        is_back &= (count[end] - count[seen]) * self.interval_s >= SEEN_SHARE * TURNED_BACK_S
+        back = np.flatnonzero(is_back)
+        if len(back):
+            near = min(int(seen[back[0]]) + self._samples(TURNED_BACK_S / 2), len(self.t_s) - 1)
+            back_at = self.split(near, -1.0 if after > before else 1.0)
+            return max(self.change_s(back_at) - change_s, 0.0)
+        last_s = float(self.t_s[seen[-1]]) if len(seen) else change_s
+        return max(last_s + self.interval_s - change_s, 0.0)
+
+    def _samples(self, span_s: float) -> int:
+        return round(span_s / self.interval_s)
