@@ -23,6 +23,11 @@ REP, PROSPECT = "Rep", "Prospect"
 WORDS_HZ = 2.5
 """Words a second in conversation."""
 
+REACTION_S = 0.5
+"""From the middle of a word until the face is halfway. Facial muscles answer a picture after 0.3 to
+0.4 s (Dimberg and Thunberg, Scandinavian Journal of Psychology 39, 1998), and a word has to be
+understood first."""
+
 SMILE, CALM, FALLEN = 1.0, 0.2, -0.9
 """Moods of the demo's puppets: a broad smile, the photograph's own, a fallen face."""
 
@@ -46,7 +51,7 @@ PICTURES_HZ = 6
 
 @dataclass(frozen=True)
 class Fall:
-    """A face falls: halfway at `at_s`, during the rep's line `line`."""
+    """A face falls: halfway at `at_s`, while the rep says `line`."""
 
     at_s: float
     line: int
@@ -68,7 +73,7 @@ class KnownCall:
 
 
 def draw_call(rng: np.random.Generator, duration_s: float, *, has_falls: bool = True) -> KnownCall:
-    """Draw a call. Each fall is at a word of the rep's, the second of a line or a later one."""
+    """Draw a call. Each fall follows a word of the rep's, the second of a line or a later one."""
     lines: list[TranscriptLine] = []
     at_s = float(rng.uniform(0.3, 1.5))
     while at_s < duration_s - 8:
@@ -85,9 +90,9 @@ def draw_call(rng: np.random.Generator, duration_s: float, *, has_falls: bool = 
         for number, line in enumerate(lines):
             if line.speaker != REP or line.start_s < free_s or line.end_s > duration_s - HELD_S:
                 continue
-            words = round((line.end_s - line.start_s) * WORDS_HZ)
-            word = int(rng.integers(1, words))
-            fall = Fall(line.start_s + (word + 0.5) / WORDS_HZ, number)
+            words = int((line.end_s - line.start_s - REACTION_S) * WORDS_HZ - 0.5)
+            word = int(rng.integers(1, max(words, 1) + 1))
+            fall = Fall(line.start_s + (word + 0.5) / WORDS_HZ + REACTION_S, number)
             ramp_s = float(rng.uniform(0.5, 3.0))
             top = SMILE if rng.random() < 0.7 else CALM
             bottom = CALM if top == SMILE and rng.random() < 0.5 else FALLEN
@@ -103,8 +108,8 @@ def draw_call(rng: np.random.Generator, duration_s: float, *, has_falls: bool = 
 
 def draw_probs(call: KnownCall, rng: np.random.Generator, noise: float) -> tuple[F64, F32]:
     """Draw what the classifier says of the prospect; `noise` times what was measured of it."""
-    t_s = np.arange(round(call.duration_s / INTERVAL_S)) * INTERVAL_S
-    moods = np.interp(t_s, *zip(*call.mood, strict=True))
+    t_s = np.arange(round(call.duration_s / INTERVAL_S), dtype=np.float64) * INTERVAL_S
+    moods = _moods(call, t_s)
     knots = sorted(LEVELS)
     levels = np.column_stack(
         [np.interp(moods, knots, [LEVELS[mood][k] for mood in knots]) for k in range(7)]
@@ -122,6 +127,12 @@ def draw_probs(call: KnownCall, rng: np.random.Generator, noise: float) -> tuple
     probs = np.exp(logits - logits.max(axis=1, keepdims=True))
     probs /= probs.sum(axis=1, keepdims=True)
     return t_s, probs.astype(np.float32)
+
+
+def _moods(call: KnownCall, at: F64) -> F64:
+    seconds, levels = (np.array(column) for column in zip(*call.mood, strict=True))
+    moods: F64 = np.interp(at, seconds, levels)
+    return moods
 
 
 def render(call: KnownCall, path: Path, seed: int, photograph: str = "hopper") -> None:
@@ -165,7 +176,7 @@ def _poses(
         if turn.speaker == name:
             said = (at >= turn.start_s) & (at < turn.end_s)
             mouth[said] = rng.uniform(0, 1, int(said.sum())) ** 0.8
-    moods = np.interp(at, *zip(*call.mood, strict=True)) if moves else np.full(len(at), 0.6)
+    moods = _moods(call, at) if moves else np.full(len(at), 0.6)
     x, y, tilt = 0.04 * drift(0.11), 0.02 * drift(0.13), 0.03 * drift(0.09)
     turn_x, turn_y, light = 0.03 * drift(0.14), 0.006 * drift(0.55), 1 + 0.02 * drift(0.05)
     for i in range(len(at)):

@@ -44,6 +44,10 @@ shorter one."""
 TURNED_BACK_S = 5.0
 """A change is over when the mean of 5 s is back beyond the middle between before and after."""
 
+EDGE_S, ON_ITS_WAY = 1.0, 0.1
+"""Where a change lies in time that cannot be compared: it is still on its way at the end of that if
+the first second after it lacks more than a tenth of the step."""
+
 UNSEEN_S = 30.0
 """A state that nobody saw for longer is not said to have lasted."""
 
@@ -132,10 +136,28 @@ class Track:
         return int(here[np.argmax(gain)]) if len(here) else peak
 
     def change_s(self, split: int) -> float:
-        """Return when the change was: halfway from the last sample seen before it to the first."""
-        seen = np.flatnonzero(~np.isnan(self.values[:split]))
-        before_s = self.t_s[seen[-1]] if len(seen) else self.t_s[split]
-        return float(before_s + self.t_s[split]) / 2
+        """Return when the change was: halfway from the last sample seen before it to the first.
+
+        If the person spoke (or listened) in between, it was at that end at which the values are
+        still (or already) on their way; at the first if at neither, because a face changes at what
+        it hears, before it answers.
+        """
+        known = np.flatnonzero(~np.isnan(self.values))
+        was, is_now = known[known < split], known[known >= split]
+        if not len(was) or not len(is_now):
+            return float(self.t_s[min(split, len(self.t_s) - 1)])
+        last_s, first_s = float(self.t_s[was[-1]]), float(self.t_s[is_now[0]])
+        apart_s = first_s - last_s
+        uncounted_s = apart_s - (int(is_now[0]) - int(was[-1])) * self.interval_s
+        if uncounted_s <= self.interval_s:
+            return last_s + apart_s / 2
+        edge, level = max(self._samples(EDGE_S), 1), self._samples(SPLIT_S)
+        before, after = self.values[was[-level:]].mean(), self.values[is_now[:level]].mean()
+        step = after - before
+        begun = (self.values[was[-edge:]].mean() - before) / step if step else 0.0
+        undone = (after - self.values[is_now[:edge]].mean()) / step if step else 0.0
+        half_s = self.interval_s / 2
+        return first_s - half_s if undone > max(begun, ON_ITS_WAY) else last_s + half_s
 
     def lasted_s(self, split: int, change_s: float, before: float, after: float) -> float:
         """Return for how long the new level held, as far as it was seen."""

@@ -16,7 +16,7 @@ import numpy as np
 from inference.schema.analysis import Moment
 from inference.schema.arrays import F32, F64, Bools
 from inference.schema.meeting import TranscriptLine
-from inference.scoring.engagement import EngagementCourse
+from inference.scoring.engagement import RULES, EngagementCourse, near_edges, within
 from inference.scoring.face_words import (
     CALM,
     SMILING,
@@ -43,7 +43,7 @@ from inference.scoring.moment_sentences import (
     what_was_seen,
 )
 from inference.scoring.score import mean_over_people
-from inference.speech.turns import Span, merge_spans, overlap_s
+from inference.speech.turns import MERGE_GAP_S, Span, merge_spans, overlap_s
 
 BEFORE_S, AFTER_S = 20.0, 10.0
 """A level is compared with the one just before it. Ten seconds outlast a laugh or a blink of the
@@ -130,9 +130,12 @@ class _Search:
         self.person = person
         self.course = face.course
         self._looks = face_looks(face.probs)
-        near = face.course.near_turn
-        self.listening = ~face.course.speaking & ~near
-        self._speaking = face.course.speaking & ~near
+        # Not from the course: one without a rest of its own makes nothing of who speaks.
+        spans = merge_spans(scene.talk[person], MERGE_GAP_S)
+        speaking = within(scene.t_s, spans)
+        near = near_edges(scene.t_s, spans, RULES.edge_s)
+        self.listening = ~speaking & ~near
+        self._speaking = speaking & ~near
         self.rest = face_rest(face.probs, self.listening, scene.interval_s)
         self._words = face_words(face.probs, self.rest)
 
