@@ -62,12 +62,6 @@ def page_link(settings: Settings, secret: str, call_id: str) -> str | None:
     return f"{settings.public_url.rstrip('/')}/c/{token}"
 
 
-def report_link(settings: Settings, secret: str, call_id: str) -> str | None:
-    """Return the URL of a call's PDF, or None if the service has no public URL."""
-    page = page_link(settings, secret, call_id)
-    return f"{page}/report.pdf" if page else None
-
-
 def _key(secret: str) -> bytes:
     # Always 256 bits, whatever the secret's length, and useless for anything else it may sign.
     return hashlib.sha256(f"{AUDIENCE}\n{secret}".encode()).digest()

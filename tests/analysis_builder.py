@@ -357,7 +357,7 @@ def _moments(
             Moment(
                 start, start + 18.0, kind, (who.index,), reason,
                 before, after, 1.0 - 0.1 * rank, start + 5.0, Words(transcript).around(start + 5.0),
-                who.side, _speakers(participants, transcript, start),
+                who.side, _speakers(participants, transcript, start), what=WHAT[kind],
             )
         )  # fmt: skip
     if transcript and not scored:
@@ -367,6 +367,12 @@ def _moments(
                    None, None, 0.4, start, Words(transcript).around(start), silence_s=14.0)
         )  # fmt: skip
     return tuple(found)
+
+
+WHAT = {
+    "fall": "stopped smiling", "rise": "smiled more", "to_happy": "began to smile",
+    "to_angry": "looked tense",
+}  # fmt: skip
 
 
 def _reason(kind: str, name: str, before: float, after: float) -> str:

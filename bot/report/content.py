@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from bot.calls.info import CallInfo
 from bot.report.about import Section, about_sections
+from bot.report.answer import call_answer
 from bot.report.chart_data import (
     PersonChart,
     Timeline,
@@ -24,7 +25,6 @@ from bot.report.figures import NAME_LENGTH, Figure, key_figures
 from bot.report.moments import (
     MomentItem,
     MomentPicture,
-    headline,
     moment_items,
     moment_marks,
 )
@@ -118,7 +118,7 @@ def report_content(
         time=f"{start:%H:%M}{until} {zone}",
         zone_note=zone_note,
         facts=_facts(analysis, info),
-        headline=headline(analysis),
+        headline=call_answer(analysis).sentence,
         figures=key_figures(analysis),
         timeline=Timeline(
             shared, lanes(analysis, shared, LANE_NAME_LENGTH), moment_marks(analysis, moments)

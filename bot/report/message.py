@@ -1,31 +1,43 @@
-"""The Slack message about a call: the answer first, then figures, people, moments and limits.
+"""The Slack message about a call: where they were lost, and the words spoken just then.
 
-Read on a phone: short lines, nothing that needs scrolling sideways. What people typed is escaped
-and cannot mention anybody; the texts are `verbatim`, so Slack adds no links or mentions.
+It fits the first screen of a phone: the sentence, its words, two buttons, one rise, one line of
+facts and one of limits. People and figures are in the PDF in its thread.
+
+What people typed is escaped and cannot mention anybody; the texts are `verbatim`, so Slack adds no
+links or mentions.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bot.calls.info import CallInfo
+from bot.report.answer import Answer, call_answer, seen_note, who_met, who_spoke
 from bot.report.content import title
-from bot.report.figures import Figure, key_figures
-from bot.report.moments import MomentItem, headline, moment_items
-from bot.report.people import PersonRow, head_count, person_row, prominence
-from bot.report.sides import side_sentence
+from bot.report.moments import MomentItem, Quote, lead
 from bot.text import words
 from inference.schema.analysis import CallAnalysis
 from integrations.slack.limits import HEADER_TEXT, SECTION_TEXT, clip
 
 Block = dict[str, Any]
 
-TOP_MOMENTS = 3
-MAX_PEOPLE = 8
-MAX_QUOTE = 150
+LIMITS = "What a face shows is not what a person feels."
+TOPIC, AT_CHANGE = 56, 92
+"""Letters of the topic (two lines of a phone) and of the words at a change (three)."""
+LEAST_WORDS = 12
+ROOM = ((62, 62), (62, 33), (62, 0), (33, 0), (0, 0))
+"""Letters of each line beside the words at a change, and of the words at a rise: as many as leave
+the message one screen."""
+LINES = 20.0
+"""Lines of 22 px, besides one row of buttons and what stands between, that make 505 px: one screen
+of a phone has 520."""
+LINE_LETTERS, BUTTONS_ROW = 33, 28
+NOTIFICATION = 100
+"""Letters of a notification that a phone shows."""
 _WORD_JOINER = "\u2060"
 
 
@@ -38,43 +50,36 @@ class Message:
 
 
 def compose_message(
-    analysis: CallAnalysis, info: CallInfo, *, report_url: str | None, page_url: str | None
+    analysis: CallAnalysis, info: CallInfo, *, page_url: str | None, has_video: bool = False
 ) -> Message:
     """Compose a call's message; it stays within Slack's limits for any number of people.
 
-    It has buttons only for the URLs that are given.
+    Args:
+        analysis: the call.
+        info: its topic, start and zone.
+        page_url: address of the call's page; None leaves the buttons out.
+        has_video: whether that page shows the recording.
     """
-    start, zone, _ = words.local_time(info.started_at, info.timezone)
-    topic = title(info)
-    when = f"{words.short_date(start)}, {start:%H:%M} {zone}"
-    how = f"{words.length(analysis.duration_s)}, {head_count(analysis)}"
-    blocks: list[Block] = [
-        {"type": "header", "text": {"type": "plain_text", "text": _header(topic), "emoji": True}},
-        _context(escape(f"{when} · {how}")),
-        _section(escape(headline(analysis))),
-        {"type": "section", "fields": [_mrkdwn(_field(f)) for f in key_figures(analysis)]},
-    ]
-    shown = side_sentence(analysis.sides)
-    if shown:
-        blocks.append(_section(escape(shown)))
-    if analysis.participants:
-        blocks.append(_section(_people(analysis)))
-    moments = moment_items(analysis, TOP_MOMENTS)
-    if moments:
-        blocks.append({"type": "divider"})
-        blocks.extend(_section(_moment(moment)) for moment in moments)
-    blocks.append(_context(escape(_limits(analysis, info))))
-    buttons = [
-        _button(label, url, name)
-        for label, url, name in (
-            ("Open the report", report_url, "report"),
-            ("See the call", page_url, "page"),
-        )
-        if url
-    ]
-    if buttons:
-        blocks.append({"type": "actions", "elements": buttons})
-    return Message(_fallback(analysis, topic), blocks)
+    topic, answer = title(info), call_answer(analysis)
+    blocks: list[Block] = []
+    for beside, at_rise in ROOM:
+        blocks = [
+            {
+                "type": "header",
+                "text": {"type": "plain_text", "text": _header(topic), "emoji": True},
+            },
+            _section(_answer(answer, beside)),
+        ]
+        if page_url:
+            buttons = _buttons(answer.moment, page_url, has_video)
+            blocks.append({"type": "actions", "elements": buttons})
+        if answer.also:
+            blocks.append(_section(_in_one_line(answer.also, answer.moment, page_url, at_rise)))
+        blocks.append(_context(escape(_facts(analysis, info, answer))))
+        blocks.append(_context(escape(LIMITS)))
+        if _phone_lines(blocks) <= LINES:
+            break
+    return Message(_notification(answer, topic), blocks)
 
 
 def replacing(message: Message, posted_at: datetime, timezone: str | None) -> Message:
@@ -124,65 +129,104 @@ def _apart(signs: re.Match[str]) -> str:
 
 
 def _header(topic: str) -> str:
-    """Return the topic within the limit, which counts characters after escaping."""
-    allowed = HEADER_TEXT
+    """Return the topic in at most two lines; the limit counts characters after escaping."""
+    allowed = TOPIC
     while len(escape(words.shorten(topic, allowed))) > HEADER_TEXT:
         allowed -= 5
     return escape(words.shorten(topic, allowed))
 
 
-def _field(figure: Figure) -> str:
-    value = f"{figure.value} {figure.unit}".strip()
-    return f"{escape(figure.label)}\n*{escape(value)}*\n{escape(figure.detail)}".strip()
+def _answer(answer: Answer, beside: int) -> str:
+    if answer.moment is None:
+        first, dot, rest = answer.without.partition(". ")
+        return f"*{escape(first + dot.strip())}* {escape(rest)}".strip()
+    claim, rest = lead(answer.moment)
+    spoken = [quote for quote in answer.moment.quotes if not quote.is_chat]
+    quotes = [_quote(quote, beside) for quote in spoken or answer.moment.quotes[:1]]
+    return "\n".join([f"*{escape(claim)}*{escape(rest)}", *filter(None, quotes)])
 
 
-def _people(analysis: CallAnalysis) -> str:
-    ranked = sorted(analysis.participants, key=prominence, reverse=True)
-    shown = ranked if len(ranked) <= MAX_PEOPLE + 1 else ranked[:MAX_PEOPLE]
-    lines = [_person(person_row(person, analysis)) for person in shown]
-    if len(ranked) > len(shown):
-        lines.append(f"and {len(ranked) - len(shown)} more in the report")
-    return "\n".join(lines)
+def _quote(quote: Quote, beside: int) -> str:
+    """Return a line of the message for a quote; "" if there is no room for it."""
+    silence = f"{quote.pause}. " if quote.pause else ""
+    speaker = f"{quote.speaker}: " if quote.speaker else ""
+    room = (AT_CHANGE if quote.at_change else beside) - int(words.width(silence + speaker))
+    if room < min(LEAST_WORDS, words.width(quote.text)):
+        return f"> {silence.strip()}" if silence else ""
+    said = escape(f"{speaker}“{words.shorten(quote.text, room)}”")
+    return f"> {silence}{f'*{said}*' if quote.at_change else said}"
 
 
-def _person(row: PersonRow) -> str:
-    role = f" ({escape(row.role)})" if row.role else ""
-    facts = []
-    if row.engagement is not None:
-        facts.append(f"{row.engagement} of 100, likely {row.low}–{row.high}")
-        facts.append(f"face seen {escape(row.seen)}")
-    else:
-        facts.append(escape(row.note.rstrip(".").lower()))
-    if row.talk != "–":
-        facts.append(f"{escape(row.talk)} of the talk")
-    return f"*{escape(words.isolate(row.name))}*{role}\n{' · '.join(facts)}"
+def _in_one_line(
+    item: MomentItem, before: MomentItem | None, page_url: str | None, room: int
+) -> str:
+    """Return a moment in one line; it does not name again who the moment before was about."""
+    clock = f"<{_at(page_url, item.watch_s)}|{item.clock}>" if page_url else item.clock
+    is_same = before is not None and before.people == item.people
+    did = item.did[0].upper() + item.did[1:] if is_same else f"{item.who} {item.did}"
+    line = f"*{escape(did)} {item.at.removesuffix(item.clock)}{clock}*"
+    if not item.words or room < LEAST_WORDS:
+        return line
+    said = "at" if item.said.startswith("while") else item.said
+    return f"{line}, {escape(said)} “{escape(words.shorten(item.words, room))}”"
 
 
-def _moment(moment: MomentItem) -> str:
-    lines = [f"*{moment.clock}*  {escape(moment.reason)}"]
-    for quote in moment.quotes:
-        speaker = f"{escape(words.isolate(quote.speaker))}: " if quote.speaker else ""
-        lines.append(f"> {speaker}“{escape(words.shorten(quote.text, MAX_QUOTE))}”")
-    return "\n".join(lines)
+def _phone_lines(blocks: list[Block]) -> float:
+    """Return about how many lines of 22 px a phone needs for the blocks."""
+    lines = 0.0
+    for block in blocks:
+        if block["type"] == "header":
+            lines += 1.3 * _wrapped(block["text"]["text"], LINE_LETTERS - 3)
+        elif block["type"] == "section":
+            lines += sum(
+                _wrapped(line, LINE_LETTERS - 2)
+                for line in _unescape(block["text"]["text"]).split("\n")
+            )
+        elif block["type"] == "actions":
+            labels = " ".join(button["text"]["text"] for button in block["elements"])
+            lines += 1.75 * (len(labels) > BUTTONS_ROW)
+        elif block["type"] == "context":
+            lines += 0.8 * _wrapped(block["elements"][0]["text"], LINE_LETTERS * 1.2)
+    return lines
 
 
-def _limits(analysis: CallAnalysis, info: CallInfo) -> str:
-    quality = analysis.quality
-    said = []
-    if analysis.call.engagement is not None:
-        said.append(f"Faces were seen {words.percent(analysis.call.coverage)} of the time.")
-    if quality.lost_share > 0:
-        said.append(f"{words.percent(quality.lost_share)} of the picture was damaged or missing.")
+def _wrapped(text: str, letters: float) -> int:
+    return math.ceil(words.width(text) / letters)
+
+
+def _buttons(moment: MomentItem | None, page_url: str, has_video: bool) -> list[Block]:
+    page = _button("See the call", page_url, "page")
+    if moment is None:
+        return [page]
+    if not has_video:
+        return [_button(f"Go to {moment.clock}", _at(page_url, moment.at_s), "moment"), page]
+    watch = f"Watch from {moment.watch_clock}"
+    return [_button(watch, _at(page_url, moment.watch_s), "moment"), page]
+
+
+def _at(page_url: str, at_s: float) -> str:
+    return f"{page_url}?t={round(at_s)}"
+
+
+def _facts(analysis: CallAnalysis, info: CallInfo, answer: Answer) -> str:
+    start, zone, is_unknown = words.local_time(info.started_at, info.timezone)
+    facts = [
+        f"{words.day(start)}, {start:%H:%M}{f' {zone}' if is_unknown else ''}",
+        words.length(analysis.duration_s),
+        who_met(analysis),
+        "" if who_spoke(analysis) in answer.sentence else who_spoke(analysis),
+        *seen_note(analysis),
+    ]
+    if analysis.quality.lost_share > 0:
+        facts.append(f"{words.percent(analysis.quality.lost_share)} of the picture missing")
     if not info.has_transcript:
-        said.append("No transcript, so no quotes.")
-    elif not analysis.turns:
-        said.append("The recording does not say who spoke.")
-    said.append("Expressions are not feelings: watch the moment before you judge it.")
-    return " ".join(said)
+        facts.append("no transcript")
+    return " · ".join(fact for fact in facts if fact)
 
 
-def _fallback(analysis: CallAnalysis, topic: str) -> str:
-    return f"{escape(words.shorten(topic, 120))}: {escape(headline(analysis))}"
+def _notification(answer: Answer, topic: str) -> str:
+    said = answer.within(NOTIFICATION, joint="as")
+    return f"{escape(said)} · {escape(words.shorten(topic, 120))}"
 
 
 def _mrkdwn(text: str) -> Block:
@@ -205,15 +249,11 @@ def _button(label: str, url: str, name: str) -> Block:
 
 
 def _lines(block: Block) -> list[str]:
-    if block["type"] == "divider":
-        return []
     if block["type"] == "actions":
         return ["", *(f"{b['text']['text']}: {b['url']}" for b in block["elements"])]
     if block["type"] == "header":
         name = _unescape(block["text"]["text"])
         return [name, "─" * min(len(name), 60)]
-    if "fields" in block:
-        return ["", *(_unescape(field["text"]).replace("\n", "  ") for field in block["fields"])]
     if block["type"] == "context":
         return ["", *(_unescape(element["text"]) for element in block["elements"])]
     return ["", *_unescape(block["text"]["text"]).split("\n")]
@@ -221,5 +261,6 @@ def _lines(block: Block) -> list[str]:
 
 def _unescape(text: str) -> str:
     quoted = re.sub(r"^> ", "  │ ", text, flags=re.MULTILINE)
-    plain = re.sub(r"(?<!\u2060)\*(?!\u2060)", "", quoted).replace(_WORD_JOINER, "")
+    named = re.sub(r"<[^<>|]+\|([^<>]+)>", r"\1", quoted)
+    plain = re.sub(r"(?<!\u2060)\*(?!\u2060)", "", named).replace(_WORD_JOINER, "")
     return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

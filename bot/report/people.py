@@ -14,6 +14,10 @@ from bot.report.moments import MomentItem
 from bot.text import words
 from inference.attribution.people_count import count_people
 from inference.schema.analysis import CallAnalysis, Participant
+from inference.scoring.engagement import RULES, near_edges, within
+from inference.scoring.face_words import face_rest, face_words, word_seconds
+from inference.speech.turns import MERGE_GAP_S, merge_spans
+from inference.timeline import talk_spans
 
 OWN_PAGE_S = 60.0
 """Talk or face time that earns a person a page, or a tenth of the call if that is less."""
@@ -23,6 +27,14 @@ BLANKED = (
     "What this face showed was not kept, because a setting left it unscored at the time: analyse "
     "the call again to see it."
 )
+UNMOVED = "the same expression throughout"
+"""Said of a face that does not move: it is no mood."""
+UNMOVED_SHARE, UNMOVED_S = 0.98, 60.0
+"""One expression other than neutral that holds for so much of so long is the face itself."""
+SEEN_TOLD_BELOW = 0.8
+"""How much of a face was seen is told only below this share of the time."""
+LISTENED_S = 20.0
+"""Expressions are told of listening alone; of less than this nothing is said."""
 MAX_MOMENTS = 2
 MAX_MOMENT_LINES = 12
 """Lines that fit on a person's page below the charts; the first moment is always shown."""
@@ -75,6 +87,41 @@ class PersonPage:
     chart_note: str
     moments: tuple[MomentItem, ...]
     warning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What a face showed while its person listened: a moving mouth is easily misread."""
+
+    listened_s: float
+    """Seconds in which the face was seen and the person did not speak."""
+    word_s: dict[str, float]
+    """Seconds of each of the four words for a face; {} if too little was seen."""
+    is_unmoved: bool
+    """It showed one expression other than neutral throughout."""
+
+
+def listening_of(person: Participant, analysis: CallAnalysis) -> Listening:
+    """Return what a person's face showed while they listened."""
+    observed = analysis.observations
+    spoken = merge_spans(talk_spans(analysis)[person.index], MERGE_GAP_S)
+    quiet = ~within(observed.t_s, spoken)
+    rest = quiet & ~near_edges(observed.t_s, spoken, RULES.edge_s)
+    probs, interval_s = person.series.probs, observed.sample_interval_s
+    word_s = word_seconds(face_words(probs, face_rest(probs, rest, interval_s)), quiet, interval_s)
+    listened_s = sum(word_s.values())
+    told = listened_s >= LISTENED_S and not is_unmoved(person)
+    return Listening(listened_s, word_s if told else {}, is_unmoved(person))
+
+
+def is_unmoved(person: Participant) -> bool:
+    """Return whether a face showed one expression other than neutral all the time."""
+    seconds = person.score.expression_s
+    total_s = sum(seconds.values())
+    if total_s < UNMOVED_S:
+        return False
+    most = max(seconds, key=lambda name: seconds[name])
+    return most != "neutral" and seconds[most] >= UNMOVED_SHARE * total_s
 
 
 def person_row(person: Participant, analysis: CallAnalysis) -> PersonRow:

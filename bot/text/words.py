@@ -8,7 +8,9 @@ would disturb the line around it, and is otherwise kept exactly.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -82,15 +84,60 @@ def clock(t_s: float) -> str:
 
 
 def length(t_s: float) -> str:
-    """Format a length of time in the units a person would use: 48 s, 12 min, 1 h 5 min."""
+    """Format a length of time as a person would: 48 s, 1 min 36 s, 12 min, 1 h 5 min.
+
+    Seconds are told below ten minutes, minutes from one minute on.
+    """
     total = math.floor(max(0.0, t_s) + 0.5)
-    if total < 100:
+    if total < 60:
         return f"{total}{NBSP}s"
-    minutes = (total + 30) // 60
-    if minutes < 60:
+    minutes, seconds = divmod(total, 60)
+    if minutes < 10:
+        return f"{minutes}{NBSP}min" + (f" {seconds}{NBSP}s" if seconds else "")
+    hours, minutes = divmod((total + 30) // 60, 60)
+    if not hours:
         return f"{minutes}{NBSP}min"
-    hours, minutes = divmod(minutes, 60)
     return f"{hours}{NBSP}h" + (f" {minutes}{NBSP}min" if minutes else "")
+
+
+def spelled_length(t_s: float) -> str:
+    """Format a length of time for a sentence: 1 second, 40 seconds, 1 min 36 s."""
+    total = math.floor(max(0.0, t_s) + 0.5)
+    if total >= 60:
+        return length(t_s)
+    return f"{total}{NBSP}second" if total == 1 else f"{total}{NBSP}seconds"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Join names as in a sentence: "Ana", "Ana and Tom", "Ana, Tom and 3 more".
+
+    Of more than `most`, one fewer is named.
+    """
+    if len(names) > most:
+        names = [*names[: most - 1], f"{len(names) - most + 1} more"]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def first_name(name: str, names: Sequence[str]) -> str:
+    """Return the first word of a name if it is a first name and no other name begins with it.
+
+    `names` are those of everybody in the call, with this one. Names in scripts without spaces, with
+    a title, a comma or a digit are returned whole.
+    """
+    whole = clean(name)
+    first, *rest = whole.split() or [""]
+    is_plain = rest and not _NOT_FIRST.search(whole) and first.casefold() not in _TITLES
+    if not is_plain or len(first) < 2 or any(unicodedata.east_asian_width(c) == "W" for c in first):
+        return whole
+    begins = [clean(other).split()[:1] == [first] for other in names]
+    return first if sum(begins) == 1 else whole
+
+
+_NOT_FIRST = re.compile(r"[\d,.@()\[\]/|]")
+_TITLES = frozenset(
+    {"dr", "prof", "mr", "mrs", "ms", "miss", "sir", "herr", "frau", "monsieur", "madame"}
+    | {"señor", "señora", "the", "room", "meeting", "conference"}
+)
 
 
 def points(share: float) -> int:
@@ -158,9 +205,14 @@ def long_date(at: datetime) -> str:
     return f"{_DAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
+def day(at: datetime) -> str:
+    """Format a date as 19 Nov, for what is read within weeks."""
+    return f"{at.day} {_MONTHS[at.month - 1][:3]}"
+
+
 def short_date(at: datetime) -> str:
     """Format a date as 19 Nov 2026."""
-    return f"{at.day} {_MONTHS[at.month - 1][:3]} {at.year}"
+    return f"{day(at)} {at.year}"
 
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

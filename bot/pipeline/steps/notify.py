@@ -12,8 +12,9 @@ import logging
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
+from bot.annotated.lifecycle import find
 from bot.calls.stored import call_info, load_analysis
-from bot.links import page_link, report_link
+from bot.links import page_link
 from bot.pipeline import posting
 from bot.pipeline.noting import is_due, noting
 from bot.pipeline.resources import Resources
@@ -123,8 +124,8 @@ def _composer(resources: Resources, call: Call) -> posting.Compose:
     message = compose_message(
         load_analysis(resources.files, resources.settings, call),
         call_info(call),
-        report_url=report_link(resources.settings, resources.link_secret, call.id),
         page_url=page_link(resources.settings, resources.link_secret, call.id),
+        has_video=find(resources.files, resources.settings, call.id) is not None,
     )
     return _with_replaced(call, message)
 
