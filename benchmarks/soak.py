@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import psutil
+
 from benchmarks.service import MEDIA, add_meetings, database, open_database, query, wait_for
 from bot.demo.process import RapportProcess
 from bot.demo.stand_ins.slack import SlackStandIn
@@ -130,19 +132,17 @@ def growth(before: int, after: int) -> str:
 
 
 def usage(pid: int, data_dir: Path) -> Usage:
-    """Measure a process, its children and the data folder, by what /proc says."""
-    children = [
-        int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    ]
+    """Measure a process, its children and the data folder."""
+    process = psutil.Process(pid)
     files = [path for path in data_dir.rglob("*") if path.is_file() and path.suffix != ".log"]
     sizes = dict.fromkeys(("media", "history", "other"), 0)
     for path in files:
         with suppress(FileNotFoundError):
             sizes[kind_of(path)] += path.stat().st_size
     return Usage(
-        service=resident(pid),
-        analysis=sum(map(resident, children)),
-        descriptors=len(list(Path(f"/proc/{pid}/fd").iterdir())),
+        service=process.memory_info().rss,
+        analysis=sum(child.memory_info().rss for child in process.children()),
+        descriptors=process.num_fds(),
         **sizes,
     )
 
@@ -152,14 +152,6 @@ def kind_of(path: Path) -> str:
     if any(path.match(kind) for kind in MEDIA):
         return "media"
     return "history" if any(path.match(kind) for kind in HISTORY) else "other"
-
-
-def resident(pid: int) -> int:
-    """Return the resident bytes of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 if __name__ == "__main__":
