@@ -50,6 +50,18 @@ def test_neighbouring_lines_of_one_speaker_are_one_turn() -> None:
     assert analysis.call.talk.longest_silence_s == 3
 
 
+def test_a_monologue_goes_on_over_a_pause_of_less_than_a_second() -> None:
+    turns = (SpeakerTurn(0, 2, "Ana"), SpeakerTurn(2.9, 5, "Ana"), SpeakerTurn(6, 10, "Ana"))
+    ana = talk(scored(turns=turns), "Ana")
+    assert (ana.longest_monologue_s, ana.turns) == (5, 1)
+
+
+def test_the_order_of_the_lines_does_not_matter() -> None:
+    rows: tuple[Row, ...] = ((0, 2, "Ana", "The reason"), (3, 5, "Ana", "is it that we know."))
+    assert talk(scored(*rows), "Ana").questions == 0
+    assert talk(scored(*reversed(rows)), "Ana") == talk(scored(*rows), "Ana")
+
+
 def test_voices_names_and_nobody_in_one_transcript() -> None:
     analysis = from_vtt(
         "00:10.000 --> 00:12.000\nBen: Why? How?",
