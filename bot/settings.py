@@ -132,6 +132,11 @@ class AnalysisSettings(BaseModel):
         2.0, description="Video frames analysed per second."
     )
     profile: Profile = Field("sales", description="Scoring profile (docs/scoring.md).")
+    fillers: list[str] = Field(
+        [],
+        description="Words that count as fillers besides um, uh, er and erm, such as those of "
+        'other languages: ["äh", "ähm"]; as JSON.',
+    )
     device: str = Field("auto", description='"auto", "cpu", "cuda", or on a Mac "mps".')
     decode_device: str = Field(
         "cpu",
@@ -164,6 +169,14 @@ class AnalysisSettings(BaseModel):
         description="Also write a copy of each recording with boxes, names and engagement; needs "
         "RAPPORT_KEEP_RECORDINGS.",
     )
+
+    @field_validator("fillers")
+    @classmethod
+    def _fillers_are_words(cls, fillers: list[str]) -> list[str]:
+        for filler in fillers:
+            if len(filler.split()) != 1 or not any(sign.isalnum() for sign in filler):
+                raise ValueError(f"{filler!r} is not one word")
+        return [filler.strip() for filler in fillers]
 
 
 class Settings(BaseSettings):

@@ -13,7 +13,7 @@ import numpy as np
 
 from inference.attribution.attribute import Identities, Person, attribute
 from inference.attribution.person_ids import person_ids
-from inference.attribution.roster import talk_of
+from inference.attribution.roster import owners_of
 from inference.schema.analysis import CallAnalysis, Participant, PersonScore, Series, WindowScore
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
@@ -29,8 +29,9 @@ from inference.scoring.score import (
     time_in_call,
     unseen,
 )
-from inference.scoring.sides import SidePerson, score_sides
-from inference.speech.turns import Span, merge_spans, talk_figures, total_s, usable_turns
+from inference.scoring.sides import SIDES, SidePerson, score_sides
+from inference.scoring.talk import Spoken, call_talk, person_talk, side_talk
+from inference.speech.turns import Span, merge_spans, total_s, usable_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,14 @@ class AssessOptions:
 
     `profile` is a name in `profiles.PROFILES`. With `score_own_side` False, only the faces
     of people known to be of the other side (side "prospect") are scored or kept: a face that nobody
-    could name may be a colleague's. `window_s` is the length of a `WindowScore`.
+    could name may be a colleague's. `window_s` is the length of a `WindowScore`. `fillers` are
+    words that count as fillers besides those of `talk_words.FILLERS`.
     """
 
     profile: str = "sales"
     score_own_side: bool = True
     window_s: float = 10.0
+    fillers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
@@ -93,13 +96,15 @@ def assess_identities(
     profile = PROFILES[options.profile]
     # Somebody whom only a correction names has no key, and is heard nowhere.
     keys = [person.key if person.is_named else "" for person in identities.people]
-    parts = _parts(observations, identities, talk_of(keys, turns, roster), options)
-    all_talk_s = sum(total_s(part.spoken) for part in parts)
+    spoken = _spoken(observations.duration_s, identities, keys, turns, transcript, roster)
+    parts = _parts(observations, identities, _by_person(spoken), options)
+    figures = person_talk(spoken, options.fillers)
     participants: list[Participant] = []
     windows: list[WindowScore] = []
     for part in parts:
-        figures = talk_figures(part.turns, all_talk_s)
-        score, series = score_person(observations, part.faces, profile, part.stay, figures)
+        score, series = score_person(
+            observations, part.faces, profile, part.stay, figures[part.index]
+        )
         participants.append(part.scored_as(score, series))
         windows += score_windows(
             observations, part.index, series, part.spoken, part.span, options.window_s
@@ -135,6 +140,7 @@ def assess_identities(
         ],
         profile,
     )
+    talk = side_talk(spoken, SIDES, options.fillers)
     unscored: set[int] = set()
     if not scores_everyone(options):
         shown = {a.track for a in identities.attributions if parts[a.participant].is_scored}
@@ -147,11 +153,11 @@ def assess_identities(
         attributions=identities.attributions,
         turns=turns,
         transcript=tuple(transcript),
-        call=call,
+        call=replace(call, talk=call_talk(spoken)),
         call_series=call_series,
         windows=tuple(windows),
         moments=moments,
-        sides=sides,
+        sides=tuple(replace(side, talk=talk[side.side]) for side in sides),
     )
 
 
@@ -200,6 +206,38 @@ class _Part:
             is_blanked=self.is_blanked,
             camera_off_s=self.person.camera_off_s,
         )
+
+
+def _spoken(
+    duration_s: float,
+    identities: Identities,
+    keys: Sequence[str],
+    turns: Sequence[SpeakerTurn],
+    transcript: Sequence[TranscriptLine],
+    roster: Sequence[RosterEntry],
+) -> Spoken:
+    """Return who of the people spoke when, and who said what."""
+    lines = [line for line in transcript if line.speaker is not None and not line.is_chat]
+    said = [SpeakerTurn(line.start_s, line.end_s, line.speaker or "") for line in lines]
+    owners = owners_of(keys, [*turns, *said], roster)
+    return Spoken(
+        duration_s=duration_s,
+        sides=[person.side for person in identities.people],
+        is_known=[key != "" for key in keys],
+        spans=[
+            (owner, (turn.start_s, turn.end_s))
+            for owner, turn in zip(owners[: len(turns)], turns, strict=True)
+        ],
+        lines=list(zip(owners[len(turns) :], lines, strict=True)),
+    )
+
+
+def _by_person(spoken: Spoken) -> list[list[Span]]:
+    talk: list[list[Span]] = [[] for _ in spoken.sides]
+    for owner, span in spoken.spans:
+        if owner is not None:
+            talk[owner].append(span)
+    return talk
 
 
 def _parts(

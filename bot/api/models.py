@@ -15,6 +15,12 @@ PERSON_EXAMPLE: dict[str, Any] = {
     "is_confirmed": False, "is_scored": True, "note": "", "engagement": 0.58,
     "interval": [0.53, 0.63], "attention": 0.81, "coverage": 0.94, "face_s": 1743.5,
     "camera_off_s": None, "talk_s": 912.0, "talk_share": 0.47,
+    "talk": {
+        "talk_s": 912.0, "share_of_speech": 0.47, "share_of_call": 0.49,
+        "longest_monologue_s": 84.0, "turns": 61, "patience_s": 0.6, "interruptions": 3,
+        "words": 2310, "words_per_minute": 152.0, "questions": 14, "fillers": 41,
+        "filler_share": 0.018,
+    },
     "expressions": {"happy": 0.21, "neutral": 0.66, "sad": 0.13},
 }  # fmt: skip
 CALL_EXAMPLE: dict[str, Any] = {
@@ -25,6 +31,36 @@ CALL_EXAMPLE: dict[str, Any] = {
     "interval": [0.57, 0.65], "coverage": 0.92, "workflow_id": "k3v7qzv2m4x5ab6c.1",
     "notes": [], "participants": [PERSON_EXAMPLE],
 }  # fmt: skip
+
+
+class Talk(BaseModel):
+    """How a person or a side talked (docs/scoring.md, 8). Null is not known."""
+
+    talk_s: float | None
+    share_of_speech: float | None = Field(description="Share of everybody's talk, 0–1.")
+    share_of_call: float | None = Field(description="Share of the call's length, 0–1.")
+    longest_monologue_s: float | None
+    turns: int | None
+    patience_s: float | None = Field(
+        description="Median pause before a turn, after the other side stopped."
+    )
+    interruptions: int | None
+    words: int | None
+    words_per_minute: float | None
+    questions: int | None
+    fillers: int | None
+    filler_share: float | None = Field(description="Share of the words that are fillers, 0–1.")
+
+
+class CallTalk(BaseModel):
+    """How everybody together talked (docs/scoring.md, 8). Null is not known."""
+
+    speaker_changes_per_min: float | None
+    overlap_s: float | None = Field(description="Seconds in which two or more people spoke.")
+    longest_silence_s: float | None = Field(description="The longest pause between two turns.")
+    question_answer_s: float | None = Field(
+        description="Median time from a question to somebody else's words."
+    )
 
 
 class Person(BaseModel):
@@ -65,6 +101,9 @@ class Person(BaseModel):
     )
     talk_s: float
     talk_share: float
+    talk: Talk | None = Field(
+        description="Talk in figures; null if the call has not been analysed by this version."
+    )
     expressions: dict[str, float] = Field(description="Mean probability of each expression.")
 
     model_config = ConfigDict(json_schema_extra={"examples": [PERSON_EXAMPLE]})
@@ -159,6 +198,7 @@ class Side(BaseModel):
     coverage: float
     face_s: float
     talk_s: float
+    talk: Talk | None = Field(None, description="As for a person; null in older calls.")
     expressions: dict[str, float]
     reactions: list[Reaction]
 
@@ -170,6 +210,7 @@ class CallFigures(CallFields):
     sides: list[Side] = Field(
         description="What each side showed, overall and while each side spoke."
     )
+    talk: CallTalk | None = Field(description="Talk of the whole call; null in older calls.")
     has_transcript: bool
     has_report: bool
     profile: str | None

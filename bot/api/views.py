@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.api import models
+from bot.calls.result_rows import talk_fields
 from bot.report.people import BLANKED, name_certainty
 from bot.text import words
 from storage.schema import tables
@@ -27,7 +28,11 @@ def call_figures(
     return models.CallFigures(
         **_call(call, notes),
         participants=[_person_figures(person) for person in people],
-        sides=[models.Side.model_validate(side) for side in call.sides or ()],
+        sides=[
+            models.Side.model_validate(side | {"talk": talk_fields(side.get("talk"))})
+            for side in call.sides or ()
+        ],
+        talk=(call.score or {}).get("talk"),
         has_transcript=call.has_transcript,
         has_report=call.report_path is not None,
         profile=call.profile,
@@ -144,6 +149,7 @@ def _person(person: tables.Participant) -> dict[str, Any]:
         "camera_off_s": None if person.camera_off_ms is None else person.camera_off_ms / 1000,
         "talk_s": person.talk_ms / 1000,
         "talk_share": person.talk_share,
+        "talk": talk_fields((person.score or {}).get("talk")),
         "expressions": (person.score or {}).get("expressions") or {},
     }
 

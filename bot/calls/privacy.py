@@ -22,6 +22,7 @@ def assess_options(settings: Settings, profile: str | None = None) -> AssessOpti
     return AssessOptions(
         profile=profile or settings.analysis.profile,
         score_own_side=settings.calls.score_own_side,
+        fillers=tuple(settings.analysis.fillers),
     )
 
 

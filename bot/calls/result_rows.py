@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from inference.schema.analysis import CallAnalysis, Estimate, Moment, Participant, WindowScore
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from storage.calls.results import ResultRows, Row
+
+TALK_FIELDS = (
+    "talk_s", "share_of_speech", "share_of_call", "longest_monologue_s", "turns", "patience_s",
+    "interruptions", "words", "words_per_minute", "questions", "fillers", "filler_share",
+)  # fmt: skip
+"""The talk of a person or a side, in the order in which JSON and REST show it."""
 
 
 def result_rows(analysis: CallAnalysis, *, series_path: str) -> ResultRows:
@@ -44,6 +51,21 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
+
+
+def talk_fields(talk: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the talk of a person or a side, of `asdict(TalkFigures)`, as JSON and REST show it.
+
+    Null where unknown: figures that an earlier version did not have, the time of speech where
+    nothing says who spoke, and all of it without `talk`.
+    """
+    if talk is None:
+        return None
+    shown = {name: talk.get(name) for name in TALK_FIELDS}
+    shown["share_of_speech"] = talk.get("share")
+    if "interruptions" in talk and talk["interruptions"] is None:  # nothing says who spoke
+        shown |= dict.fromkeys(("talk_s", "share_of_speech", "longest_monologue_s", "turns"))
+    return shown
 
 
 def _participant(person: Participant) -> Row:

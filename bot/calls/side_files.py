@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,15 +12,22 @@ from datetime import timedelta
 from bot.calls.manifest import Manifest, SideFile
 from bot.calls.record import Evidence
 from bot.calls.roster import RecordedSpan, with_stays
+from inference.name_labels.text_match import folded
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.speech.turns import Span
 from integrations.zoom.chat import parse_chat
 from integrations.zoom.text import count
 from integrations.zoom.timeline import parse_timeline
-from integrations.zoom.transcript import parse_vtt
+from integrations.zoom.transcript import Transcript, parse_vtt
 from storage.files import MediaFiles
 
 log = logging.getLogger(__name__)
+
+LATE_S, LATE_SHARE = 30.0, 0.05
+"""By how much a line of the transcript may start after the recording's end, in seconds and as a
+share of its length; the larger counts. Transcripts run on a little where a video was trimmed."""
+_ANOTHER_CALLS = "TRANSCRIPT: it was not used, because it is another call's: "
+_NAME_PARTS = re.compile(r"[\s,./|()\[\]@_-]+")
 
 
 def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -> Evidence:
@@ -44,6 +52,10 @@ def with_side_files(evidence: Evidence, manifest: Manifest, files: MediaFiles) -
     )
     names = {turn.speaker for turn in evidence.turns} | {who.name for who in evidence.roster}
     lines = _lines(manifest, spans, files, names | renamed.keys(), notes)
+    if _names_others(lines, manifest, evidence.turns):
+        speakers = count(len({line.speaker for line in lines} - {None}), "speaker")
+        notes.append(f"{_ANOTHER_CALLS}of its {speakers}, none is on the list of participants.")
+        lines = []
     chat = _chat(manifest, spans, files, notes)
     # One may come without the other: when a transcript is late, the chat is here already.
     lines = lines or [line for line in evidence.transcript if not line.is_chat]
@@ -143,6 +155,12 @@ def _lines(
     outside = 0
     for file, windows, last_s in _windows(manifest, "transcript", spans):
         transcript = parse_vtt(files.read(file.path), duration_s=last_s, names=names)
+        late = _late_cues(transcript, max(last_s, _recorded_s(manifest, file)))
+        cues = len(transcript.lines) + len(transcript.late_starts_s)
+        if late >= min(2, cues) > 0:
+            lines_late = f"{late} of {count(cues, 'line')}"
+            notes.append(f"{_ANOTHER_CALLS}{lines_late} start after the end of the recording.")
+            continue
         notes += transcript.problems
         for line in transcript.lines:
             part = _fitting(windows, line.start_s, line.end_s)
@@ -154,6 +172,45 @@ def _lines(
             lines.append(TranscriptLine(start_s, max(start_s, end_s), line.speaker, line.text))
     _note_outside(outside, "TRANSCRIPT", "line", notes)
     return lines
+
+
+def _late_cues(transcript: Transcript, recorded_s: float) -> int:
+    """Return how many cues start so late that the transcript cannot be of this recording."""
+    limit_s = recorded_s + max(LATE_S, LATE_SHARE * recorded_s)
+    return sum(start_s > limit_s for start_s in transcript.late_starts_s)
+
+
+def _recorded_s(manifest: Manifest, first: SideFile) -> float:
+    """Return when the recording beside a file ends by Zoom's clock, in the file's seconds.
+
+    A video that was cut off or not chosen is shorter than that. 0 if it is not known.
+    """
+    start_at = manifest.segments[first.segment].start_at
+    ends = [segment.end_at for segment in manifest.segments if segment.end_at is not None]
+    if start_at is None or not ends:
+        return 0.0
+    return (max(ends) - start_at).total_seconds() - first.starts_after_s
+
+
+def _names_others(
+    lines: Sequence[TranscriptLine], manifest: Manifest, turns: Sequence[SpeakerTurn]
+) -> bool:
+    """Whether a transcript names speakers, and none of them is anybody who is known to be there.
+
+    One part of a name in common is enough: people shorten their names.
+    """
+    speakers = {line.speaker for line in lines if line.speaker}
+    there = {who.name for who in manifest.roster} | manifest.other_names.keys()
+    if not speakers or not there:
+        return False
+    there |= {turn.speaker for turn in turns}
+    return _parts_of(speakers).isdisjoint(_parts_of(there))
+
+
+def _parts_of(names: Collection[str]) -> set[str]:
+    """Return the names and their parts, initials apart, as letters and digits alone."""
+    parts = {folded(part) for name in names for part in _NAME_PARTS.split(name)}
+    return ({part for part in parts if len(part) > 1} | {folded(name) for name in names}) - {""}
 
 
 def _chat(

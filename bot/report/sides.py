@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.text import words
-from inference.schema.analysis import Estimate, Reaction, SideScore
+from inference.schema.analysis import Estimate, Reaction, SideScore, TalkFigures
 
 Labels = Mapping[str, str]
 """What the sides are called, by "rep" and "prospect"."""
@@ -110,6 +110,7 @@ def sides_from_rows(rows: Sequence[Mapping[str, Any]] | None) -> tuple[SideScore
                     )
                     for shown in row["reactions"]
                 ),
+                "talk": TalkFigures(**row["talk"]) if row.get("talk") else None,
             }
         )
         for row in rows or ()

@@ -58,20 +58,29 @@ def known_people(
     return known, owners
 
 
+def owners_of(
+    keys: Sequence[str], turns: Sequence[SpeakerTurn], roster: Sequence[RosterEntry]
+) -> list[int | None]:
+    """Return for each turn which of the people with these keys speaks; None for anybody else.
+
+    An empty key speaks nowhere. Of several equal keys the last one gets the turns.
+    """
+    index = {key: k for k, key in enumerate(keys) if key}
+    known, owners = known_people(turns, roster)
+    return [index.get(known[owner].key) for owner in owners]
+
+
 def talk_of(
     keys: Sequence[str], turns: Sequence[SpeakerTurn], roster: Sequence[RosterEntry]
 ) -> list[list[Span]]:
     """Return the spans in which the people with these keys spoke, turn by turn, in seconds.
 
-    An empty key has none. Of several equal keys the last one gets the spans.
+    Who speaks is decided as in `owners_of`.
     """
-    index = {key: k for k, key in enumerate(keys) if key}
     talk: list[list[Span]] = [[] for _ in keys]
-    known, owners = known_people(turns, roster)
-    for turn, owner in zip(turns, owners, strict=True):
-        k = index.get(known[owner].key)
-        if k is not None:
-            talk[k].append((turn.start_s, turn.end_s))
+    for turn, owner in zip(turns, owners_of(keys, turns, roster), strict=True):
+        if owner is not None:
+            talk[owner].append((turn.start_s, turn.end_s))
     return talk
 
 

@@ -31,12 +31,33 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class TalkFigures:
-    """Talk of one person, from the speaker turns. Shares are of all talk in the call."""
+    """Talk of one person or one side (docs/scoring.md, 8). None where it cannot be known.
+
+    The first four are 0 where nothing says who spoke; then `interruptions` is None.
+    """
 
     talk_s: float
-    share: float
+    share: float  # of all talk in the call, 0–1
     turns: int
     longest_monologue_s: float
+    share_of_call: float | None = None  # 0–1
+    patience_s: float | None = None  # median pause before a turn, after the other side stopped
+    interruptions: int | None = None
+    words: int | None = None
+    words_per_minute: float | None = None
+    questions: int | None = None
+    fillers: int | None = None
+    filler_share: float | None = None  # of the words, 0–1
+
+
+@dataclass(frozen=True, slots=True)
+class CallTalk:
+    """Talk of all people together (docs/scoring.md, 8). None where it cannot be known."""
+
+    speaker_changes_per_min: float | None = None
+    overlap_s: float | None = None  # two or more people speak
+    longest_silence_s: float | None = None  # between two turns
+    question_answer_s: float | None = None  # median, from a question to somebody else's words
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +166,8 @@ class SideScore:
     talk_s: float  # seconds in which somebody of this side spoke
     expressions: dict[str, float]
     reactions: tuple[Reaction, ...]
+    talk: TalkFigures | None = None
+    """None in analyses of earlier versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +183,7 @@ class CallScore:
     talk_s: float
     silence_s: float
     expressions: dict[str, float]
+    talk: CallTalk = CallTalk()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who talked how long, from the speaker turns (docs/scoring.md, 8)."""
+"""Who spoke when: speaker turns, and spans of time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from inference.schema.analysis import TalkFigures
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 
-MERGE_GAP_S = 2.0
-"""Turns of one speaker with a pause up to this long are one turn: breath, not a change of floor."""
-
 Span = tuple[float, float]
 
 NO_TALK = TalkFigures(0.0, 0.0, 0, 0.0)
+"""Talk of somebody of whom nothing says whether they spoke."""
 
 
 def usable_turns(
@@ -65,15 +63,3 @@ def overlap_s(spans: Sequence[Span], start_s: float, end_s: float) -> float:
             break
         covered_s += max(0.0, min(end, end_s) - max(start, start_s))
     return covered_s
-
-
-def talk_figures(spans: Sequence[Span], all_talk_s: float) -> TalkFigures:
-    """Return one person's talk from their spans; `all_talk_s` is the sum of everybody's talk."""
-    if not spans:
-        return NO_TALK
-    talk_s = total_s(merge_spans(spans))
-    turns = merge_spans(spans, MERGE_GAP_S)
-    longest_s = max(end_s - start_s for start_s, end_s in turns)
-    return TalkFigures(
-        talk_s, talk_s / all_talk_s if all_talk_s > 0 else 0.0, len(turns), longest_s
-    )

@@ -41,6 +41,8 @@ class Transcript:
     problems: tuple[str, ...]
     lost_words: int = 0
     """How many words of the file are in none of the lines; `problems` say why."""
+    late_starts_s: tuple[float, ...] = ()
+    """When the cues start that were left out because they start after the recording's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def parse_vtt(
         lines,
         tuple(f"{kind}: {problem}" for problem in problems),
         lost_words=sum(each.words for each in lost),
+        late_starts_s=tuple(cue.start_s for cue in late),
     )
 
 

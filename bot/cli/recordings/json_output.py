@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from bot.calls.result_rows import plain
+from bot.calls.result_rows import plain, talk_fields
 from inference.attribution.people_count import count_people
 from inference.schema.analysis import CallAnalysis, Estimate
 
@@ -33,6 +33,7 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
                 "stability": call.stability,
                 "talk_s": call.talk_s,
                 "silence_s": call.silence_s,
+                "talk": asdict(call.talk),
                 "expressions": call.expressions,
                 "profile": analysis.profile,
                 "scoring_version": analysis.scoring_version,
@@ -60,13 +61,14 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
                     "talk_share": person.score.talk.share,
                     "turns": person.score.talk.turns,
                     "longest_monologue_s": person.score.talk.longest_monologue_s,
+                    "talk": talk_fields(asdict(person.score.talk)),
                     "expressions": person.score.expressions,
                     "expression_s": person.score.expression_s,
                 }
             )
             for person in analysis.participants
         ],
-        "sides": [plain(asdict(side)) for side in analysis.sides],
+        "sides": [_side(asdict(side)) for side in analysis.sides],
         "moments": [
             plain(
                 {
@@ -97,6 +99,10 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
             }
         ),
     }
+
+
+def _side(side: dict[str, Any]) -> Any:
+    return plain(side | {"talk": talk_fields(side["talk"])})
 
 
 def faces_json(analysis: CallAnalysis) -> Iterator[str]:

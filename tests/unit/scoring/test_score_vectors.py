@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ import pytest
 
 from inference.schema.analysis import Estimate
 from inference.schema.arrays import F64
+from inference.schema.meeting import TranscriptLine
 from inference.scoring.attention import attention
 from inference.scoring.intervals import estimate_change, estimate_mean, estimate_trend
 from inference.scoring.profiles import PROFILES, SCORING_VERSION
 from inference.scoring.score import rolling_mean
-from inference.speech.turns import merge_spans, talk_figures, total_s
+from inference.scoring.talk import Spoken, call_talk, person_talk
 from tests.places import VECTORS
 
 CASES: dict[str, Any] = json.loads((VECTORS / "scoring_v1.json").read_text("utf-8"))
@@ -211,13 +213,18 @@ def test_rolling_means_follow_the_vectors(case: dict[str, Any]) -> None:
 
 @ids("talk")
 def test_talk_follows_the_vectors(case: dict[str, Any]) -> None:
-    people = [[(start, end) for start, end in spans] for spans in case["spans"]]
-    everybody_s = sum(total_s(merge_spans(spans)) for spans in people)
-    for spans, expected in zip(people, case["expected"], strict=True):
-        found = talk_figures(spans, everybody_s)
-        assert [found.talk_s, found.share, found.turns, found.longest_monologue_s] == pytest.approx(
-            expected, abs=TOLERANCE
-        )
+    spoken = Spoken(
+        duration_s=case["duration_s"],
+        sides=case["sides"],
+        is_known=[True] * len(case["sides"]),
+        spans=[(who, (*span,)) for who, spans in enumerate(case["spans"]) for span in spans],
+        lines=[
+            (who, TranscriptLine(start, end, "", text)) for who, start, end, text in case["lines"]
+        ],
+    )
+    for found, expected in zip(person_talk(spoken), case["expected"], strict=True):
+        assert asdict(found) == pytest.approx(expected, abs=TOLERANCE)
+    assert asdict(call_talk(spoken)) == pytest.approx(case["call"], abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("seed", range(4))
