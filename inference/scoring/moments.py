@@ -289,9 +289,10 @@ def _moment(
         kind=kind,
         participants=people,
         reason=sentence(scene.names, people, what, lasted_s, said_by),
-        before=before,
-        after=after,
-        strength=strength,
+        # Sums of many samples may end a rounding error outside.
+        before=min(max(before, 0.0), 1.0),
+        after=min(max(after, 0.0), 1.0),
+        strength=min(strength, 1.0),
         change_s=change_s,
         what=what,
         lasted_s=lasted_s,

@@ -265,7 +265,7 @@ def test_looking_away_is_ranked_after_a_smaller_fall_of_the_face() -> None:
 
 def test_a_change_of_turn_on_an_unchanged_face_makes_no_moment() -> None:
     # The mouth of a speaker reads as surprise; the face is the same before, between and after.
-    speaking = mix(surprise=0.6, neutral=0.3)
+    speaking = mix(surprise=0.85)
     turns = [(40.0 * i + 20, 40.0 * i + 40) for i in range(6)]
     probs = course(*[(20, part) for _ in range(6) for part in (NEUTRAL, speaking)], noise=0.02)
     sam = [(start - 20, start) for start, _ in turns]
