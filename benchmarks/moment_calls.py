@@ -72,7 +72,13 @@ class KnownCall:
         return tuple(SpeakerTurn(x.start_s, x.end_s, x.speaker or "") for x in self.lines)
 
 
-def draw_call(rng: np.random.Generator, duration_s: float, *, has_falls: bool = True) -> KnownCall:
+def draw_call(
+    rng: np.random.Generator,
+    duration_s: float,
+    *,
+    has_falls: bool = True,
+    reaction_s: float = REACTION_S,
+) -> KnownCall:
     """Draw a call. Each fall follows a word of the rep's, the second of a line or a later one."""
     lines: list[TranscriptLine] = []
     at_s = float(rng.uniform(0.3, 1.5))
@@ -90,9 +96,9 @@ def draw_call(rng: np.random.Generator, duration_s: float, *, has_falls: bool = 
         for number, line in enumerate(lines):
             if line.speaker != REP or line.start_s < free_s or line.end_s > duration_s - HELD_S:
                 continue
-            words = int((line.end_s - line.start_s - REACTION_S) * WORDS_HZ - 0.5)
+            words = int((line.end_s - line.start_s - reaction_s) * WORDS_HZ - 0.5)
             word = int(rng.integers(1, max(words, 1) + 1))
-            fall = Fall(line.start_s + (word + 0.5) / WORDS_HZ + REACTION_S, number)
+            fall = Fall(line.start_s + (word + 0.5) / WORDS_HZ + reaction_s, number)
             ramp_s = float(rng.uniform(0.5, 3.0))
             top = SMILE if rng.random() < 0.7 else CALM
             bottom = CALM if top == SMILE and rng.random() < 0.5 else FALLEN

@@ -25,6 +25,7 @@ from benchmarks.moment_calls import (
     FALLEN,
     INTERVAL_S,
     PROSPECT,
+    REACTION_S,
     REP,
     SMILE,
     TILE_PX,
@@ -118,11 +119,11 @@ class Result:
         """Return the result as a row of the table."""
         count, size = len(self.errors_s), np.abs(self.errors_s)
         share = f"{100 * count / self.falls:.0f} %" if self.falls else "–"
-        middle, most = np.quantile(size, [0.5, 0.95]) if count else (np.nan, np.nan)
+        middle, most = (f"{q:.2f}" for q in np.quantile(size, [0.5, 0.95])) if count else "––"
         late = f"{np.median(self.errors_s):+.2f}" if count else "–"
         lines = f"{100 * self.right_lines / count:.0f} %" if count else "–"
         return (
-            f"| {name} | {self.falls} | {share} | {middle:.2f} | {most:.2f} | {late} | {lines} "
+            f"| {name} | {self.falls} | {share} | {middle} | {most} | {late} | {lines} "
             f"| {self.false / self.hours:.2f} |"
         )
 
@@ -134,12 +135,14 @@ def scene_face(t_s: F64, probs: F32, attention: F64, call: KnownCall, name: str)
     return SceneFace(course, probs)
 
 
-def drawn(calls: int, level: float, *, has_falls: bool) -> Result:
+def drawn(
+    calls: int, level: float, *, has_falls: bool = True, reaction_s: float = REACTION_S
+) -> Result:
     """Look for the falls of drawn calls of ten minutes."""
     rng = np.random.default_rng(2)
     result = Result()
     for _ in range(calls):
-        call = draw_call(rng, PART_S, has_falls=has_falls)
+        call = draw_call(rng, PART_S, has_falls=has_falls, reaction_s=reaction_s)
         t_s, probs = draw_probs(call, rng, level)
         attention = np.where(rng.random(len(t_s)) < 0.05, 0.0, 1.0)  # blinks
         result.judge(call, [None, scene_face(t_s, probs, attention, call, PROSPECT)], t_s)
@@ -209,8 +212,10 @@ def main() -> None:
         )
     if wanted.calls:
         for level in (1.0, 3.0):
-            result = drawn(wanted.calls, level, has_falls=True)
+            result = drawn(wanted.calls, level)
             print(result.row(f"drawn, noise × {level:.0f}"), flush=True)
+        result = drawn(wanted.calls, 1.0, reaction_s=0.0)
+        print(result.row("drawn, noise × 1, at the word itself"), flush=True)
         for level in (1.0, 3.0):
             result = drawn(wanted.calls, level, has_falls=False)
             print(result.row(f"drawn, no fall, noise × {level:.0f}"), flush=True)
