@@ -38,10 +38,10 @@ from bot.calls.stored import analyzer_options
 from bot.cli.recordings.analyze import observe_file
 from bot.settings import Settings
 from inference.schema.arrays import EXPRESSIONS, F32, F64
-from inference.scoring.engagement import engagement_course, plain_course
-from inference.scoring.moments import Scene, SceneFace, find_moments
+from inference.scoring.engagement import EngagementCourse, engagement_course, plain_course
+from inference.scoring.moments import Scene, find_moments
 from inference.scoring.profiles import PROFILES
-from inference.scoring.score import Faces, select_faces
+from inference.scoring.score import Faces, Scored, select_faces
 
 SAMPLES = 7200
 PART_S = 600.0
@@ -74,7 +74,7 @@ def count(engagement: Course, kinds: tuple[str, ...]) -> int:
         values = np.clip(engagement[start : start + part], 0, 1)
         t_s = np.arange(part, dtype=np.float64) * INTERVAL_S
         flat = np.full((part, len(EXPRESSIONS)), 1 / len(EXPRESSIONS), np.float32)
-        face = SceneFace(plain_course(values, turns_known=False), flat)
+        face = scored(flat, np.ones(part), plain_course(values, turns_known=False, version=2))
         scene = Scene(t_s, INTERVAL_S, PART_S, ["A"], [face], [[]], [])
         found += sum(moment.kind in kinds for moment in find_moments(scene))
     return found
@@ -90,7 +90,7 @@ class Result:
     errors_s: list[float] = field(default_factory=list)
     right_lines: int = 0
 
-    def judge(self, call: KnownCall, faces: list[SceneFace | None], t_s: F64) -> None:
+    def judge(self, call: KnownCall, faces: list[Scored | None], t_s: F64) -> None:
         """Compare the falls that are found in a call with those that are in it."""
         talk = [
             [(turn.start_s, turn.end_s) for turn in call.turns if turn.speaker == name]
@@ -128,11 +128,16 @@ class Result:
         )
 
 
-def scene_face(t_s: F64, probs: F32, attention: F64, call: KnownCall, name: str) -> SceneFace:
+def scored(probs: F32, attention: F64, course: EngagementCourse) -> Scored:
+    """Return a face with what it is worth."""
+    return Scored(Faces(~np.isnan(probs[:, 0]), probs, attention), course)
+
+
+def scene_face(t_s: F64, probs: F32, attention: F64, call: KnownCall, name: str) -> Scored:
     """Return one person's face with their engagement."""
     turns = [(turn.start_s, turn.end_s) for turn in call.turns if turn.speaker == name]
     course = engagement_course(t_s, INTERVAL_S, probs, attention, turns, PROFILES["sales"])
-    return SceneFace(course, probs)
+    return scored(probs, attention, course)
 
 
 def drawn(

@@ -9,21 +9,23 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from bot.text import words
 
+SCORED_BY = "Version of docs/scoring.md that the figures follow; null before the call is scored."
+
 PERSON_EXAMPLE: dict[str, Any] = {
     "id": "p5e1f0c2a97", "index": 1, "name": "Jonas Brandt", "side": "prospect", "is_host": False,
     "is_named": True, "name_confidence": 0.98, "name_certainty": "98 % sure",
     "is_confirmed": False, "is_scored": True, "note": "", "engagement": 0.58,
     "interval": [0.53, 0.63], "attention": 0.81, "coverage": 0.94, "face_s": 1743.5,
     "camera_off_s": None, "talk_s": 912.0, "talk_share": 0.47,
-    "expressions": {"happy": 0.21, "neutral": 0.66, "sad": 0.13},
+    "expressions": {"happy": 0.21, "neutral": 0.66, "sad": 0.13}, "scoring_version": 2,
 }  # fmt: skip
 CALL_EXAMPLE: dict[str, Any] = {
     "id": "k3v7qzv2m4x5ab6c", "zoom_uuid": "abc/def+gh==", "topic": "Offer walk-through",
     "host_email": "dana@example.com", "host_name": "Dana Weiss",
     "started_at": "2026-03-04T09:30:00Z", "timezone": "Europe/Berlin", "duration_s": 1860.0,
     "status": "done", "skipped_reason": None, "failure": None, "engagement": 0.61,
-    "interval": [0.57, 0.65], "coverage": 0.92, "workflow_id": "k3v7qzv2m4x5ab6c.1",
-    "notes": [], "participants": [PERSON_EXAMPLE],
+    "interval": [0.57, 0.65], "coverage": 0.92, "scoring_version": 2,
+    "workflow_id": "k3v7qzv2m4x5ab6c.1", "notes": [], "participants": [PERSON_EXAMPLE],
 }  # fmt: skip
 
 
@@ -66,6 +68,7 @@ class Person(BaseModel):
     talk_s: float
     talk_share: float
     expressions: dict[str, float] = Field(description="Mean probability of each expression.")
+    scoring_version: int | None = Field(description=SCORED_BY)
 
     model_config = ConfigDict(json_schema_extra={"examples": [PERSON_EXAMPLE]})
 
@@ -110,6 +113,7 @@ class CallFields(BaseModel):
     engagement: float | None
     interval: tuple[float, float] | None = Field(description="95 % interval of the engagement.")
     coverage: float | None
+    scoring_version: int | None = Field(description=SCORED_BY)
     workflow_id: str | None = Field(description="The current run, for GET /workflows/{id}.")
     notes: list[Note] = Field(
         description="What Slack or the disk refused after the summary was posted, and why a later "
@@ -146,6 +150,11 @@ class Reaction(BaseModel):
     shares: dict[str, float] = Field(
         description="Share of the faces seen for which each expression was the most likely."
     )
+    listening_s: float | None = Field(
+        None,
+        description="Seconds of `seen_s` with somebody listening: what engagement is taken over. "
+        "null in version 1 of the scoring.",
+    )
 
 
 class Side(BaseModel):
@@ -173,7 +182,6 @@ class CallFigures(CallFields):
     has_transcript: bool
     has_report: bool
     profile: str | None
-    scoring_version: int | None
     model: str | None
     quality: dict[str, Any] | None = Field(
         description="Quality of the recording: what could be seen and heard."
@@ -251,6 +259,7 @@ class Moments(BaseModel):
     """The moments of a call, the one most worth watching first."""
 
     call_id: str
+    scoring_version: int | None = Field(None, description=SCORED_BY)
     items: list[Moment]
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from inference.schema.analysis import Moment
-from inference.schema.arrays import F32, F64, Bools
+from inference.schema.arrays import F64, Bools
 from inference.schema.meeting import TranscriptLine
-from inference.scoring.engagement import RULES, EngagementCourse, near_edges, within
+from inference.scoring.engagement import RULES, near_edges, within
 from inference.scoring.face_words import (
     CALM,
     SMILING,
@@ -39,8 +39,8 @@ from inference.scoring.moment_sentences import (
     speaker_at,
     what_was_seen,
 )
-from inference.scoring.score import mean_over_people
-from inference.speech.turns import MERGE_GAP_S, Span, merge_spans, overlap_s
+from inference.scoring.score import Scored, mean_over_people
+from inference.speech.turns import Span, merge_spans, overlap_s
 
 BEFORE_S, AFTER_S = 20.0, 10.0
 """A level is compared with the one just before it. Ten seconds outlast a laugh or a blink of the
@@ -68,14 +68,6 @@ one, and no longer than a tenth of the call each."""
 
 
 @dataclass(frozen=True, slots=True)
-class SceneFace:
-    """What one scored person showed over the call."""
-
-    course: EngagementCourse
-    probs: F32  # (T, 7); NaN where the face was not seen
-
-
-@dataclass(frozen=True, slots=True)
 class Scene:
     """What moments are searched for in: people in order of their index, with their talk merged."""
 
@@ -83,7 +75,7 @@ class Scene:
     interval_s: float
     duration_s: float
     names: Sequence[str]
-    faces: Sequence[SceneFace | None]
+    faces: Sequence[Scored | None]
     """None for people who are not scored."""
     talk: Sequence[Sequence[Span]]
     lines: Sequence[TranscriptLine]
@@ -117,19 +109,20 @@ def find_moments(scene: Scene) -> tuple[Moment, ...]:
 class _Search:
     """Looks for the moments of one person."""
 
-    def __init__(self, scene: Scene, person: int, face: SceneFace) -> None:
+    def __init__(self, scene: Scene, person: int, face: Scored) -> None:
         self._scene = scene
         self.person = person
         self.course = face.course
-        self._looks = face_looks(face.probs)
-        # Not from the course: one without a rest of its own makes nothing of who speaks.
-        spans = merge_spans(scene.talk[person], MERGE_GAP_S)
-        speaking = within(scene.t_s, spans)
-        near = near_edges(scene.t_s, spans, RULES.edge_s)
+        self._looks = face_looks(face.faces.probs)
+        speaking, near = face.course.speaking, face.course.near_turn
+        if face.course.rest is None:  # a course without a rest makes nothing of who speaks
+            spans = merge_spans(scene.talk[person], RULES.breath_s)
+            speaking = within(scene.t_s, spans)
+            near = near_edges(scene.t_s, spans, RULES.edge_s)
         self.listening = ~speaking & ~near
         self._speaking = speaking & ~near
-        self.rest = face_rest(face.probs, self.listening, scene.interval_s)
-        self._words = face_words(face.probs, self.rest)
+        self.rest = face_rest(face.faces.probs, self.listening, scene.interval_s)
+        self._words = face_words(face.faces.probs, self.rest)
 
     def track(self, values: F64, counted: Bools) -> Track:
         return Track.of(self._scene.t_s, values, counted, self._scene.interval_s)

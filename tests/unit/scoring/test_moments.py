@@ -12,8 +12,9 @@ from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.schema.meeting import TranscriptLine
 from inference.scoring.engagement import engagement_course
 from inference.scoring.moment_lines import MAX_SILENCES
-from inference.scoring.moments import MAX_MOMENTS, Scene, SceneFace, find_moments
+from inference.scoring.moments import MAX_MOMENTS, Scene, find_moments
 from inference.scoring.profiles import PROFILES
+from inference.scoring.score import Faces, Scored
 from inference.speech.turns import Span, merge_spans
 
 INTERVAL_S = 0.5
@@ -33,12 +34,12 @@ def course(*parts: tuple[float, list[float]], noise: float = 0.0, seed: int = 0)
     return probs
 
 
-def face(probs: F32, turns: list[Span], attention: F64 | None = None) -> SceneFace:
+def face(probs: F32, turns: list[Span], attention: F64 | None = None) -> Scored:
     t_s = np.arange(len(probs), dtype=np.float64) * INTERVAL_S
     if attention is None:
         attention = np.full(len(probs), np.nan)
     course = engagement_course(t_s, INTERVAL_S, probs, attention, turns, PROFILES["sales"])
-    return SceneFace(course, probs)
+    return Scored(Faces(~np.isnan(probs[:, 0]), probs, attention), course)
 
 
 def moments(
