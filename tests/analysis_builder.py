@@ -29,8 +29,10 @@ from inference.schema.analysis import (
 from inference.schema.arrays import EXPRESSIONS, F32, F64, Bools
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
+from inference.scoring.engagement import plain_course
+from inference.scoring.moment_lines import Words
 from inference.scoring.profiles import PROFILES
-from inference.scoring.score import Faces
+from inference.scoring.score import Faces, Scored
 from inference.scoring.sides import SidePerson, score_sides
 
 WEIGHTS = np.array([0.0, 0.0, 1 / 9, 1.0, 2 / 9, 7 / 9, 4 / 9], np.float32)
@@ -146,8 +148,11 @@ def _sides(
     people = [
         SidePerson(
             p.side, p.is_scored, p.score,
-            Faces(np.isfinite(p.series.engagement), p.series.probs,
-                  p.series.attention.astype(np.float64)),
+            Scored(
+                Faces(np.isfinite(p.series.engagement), p.series.probs,
+                      p.series.attention.astype(np.float64)),
+                plain_course(p.series.engagement.astype(np.float64), turns_known=True, version=1),
+            ),
             [(turn.start_s, turn.end_s) for turn in turns if turn.key == p.key],
             observations.duration_s,
         )
@@ -245,6 +250,7 @@ def _series(engagement: F32, attention: F32, probs: F32, t_s: F64) -> Series:
         rolling_30s=_rolling(engagement, round(30 / interval)),
         rolling_60s=_rolling(engagement, round(60 / interval)),
         cumulative=_rolling(engagement, len(engagement)), probs=probs,
+        speaking=np.zeros(len(t_s), np.bool_),
     )  # fmt: skip
 
 
@@ -315,9 +321,7 @@ def _expressions(probs: F32) -> dict[str, float]:
 
 
 def _windows(
-    participants: Sequence[Participant],
-    t_s: F64,
-    duration_s: float,
+    participants: Sequence[Participant], t_s: F64, duration_s: float
 ) -> tuple[WindowScore, ...]:
     windows = []
     for person in participants:
@@ -355,15 +359,15 @@ def _moments(
         found.append(
             Moment(
                 start, start + 18.0, kind, (who.index,), reason,
-                before, after, 1.0 - 0.1 * rank, _near(transcript, start), who.side,
-                _speakers(participants, transcript, start),
+                before, after, 1.0 - 0.1 * rank, start + 5.0, Words(transcript).around(start + 5.0),
+                who.side, _speakers(participants, transcript, start),
             )
         )  # fmt: skip
     if transcript and not scored:
         start = round(duration_s * 0.5, 1)
         found.append(
             Moment(start, start + 14.0, "silence", (), "Nobody spoke for 14 seconds",
-                   None, None, 0.4, _near(transcript, start))
+                   None, None, 0.4, start, Words(transcript).around(start), silence_s=14.0)
         )  # fmt: skip
     return tuple(found)
 
@@ -391,7 +395,3 @@ def _while(transcript: Sequence[TranscriptLine], start_s: float) -> str:
         if line.start_s < start_s + 10 and line.end_s > start_s:
             return f" while {line.speaker} spoke"
     return ""
-
-
-def _near(transcript: Sequence[TranscriptLine], start_s: float) -> tuple[TranscriptLine, ...]:
-    return tuple(line for line in transcript if abs(line.start_s - start_s) < 25)[:3]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from bot.api import models
-from bot.calls.result_rows import talk_fields
+from bot.calls.result_rows import moment_from_row, talk_fields
 from bot.report.people import BLANKED, name_certainty
 from bot.text import words
 from storage.schema import tables
@@ -17,7 +18,8 @@ def call_view(
 ) -> models.Call:
     """Return a call as it appears in lists."""
     return models.Call(
-        **_call(call, notes), participants=[person_view(person) for person in people]
+        **_call(call, notes),
+        participants=[person_view(person, call.scoring_version) for person in people],
     )
 
 
@@ -27,7 +29,7 @@ def call_figures(
     """Return a call with everything known about it."""
     return models.CallFigures(
         **_call(call, notes),
-        participants=[_person_figures(person) for person in people],
+        participants=[_person_figures(person, call.scoring_version) for person in people],
         sides=[
             models.Side.model_validate(side | {"talk": talk_fields(side.get("talk"))})
             for side in call.sides or ()
@@ -36,7 +38,6 @@ def call_figures(
         has_transcript=call.has_transcript,
         has_report=call.report_path is not None,
         profile=call.profile,
-        scoring_version=call.scoring_version,
         model=call.model,
         quality=call.quality,
         figures=call.score,
@@ -45,36 +46,16 @@ def call_figures(
     )
 
 
-def person_view(person: tables.Participant) -> models.Person:
+def person_view(person: tables.Participant, scoring_version: int | None) -> models.Person:
     """Return a participant as it appears in lists."""
-    return models.Person(**_person(person))
+    return models.Person(**_person(person), scoring_version=scoring_version)
 
 
-def moment_view(moment: tables.Moment, names: dict[int, str]) -> models.Moment:
+def moment_view(row: tables.Moment, names: dict[int, str]) -> models.Moment:
     """Return a moment with the names of its people."""
-    return models.Moment(
-        start_s=moment.start_ms / 1000,
-        end_s=moment.end_ms / 1000,
-        kind=moment.kind,
-        participants=moment.participants,
-        names=[names[index] for index in moment.participants if index in names],
-        side=moment.side,
-        speakers=moment.speakers,
-        reason=moment.reason,
-        before=moment.before,
-        after=moment.after,
-        strength=moment.strength,
-        lines=[
-            models.Line(
-                start_s=line["start_ms"] / 1000,
-                end_s=line["end_ms"] / 1000,
-                speaker=line["speaker"],
-                text=line["text"],
-                is_chat=line.get("is_chat", False),
-            )
-            for line in moment.lines
-        ],
-    )
+    moment = moment_from_row(row)
+    people = [names[index] for index in moment.participants if index in names]
+    return models.Moment(**asdict(moment), names=people)
 
 
 def correction_view(row: tables.ParticipantCorrection) -> models.Correction:
@@ -116,6 +97,7 @@ def _call(call: tables.Call, notes: Sequence[tables.CallNote]) -> dict[str, Any]
         "engagement": call.engagement,
         "interval": _interval(call.engagement_low, call.engagement_high),
         "coverage": call.coverage,
+        "scoring_version": call.scoring_version,
         "workflow_id": f"{call.id}.{call.run}" if call.run else None,
         # A note without a text is about to be tried for the first time.
         "notes": [
@@ -154,9 +136,12 @@ def _person(person: tables.Participant) -> dict[str, Any]:
     }
 
 
-def _person_figures(person: tables.Participant) -> models.PersonFigures:
+def _person_figures(
+    person: tables.Participant, scoring_version: int | None
+) -> models.PersonFigures:
     return models.PersonFigures(
         **_person(person),
+        scoring_version=scoring_version,
         first_seen_s=person.first_seen_ms / 1000,
         last_seen_s=person.last_seen_ms / 1000,
         figures=person.score,

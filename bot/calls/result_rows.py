@@ -7,9 +7,18 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from inference.schema.analysis import CallAnalysis, Estimate, Moment, Participant, WindowScore
+from inference.schema.analysis import (
+    CallAnalysis,
+    Estimate,
+    Moment,
+    MomentLine,
+    Participant,
+    WindowScore,
+)
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
+from inference.scoring.moment_lines import complete_earlier
 from storage.calls.results import ResultRows, Row
+from storage.schema import tables
 
 TALK_FIELDS = (
     "talk_s", "share_of_speech", "share_of_call", "longest_monologue_s", "turns", "patience_s",
@@ -109,8 +118,48 @@ def _window(window: WindowScore) -> Row:
 
 
 def _moment(moment: Moment) -> Row:
-    row = _in_ms(asdict(moment), "start", "end")
+    row = _in_ms(asdict(moment), "start", "end", "change", "silence", "lasted")
     return row | {"lines": [_spoken(line) for line in moment.lines]}
+
+
+def moment_from_row(row: tables.Moment) -> Moment:
+    """Return a moment as it was stored; its times are whole milliseconds."""
+    moment = Moment(
+        start_s=row.start_ms / 1000,
+        end_s=row.end_ms / 1000,
+        kind=row.kind,
+        participants=tuple(row.participants),
+        reason=row.reason,
+        before=row.before,
+        after=row.after,
+        strength=row.strength,
+        change_s=(row.start_ms if row.change_ms is None else row.change_ms) / 1000,
+        lines=tuple(_line(line) for line in row.lines),
+        side=row.side,
+        speakers=tuple(row.speakers),
+        silence_s=_seconds(row.silence_ms),
+        what=row.what,
+        lasted_s=_seconds(row.lasted_ms),
+        said_by=row.said_by,
+        is_greeting=row.is_greeting,
+    )
+    return complete_earlier(moment) if row.change_ms is None else moment
+
+
+def _line(row: dict[str, Any]) -> MomentLine:
+    return MomentLine(
+        start_s=row["start_ms"] / 1000,
+        end_s=row["end_ms"] / 1000,
+        speaker=row["speaker"],
+        text=row["text"],
+        is_chat=row.get("is_chat", False),
+        at_change=row.get("at_change", False),
+        pause_s=row.get("pause_s", 0.0),
+    )
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _spoken(line: SpeakerTurn | TranscriptLine) -> Row:
@@ -119,7 +168,11 @@ def _spoken(line: SpeakerTurn | TranscriptLine) -> Row:
 
 def _in_ms(row: dict[str, Any], *times: str) -> dict[str, Any]:
     """Return the row with the times `…_s` replaced by whole milliseconds `…_ms`."""
-    return row | {f"{name}_ms": _ms(row.pop(f"{name}_s")) for name in times}
+    return row | {f"{name}_ms": _ms_or_none(row.pop(f"{name}_s")) for name in times}
+
+
+def _ms_or_none(seconds: float | None) -> int | None:
+    return None if seconds is None else _ms(seconds)
 
 
 def _ms(seconds: float) -> int:

@@ -56,8 +56,8 @@ class MomentItem:
 
 
 def strongest_moments(analysis: CallAnalysis, limit: int) -> tuple[Moment, ...]:
-    """Return the moments to report, strongest first."""
-    return tuple(sorted(analysis.moments, key=lambda m: (-m.strength, m.start_s))[:limit])
+    """Return the moments to report, by rank."""
+    return analysis.moments[:limit]
 
 
 def moment_items(

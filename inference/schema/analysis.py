@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from inference.schema.arrays import F32
+import numpy as np
+
+from inference.schema.arrays import F32, Bools
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations, Quality
 
@@ -75,11 +77,25 @@ class PersonScore:
     expression_s: dict[str, float]  # seconds per expression; sums to face_s
     expressions: dict[str, float]  # mean probability per expression; sums to 1 or is empty
     talk: TalkFigures
+    basis: str = "all"
+    """What engagement, trend and change are taken over: "listening" where at least 20 s of it were
+    seen, else "all" samples. Version 1 knows only "all"."""
+    listening_s: float | None = None  # of face_s, without the own turns; None in version 1
+    speaking: Estimate | None = None
+    """Mean engagement during the own turns: comparable with other speaking, not with listening."""
+    turns_known: bool = True
+    """Whether something says when this person spoke; if not, everything counts as listening."""
+    rest: float | None = None  # how the own calm face reads, 0–1 (version 2)
+    face_word_s: dict[str, float] = field(default_factory=dict)
+    """Seconds of each of the four words for a face, while listening; {} in version 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One person's course over Observations.t_s; NaN where the face was not seen. All (T,)."""
+    """One person's course over Observations.t_s; NaN where the face was not seen. All (T,).
+
+    Rolling and cumulative means are those of `listening`.
+    """
 
     engagement: F32
     attention: F32
@@ -87,6 +103,13 @@ class Series:
     rolling_60s: F32
     cumulative: F32
     probs: F32  # (T, 7)
+    speaking: Bools
+    """The person's own turn goes on. False throughout in version 1 and in the call's course."""
+
+    @property
+    def listening(self) -> F32:
+        """Engagement without the person's own turns, in which it is measured differently."""
+        return np.where(self.speaking, np.float32("nan"), self.engagement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +143,50 @@ class Participant:
 
 
 @dataclass(frozen=True, slots=True)
+class MomentLine(TranscriptLine):
+    """A line that stands beside a moment."""
+
+    at_change: bool = False
+    """The last line begun at or before the change: the words then spoken."""
+    pause_s: float = 0.0
+    """Silence between the line before it and this one, in seconds; 0 below 4 s."""
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
-    """A span of 5–30 s worth watching, with the reason and the numbers behind it."""
+    """A span of 5–30 s worth watching, with the reason and the numbers behind it.
+
+    The fields `what`, `lasted_s` and `said_by` are the parts of its sentence, for texts that put
+    the names, the time and the words in their own way.
+    """
 
     start_s: float
     end_s: float
     kind: str  # "rise", "fall", "to_happy", "to_angry", "silence"
     participants: tuple[int, ...]
-    reason: str  # one plain sentence
+    reason: str  # one plain sentence, without the words that were said
     before: float | None  # engagement 0–1 before and after, where the kind has them
     after: float | None
-    strength: float  # sorts moments, larger is more
-    lines: tuple[TranscriptLine, ...] = ()
+    strength: float  # size of the change, 0–1
+    change_s: float
+    """When it changed, or the silence began: the time to show."""
+    lines: tuple[MomentLine, ...] = ()
+    """The words spoken at the change, those before and after, then chat sent close to it."""
     side: str = ""
     """Of all its people: "rep", "prospect" or "unknown"; "" where they are of several sides."""
     speakers: tuple[int, ...] = ()
     """Who spoke in it, most first."""
+    silence_s: float | None = None
+    """Length of the silence; of another moment, of the longest pause of 4 s or more between its
+    lines. None if there was none."""
+    what: str = ""
+    """What was seen, as a predicate: "stopped smiling". Of a silence: "nobody spoke"."""
+    lasted_s: float | None = None
+    """How long it stayed so; None for a silence, and where it could not be told."""
+    said_by: int | None = None
+    """Who spoke for more than half of the 5 s before and of the 5 s after the change."""
+    is_greeting: bool = False
+    """A smile at the very start or end of the call; it ranks after all other moments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +201,9 @@ class Reaction:
     expressions: dict[str, float]  # mean probability per expression; sums to 1 or is empty
     shares: dict[str, float]
     """Share of the faces seen in which each expression was the most likely; sums to 1 or empty."""
+    listening_s: float | None = None
+    """Of seen_s, seconds in which somebody seen was listening: what engagement is taken over. None
+    in version 1, which takes it over all of seen_s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +270,14 @@ class CallAnalysis:
     call_series: Series
     windows: tuple[WindowScore, ...]
     moments: tuple[Moment, ...]
+    """By rank, the one most worth watching first."""
     sides: tuple[SideScore, ...] = ()
     """In the order "rep", "prospect", "unknown"; sides without people are left out."""
+
+    @property
+    def turns_known(self) -> bool:
+        """Whether the recording says who spoke; if not, everything counts as listening."""
+        return bool(self.turns)
 
     @property
     def duration_s(self) -> float:

@@ -1,23 +1,45 @@
 """The seconds of a call that are worth watching, each with its reason (docs/scoring.md, 9).
 
-A change is reported only when it is large, larger than the noise of the same series from sample to
-sample, and larger than its usual change from one 5 s to the next.
+A change is reported only when it is large, larger than the noise of the same course from sample to
+sample, and larger than its usual change from one 5 s to the next. What somebody showed while they
+listened is compared with listening alone, and speaking with speaking.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inference.schema.analysis import Moment, Series
-from inference.schema.arrays import EXPRESSIONS, F64
+from inference.schema.analysis import Moment
+from inference.schema.arrays import F64, Bools
 from inference.schema.meeting import TranscriptLine
-from inference.scoring.score import mean_over_people, running_sums
+from inference.scoring.engagement import RULES, near_edges, within
+from inference.scoring.face_words import (
+    CALM,
+    SMILING,
+    TENSE,
+    face_looks,
+    face_rest,
+    face_words,
+)
+from inference.scoring.moment_changes import I64, Levels, Track
+from inference.scoring.moment_lines import Words, find_silences, longest_pause_s
+from inference.scoring.moment_sentences import (
+    BEGAN_TO_SMILE,
+    LOOKED_TENSE,
+    SMILES,
+    TURNS_OF_THE_HEAD,
+    Looks,
+    mean_level,
+    mean_looks,
+    mean_rest,
+    sentence,
+    speaker_at,
+    what_was_seen,
+)
+from inference.scoring.score import Scored, mean_over_people
 from inference.speech.turns import Span, merge_spans, overlap_s
 
 BEFORE_S, AFTER_S = 20.0, 10.0
@@ -25,42 +47,24 @@ BEFORE_S, AFTER_S = 20.0, 10.0
 classifier; twenty before them keep one short smile from becoming the yardstick."""
 
 SHIFT_BEFORE_S, SHIFT_AFTER_S = 5.0, 5.0
-"""A changed expression has to be held for 5 s, after the other was held for 5 s."""
+"""A changed expression has to be held for 5 s, after a calm face of 5 s."""
+
+HELD_SHARE = 0.8
+"""Share of those 5 s in which the face showed it: one sample in ten may be a blink or a syllable,
+and a smile of 2 s holds 4 of 10."""
 
 MIN_CHANGE = 0.15
-"""15 of 100 points: a third of the way from a neutral face (44) to a smiling one (100)."""
-
-MIN_SHIFT = 0.5
-"""Before a shift "neutral", after it "happy" or "angry", is likelier than all else together."""
-
-NOISE_ERRORS = 5.0
-"""A change must be five standard errors of white noise as strong as the series' own jumps from
-sample to sample: 3 h of 40 people hold some 40 000 independent looks, one of which passes 4."""
-
-BLOCK_S = 5.0
-BLOCK_ERRORS = 5.0
-"""And five errors by the usual (median) change between neighbouring 5 s means, which noise that
-lasts longer than a sample does not pass either: with neighbours correlated by 0.8, three errors
-gave 20 false moments in an hour of one face, five give 0.3 (benchmarks/moments.py)."""
-
-SEEN_SHARE = 0.6
-"""Share of the seconds on either side in which the face must have been seen."""
-
-LONG_SILENCE_S = 8.0
-"""Pauses between speakers are about 0.2 s and seldom over 1 s (Stivers et al., PNAS 2009); a
-demonstration or a look for a document takes some seconds. 8 s is a silence that people notice."""
+"""15 of 100 points: nearly half of the way from a calm face (65) to a full smile (100)."""
 
 LEAD_IN_S, FOLLOW_S = 5.0, 10.0
 """A moment shows 5 s before the change and 10 s after it."""
 
-MIN_MOMENT_S, MAX_MOMENT_S = 5.0, 30.0
-WORDS_BEFORE_S = 5.0
+MIN_MOMENT_S = 5.0
 MAX_MOMENTS = 12
-MAX_SILENCES = 3
-SILENCE_FULL_S = 60.0
-"""A silence this long is as strong as a change over the whole scale."""
 
-SHIFTS = {"to_happy": ("happy", "smiling"), "to_angry": ("angry", "angry-looking")}
+GREETING_S, GOODBYE_S, GREETING_SHARE = 120.0, 60.0, 0.1
+"""People smile when they meet and when they part, whatever the call was like: for two minutes and
+one, and no longer than a tenth of the call each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Scene:
     interval_s: float
     duration_s: float
     names: Sequence[str]
-    series: Sequence[Series | None]
+    faces: Sequence[Scored | None]
     """None for people who are not scored."""
     talk: Sequence[Sequence[Span]]
     lines: Sequence[TranscriptLine]
@@ -79,226 +83,265 @@ class Scene:
     """Each person's side, "rep", "prospect" or "unknown"; may be empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A level before and after each sample, with the standard error of their difference."""
-
-    before: F64
-    after: F64
-    limit: float
-
-    @property
-    def step(self) -> F64:
-        return self.after - self.before
-
-
 def find_moments(scene: Scene) -> tuple[Moment, ...]:
-    """Return at most `MAX_MOMENTS` moments, the strongest first.
+    """Return at most `MAX_MOMENTS` moments by rank, the one most worth watching first.
 
     Two of one kind and person never overlap. A rise or fall that a shift of expression of the same
-    person explains is left out, and one of the call that is one person's alone.
+    person explains is left out, and what several people of a side did at once is told once.
     """
-    found = _silences(scene)
-    scored = [i for i, series in enumerate(scene.series) if series is not None]
-    for i in scored:
-        shifts = _shifts(scene, i)
-        found += shifts
-        found += [
-            move
-            for move in _moves(scene, _engagement(scene, i), (i,))
-            if not any(_same_direction(move, shift) for shift in shifts)
-        ]
-    if len(scored) > 1:
-        own = list(found)
-        found += [
-            move
-            for move in _call_moves(scene, scored)
-            if len({m.participants for m in own if _same_direction(move, m)}) != 1
-        ]
-    found.sort(key=lambda moment: (-moment.strength, moment.start_s, moment.kind))
-    return tuple(
-        replace(
-            moment,
-            lines=_words(scene, moment),
-            side=_side(scene, moment),
-            speakers=_speakers(scene, moment),
+    searches = {
+        person: _Search(scene, person, face)
+        for person, face in enumerate(scene.faces)
+        if face is not None
+    }
+    own: list[Moment] = []
+    for search in searches.values():
+        shifts = search.shifts()
+        own += shifts
+        own += [move for move in search.moves() if not _is_told(move, shifts)]
+    together = [move for group in _groups(scene, searches) for move in _joint_moves(scene, group)]
+    found = [*find_silences(scene.talk), *together]
+    found += [move for move in own if not _is_told(move, together)]
+    words = Words(scene.lines, [span for spans in scene.talk for span in spans])
+    return tuple(_with_words(scene, words, moment) for moment in _ranked(found)[:MAX_MOMENTS])
+
+
+class _Search:
+    """Looks for the moments of one person."""
+
+    def __init__(self, scene: Scene, person: int, face: Scored) -> None:
+        self._scene = scene
+        self.person = person
+        self.course = face.course
+        self._looks = face_looks(face.faces.probs)
+        speaking, near = face.course.speaking, face.course.near_turn
+        if face.course.rest is None:  # a course without a rest makes nothing of who speaks
+            spans = merge_spans(scene.talk[person], RULES.breath_s)
+            speaking = within(scene.t_s, spans)
+            near = near_edges(scene.t_s, spans, RULES.edge_s)
+        self.listening = ~speaking & ~near
+        self._speaking = speaking & ~near
+        self.rest = face_rest(face.faces.probs, self.listening, scene.interval_s)
+        self._words = face_words(face.faces.probs, self.rest)
+
+    def track(self, values: F64, counted: Bools) -> Track:
+        return Track.of(self._scene.t_s, values, counted, self._scene.interval_s)
+
+    def moves(self) -> list[Moment]:
+        """Find rises and falls of engagement, while listening and while speaking."""
+        found: list[Moment] = []
+        for counted in (self.listening, self._speaking):
+            track = self.track(self.course.values, counted)
+            levels = track.levels(BEFORE_S, AFTER_S)
+            limit = np.maximum(MIN_CHANGE, levels.limit)
+            for kind, sign in (("rise", 1.0), ("fall", -1.0)):
+                for at in track.peaks(sign * levels.step, limit):
+                    before, after = float(levels.before[at]), float(levels.after[at])
+                    split = track.split(at, sign)
+                    change_s = track.change_s(split)
+                    what = what_was_seen(*self._looks_at(track, counted, split), self.rest)
+                    lasted_s = track.lasted_s(split, change_s, before, after)
+                    found.append(
+                        _moment(
+                            self._scene, kind, (self.person,), what, change_s, lasted_s,
+                            before, after, sign * (after - before),
+                        )
+                    )  # fmt: skip
+        # Somebody who speaks and listens by turns may show one change in both.
+        found.sort(key=lambda moment: -moment.strength)
+        return [move for i, move in enumerate(found) if not _is_told(move, found[:i])]
+
+    def shifts(self) -> list[Moment]:
+        """Find smiles and tense looks that begin on a calm face, while listening."""
+        found: list[Moment] = []
+        words = self._words.astype(np.float64)
+
+        def share(word: int) -> Levels:
+            shown = np.where(words < 0, np.nan, words == word)
+            return self.track(shown, self.listening).levels(SHIFT_BEFORE_S, SHIFT_AFTER_S)
+
+        engagement = self.track(self.course.values, self.listening)
+        engaged = engagement.levels(SHIFT_BEFORE_S, SHIFT_AFTER_S)
+        was_calm = share(CALM).before
+        for kind, word, column, what in (
+            ("to_happy", SMILING, 0, BEGAN_TO_SMILE),
+            ("to_angry", TENSE, 2, LOOKED_TENSE),
+        ):
+            track = self.track(self._looks[:, column], self.listening)
+            levels = track.levels(SHIFT_BEFORE_S, SHIFT_AFTER_S)
+            began = (was_calm >= HELD_SHARE) & (share(word).after >= HELD_SHARE)
+            for at in track.peaks(np.where(began, levels.step, 0.0), levels.limit):
+                was, is_now = float(levels.before[at]), float(levels.after[at])
+                split = track.split(at, 1.0)
+                change_s = track.change_s(split)
+                lasted_s = track.lasted_s(split, change_s, was, is_now)
+                found.append(
+                    _moment(
+                        self._scene, kind, (self.person,), what, change_s, lasted_s,
+                        float(engaged.before[at]), float(engaged.after[at]), is_now - was,
+                    )
+                )  # fmt: skip
+        return found
+
+    def _looks_at(self, track: Track, counted: Bools, split: int) -> tuple[Looks, Looks]:
+        start, end = track.windows(BEFORE_S, AFTER_S)
+        index = np.flatnonzero(counted)
+        return self.looks_between(index[start[split] : split], index[split : end[split]])
+
+    def looks_between(self, was: I64, is_now: I64) -> tuple[Looks, Looks]:
+        """Return what the face showed in the samples before and after a change."""
+        return self._mean_looks(was), self._mean_looks(is_now)
+
+    def _mean_looks(self, at: I64) -> Looks:
+        facing = self.course.facing[at]
+        smiling, surprised, tense = (mean_level(self._looks[at, k]) for k in range(3))
+        return Looks(
+            smiling,
+            surprised,
+            tense,
+            mean_level(facing),
+            mean_level(self.course.values[at] / facing),
         )
-        for moment in found[:MAX_MOMENTS]
-    )
 
 
-def _engagement(scene: Scene, person: int) -> F64:
-    series = scene.series[person]
-    if series is None:
-        return np.full(len(scene.t_s), np.nan)
-    return series.engagement.astype(np.float64)
+def _groups(scene: Scene, searches: Mapping[int, _Search]) -> list[list[_Search]]:
+    """Return the scored people of each side; sides of one person have no moment of their own."""
+    groups: dict[str, list[_Search]] = {}
+    for person, search in searches.items():
+        groups.setdefault(scene.sides[person] if scene.sides else "", []).append(search)
+    return [group for group in groups.values() if len(group) > 1]
 
 
-def _levels(scene: Scene, values: F64, before_s: float, after_s: float) -> tuple[F64, F64]:
-    """Return the means over [t - before_s, t) and [t, t + after_s); NaN with too few samples."""
-    total, count = running_sums(values)
-    here = np.arange(len(scene.t_s))
+def _joint_moves(scene: Scene, group: Sequence[_Search]) -> list[Moment]:
+    """Find moves of a side about each person's own mean: coming and going moves nothing.
 
-    def level(start: NDArray[np.int64], end: NDArray[np.int64], span_s: float) -> F64:
-        seen = count[end] - count[start]
-        enough = seen * scene.interval_s >= SEEN_SHARE * span_s
-        return np.where(enough, (total[end] - total[start]) / np.maximum(seen, 1), np.nan)
-
-    start = np.searchsorted(scene.t_s, scene.t_s - before_s - 1e-6)
-    end = np.searchsorted(scene.t_s, scene.t_s + after_s - 1e-6)
-    return level(start, here, before_s), level(here, end, after_s)
-
-
-def _change(scene: Scene, values: F64, before_s: float, after_s: float, least: float) -> _Change:
-    before, after = _levels(scene, values, before_s, after_s)
-    seen = values[~np.isnan(values)]
+    They belong to those who moved at least half as far as a moment asks for, two or more.
+    """
+    rows = [np.where(search.listening, search.course.values, np.nan) for search in group]
+    seen = [
+        (search, row) for search, row in zip(group, rows, strict=True) if not np.isnan(row).all()
+    ]
     if len(seen) < 2:
-        return _Change(before, after, math.inf)
-    white = math.sqrt(float(np.mean(np.diff(seen) ** 2)) / 2)
-    white *= math.sqrt(scene.interval_s / before_s + scene.interval_s / after_s)
-    per_block = max(round(BLOCK_S / scene.interval_s), 1)
-    blocks = seen[: len(seen) // per_block * per_block].reshape(-1, per_block).mean(axis=1)
-    slow = 0.0
-    if len(blocks) > 1:
-        # 0.6745: the median of |x| of a standard normal variable.
-        slow = float(np.median(np.abs(np.diff(blocks)))) / 0.6745 / math.sqrt(2)
-        slow *= math.sqrt(BLOCK_S / before_s + BLOCK_S / after_s)
-    return _Change(before, after, max(least, NOISE_ERRORS * white, BLOCK_ERRORS * slow))
-
-
-def _moves(
-    scene: Scene, values: F64, people: tuple[int, ...], *, call: bool = False
-) -> list[Moment]:
-    change = _change(scene, values, BEFORE_S, AFTER_S, MIN_CHANGE)
-    step = np.nan_to_num(change.step)
-    moments: list[Moment] = []
-    for kind, verb, size in (("rise", "rose", step), ("fall", "fell", -step)):
-        for at in _peaks(scene, size, change.limit):
-            before, after = float(change.before[at]), float(change.after[at])
-            start_s, end_s = _around(scene, at)
-            who = "Engagement" if call else f"{scene.names[people[0]]}'s engagement"
-            seen = people if not call else _seen_between(scene, people, start_s, end_s)
-            reason = f"{who} {verb} from {_points(before)} to {_points(after)}"
-            reason += _while(scene, start_s, end_s, None if call else people[0])
-            moments.append(
-                Moment(start_s, end_s, kind, seen, reason, before, after, float(size[at]))
-            )
-    return moments
-
-
-def _call_moves(scene: Scene, scored: Sequence[int]) -> list[Moment]:
-    """Find moves of the call about each person's own mean: coming and going moves nothing."""
-    rows = [row for row in (_engagement(scene, i) for i in scored) if not np.isnan(row).all()]
-    if len(rows) < 2:
         return []
-    own = [float(np.nanmean(row)) for row in rows]
-    level = sum(own) / len(own)
+    own = [float(np.nanmean(row)) for _, row in seen]
     joint = mean_over_people(
-        [row - mean for row, mean in zip(rows, own, strict=True)], len(scene.t_s)
+        [row - mean for (_, row), mean in zip(seen, own, strict=True)], len(scene.t_s)
     )
-    people = tuple(scored)
-    return _moves(scene, np.clip(joint + level, 0.0, 1.0), people, call=True)
-
-
-def _shifts(scene: Scene, person: int) -> list[Moment]:
-    series = scene.series[person]
-    if series is None:
-        return []
-    probs = series.probs.astype(np.float64)
-    neutral, _ = _levels(
-        scene, probs[:, EXPRESSIONS.index("neutral")], SHIFT_BEFORE_S, SHIFT_AFTER_S
-    )
-    before, after = _levels(scene, _engagement(scene, person), SHIFT_BEFORE_S, SHIFT_AFTER_S)
-    moments = []
-    for kind, (label, words) in SHIFTS.items():
-        column = probs[:, EXPRESSIONS.index(label)]
-        change = _change(scene, column, SHIFT_BEFORE_S, SHIFT_AFTER_S, 0.0)
-        held = (neutral >= MIN_SHIFT) & (change.after >= MIN_SHIFT)
-        size = np.where(held, np.nan_to_num(change.step), 0.0)
-        for at in _peaks(scene, size, change.limit):
-            start_s, end_s = _around(scene, at)
-            reason = f"{scene.names[person]}'s expression moved from neutral to {words}"
-            reason += _while(scene, start_s, end_s, person)
-            moments.append(
-                Moment(
-                    start_s, end_s, kind, (person,), reason,
-                    float(before[at]), float(after[at]), float(size[at]),
+    counted = np.any([search.listening for search, _ in seen], axis=0)
+    values = np.clip(joint + sum(own) / len(own), 0.0, 1.0)
+    track = Track.of(scene.t_s, values, counted, scene.interval_s)
+    levels = track.levels(BEFORE_S, AFTER_S)
+    start, end = track.windows(BEFORE_S, AFTER_S)
+    index = np.flatnonzero(counted)
+    limit = np.maximum(MIN_CHANGE, levels.limit)
+    found = []
+    for kind, sign in (("rise", 1.0), ("fall", -1.0)):
+        for at in track.peaks(sign * levels.step, limit):
+            split = track.split(at, sign)
+            was, is_now = index[start[split] : split], index[split : end[split]]
+            moved = [
+                search for search, row in seen if sign * _step(row, was, is_now) >= MIN_CHANGE / 2
+            ]
+            if len(moved) < 2:
+                continue
+            around = [search.looks_between(was, is_now) for search in moved]
+            what = what_was_seen(
+                mean_looks([looks for looks, _ in around]),
+                mean_looks([looks for _, looks in around]),
+                mean_rest([search.rest for search in moved]),
+            )
+            change_s = track.change_s(split)
+            before, after = float(levels.before[at]), float(levels.after[at])
+            found.append(
+                _moment(
+                    scene, kind, tuple(search.person for search in moved), what, change_s,
+                    track.lasted_s(split, change_s, before, after), before, after,
+                    sign * (after - before),
                 )
             )  # fmt: skip
-    return moments
+    return found
 
 
-def _silences(scene: Scene) -> list[Moment]:
-    """Find pauses between two turns; none before the first or after the last."""
-    talk = merge_spans([span for spans in scene.talk for span in spans])
-    moments = []
-    for (_, quiet_s), (loud_s, _) in pairwise(talk):
-        gap_s = loud_s - quiet_s
-        if gap_s < LONG_SILENCE_S:
-            continue
-        people = tuple(
-            i
-            for i, spans in enumerate(scene.talk)
-            if any(end == quiet_s or start == loud_s for start, end in spans)
-        )
-        end_s = min(loud_s, quiet_s + MAX_MOMENT_S)
-        strength = min(gap_s / SILENCE_FULL_S, 1.0)
-        reason = f"Nobody spoke for {round(gap_s)} seconds"
-        moments.append(
-            Moment(quiet_s, end_s, "silence", people, reason, None, None, strength)
-        )  # fmt: skip
-    moments.sort(key=lambda moment: -moment.strength)
-    return moments[:MAX_SILENCES]
+def _step(row: F64, was: I64, is_now: I64) -> float:
+    before, after = row[was], row[is_now]
+    if np.isnan(before).all() or np.isnan(after).all():
+        return 0.0
+    return float(np.nanmean(after) - np.nanmean(before))
 
 
-def _peaks(scene: Scene, size: F64, limit: float) -> list[int]:
-    """Return the largest samples above the limit, none within a moment's length of a larger one."""
-    apart_s = BEFORE_S + AFTER_S
-    candidates = np.flatnonzero((size > 0) & (size >= limit))
-    chosen: list[int] = []
-    while len(candidates):
-        best = int(candidates[np.argmax(size[candidates])])
-        chosen.append(best)
-        candidates = candidates[np.abs(scene.t_s[candidates] - scene.t_s[best]) >= apart_s]
-    return chosen
+def _moment(
+    scene: Scene, kind: str, people: tuple[int, ...], what: str, change_s: float,
+    lasted_s: float, before: float, after: float, strength: float,
+) -> Moment:  # fmt: skip
+    end_s = min(change_s + FOLLOW_S, scene.duration_s)
+    start_s = max(change_s - LEAD_IN_S, 0.0)
+    said_by = speaker_at(scene.talk, change_s)
+    return Moment(
+        start_s=min(start_s, max(end_s - MIN_MOMENT_S, 0.0)),
+        end_s=max(end_s, start_s + MIN_MOMENT_S),
+        kind=kind,
+        participants=people,
+        reason=sentence(scene.names, people, what, lasted_s, said_by),
+        # Sums of many samples may end a rounding error outside.
+        before=min(max(before, 0.0), 1.0),
+        after=min(max(after, 0.0), 1.0),
+        strength=min(strength, 1.0),
+        change_s=change_s,
+        what=what,
+        lasted_s=lasted_s,
+        said_by=said_by,
+        is_greeting=what in SMILES and _is_first_or_last(scene, change_s),
+    )
 
 
-def _around(scene: Scene, at: int) -> Span:
-    end_s = min(float(scene.t_s[at]) + FOLLOW_S, scene.duration_s)
-    start_s = max(float(scene.t_s[at]) - LEAD_IN_S, 0.0)
-    return min(start_s, max(end_s - MIN_MOMENT_S, 0.0)), max(end_s, start_s + MIN_MOMENT_S)
+def _is_first_or_last(scene: Scene, change_s: float) -> bool:
+    longest_s = GREETING_SHARE * scene.duration_s
+    to_end_s = scene.duration_s - change_s
+    return change_s < min(GREETING_S, longest_s) or to_end_s < min(GOODBYE_S, longest_s)
 
 
-def _seen_between(
-    scene: Scene, people: Sequence[int], start_s: float, end_s: float
-) -> tuple[int, ...]:
-    first, last = np.searchsorted(scene.t_s, (start_s, end_s))
-    return tuple(i for i in people if not np.isnan(_engagement(scene, i)[first:last]).all())
+def _ranked(moments: Sequence[Moment]) -> list[Moment]:
+    """Return moments in the order of their rank.
 
+    By strength, but greetings come last, and a turn of the head after every fall of a face.
+    """
+    falls = [
+        moment.strength
+        for moment in moments
+        if _DIRECTION.get(moment.kind) == "fall" and moment.what not in TURNS_OF_THE_HEAD
+    ]
+    weakest = min(falls, default=1.0)
 
-def _while(scene: Scene, start_s: float, end_s: float, person: int | None) -> str:
-    """Return who spoke most in the moment, "" where nobody did."""
-    spoken = [overlap_s(spans, start_s, end_s) for spans in scene.talk]
-    if not spoken or max(spoken) <= 0:
-        return ""
-    speaker = spoken.index(max(spoken))
-    return " while speaking" if speaker == person else f" while {scene.names[speaker]} spoke"
+    def rank(moment: Moment) -> tuple[bool, float, bool, float, str]:
+        is_turn = moment.what in TURNS_OF_THE_HEAD
+        strength = min(moment.strength, weakest) if is_turn else moment.strength
+        return moment.is_greeting, -strength, is_turn, moment.change_s, moment.kind
+
+    return sorted(moments, key=rank)
 
 
 _DIRECTION = {"to_happy": "rise", "to_angry": "fall", "rise": "rise", "fall": "fall"}
 
 
-def _same_direction(move: Moment, other: Moment) -> bool:
-    """Return whether two moments overlap and go the same way, up or down."""
-    overlap = min(move.end_s, other.end_s) - max(move.start_s, other.start_s)
-    return _DIRECTION.get(other.kind) == move.kind and overlap > 0
+def _is_told(move: Moment, others: Sequence[Moment]) -> bool:
+    """Return whether one of the others overlaps a move, goes the same way and has its people."""
+    return any(
+        _DIRECTION[other.kind] == _DIRECTION[move.kind]
+        and set(move.participants) <= set(other.participants)
+        and min(move.end_s, other.end_s) > max(move.start_s, other.start_s)
+        for other in others
+    )
 
 
-def _words(scene: Scene, moment: Moment) -> tuple[TranscriptLine, ...]:
-    return tuple(
-        line
-        for line in scene.lines
-        if line.end_s > moment.start_s - WORDS_BEFORE_S and line.start_s < moment.end_s
+def _with_words(scene: Scene, words: Words, moment: Moment) -> Moment:
+    lines = words.around(moment.change_s)
+    silence_s = moment.silence_s if moment.kind == "silence" else longest_pause_s(lines)
+    return replace(
+        moment,
+        lines=lines,
+        silence_s=silence_s,
+        side=_side(scene, moment),
+        speakers=_speakers(scene, moment),
     )
 
 
@@ -310,7 +353,3 @@ def _side(scene: Scene, moment: Moment) -> str:
 def _speakers(scene: Scene, moment: Moment) -> tuple[int, ...]:
     spoken = [overlap_s(spans, moment.start_s, moment.end_s) for spans in scene.talk]
     return tuple(sorted((i for i, s in enumerate(spoken) if s > 0), key=lambda i: -spoken[i]))
-
-
-def _points(value: float) -> str:
-    return str(round(100 * value))

@@ -8,8 +8,11 @@ import numpy as np
 
 from inference.schema.arrays import EXPRESSIONS, F32, F64
 
-SCORING_VERSION = 1
+SCORING_VERSION = 2
 """Version of docs/scoring.md. Any change of a figure's definition raises it."""
+
+SCORING_VERSIONS = (1, 2)
+"""The versions that can be computed."""
 
 Weights = dict[str, float]
 
@@ -21,6 +24,9 @@ CLASSIC_WEIGHTS: Weights = {
 
 # The same weights, moved so that a pure "angry" is 0 and a pure "happy" is 1.
 SALES_WEIGHTS: Weights = {name: (weight - 0.1) / 0.9 for name, weight in CLASSIC_WEIGHTS.items()}
+
+NEUTRAL_WEIGHT = SALES_WEIGHTS["neutral"]
+"""4/9: where a calm face lies on the scale of `sales`."""
 
 # EngageAi, `EphremTil17/emotion_recognition`: base scores on a scale of 1 to 5, and the factors of
 # each setting. It knows five expressions; its "other" is our disgust and fear, without a factor.

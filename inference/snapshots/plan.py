@@ -22,7 +22,6 @@ from inference.faces.follower import SEARCH_EVERY_S
 from inference.schema.analysis import CallAnalysis, Moment
 from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.schema.observations import View
-from inference.scoring.moments import FOLLOW_S, LEAD_IN_S
 
 WIDTH_PX, HEIGHT_PX, GAP_PX = 640, 360, 4
 """Of a finished picture, and between the people in it."""
@@ -170,7 +169,7 @@ class _Planner:
         if kind in columns:
             values = series.probs[:, EXPRESSIONS.index(columns[kind])]
         elif kind in ("rise", "fall"):
-            values = series.engagement if kind == "rise" else -series.engagement
+            values = series.listening if kind == "rise" else -series.listening
         else:
             values = np.zeros(len(self._seen.t_s), np.float32)
         known = np.isfinite(values)
@@ -300,9 +299,8 @@ def _median(values: F32) -> float:
 def _spans(moment: Moment) -> Iterator[tuple[float, float]]:
     """Return where to look for a picture: where the change shows, then anywhere in the moment."""
     if moment.kind != "silence":
-        is_whole = moment.start_s > 0
-        change_s = moment.start_s + LEAD_IN_S if is_whole else moment.end_s - FOLLOW_S
-        yield max(change_s, moment.start_s), min(change_s + TELLING_S, moment.end_s)
+        change_s = min(max(moment.change_s, moment.start_s), moment.end_s)
+        yield change_s, min(change_s + TELLING_S, moment.end_s)
     yield moment.start_s, moment.end_s
 
 

@@ -35,8 +35,8 @@ class ResultRows:
     """The results of an analysis: rows for the tables, without `call_id`.
 
     Times are in milliseconds, shares are 0–1, and None means that nothing was seen. `call` holds
-    the columns of `Call` that an analysis fills. Moments, turns and lines may be in any order:
-    `save_result` sorts and numbers them.
+    the columns of `Call` that an analysis fills. Moments come by rank; turns and lines may be in
+    any order: `save_result` sorts and numbers them.
     """
 
     call: Row
@@ -64,8 +64,7 @@ def save_result(session: Session, call_id: str, result: ResultRows) -> None:
         session.exec(delete(table).where(col(table.call_id) == call_id))
     _add(session, Participant, call_id, map(_with_folded_name, result.participants))
     _add(session, Window, call_id, map(_rounded, result.windows))
-    strongest = sorted(result.moments, key=lambda row: (-row["strength"], row["start_ms"]))
-    _add(session, Moment, call_id, _numbered(strongest))
+    _add(session, Moment, call_id, _numbered(result.moments))
     _add(session, SpeakerTurn, call_id, _numbered(_by_time(result.turns)))
     _add(session, TranscriptLine, call_id, _numbered(_by_time(result.transcript)))
     session.expire_all()
@@ -93,7 +92,7 @@ def get_windows(session: Session, call_id: str) -> Sequence[Window]:
 
 
 def get_moments(session: Session, call_id: str) -> Sequence[Moment]:
-    """Return the moments of a call, strongest first."""
+    """Return the moments of a call by rank, the one most worth watching first."""
     query = select(Moment).where(col(Moment.call_id) == call_id)
     return session.exec(query.order_by(col(Moment.position))).all()
 

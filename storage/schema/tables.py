@@ -59,7 +59,8 @@ class Call(Table, table=True):
     has_new_files: bool = False
     """Whether files were announced since the current run began."""
     has_new_corrections: bool = False
-    """Whether people corrected names or sides since the scores were stored."""
+    """Whether the call is to be reported again: people corrected names or sides since the scores
+    were stored, or another version of the scoring was asked for."""
     profile: str | None = Field(default=None, sa_type=CleanText)
     scoring_version: int | None = None
     model: str | None = Field(default=None, sa_type=CleanText)
@@ -142,7 +143,7 @@ class Moment(Table, table=True):
 
     call_id: str = _call_key()
     position: int = Field(primary_key=True)
-    """Rank by strength, strongest first."""
+    """Rank, the one most worth watching first."""
     start_ms: int
     end_ms: int
     kind: str = Field(sa_type=CleanText)
@@ -156,6 +157,16 @@ class Moment(Table, table=True):
     """The side of all its people; "" if they are on different sides."""
     speakers: list[int] = Field(default_factory=list, sa_type=Json)
     """Positions of the people who spoke in it, longest first."""
+    change_ms: int | None = None
+    """When it changed; None in rows of versions that did not store it."""
+    silence_ms: int | None = None
+    """Length of the silence, or of the longest pause between its lines."""
+    what: str = Field(default="", sa_type=CleanText)
+    """What was seen: "stopped smiling"."""
+    lasted_ms: int | None = None
+    said_by: int | None = None
+    """Position of the person who spoke before and after the change."""
+    is_greeting: bool = False
 
 
 class ParticipantCorrection(Table, table=True):

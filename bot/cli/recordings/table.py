@@ -39,7 +39,7 @@ def print_analysis(analysis: CallAnalysis, out: Console) -> None:
     else:
         out.print(Text(f"{length}, profile {analysis.profile}: nobody was seen or heard."))
     for moment in analysis.moments[:MAX_MOMENTS]:
-        out.print(Text(f"{words.clock(moment.start_s):>7}  {words.clean(moment.reason)}"))
+        out.print(Text(f"{words.clock(moment.change_s):>7}  {words.clean(moment.reason)}"))
     for line in _not_sound(analysis):
         out.print(Text(line, style="yellow"))
 

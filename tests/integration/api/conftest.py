@@ -85,7 +85,8 @@ RESULT = ResultRows(
         {
             "start_ms": 5000, "end_ms": 15_000, "kind": "rise", "participants": (0, 1),
             "reason": "Engagement rose.", "before": 0.4, "after": 0.7, "strength": 0.9,
-            "lines": [LINE],
+            "lines": [LINE | {"at_change": True, "pause_s": 0.0}], "change_ms": 7500,
+            "what": "began to smile", "lasted_ms": 21_000, "said_by": 1,
         }
     ],
     turns=[

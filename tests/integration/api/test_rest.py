@@ -184,7 +184,9 @@ def test_moments_transcript_and_report_are_told(service: Service) -> None:
         "is_chat": False,
     }
     assert transcript == {"call_id": call_id, "has_transcript": True, "items": [line]}
-    assert moment["lines"] == [line]
+    assert moment["lines"] == [line | {"at_change": True, "pause_s": 0.0}]
+    assert (moment["change_s"], moment["silence_s"], moment["lasted_s"]) == (7.5, None, 21.0)
+    assert (moment["what"], moment["said_by"]) == ("began to smile", 1)
     report = service.client.get(f"/api/v1/calls/{call_id}/report.pdf")
     assert (report.content, report.headers["content-type"]) == (
         b"%PDF-1.7 report",

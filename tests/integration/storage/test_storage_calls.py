@@ -61,15 +61,15 @@ RESULT = ResultRows(
     ],
     moments=[
         {
-            "start_ms": 0, "end_ms": 5000, "kind": "silence", "participants": (),
-            "reason": "Long silence.", "strength": 0.1, "lines": (),
-        },
-        {
             "start_ms": 9000, "end_ms": 19_000, "kind": "rise", "participants": (0,),
             "reason": "Up.", "before": 0.4, "after": 0.7, "strength": 0.9,
             "lines": [
                 {"start_ms": 9000, "end_ms": 9500, "speaker": "Dana Weiß", "text": "Great"}
             ],
+        },
+        {
+            "start_ms": 0, "end_ms": 5000, "kind": "silence", "participants": (),
+            "reason": "Long silence.", "strength": 0.1, "lines": (), "change_ms": 10,
         },
     ],
     turns=[{"start_ms": 100, "end_ms": 900, "speaker": "Dana Weiß", "key": "16778240"}],
@@ -208,6 +208,7 @@ def test_a_result_replaces_the_previous_one(engine: Engine) -> None:
         assert window.expressions == {"happy": 0.1235}
         strongest, silence = calls.get_moments(session, call_id)
         assert (strongest.kind, strongest.participants, silence.kind) == ("rise", [0], "silence")
+        assert (strongest.change_ms, silence.change_ms) == (None, 10)
         assert strongest.lines[0]["text"] == "Great"
         assert [turn.key for turn in calls.get_turns(session, call_id)] == ["16778240"]
         assert [line.text for line in calls.get_transcript(session, call_id)] == ["Hi\ufffd \ufffd"]

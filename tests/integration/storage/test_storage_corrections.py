@@ -102,5 +102,6 @@ def test_people_in_an_older_database_can_still_be_read(blank_url: str) -> None:
         (moment,) = calls.get_moments(session, "c")
         assert (eve.pid, eve.former_pids, eve.is_confirmed) == ("", [], False)
         assert (moment.side, moment.speakers) == ("", [])
+        assert (moment.change_ms, moment.what, moment.is_greeting) == (None, "", False)
         assert calls.get_call(session, "c").sides is None
     engine.dispose()

@@ -113,10 +113,44 @@ def test_an_analysis_from_before_the_talk_figures_still_opens(scored: CallAnalys
     assert (back.sides[0].talk, back.call.talk.overlap_s) == (None, None)
 
 
+def test_a_file_from_before_version_2_opens_as_it_was(scored: CallAnalysis) -> None:
+    first = assess(
+        scored.observations, scored.turns, scored.transcript, [], AssessOptions(version=1)
+    )
+    arrays, meta = analysis_to_columns(first)
+    arrays.pop("speaking")
+    fields_of_2 = ("basis", "listening_s", "speaking", "turns_known", "rest", "face_word_s")
+    people: Any = meta["participants"]
+    for person in people:
+        person["score"] = {k: v for k, v in person["score"].items() if k not in fields_of_2}
+    sides: Any = meta["sides"]
+    for side in sides:
+        for reaction in side["reactions"]:
+            reaction.pop("listening_s")
+    back = analysis_from_columns(arrays, meta)
+    assert back.scoring_version == 1
+    for old, new in zip(first.participants, back.participants, strict=True):
+        assert new.score.engagement == old.score.engagement
+        np.testing.assert_array_equal(old.series.rolling_30s, new.series.rolling_30s)
+        np.testing.assert_array_equal(new.series.listening, new.series.engagement)
+
+
 def test_another_version_says_so(scored: CallAnalysis) -> None:
     arrays, meta = analysis_to_columns(scored)
     with pytest.raises(OtherVersion):
         analysis_from_columns(arrays, meta | {"version": 99})
+
+
+def test_moments_of_an_earlier_version_say_when_they_changed(scored: CallAnalysis) -> None:
+    arrays, meta = analysis_to_columns(scored)
+    old = {
+        "start_s": 3.0, "end_s": 18.0, "kind": "fall", "participants": [0], "reason": "why",
+        "before": 0.8, "after": 0.4, "strength": 0.4, "side": "", "speakers": [0],
+        "lines": [{"start_s": 6.0, "end_s": 9.0, "speaker": "Dana", "text": "?", "is_chat": False}],
+    }  # fmt: skip
+    (moment,) = analysis_from_columns(arrays, meta | {"moments": [old]}).moments
+    assert moment.change_s == 8.0
+    assert [line.at_change for line in moment.lines] == [True]
 
 
 @pytest.mark.parametrize("name", ["turns", "call", "participants", "observations", "moments"])

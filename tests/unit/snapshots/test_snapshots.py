@@ -83,7 +83,7 @@ def call(
 
 
 def moment(*people: int, kind: str = "rise", start_s: float = 20.0) -> Moment:
-    return Moment(start_s, start_s + 15, kind, people, "why", 0.4, 0.7, 1.0)
+    return Moment(start_s, start_s + 15, kind, people, "why", 0.4, 0.7, 1.0, start_s + 5)
 
 
 def plan(analysis: CallAnalysis, told: Moment, *, leaves_out: bool = False) -> Snapshot | None:
