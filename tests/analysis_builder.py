@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from bot.calls.info import CallInfo
+from inference.moments.lines import Words
 from inference.schema.analysis import (
     CallAnalysis,
     CallScore,
@@ -30,7 +31,6 @@ from inference.schema.arrays import EXPRESSIONS, F32, F64, Bools
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.engagement import plain_course
-from inference.scoring.moment_lines import Words
 from inference.scoring.profiles import PROFILES
 from inference.scoring.score import Faces, Scored
 from inference.scoring.sides import SidePerson, score_sides

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from inference.analysis_columns import (
+    OtherVersion,
+    analysis_from_columns,
+    analysis_to_columns,
+)
 from inference.assess import AssessOptions, assess
 from inference.errors import InferenceError
 from inference.schema.analysis import CallAnalysis, Series
 from inference.schema.arrays import EXPRESSIONS
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality, View
-from inference.scoring.analysis_columns import (
-    OtherVersion,
-    analysis_from_columns,
-    analysis_to_columns,
-)
 from inference.serialize import pack_probs, unpack_probs
 
 
