@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from bot.calls.info import CallInfo
+from inference.moments.lines import Words
 from inference.schema.analysis import (
     CallAnalysis,
     CallScore,
@@ -29,9 +30,9 @@ from inference.schema.analysis import (
 from inference.schema.arrays import EXPRESSIONS, F32, F64, Bools
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
-from inference.scoring.moment_lines import Words
+from inference.scoring.engagement import plain_course
 from inference.scoring.profiles import PROFILES
-from inference.scoring.score import Faces
+from inference.scoring.score import Faces, Scored
 from inference.scoring.sides import SidePerson, score_sides
 
 WEIGHTS = np.array([0.0, 0.0, 1 / 9, 1.0, 2 / 9, 7 / 9, 4 / 9], np.float32)
@@ -147,8 +148,11 @@ def _sides(
     people = [
         SidePerson(
             p.side, p.is_scored, p.score,
-            Faces(np.isfinite(p.series.engagement), p.series.probs,
-                  p.series.attention.astype(np.float64)),
+            Scored(
+                Faces(np.isfinite(p.series.engagement), p.series.probs,
+                      p.series.attention.astype(np.float64)),
+                plain_course(p.series.engagement.astype(np.float64), turns_known=True, version=1),
+            ),
             [(turn.start_s, turn.end_s) for turn in turns if turn.key == p.key],
             observations.duration_s,
         )
@@ -246,6 +250,7 @@ def _series(engagement: F32, attention: F32, probs: F32, t_s: F64) -> Series:
         rolling_30s=_rolling(engagement, round(30 / interval)),
         rolling_60s=_rolling(engagement, round(60 / interval)),
         cumulative=_rolling(engagement, len(engagement)), probs=probs,
+        speaking=np.zeros(len(t_s), np.bool_),
     )  # fmt: skip
 
 
@@ -316,9 +321,7 @@ def _expressions(probs: F32) -> dict[str, float]:
 
 
 def _windows(
-    participants: Sequence[Participant],
-    t_s: F64,
-    duration_s: float,
+    participants: Sequence[Participant], t_s: F64, duration_s: float
 ) -> tuple[WindowScore, ...]:
     windows = []
     for person in participants:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from inference.analysis_columns import (
+    OtherVersion,
+    analysis_from_columns,
+    analysis_to_columns,
+)
 from inference.assess import AssessOptions, assess
 from inference.errors import InferenceError
 from inference.schema.analysis import CallAnalysis, Series
 from inference.schema.arrays import EXPRESSIONS
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality, View
-from inference.scoring.analysis_columns import (
-    OtherVersion,
-    analysis_from_columns,
-    analysis_to_columns,
-)
 from inference.serialize import pack_probs, unpack_probs
 
 
@@ -94,6 +95,44 @@ def test_reading_and_writing_again_changes_nothing(scored: CallAnalysis) -> None
     assert told == meta
     for name, values in arrays.items():
         np.testing.assert_array_equal(values, again[name])
+
+
+def test_an_analysis_from_before_the_talk_figures_still_opens(scored: CallAnalysis) -> None:
+    arrays, meta = analysis_to_columns(scored)
+    old: Any = copy.deepcopy(meta)
+    del old["call"]["talk"]
+    for side in old["sides"]:
+        del side["talk"]
+    for person in old["participants"]:
+        talk = person["score"]["talk"]
+        kept = ("talk_s", "share", "turns", "longest_monologue_s")
+        person["score"]["talk"] = {name: talk[name] for name in kept}
+    back = analysis_from_columns(arrays, old)
+    dana, now = back.participants[0].score.talk, scored.participants[0].score.talk
+    assert (dana.talk_s, dana.turns, dana.words) == (now.talk_s, now.turns, None)
+    assert (back.sides[0].talk, back.call.talk.overlap_s) == (None, None)
+
+
+def test_a_file_from_before_version_2_opens_as_it_was(scored: CallAnalysis) -> None:
+    first = assess(
+        scored.observations, scored.turns, scored.transcript, [], AssessOptions(version=1)
+    )
+    arrays, meta = analysis_to_columns(first)
+    arrays.pop("speaking")
+    fields_of_2 = ("basis", "listening_s", "speaking", "turns_known", "rest", "face_word_s")
+    people: Any = meta["participants"]
+    for person in people:
+        person["score"] = {k: v for k, v in person["score"].items() if k not in fields_of_2}
+    sides: Any = meta["sides"]
+    for side in sides:
+        for reaction in side["reactions"]:
+            reaction.pop("listening_s")
+    back = analysis_from_columns(arrays, meta)
+    assert back.scoring_version == 1
+    for old, new in zip(first.participants, back.participants, strict=True):
+        assert new.score.engagement == old.score.engagement
+        np.testing.assert_array_equal(old.series.rolling_30s, new.series.rolling_30s)
+        np.testing.assert_array_equal(new.series.listening, new.series.engagement)
 
 
 def test_another_version_says_so(scored: CallAnalysis) -> None:
