@@ -162,7 +162,7 @@ def _in_one_line(
 ) -> str:
     """Return a moment in one line; it does not name again who the moment before was about."""
     clock = f"<{_at(page_url, item.watch_s)}|{item.clock}>" if page_url else item.clock
-    is_same = before is not None and before.people == item.people
+    is_same = before is not None and (before.who, before.people) == (item.who, item.people)
     did = item.did[0].upper() + item.did[1:] if is_same else f"{item.who} {item.did}"
     line = f"*{escape(did)} {item.at.removesuffix(item.clock)}{clock}*"
     if not item.words or room < LEAST_WORDS:
