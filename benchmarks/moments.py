@@ -25,6 +25,7 @@ from benchmarks.moment_calls import (
     FALLEN,
     INTERVAL_S,
     PROSPECT,
+    REACTION_S,
     REP,
     SMILE,
     TILE_PX,
@@ -37,10 +38,10 @@ from bot.calls.stored import analyzer_options
 from bot.cli.recordings.analyze import observe_file
 from bot.settings import Settings
 from inference.schema.arrays import EXPRESSIONS, F32, F64
-from inference.scoring.engagement import engagement_course, plain_course
-from inference.scoring.moments import Scene, SceneFace, find_moments
+from inference.scoring.engagement import EngagementCourse, engagement_course, plain_course
+from inference.scoring.moments import Scene, find_moments
 from inference.scoring.profiles import PROFILES
-from inference.scoring.score import Faces, select_faces
+from inference.scoring.score import Faces, Scored, select_faces
 
 SAMPLES = 7200
 PART_S = 600.0
@@ -73,7 +74,7 @@ def count(engagement: Course, kinds: tuple[str, ...]) -> int:
         values = np.clip(engagement[start : start + part], 0, 1)
         t_s = np.arange(part, dtype=np.float64) * INTERVAL_S
         flat = np.full((part, len(EXPRESSIONS)), 1 / len(EXPRESSIONS), np.float32)
-        face = SceneFace(plain_course(values, turns_known=False), flat)
+        face = scored(flat, np.ones(part), plain_course(values, turns_known=False, version=2))
         scene = Scene(t_s, INTERVAL_S, PART_S, ["A"], [face], [[]], [])
         found += sum(moment.kind in kinds for moment in find_moments(scene))
     return found
@@ -89,7 +90,7 @@ class Result:
     errors_s: list[float] = field(default_factory=list)
     right_lines: int = 0
 
-    def judge(self, call: KnownCall, faces: list[SceneFace | None], t_s: F64) -> None:
+    def judge(self, call: KnownCall, faces: list[Scored | None], t_s: F64) -> None:
         """Compare the falls that are found in a call with those that are in it."""
         talk = [
             [(turn.start_s, turn.end_s) for turn in call.turns if turn.speaker == name]
@@ -118,28 +119,35 @@ class Result:
         """Return the result as a row of the table."""
         count, size = len(self.errors_s), np.abs(self.errors_s)
         share = f"{100 * count / self.falls:.0f} %" if self.falls else "–"
-        middle, most = np.quantile(size, [0.5, 0.95]) if count else (np.nan, np.nan)
+        middle, most = (f"{q:.2f}" for q in np.quantile(size, [0.5, 0.95])) if count else "––"
         late = f"{np.median(self.errors_s):+.2f}" if count else "–"
         lines = f"{100 * self.right_lines / count:.0f} %" if count else "–"
         return (
-            f"| {name} | {self.falls} | {share} | {middle:.2f} | {most:.2f} | {late} | {lines} "
+            f"| {name} | {self.falls} | {share} | {middle} | {most} | {late} | {lines} "
             f"| {self.false / self.hours:.2f} |"
         )
 
 
-def scene_face(t_s: F64, probs: F32, attention: F64, call: KnownCall, name: str) -> SceneFace:
+def scored(probs: F32, attention: F64, course: EngagementCourse) -> Scored:
+    """Return a face with what it is worth."""
+    return Scored(Faces(~np.isnan(probs[:, 0]), probs, attention), course)
+
+
+def scene_face(t_s: F64, probs: F32, attention: F64, call: KnownCall, name: str) -> Scored:
     """Return one person's face with their engagement."""
     turns = [(turn.start_s, turn.end_s) for turn in call.turns if turn.speaker == name]
     course = engagement_course(t_s, INTERVAL_S, probs, attention, turns, PROFILES["sales"])
-    return SceneFace(course, probs)
+    return scored(probs, attention, course)
 
 
-def drawn(calls: int, level: float, *, has_falls: bool) -> Result:
+def drawn(
+    calls: int, level: float, *, has_falls: bool = True, reaction_s: float = REACTION_S
+) -> Result:
     """Look for the falls of drawn calls of ten minutes."""
     rng = np.random.default_rng(2)
     result = Result()
     for _ in range(calls):
-        call = draw_call(rng, PART_S, has_falls=has_falls)
+        call = draw_call(rng, PART_S, has_falls=has_falls, reaction_s=reaction_s)
         t_s, probs = draw_probs(call, rng, level)
         attention = np.where(rng.random(len(t_s)) < 0.05, 0.0, 1.0)  # blinks
         result.judge(call, [None, scene_face(t_s, probs, attention, call, PROSPECT)], t_s)
@@ -209,8 +217,10 @@ def main() -> None:
         )
     if wanted.calls:
         for level in (1.0, 3.0):
-            result = drawn(wanted.calls, level, has_falls=True)
+            result = drawn(wanted.calls, level)
             print(result.row(f"drawn, noise × {level:.0f}"), flush=True)
+        result = drawn(wanted.calls, 1.0, reaction_s=0.0)
+        print(result.row("drawn, noise × 1, at the word itself"), flush=True)
         for level in (1.0, 3.0):
             result = drawn(wanted.calls, level, has_falls=False)
             print(result.row(f"drawn, no fall, noise × {level:.0f}"), flush=True)

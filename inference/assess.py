@@ -17,11 +17,12 @@ from inference.attribution.roster import owners_of
 from inference.schema.analysis import CallAnalysis, Participant, PersonScore, Series, WindowScore
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
-from inference.scoring.engagement import engagement_course
-from inference.scoring.moments import Scene, SceneFace, find_moments
-from inference.scoring.profiles import PROFILES, SCORING_VERSION, Profile
+from inference.scoring.moments import Scene, find_moments
+from inference.scoring.profiles import PROFILES, SCORING_VERSION, SCORING_VERSIONS
 from inference.scoring.score import (
     Faces,
+    Scored,
+    engagement_of,
     person_span,
     score_call,
     score_person,
@@ -39,21 +40,28 @@ from inference.speech.turns import Span, merge_spans, total_s, usable_turns
 class AssessOptions:
     """How a call is scored.
 
-    `profile` is a name in `profiles.PROFILES`. With `score_own_side` False, only the faces
-    of people known to be of the other side (side "prospect") are scored or kept: a face that nobody
-    could name may be a colleague's. `window_s` is the length of a `WindowScore`. `fillers` are
-    words that count as fillers besides those of `talk_words.FILLERS`.
+    `profile` is a name in `profiles.PROFILES`, `version` one of `SCORING_VERSIONS`. With
+    `score_own_side` False, only the faces of people known to be of the other side (side "prospect")
+    are scored or kept: a face that nobody could name may be a colleague's. `window_s` is the length
+    of a `WindowScore`. `fillers` are words that count as fillers besides those of
+    `talk_words.FILLERS`.
     """
 
     profile: str = "sales"
     score_own_side: bool = True
     window_s: float = 10.0
     fillers: tuple[str, ...] = ()
+    version: int = SCORING_VERSION
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
             raise ValueError(
                 f"There is no profile {self.profile!r}; choose one of {', '.join(PROFILES)}."
+            )
+        if self.version not in SCORING_VERSIONS:
+            raise ValueError(
+                f"There is no version {self.version} of the scoring; choose one of "
+                f"{', '.join(map(str, SCORING_VERSIONS))}."
             )
         if not (math.isfinite(self.window_s) and self.window_s >= 1.0):
             raise ValueError(f"A window must be at least 1 s long, not {self.window_s} s.")
@@ -94,17 +102,27 @@ def assess_identities(
 ) -> CallAnalysis:
     """Score a call whose people are identified already."""
     turns = usable_turns(turns, transcript, observations.duration_s)
-    profile = PROFILES[options.profile]
+    profile, version = PROFILES[options.profile], options.version
     # Somebody whom only a correction names has no key, and is heard nowhere.
     keys = [person.key if person.is_named else "" for person in identities.people]
     spoken = _spoken(observations.duration_s, identities, keys, turns, transcript, roster)
     parts = _parts(observations, identities, _by_person(spoken), options)
+    scored = [
+        Scored(
+            part.faces,
+            engagement_of(
+                # Of somebody without a key nothing says when they speak.
+                observations, part.faces, part.turns if turns and key else None, profile, version
+            ),
+        )
+        for part, key in zip(parts, keys, strict=True)
+    ]  # fmt: skip
     figures = person_talk(spoken, options.fillers)
     participants: list[Participant] = []
     windows: list[WindowScore] = []
     for part in parts:
         score, series = score_person(
-            observations, part.faces, profile, part.stay, figures[part.index]
+            observations, scored[part.index], profile, part.stay, figures[part.index]
         )
         participants.append(part.scored_as(score, series))
         windows += score_windows(
@@ -115,7 +133,7 @@ def assess_identities(
     counted = [part for part in parts if part.is_scored]
     call, call_series = score_call(
         observations,
-        [(participants[part.index].score, part.faces) for part in counted],
+        [(participants[part.index].score, scored[part.index]) for part in counted],
         profile,
         span_s=sum(part.stay_s for part in counted),
         talk_s=talk_s,
@@ -127,10 +145,7 @@ def assess_identities(
             interval_s=observations.sample_interval_s,
             duration_s=observations.duration_s,
             names=[participant.name for participant in participants],
-            faces=[
-                _scene_face(observations, part, profile, bool(turns)) if part.is_scored else None
-                for part in parts
-            ],
+            faces=[scored[p.index] if p.is_scored else None for p in participants],
             talk=[part.spoken for part in parts],
             lines=transcript,
             sides=[participant.side for participant in participants],
@@ -139,7 +154,7 @@ def assess_identities(
     sides = score_sides(
         observations,
         [
-            SidePerson(p.side, p.is_scored, p.score, part.faces, part.turns, part.stay_s)
+            SidePerson(p.side, p.is_scored, p.score, scored[p.index], part.turns, part.stay_s)
             for p, part in zip(participants, parts, strict=True)
         ],
         profile,
@@ -152,7 +167,7 @@ def assess_identities(
     return CallAnalysis(
         observations=without_expressions(observations, unscored),
         profile=options.profile,
-        scoring_version=SCORING_VERSION,
+        scoring_version=version,
         participants=tuple(participants),
         attributions=identities.attributions,
         turns=turns,
@@ -275,20 +290,6 @@ def _parts(
             )
         )
     return parts
-
-
-def _scene_face(
-    observations: Observations, part: _Part, profile: Profile, turns_known: bool
-) -> SceneFace:
-    course = engagement_course(
-        observations.t_s,
-        observations.sample_interval_s,
-        part.faces.probs,
-        part.faces.attention,
-        part.turns if turns_known else None,
-        profile,
-    )
-    return SceneFace(course, part.faces.probs)
 
 
 def without_expressions(observations: Observations, tracks: set[int]) -> Observations:

@@ -23,7 +23,10 @@ MAX_POINTS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class PersonPoint:
-    """One person's means over one step; None where the face was not seen."""
+    """One person's means over one step; None where the face was not seen.
+
+    Engagement is that of listening: None too where the person spoke throughout.
+    """
 
     participant: int
     coverage: float
@@ -129,9 +132,9 @@ class _Binned:
         probs = bin_means(series.probs, cuts)[0]
         seen = ~np.isnan(probs).any(axis=1)
         label = np.where(seen, np.argmax(np.nan_to_num(probs), axis=1), -1)
-        engagement, samples = bin_means(series.engagement, cuts)
+        _, samples = bin_means(series.engagement, cuts)
         return _Binned(
-            engagement,
+            bin_means(series.listening, cuts)[0],
             bin_means(series.attention, cuts)[0],
             _at_end(series.rolling_30s, cuts),
             _at_end(series.rolling_60s, cuts),

@@ -1,4 +1,8 @@
-"""The running engagement of people and call, by the formulas in docs/scoring.md (3 and 7)."""
+"""The running engagement of people and call, by version 1 of the scoring (docs/scoring-v1.md).
+
+Version 2 compares a face with the person's own calm face over the whole call, which nobody knows
+while the recording is drawn.
+"""
 
 from __future__ import annotations
 

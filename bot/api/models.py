@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from bot.text import words
 
+SCORED_BY = "Version of docs/scoring.md that the figures follow; null before the call is scored."
+
 PERSON_EXAMPLE: dict[str, Any] = {
     "id": "p5e1f0c2a97", "index": 1, "name": "Jonas Brandt", "side": "prospect", "is_host": False,
     "is_named": True, "name_confidence": 0.98, "name_certainty": "98 % sure",
@@ -21,15 +23,15 @@ PERSON_EXAMPLE: dict[str, Any] = {
         "words": 2310, "words_per_minute": 152.0, "questions": 14, "fillers": 41,
         "filler_share": 0.018,
     },
-    "expressions": {"happy": 0.21, "neutral": 0.66, "sad": 0.13},
+    "expressions": {"happy": 0.21, "neutral": 0.66, "sad": 0.13}, "scoring_version": 2,
 }  # fmt: skip
 CALL_EXAMPLE: dict[str, Any] = {
     "id": "k3v7qzv2m4x5ab6c", "zoom_uuid": "abc/def+gh==", "topic": "Offer walk-through",
     "host_email": "dana@example.com", "host_name": "Dana Weiss",
     "started_at": "2026-03-04T09:30:00Z", "timezone": "Europe/Berlin", "duration_s": 1860.0,
     "status": "done", "skipped_reason": None, "failure": None, "engagement": 0.61,
-    "interval": [0.57, 0.65], "coverage": 0.92, "workflow_id": "k3v7qzv2m4x5ab6c.1",
-    "notes": [], "participants": [PERSON_EXAMPLE],
+    "interval": [0.57, 0.65], "coverage": 0.92, "scoring_version": 2,
+    "workflow_id": "k3v7qzv2m4x5ab6c.1", "notes": [], "participants": [PERSON_EXAMPLE],
 }  # fmt: skip
 
 
@@ -105,6 +107,7 @@ class Person(BaseModel):
         description="Talk in figures; null if the call has not been analysed by this version."
     )
     expressions: dict[str, float] = Field(description="Mean probability of each expression.")
+    scoring_version: int | None = Field(description=SCORED_BY)
 
     model_config = ConfigDict(json_schema_extra={"examples": [PERSON_EXAMPLE]})
 
@@ -149,6 +152,7 @@ class CallFields(BaseModel):
     engagement: float | None
     interval: tuple[float, float] | None = Field(description="95 % interval of the engagement.")
     coverage: float | None
+    scoring_version: int | None = Field(description=SCORED_BY)
     workflow_id: str | None = Field(description="The current run, for GET /workflows/{id}.")
     notes: list[Note] = Field(
         description="What Slack or the disk refused after the summary was posted, and why a later "
@@ -185,6 +189,11 @@ class Reaction(BaseModel):
     shares: dict[str, float] = Field(
         description="Share of the faces seen for which each expression was the most likely."
     )
+    listening_s: float | None = Field(
+        None,
+        description="Seconds of `seen_s` with somebody listening: what engagement is taken over. "
+        "null in version 1 of the scoring.",
+    )
 
 
 class Side(BaseModel):
@@ -214,7 +223,6 @@ class CallFigures(CallFields):
     has_transcript: bool
     has_report: bool
     profile: str | None
-    scoring_version: int | None
     model: str | None
     quality: dict[str, Any] | None = Field(
         description="Quality of the recording: what could be seen and heard."
@@ -292,6 +300,7 @@ class Moments(BaseModel):
     """The moments of a call, the one most worth watching first."""
 
     call_id: str
+    scoring_version: int | None = Field(None, description=SCORED_BY)
     items: list[Moment]
 
 

@@ -184,6 +184,7 @@ def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaF
         return Timeline(
             call_id=call_id,
             resolution_s=resolution,
+            scoring_version=call.scoring_version,
             items=_steps(files, settings, call, resolution),
         )
 
@@ -195,11 +196,11 @@ def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaF
     )
     def get_moments(call_id: str) -> models.Moments:
         with reading(engine) as session:
-            calls.get_call(session, call_id)
+            call = calls.get_call(session, call_id)
             names = {p.position: p.name for p in calls.get_participants(session, call_id)}
             moments = calls.get_moments(session, call_id)
         items = [moment_view(moment, names) for moment in moments]
-        return models.Moments(call_id=call_id, items=items)
+        return models.Moments(call_id=call_id, scoring_version=call.scoring_version, items=items)
 
     @api.get(
         "/calls/{call_id}/transcript", tags=["calls"], summary="What was said", responses=NO_CALL

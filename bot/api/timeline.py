@@ -15,7 +15,9 @@ class PersonStep(BaseModel):
     """One person's means over one step of the timeline."""
 
     participant: int
-    engagement: float | None
+    engagement: float | None = Field(
+        description="Of listening: null where the face was not seen, or its owner spoke throughout."
+    )
     attention: float | None
     expression: str | None = Field(description="The most likely expression.")
     coverage: float = Field(
@@ -46,6 +48,9 @@ class Timeline(BaseModel):
 
     call_id: str
     resolution_s: float
+    scoring_version: int | None = Field(
+        None, description="Version of docs/scoring.md that the figures follow."
+    )
     items: list[TimelineStep]
 
     model_config = ConfigDict(
@@ -54,6 +59,7 @@ class Timeline(BaseModel):
                 {
                     "call_id": "k3v7qzv2m4x5ab6c",
                     "resolution_s": 10.0,
+                    "scoring_version": 2,
                     "items": [
                         {
                             "start_s": 0.0,

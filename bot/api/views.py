@@ -18,7 +18,8 @@ def call_view(
 ) -> models.Call:
     """Return a call as it appears in lists."""
     return models.Call(
-        **_call(call, notes), participants=[person_view(person) for person in people]
+        **_call(call, notes),
+        participants=[person_view(person, call.scoring_version) for person in people],
     )
 
 
@@ -28,7 +29,7 @@ def call_figures(
     """Return a call with everything known about it."""
     return models.CallFigures(
         **_call(call, notes),
-        participants=[_person_figures(person) for person in people],
+        participants=[_person_figures(person, call.scoring_version) for person in people],
         sides=[
             models.Side.model_validate(side | {"talk": talk_fields(side.get("talk"))})
             for side in call.sides or ()
@@ -37,7 +38,6 @@ def call_figures(
         has_transcript=call.has_transcript,
         has_report=call.report_path is not None,
         profile=call.profile,
-        scoring_version=call.scoring_version,
         model=call.model,
         quality=call.quality,
         figures=call.score,
@@ -46,9 +46,9 @@ def call_figures(
     )
 
 
-def person_view(person: tables.Participant) -> models.Person:
+def person_view(person: tables.Participant, scoring_version: int | None) -> models.Person:
     """Return a participant as it appears in lists."""
-    return models.Person(**_person(person))
+    return models.Person(**_person(person), scoring_version=scoring_version)
 
 
 def moment_view(row: tables.Moment, names: dict[int, str]) -> models.Moment:
@@ -97,6 +97,7 @@ def _call(call: tables.Call, notes: Sequence[tables.CallNote]) -> dict[str, Any]
         "engagement": call.engagement,
         "interval": _interval(call.engagement_low, call.engagement_high),
         "coverage": call.coverage,
+        "scoring_version": call.scoring_version,
         "workflow_id": f"{call.id}.{call.run}" if call.run else None,
         # A note without a text is about to be tried for the first time.
         "notes": [
@@ -135,9 +136,12 @@ def _person(person: tables.Participant) -> dict[str, Any]:
     }
 
 
-def _person_figures(person: tables.Participant) -> models.PersonFigures:
+def _person_figures(
+    person: tables.Participant, scoring_version: int | None
+) -> models.PersonFigures:
     return models.PersonFigures(
         **_person(person),
+        scoring_version=scoring_version,
         first_seen_s=person.first_seen_ms / 1000,
         last_seen_s=person.last_seen_ms / 1000,
         figures=person.score,

@@ -12,17 +12,24 @@ from typing import Any
 
 from bot.settings import Settings
 from inference.assess import AssessOptions, scores_everyone
+from inference.scoring.profiles import SCORING_VERSION
 
 _KEPT_AS = "score_own_side"
 """Name of the note in a kept analysis; analyses of earlier versions have none."""
 
 
-def assess_options(settings: Settings, profile: str | None = None) -> AssessOptions:
-    """Return how the settings want a call to be scored; `profile` overrides the settings' own."""
+def assess_options(
+    settings: Settings, profile: str | None = None, version: int | None = None
+) -> AssessOptions:
+    """Return how the settings want a call to be scored.
+
+    `profile` overrides the settings' own, `version` the newest version of the scoring.
+    """
     return AssessOptions(
         profile=profile or settings.analysis.profile,
         score_own_side=settings.calls.score_own_side,
         fillers=tuple(settings.analysis.fillers),
+        version=version or SCORING_VERSION,
     )
 
 

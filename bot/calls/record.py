@@ -51,6 +51,9 @@ class Evidence:
     corrections: tuple[Correction, ...] = ()
     has_side_files: bool = False
     """Whether turns, transcript, chat and roster were read from the side files."""
+    scoring_version: int | None = None
+    """The version that the call's figures follow, also when it is reported again; None before it
+    is scored, and in files of earlier versions."""
 
     def with_notes(self, notes: Sequence[str]) -> Evidence:
         """Return the evidence with more sentences about its quality; repeats are dropped."""
@@ -116,6 +119,7 @@ def write_evidence(path: Path, evidence: Evidence) -> None:
             "cast": None if evidence.identities is None else asdict(evidence.identities),
             "corrections": [asdict(correction) for correction in evidence.corrections],
             "has_side_files": evidence.has_side_files,
+            "scoring_version": evidence.scoring_version,
         },
     )
 
@@ -149,6 +153,7 @@ def _from_columns(arrays: Mapping[str, NDArray[Any]], fields: dict[str, Any]) ->
         identities=None if fields["cast"] is None else _identities(fields["cast"]),
         corrections=tuple(Correction.from_plain(row) for row in fields.get("corrections", ())),
         has_side_files=bool(fields.get("has_side_files", False)),
+        scoring_version=fields.get("scoring_version"),
     )
 
 

@@ -48,7 +48,8 @@ def load_analysis(files: MediaFiles, settings: Settings, call: Call) -> CallAnal
     """Return a call's analysis as it was scored and kept; its observations hold no faces.
 
     A call without a usable one (an earlier version stored it, it is damaged, or it holds people who
-    may no longer be scored) is scored again from its series, with the profile it was scored with.
+    may no longer be scored) is scored again from its series, with the profile and
+    the version that it was scored with.
 
     Raises:
         Missing: the call has not been analysed yet.
@@ -56,7 +57,7 @@ def load_analysis(files: MediaFiles, settings: Settings, call: Call) -> CallAnal
     """
     if call.series_path is None:
         raise Missing(f"The call {call.id} has not been analysed yet.")
-    options = assess_options(settings, call.profile)
+    options = assess_options(settings, call.profile, call.scoring_version)
     try:
         return read_analysis(files.analysis_path(call.id), call.id, options)
     except StorageError as exc:

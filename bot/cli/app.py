@@ -16,7 +16,7 @@ from bot.cli.networks.commands import evaluate_app, models, train_app
 from bot.cli.recordings.commands import analyze, annotate
 from bot.cli.service.backup_commands import backup, restore
 from bot.cli.service.commands import check, serve, worker
-from bot.cli.service.data_commands import db_app, inbox_app, keys_app
+from bot.cli.service.data_commands import db_app, inbox_app, keys_app, rescore
 from bot.cli.service.status_commands import calls_app, status
 from bot.cli.terminal import out
 
@@ -77,7 +77,7 @@ def demo(
 
 
 for command in (
-    serve, worker, demo, analyze, annotate, check, status, backup, restore, models
+    serve, worker, demo, analyze, annotate, check, status, rescore, backup, restore, models
 ):  # fmt: skip
     app.command()(command)
 for name, group in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.report.chart_data import neutral_level
+from bot.report.chart_data import measures_against_rest, neutral_level
 from bot.text import words
 from inference.schema.analysis import CallAnalysis
 from inference.schema.observations import Quality
@@ -58,7 +58,20 @@ _ATTENTION_AND_RANGE = (
 
 
 def _reading(analysis: CallAnalysis) -> tuple[str, ...]:
-    neutral = round(neutral_level(analysis.profile))
+    neutral = round(neutral_level(analysis))
+    if measures_against_rest(analysis):
+        scale = (
+            f"Engagement runs from 0 to 100 and compares a face with the same person's own calm "
+            f"face. A calm face turned to the screen is {neutral}, a full smile is near 100, an "
+            "angry look is near 34, and looking away takes off up to half. Averages and curves "
+            "are of listening: a moving mouth looks like surprise, so speaking is not compared "
+            "with it."
+        )
+        if not analysis.turns_known:
+            scale += (
+                " This recording does not say who spoke when, so all of it counts as listening."
+            )
+        return (scale, *_ATTENTION_AND_RANGE)
     scale = (
         f"Engagement runs from 0 to 100. A broad smile is near 100, a calm, neutral face is "
         f"{neutral}, an angry or disgusted one is near 0. Faces differ at rest, so compare a "

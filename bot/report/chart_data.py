@@ -9,6 +9,7 @@ import numpy as np
 from bot.text import words
 from inference.schema.analysis import CallAnalysis, Participant
 from inference.schema.arrays import EXPRESSIONS, F32, F64
+from inference.scoring.engagement import RULES
 from inference.scoring.profiles import PROFILES
 from inference.timeline import talk_spans
 
@@ -122,24 +123,32 @@ def course(t_s: F64, values: F32, duration_s: float) -> Course:
     return Course(middles, mean, step)
 
 
-def neutral_level(profile: str) -> float:
+def neutral_level(analysis: CallAnalysis) -> float:
     """Return the engagement, 0–100, of a calm, neutral face: the line to compare with."""
-    weights = PROFILES.get(profile, PROFILES["sales"]).weights
-    return 100 * weights[EXPRESSIONS.index("neutral")]
+    profile = PROFILES.get(analysis.profile, PROFILES["sales"])
+    if measures_against_rest(analysis):
+        return 100 * RULES.calm
+    return 100 * profile.weights[EXPRESSIONS.index("neutral")]
+
+
+def measures_against_rest(analysis: CallAnalysis) -> bool:
+    """Return whether engagement is measured against each person's own calm face."""
+    profile = PROFILES.get(analysis.profile, PROFILES["sales"])
+    return analysis.scoring_version > 1 and not profile.most_likely_only
 
 
 def backdrop(analysis: CallAnalysis) -> Backdrop:
     """Build what all charts of a call share."""
     t_s, duration_s = analysis.observations.t_s, analysis.duration_s
     drawn = [analysis.call_series, *(person.series for person in analysis.participants)]
-    courses = [course(t_s, series.engagement, duration_s) for series in drawn]
+    courses = [course(t_s, series.listening, duration_s) for series in drawn]
     known = np.concatenate([c.values[np.isfinite(c.values)] for c in courses])
     scored = sum(p.score.engagement is not None for p in analysis.participants)
     return Backdrop(
         duration_s=duration_s,
         everyone=courses[0],
         levels=(20, 50, 80) if ((known > 20) & (known < 80)).all() else (0, 50, 100),
-        neutral=neutral_level(analysis.profile),
+        neutral=neutral_level(analysis),
         is_one_person=scored == 1,
         talk=talk_spans(analysis),
     )
@@ -151,7 +160,7 @@ def person_chart(person: Participant, analysis: CallAnalysis, shared: Backdrop) 
     return PersonChart(
         backdrop=shared,
         side=person.side,
-        course=course(t_s, person.series.engagement, duration_s),
+        course=course(t_s, person.series.listening, duration_s),
         attention=course(t_s, person.series.attention, duration_s),
         spans=_joined(shared.talk[person.index], duration_s),
     )

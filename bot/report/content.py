@@ -18,6 +18,7 @@ from bot.report.chart_data import (
     Timeline,
     backdrop,
     lanes,
+    measures_against_rest,
     neutral_level,
     person_chart,
 )
@@ -164,9 +165,11 @@ def _timeline_title(analysis: CallAnalysis) -> str:
 def _timeline_note(analysis: CallAnalysis) -> str:
     if analysis.call.engagement is None:
         return ""
-    neutral = round(neutral_level(analysis.profile))
+    neutral = round(neutral_level(analysis))
+    seen = "seen listening" if measures_against_rest(analysis) else "seen"
     note = (
-        f"Everyone seen, averaged. Dashed: a calm, neutral face ({neutral}). Gaps: nobody was seen."
+        f"Everyone {seen}, averaged. Dashed: a calm, neutral face ({neutral}). "
+        f"Gaps: nobody was {seen}."
     )
     return note if analysis.turns else note + " The recording does not say who spoke."
 

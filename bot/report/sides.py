@@ -100,7 +100,9 @@ def _reaction(side: SideScore, speaking: str) -> Reaction | None:
 
 def _reportable(shown: Reaction | None) -> Reaction | None:
     """Return the reaction if enough was seen to report it, else None."""
-    if shown is None or shown.engagement is None or shown.seen_s < MIN_SEEN_S:
+    if shown is None or shown.engagement is None:
+        return None
+    if (shown.seen_s if shown.listening_s is None else shown.listening_s) < MIN_SEEN_S:
         return None
     return shown if shown.engagement.high - shown.engagement.low <= WIDE_INTERVAL else None
 

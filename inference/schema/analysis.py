@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from inference.schema.arrays import F32
+import numpy as np
+
+from inference.schema.arrays import F32, Bools
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations, Quality
 
@@ -75,11 +77,25 @@ class PersonScore:
     expression_s: dict[str, float]  # seconds per expression; sums to face_s
     expressions: dict[str, float]  # mean probability per expression; sums to 1 or is empty
     talk: TalkFigures
+    basis: str = "all"
+    """What engagement, trend and change are taken over: "listening" where at least 20 s of it were
+    seen, else "all" samples. Version 1 knows only "all"."""
+    listening_s: float | None = None  # of face_s, without the own turns; None in version 1
+    speaking: Estimate | None = None
+    """Mean engagement during the own turns: comparable with other speaking, not with listening."""
+    turns_known: bool = True
+    """Whether something says when this person spoke; if not, everything counts as listening."""
+    rest: float | None = None  # how the own calm face reads, 0–1 (version 2)
+    face_word_s: dict[str, float] = field(default_factory=dict)
+    """Seconds of each of the four words for a face, while listening; {} in version 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One person's course over Observations.t_s; NaN where the face was not seen. All (T,)."""
+    """One person's course over Observations.t_s; NaN where the face was not seen. All (T,).
+
+    Rolling and cumulative means are those of `listening`.
+    """
 
     engagement: F32
     attention: F32
@@ -87,6 +103,13 @@ class Series:
     rolling_60s: F32
     cumulative: F32
     probs: F32  # (T, 7)
+    speaking: Bools
+    """The person's own turn goes on. False throughout in version 1 and in the call's course."""
+
+    @property
+    def listening(self) -> F32:
+        """Engagement without the person's own turns, in which it is measured differently."""
+        return np.where(self.speaking, np.float32("nan"), self.engagement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +201,9 @@ class Reaction:
     expressions: dict[str, float]  # mean probability per expression; sums to 1 or is empty
     shares: dict[str, float]
     """Share of the faces seen in which each expression was the most likely; sums to 1 or empty."""
+    listening_s: float | None = None
+    """Of seen_s, seconds in which somebody seen was listening: what engagement is taken over. None
+    in version 1, which takes it over all of seen_s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +273,11 @@ class CallAnalysis:
     """By rank, the one most worth watching first."""
     sides: tuple[SideScore, ...] = ()
     """In the order "rep", "prospect", "unknown"; sides without people are left out."""
+
+    @property
+    def turns_known(self) -> bool:
+        """Whether the recording says who spoke; if not, everything counts as listening."""
+        return bool(self.turns)
 
     @property
     def duration_s(self) -> float:

@@ -29,7 +29,7 @@ from inference.schema.analysis import (
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.moment_lines import complete_earlier
-from inference.scoring.score import build_series
+from inference.scoring.score import build_series, least_rolling_samples
 from inference.serialize import Columns, pack_probs, unpack_probs
 
 ANALYSIS_VERSION = 1
@@ -42,8 +42,8 @@ class OtherVersion(InferenceError):
 def analysis_to_columns(analysis: CallAnalysis) -> tuple[Columns, dict[str, object]]:
     """Return the arrays of an analysis, and whatever else is needed to read it, ready for JSON.
 
-    Engagement, attention and probabilities have a row per participant and a last one for the call.
-    Rolling and cumulative means follow from them and are computed again when they are read.
+    Engagement, attention, probabilities and own turns have a row per participant and a last one for
+    the call. Rolling and cumulative means follow from them and are computed again when read.
     """
     courses = [*(person.series for person in analysis.participants), analysis.call_series]
     seen = analysis.observations
@@ -52,6 +52,7 @@ def analysis_to_columns(analysis: CallAnalysis) -> tuple[Columns, dict[str, obje
         "engagement": np.stack([series.engagement for series in courses]).astype(np.float32),
         "attention": np.stack([series.attention for series in courses]).astype(np.float32),
         "probs": pack_probs(np.stack([series.probs for series in courses])),
+        "speaking": np.stack([series.speaking for series in courses]),
     }
     meta: dict[str, object] = {
         "version": ANALYSIS_VERSION,
@@ -106,14 +107,21 @@ def _without_series(person: Participant) -> dict[str, object]:
 
 def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> CallAnalysis:
     t_s = arrays["t_s"].astype(np.float64)
-    courses = [
-        build_series(t_s, engagement.astype(np.float64), attention.astype(np.float64), probs)
-        for engagement, attention, probs in zip(
-            arrays["engagement"], arrays["attention"], unpack_probs(arrays["probs"]), strict=True
-        )
-    ]
-    *series, call_series = courses
     seen = dict(meta["observations"])
+    version = int(meta["scoring_version"])
+    least = least_rolling_samples(version, float(seen["sample_interval_s"]))
+    # Files of version 1 of the scoring do not say in which samples a person's turn went on.
+    speaking = arrays.get("speaking", np.zeros(arrays["engagement"].shape, np.bool_))
+    courses = [
+        build_series(
+            t_s, engagement.astype(np.float64), attention.astype(np.float64), probs, spoke, least
+        )
+        for engagement, attention, probs, spoke in zip(
+            arrays["engagement"], arrays["attention"], unpack_probs(arrays["probs"]), speaking,
+            strict=True,
+        )
+    ]  # fmt: skip
+    *series, call_series = courses
     return CallAnalysis(
         observations=Observations(
             t_s=t_s,
@@ -122,7 +130,7 @@ def _read(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> CallAn
             **seen | {"quality": _QUALITY.validate_python(seen["quality"])},
         ),
         profile=str(meta["profile"]),
-        scoring_version=int(meta["scoring_version"]),
+        scoring_version=version,
         participants=tuple(
             _participant(person, course)
             for person, course in zip(meta["participants"], series, strict=True)

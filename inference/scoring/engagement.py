@@ -9,7 +9,7 @@ import numpy as np
 
 from inference.schema.arrays import F32, F64, Bools
 from inference.scoring.profiles import NEUTRAL_WEIGHT, Profile
-from inference.speech.turns import MERGE_GAP_S, Span, merge_spans
+from inference.speech.turns import Span, merge_spans
 
 TIME_EPS_S = 1e-6
 """Samples nearer to a limit than this count as on it: decimal times are not exact in binary."""
@@ -44,6 +44,8 @@ class EngagementRules:
     where the median is above it: the value of a face that is neutral for sure."""
     rest_least_s: float = 20.0
     """Seconds seen that a rest, and a mean of listening alone, need (as a baseline does)."""
+    breath_s: float = 2.0
+    """Own turns with a pause up to this long between them are one: breath, not listening."""
     edge_s: float = 1.0
     """Zoom's turns begin and end up to about a second beside the voice, and a mouth opens before
     it speaks: so close to an edge of the own turns nobody knows which of the two is seen."""
@@ -77,6 +79,8 @@ class EngagementCourse:
     """The own median of x while speaking; None where too little of that was seen."""
     turns_known: bool
     """False where nothing says when this person spoke: everything then counts as listening."""
+    version: int = 2
+    """The version of the scoring that the values follow."""
 
     @property
     def counts_as_rest(self) -> Bools:
@@ -88,17 +92,12 @@ class EngagementCourse:
         """The values while the person's own turn does not go on; NaN elsewhere."""
         return np.where(self.speaking, np.nan, self.values)
 
-    @property
-    def comparable(self) -> F64:
-        """The values in which changes are searched: listening, away from the own turns' edges."""
-        return np.where(self.counts_as_rest, self.values, np.nan)
 
-
-def plain_course(values: F64, *, turns_known: bool) -> EngagementCourse:
+def plain_course(values: F64, *, turns_known: bool, version: int) -> EngagementCourse:
     """Return a course that has no rest and makes nothing of who speaks, as in version 1."""
     never = np.zeros(len(values), np.bool_)
     full = np.where(np.isnan(values), np.nan, 1.0)
-    return EngagementCourse(values, full, never, never, None, None, turns_known)
+    return EngagementCourse(values, full, never, never, None, None, turns_known, version)
 
 
 def engagement_course(
@@ -124,12 +123,12 @@ def engagement_course(
     """
     x = profile.engagement(probs)
     if profile.most_likely_only:
-        return plain_course(x, turns_known=turns is not None)
+        return plain_course(x, turns_known=turns is not None, version=2)
     seen = ~np.isnan(x)
     facing = np.where(seen, facing_factor(t_s, attention, rules), np.nan)
     if turns is None:
         x = running_median(t_s, x, rules.median_s)
-    spans = merge_spans(turns or (), MERGE_GAP_S)
+    spans = merge_spans(turns or (), rules.breath_s)
     speaking = within(t_s, spans)
     near = near_edges(t_s, spans, rules.edge_s)
     rest = own_rest(x[seen & ~speaking & ~near], interval_s, rules)

@@ -16,6 +16,10 @@ I64 = NDArray[np.int64]
 SEEN_SHARE = 0.6
 """Share of a window in which the face must have been seen."""
 
+LEAST_S = 5.0
+"""Seconds of it that must have been seen on either side. Where people take quick turns a window
+holds little listening; the noise limit grows as it gets shorter."""
+
 REACH = 3.0
 """A window of listening (or speaking) time may reach three times its length by the clock: past the
 person's own sentences, and not into another part of the call."""
@@ -26,9 +30,8 @@ sample to sample: 3 h of 40 people hold some 40 000 independent looks, one of wh
 
 BLOCK_S = 5.0
 BLOCK_ERRORS = 5.0
-"""And five errors by the usual (median) change between neighbouring 5 s means, which noise that
-lasts longer than a sample does not pass either: with neighbours correlated by 0.8, three errors
-gave 20 false moments in an hour of one face, five give 0.3 (benchmarks/moments.py)."""
+"""And five errors by the usual (median) change from the mean of 5 s to that of the next 5 s, which
+noise that lasts longer than a sample does not pass either (benchmarks/moments.py)."""
 
 APART_S = 30.0
 """Changes of one kind and person are at least a moment's length apart."""
@@ -50,6 +53,21 @@ the first second after it lacks more than a tenth of the step."""
 
 UNSEEN_S = 30.0
 """A state that nobody saw for longer is not said to have lasted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The level before and from each sample on, and what a change must exceed. All (n,)."""
+
+    before: F64  # NaN where too little was seen
+    after: F64
+    limit: F64
+
+    @property
+    def step(self) -> F64:
+        """The change at each sample; 0 where one of the levels is unknown."""
+        step: F64 = np.nan_to_num(self.after - self.before)
+        return step
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,38 +96,48 @@ class Track:
             np.minimum(end, here + self._samples(after_s)),
         )
 
-    def levels(self, before_s: float, after_s: float) -> tuple[F64, F64]:
-        """Return the means before and from each sample on, (n,); NaN where too little was seen."""
+    def levels(self, before_s: float, after_s: float) -> Levels:
+        """Return the means over the windows before each sample and from it on."""
+        before, after, seen_before_s, seen_after_s = self._means(before_s, after_s)
+        errors = np.sqrt(1 / seen_before_s + 1 / seen_after_s)
+        return Levels(before, after, self._noise() * errors)
+
+    def _means(self, before_s: float, after_s: float) -> tuple[F64, F64, F64, F64]:
+        """Return the means before and from each sample on, and the seconds seen of both."""
         start, end = self.windows(before_s, after_s)
         here = np.arange(len(self.t_s))
         total, count = running_sums(self.values)
 
-        def level(first: I64, last: I64, span_s: float) -> F64:
+        def mean(first: I64, last: I64, span_s: float) -> tuple[F64, F64]:
             seen = count[last] - count[first]
-            enough = seen * self.interval_s >= SEEN_SHARE * span_s - 1e-9
-            mean: F64 = np.where(enough, (total[last] - total[first]) / np.maximum(seen, 1), np.nan)
-            return mean
+            seen_s = seen * self.interval_s
+            enough = seen >= SEEN_SHARE * (last - first) - 1e-9
+            enough &= seen_s >= min(SEEN_SHARE * span_s, LEAST_S) - 1e-9
+            level = np.where(enough, (total[last] - total[first]) / np.maximum(seen, 1), np.nan)
+            return level, np.maximum(seen_s, self.interval_s)
 
-        return level(start, here, before_s), level(here, end, after_s)
+        before, seen_before_s = mean(start, here, before_s)
+        after, seen_after_s = mean(here, end, after_s)
+        return before, after, seen_before_s, seen_after_s
 
-    def noise_limit(self, before_s: float, after_s: float) -> float:
-        """Return how large a change must be to stand out from this course's own noise."""
-        seen = self.values[~np.isnan(self.values)]
-        if len(seen) < 2:
+    def _noise(self) -> float:
+        """Return the change between two means of a second each that stands out from noise.
+
+        Infinite where no two neighbouring samples were seen.
+        """
+        jumps = np.diff(self.values)[np.diff(self.t_s) <= 1.5 * self.interval_s]
+        jumps = jumps[~np.isnan(jumps)]
+        if not len(jumps):
             return math.inf
-        white = math.sqrt(float(np.mean(np.diff(seen) ** 2)) / 2)
-        white *= math.sqrt(self.interval_s / before_s + self.interval_s / after_s)
-        per_block = max(self._samples(BLOCK_S), 1)
-        blocks = seen[: len(seen) // per_block * per_block].reshape(-1, per_block).mean(axis=1)
-        slow = 0.0
-        if len(blocks) > 1:
-            # 0.6745: the median of |x| of a standard normal variable.
-            slow = float(np.median(np.abs(np.diff(blocks)))) / 0.6745 / math.sqrt(2)
-            slow *= math.sqrt(BLOCK_S / before_s + BLOCK_S / after_s)
+        white = math.sqrt(float(np.mean(jumps**2)) / 2 * self.interval_s)
+        before, after, *_ = self._means(BLOCK_S, BLOCK_S)
+        usual = np.abs(after - before)[~np.isnan(after - before)]
+        # 0.6745: the median of |x| of a standard normal variable.
+        slow = float(np.median(usual)) / 0.6745 * math.sqrt(BLOCK_S / 2) if len(usual) else 0.0
         return max(NOISE_ERRORS * white, BLOCK_ERRORS * slow)
 
-    def peaks(self, size: F64, limit: float) -> list[int]:
-        """Return the largest samples above the limit, none close to a larger one."""
+    def peaks(self, size: F64, limit: F64) -> list[int]:
+        """Return the largest samples above their limits, none close to a larger one."""
         candidates = np.flatnonzero((size > 0) & (size >= limit))
         chosen: list[int] = []
         while len(candidates):

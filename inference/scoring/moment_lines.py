@@ -1,4 +1,4 @@
-"""The words that stand beside a moment, and the pauses between them (docs/scoring.md, 9)."""
+"""The words that stand beside a moment, the pauses between them, silences (docs/scoring.md, 9)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from inference.schema.analysis import Moment, MomentLine
 from inference.schema.meeting import TranscriptLine
-from inference.speech.turns import Span
+from inference.scoring.moment_sentences import NOBODY_SPOKE, length
+from inference.speech.turns import Span, merge_spans
 
 PAUSE_S = 4.0
 """Pauses between speakers are about 0.2 s and seldom over 1 s (Stivers et al., PNAS 2009): 4 s is
@@ -26,6 +27,14 @@ EARLIER_LEAD_IN_S, EARLIER_FOLLOW_S = 5.0, 10.0
 """Where versions that did not store `change_s` put the change: 5 s after the start of a moment,
 10 s before its end."""
 
+
+LONG_SILENCE_S = 8.0
+"""Pauses between speakers are about 0.2 s and seldom over 1 s (Stivers et al., PNAS 2009); a
+demonstration or a look for a document takes some seconds. 8 s is a silence that people notice."""
+
+MAX_SILENCES = 3
+LONGEST_SHOWN_S = 30.0
+"""Of a silence a moment shows this much."""
 
 SILENCE_FULL_S = 60.0
 """A silence this long is as strong as a change over the whole scale."""
@@ -87,7 +96,7 @@ class Words:
             return 0.0
         first, last = bisect_left(self._turns, (quiet_s,)), bisect_left(self._turns, (loud_s,))
         is_silent = not any(end_s <= loud_s for _, end_s in self._turns[first:last])
-        return loud_s - quiet_s if is_silent else 0.0
+        return round(loud_s - quiet_s, 3) if is_silent else 0.0
 
 
 def lines_and_pauses(lines: Sequence[MomentLine]) -> tuple[MomentLine | Pause, ...]:
@@ -106,6 +115,41 @@ def lines_and_pauses(lines: Sequence[MomentLine]) -> tuple[MomentLine | Pause, .
 def longest_pause_s(lines: Sequence[MomentLine]) -> float | None:
     """Return the longest pause that is shown between a moment's lines; None if there is none."""
     return max((line.pause_s for line in lines if line.pause_s > 0), default=None)
+
+
+def find_silences(talk: Sequence[Sequence[Span]]) -> list[Moment]:
+    """Return the longest pauses between two turns; none before the first or after the last.
+
+    `talk` holds each person's turns, without overlaps. The moments have no words yet.
+    """
+    all_talk = merge_spans([span for spans in talk for span in spans])
+    moments = []
+    for (_, quiet_s), (loud_s, _) in pairwise(all_talk):
+        gap_s = round(loud_s - quiet_s, 3)
+        if gap_s < LONG_SILENCE_S:
+            continue
+        people = tuple(
+            i
+            for i, spans in enumerate(talk)
+            if any(end == quiet_s or start == loud_s for start, end in spans)
+        )
+        moments.append(
+            Moment(
+                start_s=quiet_s,
+                end_s=min(loud_s, quiet_s + LONGEST_SHOWN_S),
+                kind="silence",
+                participants=people,
+                reason=f"Nobody spoke for {length(gap_s)}",
+                before=None,
+                after=None,
+                strength=min(gap_s / SILENCE_FULL_S, 1.0),
+                change_s=quiet_s,
+                silence_s=gap_s,
+                what=NOBODY_SPOKE,
+            )
+        )
+    moments.sort(key=lambda moment: -moment.strength)
+    return moments[:MAX_SILENCES]
 
 
 def complete_earlier(moment: Moment) -> Moment:

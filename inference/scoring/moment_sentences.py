@@ -15,6 +15,8 @@ BEGAN_TO_SMILE = "began to smile"
 SMILES = (BEGAN_TO_SMILE, "smiled more")
 LOOKED_TENSE = "looked tense"
 LOOKED_AWAY = "looked away from the screen"
+LOOKED_BACK = "looked back at the screen"
+TURNS_OF_THE_HEAD = (LOOKED_AWAY, LOOKED_BACK)
 NOBODY_SPOKE = "nobody spoke"
 
 SPOKE_WINDOW_S = 5.0
@@ -47,7 +49,7 @@ def what_was_seen(before: Looks, after: Looks, rest: FaceRest) -> str:
     """
     if _is_attention(before, after):
         turned_away = after.facing < before.facing
-        return LOOKED_AWAY if turned_away else "looked back at the screen"
+        return LOOKED_AWAY if turned_away else LOOKED_BACK
     is_rise = after.rest_of_it > before.rest_of_it
     smile = min(rest.smiling + SMILE_ABOVE, SURE_ABOVE)
     surprise = min(rest.surprised + OTHER_ABOVE, SURE_ABOVE)

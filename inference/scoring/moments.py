@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
 from inference.schema.analysis import Moment
-from inference.schema.arrays import F32, F64, Bools
+from inference.schema.arrays import F64, Bools
 from inference.schema.meeting import TranscriptLine
-from inference.scoring.engagement import RULES, EngagementCourse, near_edges, within
+from inference.scoring.engagement import RULES, near_edges, within
 from inference.scoring.face_words import (
     CALM,
     SMILING,
@@ -25,16 +24,14 @@ from inference.scoring.face_words import (
     face_rest,
     face_words,
 )
-from inference.scoring.moment_changes import I64, Track
-from inference.scoring.moment_lines import SILENCE_FULL_S, Words, longest_pause_s
+from inference.scoring.moment_changes import I64, Levels, Track
+from inference.scoring.moment_lines import Words, find_silences, longest_pause_s
 from inference.scoring.moment_sentences import (
     BEGAN_TO_SMILE,
-    LOOKED_AWAY,
     LOOKED_TENSE,
-    NOBODY_SPOKE,
     SMILES,
+    TURNS_OF_THE_HEAD,
     Looks,
-    length,
     mean_level,
     mean_looks,
     mean_rest,
@@ -42,8 +39,8 @@ from inference.scoring.moment_sentences import (
     speaker_at,
     what_was_seen,
 )
-from inference.scoring.score import mean_over_people
-from inference.speech.turns import MERGE_GAP_S, Span, merge_spans, overlap_s
+from inference.scoring.score import Scored, mean_over_people
+from inference.speech.turns import Span, merge_spans, overlap_s
 
 BEFORE_S, AFTER_S = 20.0, 10.0
 """A level is compared with the one just before it. Ten seconds outlast a laugh or a blink of the
@@ -59,28 +56,15 @@ and a smile of 2 s holds 4 of 10."""
 MIN_CHANGE = 0.15
 """15 of 100 points: nearly half of the way from a calm face (65) to a full smile (100)."""
 
-LONG_SILENCE_S = 8.0
-"""Pauses between speakers are about 0.2 s and seldom over 1 s (Stivers et al., PNAS 2009); a
-demonstration or a look for a document takes some seconds. 8 s is a silence that people notice."""
-
 LEAD_IN_S, FOLLOW_S = 5.0, 10.0
 """A moment shows 5 s before the change and 10 s after it."""
 
-MIN_MOMENT_S, MAX_MOMENT_S = 5.0, 30.0
+MIN_MOMENT_S = 5.0
 MAX_MOMENTS = 12
-MAX_SILENCES = 3
 
 GREETING_S, GOODBYE_S, GREETING_SHARE = 120.0, 60.0, 0.1
 """People smile when they meet and when they part, whatever the call was like: for two minutes and
 one, and no longer than a tenth of the call each."""
-
-
-@dataclass(frozen=True, slots=True)
-class SceneFace:
-    """What one scored person showed over the call."""
-
-    course: EngagementCourse
-    probs: F32  # (T, 7); NaN where the face was not seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +75,7 @@ class Scene:
     interval_s: float
     duration_s: float
     names: Sequence[str]
-    faces: Sequence[SceneFace | None]
+    faces: Sequence[Scored | None]
     """None for people who are not scored."""
     talk: Sequence[Sequence[Span]]
     lines: Sequence[TranscriptLine]
@@ -116,7 +100,7 @@ def find_moments(scene: Scene) -> tuple[Moment, ...]:
         own += shifts
         own += [move for move in search.moves() if not _is_told(move, shifts)]
     together = [move for group in _groups(scene, searches) for move in _joint_moves(scene, group)]
-    found = [*_silences(scene), *together]
+    found = [*find_silences(scene.talk), *together]
     found += [move for move in own if not _is_told(move, together)]
     words = Words(scene.lines, [span for spans in scene.talk for span in spans])
     return tuple(_with_words(scene, words, moment) for moment in _ranked(found)[:MAX_MOMENTS])
@@ -125,19 +109,20 @@ def find_moments(scene: Scene) -> tuple[Moment, ...]:
 class _Search:
     """Looks for the moments of one person."""
 
-    def __init__(self, scene: Scene, person: int, face: SceneFace) -> None:
+    def __init__(self, scene: Scene, person: int, face: Scored) -> None:
         self._scene = scene
         self.person = person
         self.course = face.course
-        self._looks = face_looks(face.probs)
-        # Not from the course: one without a rest of its own makes nothing of who speaks.
-        spans = merge_spans(scene.talk[person], MERGE_GAP_S)
-        speaking = within(scene.t_s, spans)
-        near = near_edges(scene.t_s, spans, RULES.edge_s)
+        self._looks = face_looks(face.faces.probs)
+        speaking, near = face.course.speaking, face.course.near_turn
+        if face.course.rest is None:  # a course without a rest makes nothing of who speaks
+            spans = merge_spans(scene.talk[person], RULES.breath_s)
+            speaking = within(scene.t_s, spans)
+            near = near_edges(scene.t_s, spans, RULES.edge_s)
         self.listening = ~speaking & ~near
         self._speaking = speaking & ~near
-        self.rest = face_rest(face.probs, self.listening, scene.interval_s)
-        self._words = face_words(face.probs, self.rest)
+        self.rest = face_rest(face.faces.probs, self.listening, scene.interval_s)
+        self._words = face_words(face.faces.probs, self.rest)
 
     def track(self, values: F64, counted: Bools) -> Track:
         return Track.of(self._scene.t_s, values, counted, self._scene.interval_s)
@@ -147,19 +132,19 @@ class _Search:
         found: list[Moment] = []
         for counted in (self.listening, self._speaking):
             track = self.track(self.course.values, counted)
-            before, after = track.levels(BEFORE_S, AFTER_S)
-            step = np.nan_to_num(after - before)
-            limit = max(MIN_CHANGE, track.noise_limit(BEFORE_S, AFTER_S))
+            levels = track.levels(BEFORE_S, AFTER_S)
+            limit = np.maximum(MIN_CHANGE, levels.limit)
             for kind, sign in (("rise", 1.0), ("fall", -1.0)):
-                for at in track.peaks(sign * step, limit):
+                for at in track.peaks(sign * levels.step, limit):
+                    before, after = float(levels.before[at]), float(levels.after[at])
                     split = track.split(at, sign)
                     change_s = track.change_s(split)
                     what = what_was_seen(*self._looks_at(track, counted, split), self.rest)
-                    lasted_s = track.lasted_s(split, change_s, float(before[at]), float(after[at]))
+                    lasted_s = track.lasted_s(split, change_s, before, after)
                     found.append(
                         _moment(
                             self._scene, kind, (self.person,), what, change_s, lasted_s,
-                            float(before[at]), float(after[at]), float(sign * step[at]),
+                            before, after, sign * (after - before),
                         )
                     )  # fmt: skip
         # Somebody who speaks and listens by turns may show one change in both.
@@ -171,30 +156,29 @@ class _Search:
         found: list[Moment] = []
         words = self._words.astype(np.float64)
 
-        def share(word: int) -> tuple[F64, F64]:
+        def share(word: int) -> Levels:
             shown = np.where(words < 0, np.nan, words == word)
             return self.track(shown, self.listening).levels(SHIFT_BEFORE_S, SHIFT_AFTER_S)
 
         engagement = self.track(self.course.values, self.listening)
-        before, after = engagement.levels(SHIFT_BEFORE_S, SHIFT_AFTER_S)
-        was_calm, _ = share(CALM)
+        engaged = engagement.levels(SHIFT_BEFORE_S, SHIFT_AFTER_S)
+        was_calm = share(CALM).before
         for kind, word, column, what in (
             ("to_happy", SMILING, 0, BEGAN_TO_SMILE),
             ("to_angry", TENSE, 2, LOOKED_TENSE),
         ):
-            _, is_held = share(word)
             track = self.track(self._looks[:, column], self.listening)
-            was, is_now = track.levels(SHIFT_BEFORE_S, SHIFT_AFTER_S)
-            began = (was_calm >= HELD_SHARE) & (is_held >= HELD_SHARE)
-            size = np.where(began, np.nan_to_num(is_now - was), 0.0)
-            for at in track.peaks(size, track.noise_limit(SHIFT_BEFORE_S, SHIFT_AFTER_S)):
+            levels = track.levels(SHIFT_BEFORE_S, SHIFT_AFTER_S)
+            began = (was_calm >= HELD_SHARE) & (share(word).after >= HELD_SHARE)
+            for at in track.peaks(np.where(began, levels.step, 0.0), levels.limit):
+                was, is_now = float(levels.before[at]), float(levels.after[at])
                 split = track.split(at, 1.0)
                 change_s = track.change_s(split)
-                lasted_s = track.lasted_s(split, change_s, float(was[at]), float(is_now[at]))
+                lasted_s = track.lasted_s(split, change_s, was, is_now)
                 found.append(
                     _moment(
                         self._scene, kind, (self.person,), what, change_s, lasted_s,
-                        float(before[at]), float(after[at]), float(size[at]),
+                        float(engaged.before[at]), float(engaged.after[at]), is_now - was,
                     )
                 )  # fmt: skip
         return found
@@ -246,14 +230,13 @@ def _joint_moves(scene: Scene, group: Sequence[_Search]) -> list[Moment]:
     counted = np.any([search.listening for search, _ in seen], axis=0)
     values = np.clip(joint + sum(own) / len(own), 0.0, 1.0)
     track = Track.of(scene.t_s, values, counted, scene.interval_s)
-    before, after = track.levels(BEFORE_S, AFTER_S)
+    levels = track.levels(BEFORE_S, AFTER_S)
     start, end = track.windows(BEFORE_S, AFTER_S)
     index = np.flatnonzero(counted)
-    step = np.nan_to_num(after - before)
-    limit = max(MIN_CHANGE, track.noise_limit(BEFORE_S, AFTER_S))
+    limit = np.maximum(MIN_CHANGE, levels.limit)
     found = []
     for kind, sign in (("rise", 1.0), ("fall", -1.0)):
-        for at in track.peaks(sign * step, limit):
+        for at in track.peaks(sign * levels.step, limit):
             split = track.split(at, sign)
             was, is_now = index[start[split] : split], index[split : end[split]]
             moved = [
@@ -268,11 +251,12 @@ def _joint_moves(scene: Scene, group: Sequence[_Search]) -> list[Moment]:
                 mean_rest([search.rest for search in moved]),
             )
             change_s = track.change_s(split)
-            levels = float(before[at]), float(after[at])
+            before, after = float(levels.before[at]), float(levels.after[at])
             found.append(
                 _moment(
                     scene, kind, tuple(search.person for search in moved), what, change_s,
-                    track.lasted_s(split, change_s, *levels), *levels, float(sign * step[at]),
+                    track.lasted_s(split, change_s, before, after), before, after,
+                    sign * (after - before),
                 )
             )  # fmt: skip
     return found
@@ -283,38 +267,6 @@ def _step(row: F64, was: I64, is_now: I64) -> float:
     if np.isnan(before).all() or np.isnan(after).all():
         return 0.0
     return float(np.nanmean(after) - np.nanmean(before))
-
-
-def _silences(scene: Scene) -> list[Moment]:
-    """Find pauses between two turns; none before the first or after the last."""
-    talk = merge_spans([span for spans in scene.talk for span in spans])
-    moments = []
-    for (_, quiet_s), (loud_s, _) in pairwise(talk):
-        gap_s = loud_s - quiet_s
-        if gap_s < LONG_SILENCE_S:
-            continue
-        people = tuple(
-            i
-            for i, spans in enumerate(scene.talk)
-            if any(end == quiet_s or start == loud_s for start, end in spans)
-        )
-        moments.append(
-            Moment(
-                start_s=quiet_s,
-                end_s=min(loud_s, quiet_s + MAX_MOMENT_S),
-                kind="silence",
-                participants=people,
-                reason=f"Nobody spoke for {length(gap_s)}",
-                before=None,
-                after=None,
-                strength=min(gap_s / SILENCE_FULL_S, 1.0),
-                change_s=quiet_s,
-                silence_s=gap_s,
-                what=NOBODY_SPOKE,
-            )
-        )
-    moments.sort(key=lambda moment: -moment.strength)
-    return moments[:MAX_SILENCES]
 
 
 def _moment(
@@ -330,9 +282,10 @@ def _moment(
         kind=kind,
         participants=people,
         reason=sentence(scene.names, people, what, lasted_s, said_by),
-        before=before,
-        after=after,
-        strength=strength,
+        # Sums of many samples may end a rounding error outside.
+        before=min(max(before, 0.0), 1.0),
+        after=min(max(after, 0.0), 1.0),
+        strength=min(strength, 1.0),
         change_s=change_s,
         what=what,
         lasted_s=lasted_s,
@@ -350,19 +303,19 @@ def _is_first_or_last(scene: Scene, change_s: float) -> bool:
 def _ranked(moments: Sequence[Moment]) -> list[Moment]:
     """Return moments in the order of their rank.
 
-    By strength, but greetings come last, and looking away comes after every fall of a face.
+    By strength, but greetings come last, and a turn of the head after every fall of a face.
     """
     falls = [
         moment.strength
         for moment in moments
-        if _DIRECTION.get(moment.kind) == "fall" and moment.what != LOOKED_AWAY
+        if _DIRECTION.get(moment.kind) == "fall" and moment.what not in TURNS_OF_THE_HEAD
     ]
-    most_away = min(falls, default=1.0)
+    weakest = min(falls, default=1.0)
 
     def rank(moment: Moment) -> tuple[bool, float, bool, float, str]:
-        away = moment.what == LOOKED_AWAY
-        strength = min(moment.strength, most_away) if away else moment.strength
-        return moment.is_greeting, -strength, away, moment.change_s, moment.kind
+        is_turn = moment.what in TURNS_OF_THE_HEAD
+        strength = min(moment.strength, weakest) if is_turn else moment.strength
+        return moment.is_greeting, -strength, is_turn, moment.change_s, moment.kind
 
     return sorted(moments, key=rank)
 

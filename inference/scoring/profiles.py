@@ -8,8 +8,11 @@ import numpy as np
 
 from inference.schema.arrays import EXPRESSIONS, F32, F64
 
-SCORING_VERSION = 1
+SCORING_VERSION = 2
 """Version of docs/scoring.md. Any change of a figure's definition raises it."""
+
+SCORING_VERSIONS = (1, 2)
+"""The versions that can be computed."""
 
 Weights = dict[str, float]
 

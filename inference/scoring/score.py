@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.schema.analysis import CallScore, PersonScore, Series, TalkFigures, WindowScore
-from inference.schema.arrays import EXPRESSIONS, F32, F64
+from inference.schema.arrays import EXPRESSIONS, F32, F64, Bools
 from inference.schema.observations import FaceColumns, Observations
 from inference.scoring.attention import attention
-from inference.scoring.engagement import TIME_EPS_S
+from inference.scoring.engagement import (
+    RULES,
+    TIME_EPS_S,
+    EngagementCourse,
+    engagement_course,
+    plain_course,
+)
+from inference.scoring.face_words import face_rest, face_words, word_seconds
 from inference.scoring.intervals import estimate_change, estimate_mean, estimate_trend
 from inference.scoring.profiles import ENGAGEMENT_SCALE, SCORE_SCALE, Profile
 from inference.speech.turns import Span, overlap_s
 
 ROLLING_S = (30.0, 60.0)
+
+ROLLING_LEAST_S = 5.0
+"""Version 2: a rolling or cumulative mean over fewer seconds of listening is not given. It would
+be one look between two sentences of one's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,32 @@ class Faces:
     """A face was found, classified or not."""
     probs: F32  # (T, 7)
     attention: F64
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One person's face and what it is worth, sample by sample."""
+
+    faces: Faces
+    course: EngagementCourse
+
+
+def engagement_of(
+    observations: Observations, faces: Faces, turns: Sequence[Span] | None,
+    profile: Profile, version: int,
+) -> EngagementCourse:  # fmt: skip
+    """Return one person's engagement in a version of the scoring.
+
+    `turns` are when the person spoke, None where nothing says so.
+    """
+    if version == 1:
+        return plain_course(
+            profile.engagement(faces.probs), turns_known=turns is not None, version=1
+        )
+    return engagement_course(
+        observations.t_s, observations.sample_interval_s, faces.probs, faces.attention, turns,
+        profile,
+    )  # fmt: skip
 
 
 def select_faces(
@@ -111,32 +148,47 @@ def time_in_call(observations: Observations, span: Span) -> Span:
     return (span[0], max(span[1], observations.duration_s)) if span[1] > span[0] else span
 
 
-def build_series(t_s: F64, engagement: F64, attentive: F64, probs: F32) -> Series:
+def build_series(
+    t_s: F64, engagement: F64, attentive: F64, probs: F32,
+    speaking: Bools | None = None, least: int = 1,
+) -> Series:  # fmt: skip
     """Return the course of a person or of the call, with rolling and cumulative means.
 
-    A rolling mean is taken over the samples seen in the last 30 or 60 s, the present one included,
-    and is NaN where there were none. The cumulative mean is NaN before the first sample seen.
+    A rolling mean is taken over the listening samples of the last 30 or 60 s, the present one
+    included, the cumulative one over all so far; both are NaN where there are fewer than `least`.
     """
+    if speaking is None:
+        speaking = np.zeros(len(t_s), np.bool_)
     # From the rounded values, which are what is kept: whoever reads them gets the same means.
     kept = engagement.astype(np.float32)
-    engagement = kept.astype(np.float64)
-    rolling_30s, rolling_60s = (rolling_mean(t_s, engagement, span_s) for span_s in ROLLING_S)
+    counted = np.where(speaking, np.nan, kept.astype(np.float64))
+    rolling_30s, rolling_60s = (rolling_mean(t_s, counted, span_s, least) for span_s in ROLLING_S)
     return Series(
         engagement=kept,
         attention=attentive.astype(np.float32),
         rolling_30s=rolling_30s,
         rolling_60s=rolling_60s,
-        cumulative=rolling_mean(t_s, engagement, math.inf),
+        cumulative=rolling_mean(t_s, counted, math.inf, least),
         probs=probs,
+        speaking=speaking,
     )
 
 
-def rolling_mean(t_s: F64, values: F64, span_s: float) -> F32:
-    """Return the mean of the samples in (t - span_s, t] for every t; NaN where none was seen."""
+def least_rolling_samples(version: int, interval_s: float) -> int:
+    """Return how many samples a rolling mean needs in a version of the scoring."""
+    return 1 if version == 1 else max(1, math.ceil(ROLLING_LEAST_S / interval_s - TIME_EPS_S))
+
+
+def rolling_mean(t_s: F64, values: F64, span_s: float, least: int = 1) -> F32:
+    """Return the mean of the samples in (t - span_s, t] for every t.
+
+    NaN where fewer than `least` were seen.
+    """
     total, count = running_sums(values)
     end = np.arange(1, len(t_s) + 1)
     start = np.searchsorted(t_s, t_s - span_s + TIME_EPS_S, side="right")
-    return _mean(total[end] - total[start], count[end] - count[start]).astype(np.float32)
+    seen = count[end] - count[start]
+    return _mean(total[end] - total[start], np.where(seen >= least, seen, 0)).astype(np.float32)
 
 
 def running_sums(values: F64) -> tuple[F64, NDArray[np.int64]]:
@@ -171,11 +223,12 @@ def count_labels(probs: F32) -> tuple[NDArray[np.int64], int]:
 
 
 def score_person(
-    observations: Observations, faces: Faces, profile: Profile, span: Span, talk: TalkFigures
+    observations: Observations, scored: Scored, profile: Profile, span: Span, talk: TalkFigures
 ) -> tuple[PersonScore, Series]:
     """Return one person's figures and course; `span` is their time in the call."""
     interval_s = observations.sample_interval_s
-    engagement = profile.engagement(faces.probs)
+    faces, course = scored.faces, scored.course
+    engagement, basis = counted(course.listening, course.values, interval_s)
     counts, changes = count_labels(faces.probs)
     seen = int(counts.sum())
     face_s = seen * interval_s
@@ -192,8 +245,35 @@ def score_person(
         expression_s=_named(counts * np.float64(interval_s)) if seen else {},
         expressions=mean_expressions(faces.probs),
         talk=talk,
+        turns_known=course.turns_known,
+        rest=course.rest if seen else None,
     )
-    return figures, build_series(observations.t_s, engagement, faces.attention, faces.probs)
+    if course.version > 1:
+        own = face_rest(faces.probs, course.counts_as_rest, interval_s)
+        spoken = np.where(course.speaking, course.values, np.nan)
+        figures = replace(
+            figures,
+            basis=basis,
+            listening_s=seen_s(course.listening, interval_s),
+            speaking=estimate_mean(spoken, interval_s, ENGAGEMENT_SCALE),
+            face_word_s=word_seconds(face_words(faces.probs, own), ~course.speaking, interval_s),
+        )
+    return figures, build_series(
+        observations.t_s, course.values, faces.attention, faces.probs,
+        course.speaking, least_rolling_samples(course.version, interval_s),
+    )  # fmt: skip
+
+
+def counted(listening: F64, everything: F64, interval_s: float) -> tuple[F64, str]:
+    """Return the samples that a mean is taken over, and what they are: "listening" or "all"."""
+    if seen_s(listening, interval_s) >= RULES.rest_least_s - TIME_EPS_S:
+        return listening, "listening"
+    return everything, "all"
+
+
+def seen_s(values: F64, interval_s: float) -> float:
+    """Return the seconds that the known samples stand for."""
+    return float(np.count_nonzero(~np.isnan(values))) * interval_s
 
 
 def mean_expressions(probs: F32) -> dict[str, float]:
@@ -204,43 +284,51 @@ def mean_expressions(probs: F32) -> dict[str, float]:
 
 def score_call(
     observations: Observations,
-    people: Sequence[tuple[PersonScore, Faces]],
+    people: Sequence[tuple[PersonScore, Scored]],
     profile: Profile,
     span_s: float,
     talk_s: float,
     silence_s: float,
 ) -> tuple[CallScore, Series]:
-    """Return the call's figures: the mean over the people scored and seen at each sample.
+    """Return the call's figures: the mean over the people seen and listening at each sample.
+
+    With less than 20 s of listening in all, it is the mean over the people seen.
 
     Args:
         observations: what was seen.
-        people: figures and faces of those who are scored.
+        people: figures, faces and courses of those who are scored.
         profile: how expressions become numbers.
         span_s: the summed time in the call of those people, for the coverage.
         talk_s: seconds in which somebody spoke.
         silence_s: seconds in which nobody spoke; 0 where it is unknown who spoke.
     """
     t_s, interval_s = observations.t_s, observations.sample_interval_s
-    engagement = mean_over_people(
-        [profile.engagement(faces.probs) for _, faces in people], len(t_s)
+    courses = [scored.course for _, scored in people]
+    engagement, _ = counted(
+        mean_over_people([course.listening for course in courses], len(t_s)),
+        mean_over_people([course.values for course in courses], len(t_s)),
+        interval_s,
     )
-    attentive = mean_over_people([faces.attention for _, faces in people], len(t_s))
-    probs = _mean_probs([faces.probs for _, faces in people], len(t_s))
+    all_faces = [scored.faces for _, scored in people]
+    attentive = mean_over_people([faces.attention for faces in all_faces], len(t_s))
+    probs = _mean_probs([faces.probs for faces in all_faces], len(t_s))
     score = profile.score(probs)
-    counted = [count_labels(faces.probs) for _, faces in people]
-    samples = sum(int(counts.sum()) for counts, _ in counted)
+    labels = [count_labels(faces.probs) for faces in all_faces]
+    samples = sum(int(counts.sum()) for counts, _ in labels)
     figures = CallScore(
         engagement=estimate_mean(engagement, interval_s, ENGAGEMENT_SCALE),
         attention=estimate_mean(attentive, interval_s, ENGAGEMENT_SCALE),
         score=None if score is None else estimate_mean(score, interval_s, SCORE_SCALE),
         coverage=_share(sum(person.face_s for person, _ in people), span_s),
         trend_per_min=estimate_trend(t_s, engagement, interval_s),
-        stability=1 - sum(changes for _, changes in counted) / samples if samples else None,
+        stability=1 - sum(changes for _, changes in labels) / samples if samples else None,
         talk_s=talk_s,
         silence_s=silence_s,
         expressions=mean_expressions(probs),
     )
-    return figures, build_series(t_s, engagement, attentive, probs)
+    version = max((course.version for course in courses), default=1)
+    least = least_rolling_samples(version, interval_s)
+    return figures, build_series(t_s, engagement, attentive, probs, least=least)
 
 
 def mean_over_people(rows: Sequence[F64], samples: int) -> F64:
@@ -268,12 +356,14 @@ def score_windows(
 ) -> list[WindowScore]:  # fmt: skip
     """Return one person's means over each window of the call that touches `span`.
 
-    Windows start at 0, window_s, 2 window_s, …; the last ends with the call. `talk` is merged.
+    Windows start at 0, window_s, 2 window_s, …; the last ends with the call. Engagement is that of
+    listening. `talk` is merged.
     """
     last_s = max(observations.duration_s, span[1])
     edges = np.arange(math.ceil(last_s / window_s - TIME_EPS_S) + 1) * window_s
     cuts = np.searchsorted(observations.t_s, edges - TIME_EPS_S)
-    engagement, seen = bin_means(series.engagement, cuts)
+    engagement, listened = bin_means(series.listening, cuts)
+    _, seen = bin_means(series.engagement, cuts)
     attentive, known = bin_means(series.attention, cuts)
     probs, _ = bin_means(series.probs, cuts)
     windows = []
@@ -287,7 +377,7 @@ def score_windows(
                 participant=participant,
                 start_s=start_s,
                 end_s=end_s,
-                engagement=float(engagement[i]) if samples else None,
+                engagement=float(engagement[i]) if listened[i] else None,
                 attention=float(attentive[i]) if known[i] else None,
                 coverage=_share(samples * observations.sample_interval_s, end_s - start_s),
                 samples=samples,

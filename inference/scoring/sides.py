@@ -13,7 +13,14 @@ from inference.schema.observations import Observations
 from inference.scoring.engagement import within
 from inference.scoring.intervals import estimate_mean
 from inference.scoring.profiles import ENGAGEMENT_SCALE, Profile
-from inference.scoring.score import Faces, count_labels, mean_expressions, score_call
+from inference.scoring.score import (
+    Scored,
+    count_labels,
+    mean_expressions,
+    mean_over_people,
+    score_call,
+    seen_s,
+)
 from inference.speech.turns import Span, merge_spans, total_s
 
 SIDES = ("rep", "prospect", "unknown")
@@ -26,7 +33,7 @@ class SidePerson:
     side: str
     is_scored: bool
     score: PersonScore
-    faces: Faces
+    scored: Scored
     talk: Sequence[Span]
     stay_s: float
 
@@ -53,7 +60,7 @@ def score_sides(
         scored = [people[i] for i in indexes if people[i].is_scored]
         figures, series = score_call(
             observations,
-            [(person.score, person.faces) for person in scored],
+            [(person.score, person.scored) for person in scored],
             profile,
             span_s=sum(person.stay_s for person in scored),
             talk_s=total_s(talk[side]),
@@ -97,19 +104,25 @@ def _reaction(
     series: Series,
 ) -> Reaction:
     interval_s = observations.sample_interval_s
-    engagement = np.where(floor, series.engagement.astype(np.float64), np.nan)
+    courses = [person.scored.course for person in scored]
+    everything = mean_over_people([course.values for course in courses], len(floor))
+    listening = mean_over_people([course.listening for course in courses], len(floor))
+    # Rounded as the side's own series is, which is what version 1 took these figures from.
+    listening = listening.astype(np.float32).astype(np.float64)
+    engagement = np.where(floor, listening, np.nan)
     attention = np.where(floor, series.attention.astype(np.float64), np.nan)
     counts = sum(
-        (count_labels(person.faces.probs[floor])[0] for person in scored),
+        (count_labels(person.scored.faces.probs[floor])[0] for person in scored),
         np.zeros(len(EXPRESSIONS), np.int64),
     )
     total = int(counts.sum())
     return Reaction(
         speaking=speaking,
         spoken_s=float(floor.sum()) * interval_s,
-        seen_s=float((~np.isnan(engagement)).sum()) * interval_s,
+        seen_s=seen_s(everything[floor], interval_s),
         engagement=estimate_mean(engagement, interval_s, ENGAGEMENT_SCALE),
         attention=estimate_mean(attention, interval_s, ENGAGEMENT_SCALE),
         expressions=mean_expressions(series.probs[floor]),
         shares=dict(zip(EXPRESSIONS, (counts / total).tolist(), strict=True)) if total else {},
+        listening_s=seen_s(engagement, interval_s) if courses[0].version > 1 else None,
     )

@@ -169,7 +169,7 @@ class _Planner:
         if kind in columns:
             values = series.probs[:, EXPRESSIONS.index(columns[kind])]
         elif kind in ("rise", "fall"):
-            values = series.engagement if kind == "rise" else -series.engagement
+            values = series.listening if kind == "rise" else -series.listening
         else:
             values = np.zeros(len(self._seen.t_s), np.float32)
         known = np.isfinite(values)

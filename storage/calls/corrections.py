@@ -37,7 +37,7 @@ def add(session: Session, call_id: str, after: int, rows: Sequence[NewCorrection
         for number, row in enumerate(rows)
     ]
     session.connection().execute(insert(ParticipantCorrection), values)
-    session.exec(update(Call).where(col(Call.id) == call_id).values(has_new_corrections=True))
+    mark_due(session, call_id)
 
 
 def list_for_call(session: Session, call_id: str) -> Sequence[ParticipantCorrection]:
@@ -51,6 +51,11 @@ def mark_stored(session: Session, call_id: str, count: int) -> None:
     newest = select(func.count()).where(col(ParticipantCorrection.call_id) == call_id)
     if session.exec(newest).one() == count:
         session.exec(update(Call).where(col(Call.id) == call_id).values(has_new_corrections=False))
+
+
+def mark_due(session: Session, call_id: str) -> None:
+    """Record that a call is to be scored and reported again, as after a correction."""
+    session.exec(update(Call).where(col(Call.id) == call_id).values(has_new_corrections=True))
 
 
 def waiting(session: Session) -> Sequence[Call]:

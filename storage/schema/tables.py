@@ -59,7 +59,8 @@ class Call(Table, table=True):
     has_new_files: bool = False
     """Whether files were announced since the current run began."""
     has_new_corrections: bool = False
-    """Whether people corrected names or sides since the scores were stored."""
+    """Whether the call is to be reported again: people corrected names or sides since the scores
+    were stored, or another version of the scoring was asked for."""
     profile: str | None = Field(default=None, sa_type=CleanText)
     scoring_version: int | None = None
     model: str | None = Field(default=None, sa_type=CleanText)

@@ -38,6 +38,7 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
                 "profile": analysis.profile,
                 "scoring_version": analysis.scoring_version,
                 "model": analysis.observations.model,
+                "turns_known": analysis.turns_known,
             }
         ),
         "participants": [
@@ -64,6 +65,12 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
                     "talk": talk_fields(asdict(person.score.talk)),
                     "expressions": person.score.expressions,
                     "expression_s": person.score.expression_s,
+                    "basis": person.score.basis,
+                    "listening_s": person.score.listening_s,
+                    "speaking": _value(person.score.speaking),
+                    "turns_known": person.score.turns_known,
+                    "rest": person.score.rest,
+                    "face_word_s": person.score.face_word_s,
                 }
             )
             for person in analysis.participants

@@ -1,4 +1,4 @@
-"""The commands about what is stored: webhooks, API keys and the schema."""
+"""The commands about what is stored: webhooks, scores, API keys and the schema."""
 
 from __future__ import annotations
 
@@ -38,6 +38,60 @@ def _database() -> Iterator[Engine]:
         raise fail(
             f"{settings.data_dir} cannot be used ({exc.strerror}): set RAPPORT_DATA_DIR."
         ) from exc
+
+
+def rescore(
+    call: Annotated[
+        str | None, typer.Argument(metavar="CALL", help="The call's id; see `rapport calls list`.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every call that is done.")] = False,
+    version: Annotated[
+        int | None, typer.Option(help="Version of docs/scoring.md (default: the newest).")
+    ] = None,
+) -> None:
+    """Score stored calls by another version; the running service edits report and message."""
+    from bot.pipeline.rescoring import NotDone, request_rescore
+    from inference.scoring.profiles import SCORING_VERSION, SCORING_VERSIONS
+    from storage.errors import StorageError
+    from storage.files import MediaFiles
+
+    wanted = SCORING_VERSION if version is None else version
+    if wanted not in SCORING_VERSIONS:
+        known = " and ".join(map(str, SCORING_VERSIONS))
+        raise fail(f"There is no version {wanted} of the scoring; there are {known}.")
+    if (call is None) != all_:
+        raise fail("Name one call, or use --all.")
+    with _database() as engine:
+        files = MediaFiles(read_settings().data_dir / "calls")
+        started = 0
+        for call_id in _done_calls(engine) if call is None else [call]:
+            try:
+                started += request_rescore(engine, files, call_id, wanted) is not None
+            except (NotDone, StorageError) as exc:
+                if not all_:
+                    raise fail(str(exc)) from exc
+                out.print(Text(f"{call_id}: {exc}"), soft_wrap=True)
+    if not started:
+        out.print(f"Nothing to do: the figures follow version {wanted} already.")
+        return
+    calls_ = "1 call" if started == 1 else f"{started} calls"
+    out.print(f"The running service will score {calls_} by version {wanted}.")
+
+
+def _done_calls(engine: Engine) -> list[str]:
+    """Return the ids of all calls that are done, latest first."""
+    from storage.calls import CallFilter, find_calls
+    from storage.engine import reading
+
+    ids: list[str] = []
+    cursor: str | None = None
+    while True:
+        with reading(engine) as session:
+            page = find_calls(session, CallFilter(status="done"), cursor=cursor, limit=500)
+        ids += [call.id for call in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            return ids
 
 
 @inbox_app.command("list")

@@ -31,15 +31,27 @@ def store_call(resources: Resources, call_id: str) -> None:
             )
     with reading(resources.engine) as session:
         said = corrections.list_for_call(session, call_id)
+        stored_version = calls.get_call(session, call_id).scoring_version
     evidence = replace(evidence, corrections=tuple(map(as_correction, said)))
-    options = assess_options(resources.settings)
+    version = evidence.scoring_version
+    if version is None and evidence.identities is not None:
+        # An earlier version of the program scored it: a corrected name must not change figures.
+        version = stored_version
+    options = assess_options(resources.settings, version=version)
     if evidence.identities is None or keeps_everyone(options):
         # Once a person's faces are blanked, nothing is left to name them by, so the names stay.
         evidence = name_people(evidence)
     analysis = score_evidence(evidence, options)
     settle(resources.files, call_id, analysis, options)
     # The analysis has blanked the faces of people who may not be kept.
-    write_evidence(path, replace(evidence, observations=analysis.observations))
+    write_evidence(
+        path,
+        replace(
+            evidence,
+            observations=analysis.observations,
+            scoring_version=analysis.scoring_version,
+        ),
+    )
     with transaction(resources.engine) as session:
         calls.save_result(
             session, call_id, result_rows(analysis, series_path=resources.files.relative(path))

@@ -96,6 +96,28 @@ def test_reading_and_writing_again_changes_nothing(scored: CallAnalysis) -> None
         np.testing.assert_array_equal(values, again[name])
 
 
+def test_a_file_from_before_version_2_opens_as_it_was(scored: CallAnalysis) -> None:
+    first = assess(
+        scored.observations, scored.turns, scored.transcript, [], AssessOptions(version=1)
+    )
+    arrays, meta = analysis_to_columns(first)
+    arrays.pop("speaking")
+    fields_of_2 = ("basis", "listening_s", "speaking", "turns_known", "rest", "face_word_s")
+    people: Any = meta["participants"]
+    for person in people:
+        person["score"] = {k: v for k, v in person["score"].items() if k not in fields_of_2}
+    sides: Any = meta["sides"]
+    for side in sides:
+        for reaction in side["reactions"]:
+            reaction.pop("listening_s")
+    back = analysis_from_columns(arrays, meta)
+    assert back.scoring_version == 1
+    for old, new in zip(first.participants, back.participants, strict=True):
+        assert new.score.engagement == old.score.engagement
+        np.testing.assert_array_equal(old.series.rolling_30s, new.series.rolling_30s)
+        np.testing.assert_array_equal(new.series.listening, new.series.engagement)
+
+
 def test_another_version_says_so(scored: CallAnalysis) -> None:
     arrays, meta = analysis_to_columns(scored)
     with pytest.raises(OtherVersion):

@@ -16,7 +16,7 @@ from inference.schema.analysis import Attribution, CallAnalysis
 from inference.schema.arrays import EXPRESSIONS
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
-from inference.scoring.profiles import PROFILES, SCORING_VERSION
+from inference.scoring.profiles import PROFILES, SCORING_VERSIONS
 from inference.timeline import series_at
 from tests.places import VECTORS
 
@@ -95,7 +95,7 @@ def letters(runs: list[list[Any]]) -> str:
     return "".join(letter * count for letter, count in runs)
 
 
-def test_a_whole_call_follows_the_vector() -> None:
+def test_a_whole_call_of_version_1_follows_the_vector() -> None:
     people = CALL["people"]
     analysis = assess_identities(
         observed({i: letters(person["course"]) for i, person in enumerate(people)}),
@@ -105,9 +105,9 @@ def test_a_whole_call_follows_the_vector() -> None:
         [SpeakerTurn(start, end, name) for start, end, name in CALL["turns"]],
         [],
         [],
-        AssessOptions(profile=CALL["profile"]),
+        AssessOptions(profile=CALL["profile"], version=1),
     )
-    assert analysis.scoring_version == SCORING_VERSION
+    assert analysis.scoring_version == 1
     for person, expected in zip(analysis.participants, people, strict=True):
         score = person.score
         assert score.engagement is not None
@@ -162,21 +162,29 @@ def test_each_person_has_their_face_and_their_talk() -> None:
     assert ana.score.attention.value == pytest.approx(1)
 
 
-def test_the_call_is_the_mean_of_those_present() -> None:
-    analysis = pair()
-    series = np.stack([person.series.engagement for person in analysis.participants])
-    assert analysis.call_series.engagement == pytest.approx(np.nanmean(series, axis=0))
+@pytest.mark.parametrize("version", SCORING_VERSIONS)
+def test_the_call_is_the_mean_of_those_present_who_listen(version: int) -> None:
+    analysis = pair(AssessOptions(version=version))
+    series = np.stack([person.series.listening for person in analysis.participants])
+    seen = ~np.isnan(series).all(axis=0)
+    assert analysis.call_series.engagement[seen] == pytest.approx(
+        np.nanmean(series[:, seen], axis=0)
+    )
+    assert np.isnan(analysis.call_series.engagement[~seen]).all()
 
 
-def test_windows_agree_with_the_series_they_summarise() -> None:
-    analysis = pair()
+@pytest.mark.parametrize("version", SCORING_VERSIONS)
+def test_windows_agree_with_the_series_they_summarise(version: int) -> None:
+    analysis = pair(AssessOptions(version=version))
     for window in analysis.windows:
-        series = analysis.participants[window.participant].series.engagement
+        series = analysis.participants[window.participant].series
         t_s = analysis.observations.t_s
-        inside = series[(t_s >= window.start_s) & (t_s < window.end_s)]
-        assert window.samples == np.count_nonzero(~np.isnan(inside))
+        inside = (t_s >= window.start_s) & (t_s < window.end_s)
+        assert window.samples == np.count_nonzero(~np.isnan(series.engagement[inside]))
         if window.engagement is not None:
-            assert window.engagement == pytest.approx(np.nanmean(inside), abs=1e-6)
+            assert window.engagement == pytest.approx(
+                np.nanmean(series.listening[inside]), abs=1e-6
+            )
 
 
 def test_a_smile_gives_a_moment_with_the_words_around_it() -> None:
@@ -206,7 +214,7 @@ def test_the_own_side_unscored_leaves_nothing_of_its_faces() -> None:
     )
     assert sum(window.talk_s for window in own) == 20
     assert all(m.participants != (0,) or m.kind == "silence" for m in analysis.moments)
-    assert np.array_equal(analysis.call_series.engagement, ben.series.engagement, equal_nan=True)
+    assert np.array_equal(analysis.call_series.engagement, ben.series.listening, equal_nan=True)
     faces = analysis.observations.faces
     assert np.isnan(faces.probs[faces.track == 4]).all()
     assert np.isnan(faces.eye_opening[faces.track == 4]).all()
@@ -291,6 +299,8 @@ def test_a_call_without_faces_or_talk_is_scored_as_empty() -> None:
 def test_options_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="choose one of sales"):
         AssessOptions(profile="poker")
+    with pytest.raises(ValueError, match="choose one of 1, 2"):
+        AssessOptions(version=3)
     for window_s in (0.0, -1.0, math.nan):
         with pytest.raises(ValueError, match="at least 1 s"):
             AssessOptions(window_s=window_s)
@@ -311,14 +321,18 @@ def test_the_timeline_is_the_series_at_a_coarser_resolution() -> None:
     ana = analysis.participants[0].series
     for name in ("rolling_30s", "rolling_60s", "cumulative"):
         told = [getattr(point.people[0], name) for point in fine]
-        assert told == pytest.approx(getattr(ana, name).tolist(), nan_ok=True)
-        whole = [getattr(point, name) for point in fine]
-        assert whole == pytest.approx(getattr(analysis.call_series, name).tolist(), nan_ok=True)
+        assert np.array(told, float) == pytest.approx(getattr(ana, name), nan_ok=True)
+        whole = np.array([getattr(point, name) for point in fine], float)
+        assert whole == pytest.approx(getattr(analysis.call_series, name), nan_ok=True)
     assert points[0].engagement == pytest.approx(
         np.nanmean(analysis.call_series.engagement[:50]), abs=1e-6
     )
     away = series_at(analysis, 5.0)[5]
     assert [(p.participant, p.engagement is None) for p in away.people] == [(0, False), (1, True)]
+    # Ana speaks: her face was seen, and it is not compared with listening.
+    speaking = points[0].people[0]
+    assert (speaking.engagement is not None, speaking.coverage) == (True, 1)
+    assert series_at(analysis, 10.0)[0].people[0].engagement is None
     for resolution_s in (0.0, math.inf, math.nan):
         with pytest.raises(ValueError, match="resolution"):
             series_at(analysis, resolution_s)

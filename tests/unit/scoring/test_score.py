@@ -11,10 +11,12 @@ from inference.schema.arrays import EXPRESSIONS, F32
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.intervals import cosines_for, estimate_mean, estimate_trend
-from inference.scoring.profiles import PROFILES, SALES_WEIGHTS
+from inference.scoring.profiles import PROFILES, SALES_WEIGHTS, Profile
 from inference.scoring.score import (
     Faces,
+    Scored,
     build_series,
+    engagement_of,
     person_span,
     score_call,
     score_person,
@@ -44,9 +46,10 @@ def observed(
     )
 
 
-def person(probs: F32) -> Faces:
+def person(probs: F32, profile: Profile = SALES, version: int = 2) -> Scored:
     seen = np.asarray(~np.isnan(probs).any(axis=1))
-    return Faces(seen, probs, np.where(seen, 1.0, np.nan))
+    faces = Faces(seen, probs, np.where(seen, 1.0, np.nan))
+    return Scored(faces, engagement_of(observed(len(probs)), faces, [], profile, version))
 
 
 def pure(labels: str) -> F32:
@@ -73,7 +76,9 @@ def courses(draw: st.DrawFn) -> F32:
 @given(courses())
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 def test_engagement_and_its_interval_stay_on_the_scale(profile, probs) -> None:  # type: ignore[no-untyped-def]
-    figures, series = score_person(observed(150), person(probs), profile, (0.0, 75.0), NO_TALK)
+    figures, series = score_person(
+        observed(150), person(probs, profile), profile, (0.0, 75.0), NO_TALK
+    )
     course = series.engagement[~np.isnan(series.engagement)]
     assert ((course >= 0) & (course <= 1)).all()
     if figures.engagement is not None:
@@ -268,7 +273,7 @@ def test_windows_cover_the_stretch_noticed_and_end_with_the_call() -> None:
     windows = score_windows(seen, 3, series, [(12.0, 14.0)], (12.0, 25.0), 10.0)
     assert [(w.start_s, w.end_s, w.samples) for w in windows] == [(10, 20, 16), (20, 25, 10)]
     assert [w.coverage for w in windows] == [0.8, 1.0]
-    assert windows[0].engagement == pytest.approx(4 / 9)
+    assert windows[0].engagement == pytest.approx(0.65)
     assert windows[1].engagement == pytest.approx(1)
     assert windows[0].talk_s == 2.0
     assert windows[1].expressions["happy"] == pytest.approx(1)
@@ -282,6 +287,15 @@ def test_rolling_means_forget_and_the_cumulative_one_does_not() -> None:
     assert series.rolling_30s[at] == 1
     assert series.rolling_60s[at] == pytest.approx(0.5, abs=0.01)
     assert series.cumulative[at] == pytest.approx(30 / 130, abs=0.01)
+
+
+def test_a_rolling_mean_needs_five_seconds_of_listening() -> None:
+    t_s = np.arange(200, dtype=np.float64) * 0.5
+    values, spoke = np.full(200, 0.6), (t_s >= 20) & (t_s < 90)
+    series = build_series(t_s, values, values, pure("n" * 200), spoke, 10)
+    shown = ~np.isnan(series.rolling_30s)
+    assert t_s[shown].tolist() == [*np.arange(4.5, 45, 0.5), *np.arange(94.5, 100, 0.5)]
+    assert (~np.isnan(series.cumulative)).tolist() == (t_s >= 4.5).tolist()
 
 
 def test_without_a_timeline_the_transcript_tells_who_spoke() -> None:

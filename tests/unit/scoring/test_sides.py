@@ -64,9 +64,11 @@ def test_each_side_has_its_people_and_their_joint_figures() -> None:
 def test_what_was_shown_while_the_other_side_spoke_is_a_mean_with_its_interval() -> None:
     analysis = told()
     shown = reaction(analysis, "prospect", "rep")
-    # Ana alone speaks in 0–25 s and 60–70 s; Ben (1.0) and Cat (2/9) are seen in all of it.
-    assert (shown.spoken_s, shown.seen_s) == (35, 35)
-    expected = estimate_mean(np.full(70, (1 + 2 / 9) / 2), 0.5, ENGAGEMENT_SCALE)
+    # Ana alone speaks in 0–25 s and 60–70 s; Ben and Cat are seen, and listen, in all of it. Their
+    # looks never change: Ben's smile is held to a rest of 0.75, Cat's sad look to one of 0.30.
+    assert (shown.spoken_s, shown.seen_s, shown.listening_s) == (35, 35, 35)
+    ben, cat = 0.65 + 0.7 * (1 - 0.75), 0.65 + 0.7 * (2 / 9 - 0.30)
+    expected = estimate_mean(np.full(70, (ben + cat) / 2), 0.5, ENGAGEMENT_SCALE)
     assert shown.engagement is not None
     assert expected is not None
     assert shown.engagement.value == pytest.approx(expected.value, abs=1e-6)
@@ -82,6 +84,14 @@ def test_seconds_in_which_both_sides_speak_count_for_neither() -> None:
         dict.fromkeys(("angry", "disgust", "fear", "sad", "surprise", "neutral"), 0)
         | {"happy": 1}
     )  # fmt: skip
+
+
+def test_a_side_that_speaks_itself_is_not_compared_with_listeners() -> None:
+    own = reaction(told(), "rep", "rep")
+    assert (own.seen_s, own.listening_s, own.engagement) == (35, 0, None)
+    first = reaction(told(AssessOptions(version=1)), "rep", "rep")
+    assert first.engagement is not None
+    assert first.engagement.value == pytest.approx(4 / 9)
 
 
 def test_a_side_that_is_left_unscored_has_talk_alone() -> None:
