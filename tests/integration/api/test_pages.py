@@ -127,6 +127,7 @@ def test_a_page_and_the_api_tell_sides_and_how_sure_names_are(service: Service) 
     shown = {
         "speaking": "rep", "spoken_s": 200.0, "seen_s": 160.0, "engagement": estimate,
         "attention": None, "expressions": {"neutral": 1.0}, "shares": {"neutral": 1.0},
+        "listening_s": 160.0,
     }  # fmt: skip
     theirs = {
         "side": "prospect", "people": [1], "scored": 1, "engagement": estimate, "attention": None,
