@@ -30,7 +30,8 @@ from inference.schema.analysis import (
 from inference.schema.arrays import EXPRESSIONS, F32, F64, Bools
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
-from inference.scoring.engagement import plain_course
+from inference.scoring.engagement import plain_course, within
+from inference.scoring.face_words import FaceRest, face_words, word_seconds
 from inference.scoring.profiles import PROFILES
 from inference.scoring.score import Faces, Scored
 from inference.scoring.sides import SidePerson, score_sides
@@ -207,6 +208,7 @@ def _participant(
     mean = _expressions(probs)
     interval = float(t_s[1] - t_s[0])
     face_s = 0.0 if hide else float(seen.sum() * interval)
+    listening = ~within(t_s, [(turn.start_s, turn.end_s) for turn in own])
     score = PersonScore(
         engagement=_estimate(engagement), attention=_estimate(series.attention), score=None,
         coverage=0.0 if hide else float(seen.mean()), face_s=face_s,
@@ -214,6 +216,8 @@ def _participant(
         stability=float(rng.uniform(0.8, 0.95)) if mean else None,
         baseline_change=_shift(_estimate(engagement), engagement, t_s),
         expression_s={name: share * face_s for name, share in mean.items()}, expressions=mean,
+        listening_s=0.0 if hide else float((seen & listening).sum() * interval),
+        face_word_s=word_seconds(face_words(probs, FaceRest()), listening, interval),
         talk=TalkFigures(
             talk, talk / all_talk if all_talk else 0.0, len(own),
             max((turn.end_s - turn.start_s for turn in own), default=0.0),
@@ -355,10 +359,9 @@ def _moments(
         who = scored[rank % len(scored)]
         low, high = 0.38 + 0.01 * rank, 0.61 - 0.01 * rank
         before, after = (high, low) if kind in ("fall", "to_angry") else (low, high)
-        reason = _reason(kind, who.name, before, after) + _while(transcript, start)
         found.append(
             Moment(
-                start, start + 18.0, kind, (who.index,), reason,
+                start, start + 18.0, kind, (who.index,), f"{who.name} {WHAT[kind]}",
                 before, after, 1.0 - 0.1 * rank, start + 5.0, Words(transcript).around(start + 5.0),
                 who.side, _speakers(participants, transcript, start), what=WHAT[kind],
             )
@@ -378,15 +381,6 @@ WHAT = {
 }  # fmt: skip
 
 
-def _reason(kind: str, name: str, before: float, after: float) -> str:
-    if kind == "to_happy":
-        return f"{name}'s expression moved from neutral to happy"
-    if kind == "to_angry":
-        return f"{name}'s expression moved from neutral to angry"
-    verb = "rose" if kind == "rise" else "fell"
-    return f"{name}'s engagement {verb} from {before * 100:.0f} to {after * 100:.0f}"
-
-
 def _speakers(
     participants: Sequence[Participant], transcript: Sequence[TranscriptLine], start_s: float
 ) -> tuple[int, ...]:
@@ -394,10 +388,3 @@ def _speakers(
         if line.start_s < start_s + 10 and line.end_s > start_s:
             return tuple(p.index for p in participants if p.name == line.speaker)
     return ()
-
-
-def _while(transcript: Sequence[TranscriptLine], start_s: float) -> str:
-    for line in transcript:
-        if line.start_s < start_s + 10 and line.end_s > start_s:
-            return f" while {line.speaker} spoke"
-    return ""

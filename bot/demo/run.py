@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shlex
 import signal
@@ -27,7 +28,7 @@ from bot.demo.stand_ins.slack import SlackStandIn
 from bot.demo.stand_ins.zoom import ZoomStandIn
 from bot.demo.stand_ins.zoom_meeting import FileFixture, MeetingFixture
 from bot.demo.step_board import StepBoard
-from bot.report.message import Message, as_text
+from bot.report.message import Message, as_text, plain_text
 from inference.errors import InferenceError
 from inference.video.reader import probe
 
@@ -64,12 +65,14 @@ def run_demo(
         is_shown = False
         try:
             call_id = _one_call(rapport, zoom, uuid, recording, timeline, transcript, console)
-            _show_result(rapport, slack, call_id, console)
+            notification = _show_result(rapport, slack, call_id, console)
             if not keep_serving:
                 _show_serve_line(rapport, console)
+                _print_line(console, f"\n{notification}")
                 return 0
             is_shown = True
             _print_line(console, f"\nRapport keeps serving at {rapport.url} until Ctrl-C.")
+            _print_line(console, f"\n{notification}")
             while True:
                 rapport.check_alive()
                 time.sleep(0.5)  # until Ctrl-C; only the service works
@@ -87,9 +90,12 @@ def run_demo(
 
 
 def _settings(recording: Path | None, transcript: Path | None) -> dict[str, str]:
-    """Return the settings that differ from the defaults: no rule may skip a user's recording."""
-    if recording is None:
-        return {}
+    """Return the settings that differ from the defaults.
+
+    The made-up call keeps its recording, with boxes; no rule may skip a recording of the user's.
+    """
+    if recording is None:  # Short enough to be encoded again: the message can offer to watch it.
+        return {"ANALYSIS__ANNOTATE": "true", "KEEP_RECORDINGS": "true"}
     settings = {
         "CALLS__INCLUDE_INTERNAL": "true",
         "CALLS__MIN_DURATION_S": "0",
@@ -208,8 +214,11 @@ def _own_meeting(
 
 def _show_result(
     rapport: RapportProcess, slack: SlackStandIn, call_id: str, console: Console
-) -> None:
+) -> str:
     """Print the Slack message, the PDF's location, and what to try next.
+
+    Returns:
+        the message's notification, which begins with the call's answer.
 
     Raises:
         DemoFailed: nothing was posted.
@@ -217,24 +226,29 @@ def _show_result(
     posts = [message for message in slack.messages if not message.is_reply]
     if not posts or not slack.files:
         raise DemoFailed("The call is done, but Slack did not receive its message and PDF.")
-    text = as_text(Message(posts[-1].text, posts[-1].blocks))
+    message = Message(posts[-1].text, posts[-1].blocks)
     channel = slack.workspace.channels[posts[-1].channel]
     console.rule(f"Slack: #{channel}", align="left")
-    _print_line(console, text.rstrip())
+    _print_line(console, as_text(message).rstrip())
     console.rule()
     posted = slack.files[-1]
     copy = rapport.data_dir / "slack" / Path(posted.name).name
     copy.parent.mkdir(exist_ok=True)
     copy.write_bytes(posted.content)
+    content = {"text": message.text, "blocks": message.blocks}
+    as_json = copy.with_name("message.json")
+    as_json.write_text(json.dumps(content, ensure_ascii=False, indent=2), encoding="utf-8")
     stored = rapport.data_dir / "calls" / call_id / "report.pdf"
     _print_line(console, f"Report (PDF): {stored if stored.exists() else copy}")
     _print_line(console, f"As posted:    {copy}")
+    _print_line(console, f"Message:      {as_json}")
     _print_line(console, "\nTry:")
     header = f'-H "Authorization: Bearer {rapport.key}"'
     call_url = f"{rapport.url}/api/v1/calls/{call_id}"
     _print_line(console, f"  curl {header} {rapport.url}/api/v1/calls")
     _print_line(console, f"  curl {header} {call_url}/moments")
     _print_line(console, f"  curl {header} {call_url}/report.pdf -o report.pdf")
+    return plain_text(message.text)
 
 
 def _show_serve_line(rapport: RapportProcess, console: Console) -> None:

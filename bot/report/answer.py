@@ -13,7 +13,8 @@ from bot.report.people import (
     SEEN_TOLD_BELOW,
     UNMOVED,
     head_count,
-    listening_of,
+    is_unmoved,
+    listening_words,
     prominence,
 )
 from bot.text import words
@@ -140,9 +141,10 @@ def _without(analysis: CallAnalysis) -> str:
     who = names_of(people, [person.index for person in seen])
     if len(seen) > MOST_NAMED and theirs:
         who = "Their side"
-    said = [f"No clear turn. {who}{_look(analysis, seen)}"]
-    asked = _asked(analysis, group)
-    return f"{'; '.join(said + asked)}" + ("" if asked and asked[-1].endswith("”") else ".")
+    said = [part for part in (_look(seen), *_asked(analysis, group)) if part]
+    if not said:
+        return "No clear turn."
+    return f"No clear turn. {who} {'; '.join(said)}" + ("" if said[-1].endswith("”") else ".")
 
 
 def _unseen(group: Sequence[Participant], whose: str) -> str:
@@ -152,22 +154,21 @@ def _unseen(group: Sequence[Participant], whose: str) -> str:
     return f"{whose} faces were not seen." if whose else "No face was seen."
 
 
-def _look(analysis: CallAnalysis, seen: Sequence[Participant]) -> str:
-    """Return the predicate of what faces showed while people listened; "" if it cannot be told."""
-    found = [listening_of(person, analysis) for person in seen]
-    if all(one.is_unmoved for one in found):
-        return f" showed {UNMOVED}"
+def _look(seen: Sequence[Participant]) -> str:
+    """Return what faces showed while people listened, as a predicate; "" if it cannot be told."""
+    if all(map(is_unmoved, seen)):
+        return f"showed {UNMOVED}"
     total_s: dict[str, float] = {}
-    for one in found:
-        for word, seconds in one.word_s.items():
+    for person in seen:
+        for word, seconds in listening_words(person).items():
             total_s[word] = total_s.get(word, 0.0) + seconds
     if not total_s:
-        return " hardly listened" if analysis.turns else " was seen too little to tell more"
+        return ""
     most = max(total_s, key=lambda word: total_s[word])
     share = total_s[most] / sum(total_s.values())
     if most == "calm":
-        return " stayed calm" if share >= 0.9 else " mostly stayed calm"
-    return f" {_DID[most]} {'most of the time' if share > 0.5 else 'most often'}"
+        return "stayed calm" if share >= 0.9 else "mostly stayed calm"
+    return f"{_DID[most]} {'most of the time' if share > 0.5 else 'most often'}"
 
 
 _DID = {"smiling": "smiled", "surprised-looking": "looked surprised", "tense": "looked tense"}

@@ -111,6 +111,14 @@ def as_text(message: Message) -> str:
     return "\n".join(line for block in message.blocks for line in _lines(block)).strip() + "\n"
 
 
+def plain_text(text: str) -> str:
+    """Return a text of a message as a terminal shows it: no markup, nothing escaped."""
+    quoted = re.sub(r"^> ", "  │ ", text, flags=re.MULTILINE)
+    named = re.sub(r"<[^<>|]+\|([^<>]+)>", r"\1", quoted)
+    plain = re.sub(r"(?<!\u2060)\*(?!\u2060)", "", named).replace(_WORD_JOINER, "")
+    return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
 def escape(text: str) -> str:
     """Escape text so that Slack sees no entity, mention, bold, code or strike-through in it.
 
@@ -162,7 +170,7 @@ def _in_one_line(
 ) -> str:
     """Return a moment in one line; it does not name again who the moment before was about."""
     clock = f"<{_at(page_url, item.watch_s)}|{item.clock}>" if page_url else item.clock
-    is_same = before is not None and before.people == item.people
+    is_same = before is not None and (before.who, before.people) == (item.who, item.people)
     did = item.did[0].upper() + item.did[1:] if is_same else f"{item.who} {item.did}"
     line = f"*{escape(did)} {item.at.removesuffix(item.clock)}{clock}*"
     if not item.words or room < LEAST_WORDS:
@@ -180,7 +188,7 @@ def _phone_lines(blocks: list[Block]) -> float:
         elif block["type"] == "section":
             lines += sum(
                 _wrapped(line, LINE_LETTERS - 2)
-                for line in _unescape(block["text"]["text"]).split("\n")
+                for line in plain_text(block["text"]["text"]).split("\n")
             )
         elif block["type"] == "actions":
             labels = " ".join(button["text"]["text"] for button in block["elements"])
@@ -252,15 +260,8 @@ def _lines(block: Block) -> list[str]:
     if block["type"] == "actions":
         return ["", *(f"{b['text']['text']}: {b['url']}" for b in block["elements"])]
     if block["type"] == "header":
-        name = _unescape(block["text"]["text"])
+        name = plain_text(block["text"]["text"])
         return [name, "─" * min(len(name), 60)]
     if block["type"] == "context":
-        return ["", *(_unescape(element["text"]) for element in block["elements"])]
-    return ["", *_unescape(block["text"]["text"]).split("\n")]
-
-
-def _unescape(text: str) -> str:
-    quoted = re.sub(r"^> ", "  │ ", text, flags=re.MULTILINE)
-    named = re.sub(r"<[^<>|]+\|([^<>]+)>", r"\1", quoted)
-    plain = re.sub(r"(?<!\u2060)\*(?!\u2060)", "", named).replace(_WORD_JOINER, "")
-    return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+        return ["", *(plain_text(element["text"]) for element in block["elements"])]
+    return ["", *plain_text(block["text"]["text"]).split("\n")]

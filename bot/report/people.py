@@ -14,10 +14,6 @@ from bot.report.moments import MomentItem
 from bot.text import words
 from inference.attribution.people_count import count_people
 from inference.schema.analysis import CallAnalysis, Participant
-from inference.scoring.engagement import RULES, near_edges, within
-from inference.scoring.face_words import face_rest, face_words, word_seconds
-from inference.speech.turns import MERGE_GAP_S, merge_spans
-from inference.timeline import talk_spans
 
 OWN_PAGE_S = 60.0
 """Talk or face time that earns a person a page, or a tenth of the call if that is less."""
@@ -89,29 +85,15 @@ class PersonPage:
     warning: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """What a face showed while its person listened: a moving mouth is easily misread."""
+def listening_words(person: Participant) -> dict[str, float]:
+    """Return the seconds of each of the four words for a face while its person listened.
 
-    listened_s: float
-    """Seconds in which the face was seen and the person did not speak."""
-    word_s: dict[str, float]
-    """Seconds of each of the four words for a face; {} if too little was seen."""
-    is_unmoved: bool
-    """It showed one expression other than neutral throughout."""
-
-
-def listening_of(person: Participant, analysis: CallAnalysis) -> Listening:
-    """Return what a person's face showed while they listened."""
-    observed = analysis.observations
-    spoken = merge_spans(talk_spans(analysis)[person.index], MERGE_GAP_S)
-    quiet = ~within(observed.t_s, spoken)
-    rest = quiet & ~near_edges(observed.t_s, spoken, RULES.edge_s)
-    probs, interval_s = person.series.probs, observed.sample_interval_s
-    word_s = word_seconds(face_words(probs, face_rest(probs, rest, interval_s)), quiet, interval_s)
-    listened_s = sum(word_s.values())
-    told = listened_s >= LISTENED_S and not is_unmoved(person)
-    return Listening(listened_s, word_s if told else {}, is_unmoved(person))
+    A moving mouth is easily misread. {} if the face does not move, or was seen too little; and in
+    calls scored by version 1.
+    """
+    shown = person.score.face_word_s
+    told = sum(shown.values()) >= LISTENED_S and not is_unmoved(person)
+    return shown if told else {}
 
 
 def is_unmoved(person: Participant) -> bool:

@@ -52,33 +52,6 @@ def side_rows(sides: Sequence[SideScore], labels: Labels = LABELS) -> tuple[Side
     return tuple(rows) if any(row.engagement is not None for row in rows) else ()
 
 
-def side_sentence(sides: Sequence[SideScore]) -> str:
-    """Return a sentence on what their side showed while ours spoke; "" if nothing is known.
-
-    "While our side spoke, their side showed 52 of 100 (likely 47–57), mostly neutral; while they
-    spoke themselves, 61 (likely 55–66)."
-    """
-    theirs = next((side for side in sides if side.side == "prospect"), None)
-    if theirs is None:
-        return ""
-    listening, speaking = (_reportable(_reaction(theirs, side)) for side in ("rep", "prospect"))
-    if listening is None or listening.engagement is None:
-        return ""
-    value = listening.engagement
-    look, share = _most(listening.shares)
-    shown = f", {'mostly' if share > 0.5 else 'most often'} {look}"
-    said = (
-        f"While our side spoke, their side showed {words.points(value.value)} of 100 "
-        f"(likely {words.span(value)}){shown}"
-    )
-    if speaking is not None and speaking.engagement is not None:
-        own = speaking.engagement
-        said += (
-            f"; while they spoke themselves, {words.points(own.value)} (likely {words.span(own)})"
-        )
-    return f"{said}."
-
-
 def with_sides(reason: str, side: str, speaker: str, speaker_side: str, labels: Labels) -> str:
     """Add to a moment's sentence which side it is about, and which side the speaker is on.
 

@@ -9,9 +9,6 @@ from collections.abc import Sequence
 from inference.schema.analysis import TalkFigures
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 
-MERGE_GAP_S = 2.0
-"""A pause up to this long in somebody's own turn is breath: the face still speaks."""
-
 Span = tuple[float, float]
 
 NO_TALK = TalkFigures(0.0, 0.0, 0, 0.0)

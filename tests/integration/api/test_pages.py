@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.links import page_link, report_link, sign_link
+from bot.links import page_link, sign_link
 from bot.settings import Settings
 from storage import calls
 from storage.calls.results import ResultRows
@@ -19,7 +19,6 @@ def link(service: Service, call_id: str) -> str:
     url = page_link(service.settings, SECRET, call_id)
     assert url is not None
     assert url.startswith("https://r.example/base/c/")
-    assert report_link(service.settings, SECRET, call_id) == f"{url}/report.pdf"
     return url.removeprefix("https://r.example/base")
 
 
@@ -121,7 +120,6 @@ def test_links_of_one_day_are_the_same_and_need_a_public_address(tmp_path: Path)
     )
     settings = Settings(_env_file=None, data_dir=tmp_path)
     assert page_link(settings, SECRET, "x") is None
-    assert report_link(settings, SECRET, "x") is None
 
 
 def test_a_page_and_the_api_tell_sides_and_how_sure_names_are(service: Service) -> None:
@@ -129,6 +127,7 @@ def test_a_page_and_the_api_tell_sides_and_how_sure_names_are(service: Service) 
     shown = {
         "speaking": "rep", "spoken_s": 200.0, "seen_s": 160.0, "engagement": estimate,
         "attention": None, "expressions": {"neutral": 1.0}, "shares": {"neutral": 1.0},
+        "listening_s": 160.0,
     }  # fmt: skip
     theirs = {
         "side": "prospect", "people": [1], "scored": 1, "engagement": estimate, "attention": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shlex
 from pathlib import Path
@@ -58,7 +59,10 @@ def test_the_users_own_recording_becomes_a_message_and_a_pdf(
     assert status == 0, output
     for step in ("fetch", "analyse", "store", "report", "notify", "clean up"):
         assert f"✓ {step}" in output
-    assert "Engagement" in output
+    assert "What a face shows is not what a person feels." in output
+    message = json.loads((tmp_path / "data" / "slack" / "message.json").read_text())
+    assert message["blocks"][0]["text"]["text"] == made.video.stem
+    assert output.rstrip().endswith(f"\n{message['text']}"), "the answer is the last line"
     report = re.search(r"Report \(PDF\): (.+)", output)
     assert report is not None
     assert Path(report[1]).read_bytes().startswith(b"%PDF")

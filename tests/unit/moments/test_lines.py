@@ -68,6 +68,7 @@ def test_chat_comes_last_and_only_if_sent_near_the_change() -> None:
 def test_talk_without_words_is_no_silence() -> None:
     assert "(8 s)" in shown(Words(CALL, [(23.0, 30.9), (38.4, 44.0)]), 27.5)
     assert "(8 s)" not in shown(Words(CALL, [(23.0, 30.9), (33.0, 35.0)]), 27.5)
+    assert "(8 s)" not in shown(Words(CALL, [(0.0, 37.0)]), 27.5)
 
 
 def test_an_earlier_line_that_still_goes_on_is_no_silence() -> None:

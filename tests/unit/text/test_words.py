@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from bot.report.chart_data import backdrop, course, lanes, step_for
-from bot.report.moments import headline
 from bot.text import words
 from bot.text.axis import tick_step_s
 from bot.text.fonts import missing_glyphs
@@ -30,11 +29,44 @@ def test_a_time_into_the_call_is_a_clock(t_s: float, told: str) -> None:
 
 @pytest.mark.parametrize(
     ("t_s", "told"),
-    [(0, "0 s"), (48, "48 s"), (99, "99 s"), (100, "2 min"), (1800, "30 min"), (3599, "1 h"),
-     (3900, "1 h 5 min"), (7200, "2 h")],
+    [(0, "0 s"), (48, "48 s"), (59.6, "1 min"), (96, "1 min 36 s"), (599.4, "9 min 59 s"),
+     (610, "10 min"), (1800, "30 min"), (3599, "1 h"), (3900, "1 h 5 min"), (7200, "2 h")],
 )  # fmt: skip
 def test_a_length_is_told_in_the_unit_a_person_would_use(t_s: float, told: str) -> None:
     assert words.length(t_s).replace(words.NBSP, " ") == told
+
+
+@pytest.mark.parametrize(
+    ("t_s", "told"), [(0.7, "1 second"), (40, "40 seconds"), (60, "1 min"), (96, "1 min 36 s")]
+)
+def test_a_sentence_spells_seconds_out(t_s: float, told: str) -> None:
+    assert words.spelled_length(t_s).replace(words.NBSP, " ") == told
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("Dana Whitfield", "Dana"),
+        ("Ana Ruiz", "Ana Ruiz"),
+        ("Madonna", "Madonna"),
+        ("Dr. Annegret Schäfer", "Dr. Annegret Schäfer"),
+        ("Herr Müller", "Herr Müller"),
+        ("Whitfield, Tom", "Whitfield, Tom"),
+        ("Person 1", "Person 1"),
+        ("山田 太郎", "山田 太郎"),
+        ("", ""),
+    ],
+)
+def test_a_first_name_stands_alone_only_where_it_is_one_and_nobody_else_has_it(
+    name: str, called: str
+) -> None:
+    assert words.first_name(name, [name, "Ana Prado", "Ana Ruiz"]) == called
+
+
+def test_names_are_listed_as_in_a_sentence() -> None:
+    assert words.listed(["Ana"], 3) == "Ana"
+    assert words.listed(["Ana", "Tom", "Eva"], 3) == "Ana, Tom and Eva"
+    assert words.listed(["Ana", "Tom", "Eva", "Max"], 3) == "Ana, Tom and 2 more"
 
 
 @pytest.mark.parametrize(("share", "told"), [(0, "0 %"), (0.004, "< 1 %"), (0.835, "84 %")])
@@ -142,15 +174,3 @@ def test_two_people_of_one_name_each_have_their_own_lane() -> None:
 
 def test_letters_without_a_font_are_named_once() -> None:
     assert missing_glyphs("Ana 𓀀𓀀\u200d\ufe0f\n") == ("𓀀",)
-
-
-def test_an_average_that_may_be_anything_is_no_headline() -> None:
-    call = make_call([PersonSpec("Ana")])
-    quiet = replace(call, moments=())
-    assert headline(quiet).startswith("Engagement averaged ")
-    for low, high, said in (
-        (0.3, 0.7, "Engagement averaged 55"),
-        (0.1, 0.9, "Too little was seen"),
-    ):
-        found = Estimate(0.55, low, high, 1.0)
-        assert headline(replace(quiet, call=replace(quiet.call, engagement=found))).startswith(said)
