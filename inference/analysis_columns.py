@@ -6,7 +6,7 @@ reader gives the same figures. The faces themselves stay in the observations' ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -152,9 +152,14 @@ def _participant(fields: Mapping[str, Any], series: Series) -> Participant:
             **fields,
             "score": _PERSON.validate_python(fields["score"]),
             "former_ids": tuple(fields["former_ids"]),
+            "camera_off": _spans(fields.get("camera_off", ())),
         },
         series=series,
     )
+
+
+def _spans(rows: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
+    return tuple((float(start_s), float(end_s)) for start_s, end_s in rows)
 
 
 def _moment(fields: Mapping[str, Any]) -> Moment:

@@ -224,6 +224,7 @@ class _Part:
             is_confirmed=self.person.is_confirmed,
             is_blanked=self.is_blanked,
             camera_off_s=self.person.camera_off_s,
+            camera_off=self.person.camera_off,
         )
 
 

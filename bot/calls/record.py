@@ -163,6 +163,9 @@ def _moment(text: str | None) -> datetime | None:
 
 def _identities(fields: dict[str, Any]) -> Identities:
     return Identities(
-        people=tuple(Person(**person) for person in fields["people"]),
+        people=tuple(
+            Person(**{**person, "camera_off": tuple(map(tuple, person.get("camera_off", ())))})
+            for person in fields["people"]
+        ),
         attributions=tuple(Attribution(**tie) for tie in fields["attributions"]),
     )

@@ -26,7 +26,7 @@ from inference.schema.analysis import Attribution
 from inference.schema.arrays import F32, Bools
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
-from inference.speech.turns import usable_turns
+from inference.speech.turns import Span, usable_turns
 
 CERTAIN = 0.95
 """From this probability up a face gets a name."""
@@ -56,6 +56,8 @@ class Person:
     """A person gave or confirmed this name."""
     room: str = ""
     """The name of the room that this person, who has no name, sits in with others."""
+    camera_off: tuple[Span, ...] = ()
+    """When that was, in order of time; () where unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,7 @@ class _Entry:
     confidence: float = 0.0
     camera_off_s: float | None = None
     room: str = ""
+    camera_off: tuple[Span, ...] = ()
 
 
 def _identities(
@@ -260,7 +263,7 @@ def _identities(
         else:
             person = Person(
                 someone.name, someone.key, True, someone.side, someone.is_host, entry.confidence,
-                camera_off_s=entry.camera_off_s,
+                camera_off_s=entry.camera_off_s, camera_off=entry.camera_off,
             )  # fmt: skip
         people.append(person)
     return Identities(tuple(people), tuple(sorted(attributions, key=lambda a: a.track)))
@@ -282,16 +285,21 @@ def _known_entries(
         ]
         tracks = [(track, sure) for group, sure in own for track in group.tracks]
         starts = [float(observations.t_s[int(group.shown.argmax())]) for group, _ in own]
-        off_s = _camera_off_s(observations, [group for group, _ in own])
+        off = _camera_off(observations, [group for group, _ in own])
+        off_s = None if off is None else sum(end_s - start_s for start_s, end_s in off)
         first_s = min([someone.first_s, *starts])
         if tracks or off_s or someone.first_s < math.inf:
             confidence = min([1.0, *(sure for _, sure in own)])
-            entries.append(_Entry(first_s, k, someone, tracks, confidence, off_s))
+            entries.append(
+                _Entry(first_s, k, someone, tracks, confidence, off_s, camera_off=off or ())
+            )
     return entries
 
 
-def _camera_off_s(observations: Observations, groups: Sequence[TrackletGroup]) -> float | None:
-    """Return the seconds for which a person's tile had no video, None where that is unknown."""
+def _camera_off(
+    observations: Observations, groups: Sequence[TrackletGroup]
+) -> tuple[Span, ...] | None:
+    """Return when a person's tile had no video, in order of time; None where that is unknown."""
     off = np.zeros(len(observations.t_s), np.bool_)
     on, is_known = off.copy(), False
     for group in groups:
@@ -302,7 +310,12 @@ def _camera_off_s(observations: Observations, groups: Sequence[TrackletGroup]) -
                 (on if view.has_video[tile] else off)[view.start_sample : view.end_sample] = True
     if not is_known:
         return None
-    return float(np.count_nonzero(off & ~on)) * observations.sample_interval_s
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], off & ~on, [False]])))
+    first_s, interval_s = observations.t_s, observations.sample_interval_s
+    return tuple(
+        (float(first_s[start]), float(first_s[start]) + int(end - start) * interval_s)
+        for start, end in edges.reshape(-1, 2)
+    )
 
 
 def _first_s(observations: Observations, tracks: Sequence[int]) -> float:

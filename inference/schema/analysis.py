@@ -140,6 +140,8 @@ class Participant:
     be scored now, but only analysing the recording again could yield a score."""
     camera_off_s: float | None = None
     """Seconds in which the person was there without video; None where unknown."""
+    camera_off: tuple[tuple[float, float], ...] = ()
+    """Starts and ends of them, in order of time; () where unknown."""
 
 
 @dataclass(frozen=True, slots=True)

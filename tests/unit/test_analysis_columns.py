@@ -49,7 +49,10 @@ def scored() -> CallAnalysis:
     )
     turns = [SpeakerTurn(5.0, 40.0, "Dana", "1"), SpeakerTurn(45.0, 90.0, "Sam", "2")]
     lines = [TranscriptLine(6.0, 9.0, "Dana", "Shall we?"), TranscriptLine(7, 7, None, "hi", True)]
-    return assess(seen, turns, lines, [], AssessOptions())
+    analysis = assess(seen, turns, lines, [], AssessOptions())
+    first, *others = analysis.participants
+    first = replace(first, camera_off_s=30.0, camera_off=((10.0, 30.0), (90.0, 100.0)))
+    return replace(analysis, participants=(first, *others))
 
 
 def back_from_columns(analysis: CallAnalysis) -> CallAnalysis:
@@ -104,6 +107,7 @@ def test_an_analysis_from_before_the_talk_figures_still_opens(scored: CallAnalys
     for side in old["sides"]:
         del side["talk"]
     for person in old["participants"]:
+        del person["camera_off"]
         talk = person["score"]["talk"]
         kept = ("talk_s", "share", "turns", "longest_monologue_s")
         person["score"]["talk"] = {name: talk[name] for name in kept}
