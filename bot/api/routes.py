@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -20,8 +21,9 @@ from bot.api.participants import add_corrections
 from bot.api.problems import Problem, problem
 from bot.api.timeline import DEFAULT_STEP_S, Timeline, TimelineStep, timeline_steps
 from bot.api.views import call_figures, call_view, line_view, moment_view
-from bot.calls.stored import load_analysis
-from bot.settings import Settings
+from bot.calls.result_rows import result_rows
+from bot.calls.stored import load_analysis, score_as
+from bot.settings import Profile, Settings
 from bot.web.routes import create_pages
 from inference.timeline import series_at
 from integrations.errors import IntegrationError
@@ -30,7 +32,7 @@ from storage.delivery import notes
 from storage.engine import reading, transaction
 from storage.errors import BadCursor, DatabaseDown, Missing, StorageError
 from storage.files import MediaFiles
-from storage.schema.tables import Call
+from storage.schema.tables import Call, Participant
 
 MOST_STEPS = 200_000
 """Limit on steps times people in one timeline: a few tens of megabytes of JSON."""
@@ -80,7 +82,7 @@ def create_api(
     )
     key = require_key(engine)
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(key)], responses=COMMON)
-    _add_calls(api, engine)
+    _add_calls(api, engine, settings, files)
     _add_parts(api, engine, settings, files)
     _add_workflows(api, engine, files, workflows)
     add_corrections(api, engine, files, workflows, key)
@@ -90,7 +92,7 @@ def create_api(
     return router
 
 
-def _add_calls(api: APIRouter, engine: Engine) -> None:
+def _add_calls(api: APIRouter, engine: Engine, settings: Settings, files: MediaFiles) -> None:
     @api.get(
         "/calls",
         tags=["calls"],
@@ -152,13 +154,26 @@ def _add_calls(api: APIRouter, engine: Engine) -> None:
         )
 
     @api.get(
-        "/calls/{call_id}", tags=["calls"], summary="One call with every figure", responses=NO_CALL
+        "/calls/{call_id}",
+        tags=["calls"],
+        summary="One call with every figure",
+        description="With `profile`, the figures are those of another profile, computed from the "
+        "stored series for this answer alone: nothing stored changes.",
+        responses=NO_CALL,
     )
-    def get_call(call_id: str) -> models.CallFigures:
+    def get_call(
+        call_id: str,
+        profile: Annotated[
+            Profile | None, Query(description="Score the call with this profile instead.")
+        ] = None,
+    ) -> models.CallFigures:
         with reading(engine) as session:
             call = calls.get_call(session, call_id)
             left = notes.list_for(session, [call_id])[call_id]
-            return call_figures(call, calls.get_participants(session, call_id), left)
+            people = calls.get_participants(session, call_id)
+        if profile is not None and profile != call.profile:
+            call, people = _with_profile(files, settings, call, profile)
+        return call_figures(call, people, left)
 
 
 def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaFiles) -> None:
@@ -317,11 +332,29 @@ def _add_workflows(
         files.delete_call(call_id)  # what a step that was still finishing wrote in the meantime
 
 
+def _with_profile(
+    files: MediaFiles, settings: Settings, call: Call, profile: str
+) -> tuple[Call, list[Participant]]:
+    """Return a call and its people as rows with the figures of another profile."""
+    with _damage_told():
+        analysis = score_as(files, settings, call, profile)
+    rows = result_rows(analysis, series_path=call.series_path or "")
+    scored = Call(**{**call.model_dump(), **rows.call})
+    return scored, [Participant(call_id=call.id, **row) for row in rows.participants]
+
+
 def _steps(
     files: MediaFiles, settings: Settings, call: Call, resolution_s: float
 ) -> list[TimelineStep]:
-    try:
+    with _damage_told():
         return timeline_steps(series_at(load_analysis(files, settings, call), resolution_s))
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Turn damaged files of a call into a problem that says what to do."""
+    try:
+        yield
     except (Missing, DatabaseDown):
         raise
     except StorageError as exc:

@@ -44,6 +44,19 @@ def call_info(call: Call) -> CallInfo:
     )
 
 
+def score_as(files: MediaFiles, settings: Settings, call: Call, profile: str) -> CallAnalysis:
+    """Return a call scored with another profile, from its series; nothing of it is kept.
+
+    Raises:
+        Missing: the call has not been analysed yet.
+        StorageError: the series are damaged.
+    """
+    if call.series_path is None:
+        raise Missing(f"The call {call.id} has not been analysed yet.")
+    options = assess_options(settings, profile, call.scoring_version)
+    return score_evidence(read_evidence(files.resolve(call.series_path)), options)
+
+
 def load_analysis(files: MediaFiles, settings: Settings, call: Call) -> CallAnalysis:
     """Return a call's analysis as it was scored and kept; its observations hold no faces.
 

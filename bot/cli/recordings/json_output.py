@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from bot.calls.result_rows import plain, talk_fields
 from inference.attribution.people_count import count_people
 from inference.schema.analysis import CallAnalysis, Estimate
+from inference.scoring.environments import environment_scores
+from inference.timeline import series_at
+
+CURVE_STEP_S, MOST_STEPS = 10.0, 360
+"""Step of the curves in seconds, longer in a call of over an hour: at most so many points each."""
+RUNNING = ("rolling_30s", "rolling_60s", "cumulative")
 
 
 def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
@@ -18,6 +25,7 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
     quality = analysis.quality
     named = [person.is_named for person in analysis.participants]
     people = count_people(analysis.observations, analysis.attributions, named)
+    curves = _curves(analysis)
     return {
         "call": plain(
             {
@@ -71,6 +79,16 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
                     "turns_known": person.score.turns_known,
                     "rest": person.score.rest,
                     "face_word_s": person.score.face_word_s,
+                    "environments": {
+                        name: {"score": score.value, "interval": _interval(score)}
+                        for name, score in environment_scores(
+                            person.series.probs, analysis.observations.sample_interval_s
+                        ).items()
+                    },
+                    "more_figures": {
+                        "expression_share": shares_of(person.score.expression_s),
+                        "curves": curves[person.index],
+                    },
                 }
             )
             for person in analysis.participants
@@ -114,6 +132,27 @@ def analysis_json(analysis: CallAnalysis) -> dict[str, Any]:
             }
         ),
     }
+
+
+def shares_of(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Return seconds as shares of their sum; {} for none."""
+    total_s = sum(seconds.values())
+    return {name: value / total_s for name, value in seconds.items()} if total_s else {}
+
+
+def _curves(analysis: CallAnalysis) -> list[dict[str, Any]]:
+    """Return each person's running means as columns: one value a step, null where unknown."""
+    step_s = max(CURVE_STEP_S, math.ceil(analysis.duration_s / MOST_STEPS))
+    points = series_at(analysis, step_s)
+    curves: list[dict[str, Any]] = [
+        {"step_s": step_s, **{name: [None] * len(points) for name in RUNNING}}
+        for _ in analysis.participants
+    ]
+    for step, point in enumerate(points):
+        for person in point.people:
+            for name in RUNNING:
+                curves[person.participant][name][step] = getattr(person, name)
+    return curves
 
 
 def _side(side: dict[str, Any]) -> Any:

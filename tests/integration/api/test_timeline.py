@@ -16,6 +16,7 @@ from inference.schema.analysis import CallAnalysis
 from inference.schema.arrays import EXPRESSIONS
 from inference.schema.meeting import SpeakerTurn
 from inference.schema.observations import FaceColumns, Observations, Quality
+from inference.scoring.environments import environment_scores
 from storage import calls
 from storage.engine import transaction
 from tests.integration.api.conftest import Service, add_call
@@ -154,6 +155,29 @@ def test_a_call_of_an_earlier_version_keeps_the_profile_it_was_scored_with(
     assert [step["engagement"] for step in again] == pytest.approx(
         [step["engagement"] for step in first], abs=1e-4
     )
+
+
+def test_figures_of_another_profile_are_answered_and_not_kept(service: Service) -> None:
+    call_id, analysis = add_scored(service)
+    stored = service.get(f"/calls/{call_id}")
+    other = service.get(f"/calls/{call_id}", profile="seminar")
+
+    assert stored["profile"] == "sales"
+    assert all(person["figures"]["score"] is None for person in stored["participants"])
+    assert other["profile"] == "seminar"
+    ids = [[person["id"] for person in found["participants"]] for found in (stored, other)]
+    assert ids[0] == ids[1]
+    expected = [
+        environment_scores(person.series.probs, 0.5).get("seminar")
+        for person in analysis.participants
+    ]
+    answered = [person["figures"]["score"] for person in other["participants"]]
+    assert [score and score["value"] for score in answered] == [
+        score and pytest.approx(score.value, abs=1e-3) for score in expected
+    ]
+    assert sum(score is not None for score in answered) == 2
+    assert service.get(f"/calls/{call_id}") == stored
+    service.problem(422, f"/api/v1/calls/{call_id}", "GET", profile="banquet")
 
 
 def test_a_call_that_was_not_analysed_has_no_timeline(service: Service) -> None:
