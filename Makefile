@@ -24,7 +24,9 @@ MEDIAPIPE = mediapipe==0.10.21
 MEDIAPIPE_WHEEL = --no-deps --only-binary=:all: --implementation cp --python-version 3.12 \
 	--platform manylinux_2_28_x86_64 $(MEDIAPIPE)
 
-PYTEST = $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+# Tests of the service wait much of their time: two for each core, but no more than memory allows.
+WORKERS ?= $(shell expr 2 \* `getconf _NPROCESSORS_ONLN` \< 4 > /dev/null && echo 2 || echo 4)
+PYTEST = $(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: help demo test quick test-bare check install install-test install-wheel install-mediapipe
 .PHONY: face-models torch lock clean

@@ -18,11 +18,11 @@ import torch
 
 from inference.expression.architectures import ARCHITECTURES, build_network
 from inference.expression.classifier import (
-    SHIPPED_WEIGHTS,
     ExpressionClassifier,
     computes_in_bfloat16,
     read_weights,
 )
+from inference.expression.shipped import SHIPPED_WEIGHTS
 from inference.schema.arrays import U8
 
 

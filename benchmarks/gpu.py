@@ -28,8 +28,9 @@ from torch import Tensor
 from benchmarks.clip import FPS, make_clip
 from inference.analyzer import AnalyzerOptions
 from inference.expression.batch_queue import DeviceQueue
-from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier, read_weights
+from inference.expression.classifier import ExpressionClassifier, read_weights
 from inference.expression.model import INPUT_PX, READINGS, place
+from inference.expression.shipped import SHIPPED_WEIGHTS
 from inference.recording import Segment, observe_recording
 from inference.schema.arrays import F32, U8
 from inference.video.reader import DecodeOptions, FrameReader

@@ -37,9 +37,9 @@ from benchmarks.moment_calls import (
 from bot.calls.stored import analyzer_options
 from bot.cli.recordings.analyze import observe_file
 from bot.settings import Settings
+from inference.moments.find import Scene, find_moments
 from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.scoring.engagement import EngagementCourse, engagement_course, plain_course
-from inference.scoring.moments import Scene, find_moments
 from inference.scoring.profiles import PROFILES
 from inference.scoring.score import Faces, Scored, select_faces
 

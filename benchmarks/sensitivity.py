@@ -25,6 +25,7 @@ from benchmarks.moment_calls import (
     NOISE_SPREAD,
     SMILE,
 )
+from inference.moments.find import Scene, find_moments
 from inference.schema.analysis import Moment
 from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.scoring.engagement import (
@@ -34,7 +35,6 @@ from inference.scoring.engagement import (
     engagement_course,
     within,
 )
-from inference.scoring.moments import Scene, find_moments
 from inference.scoring.profiles import PROFILES
 from inference.scoring.score import Faces, Scored
 from inference.speech.turns import Span

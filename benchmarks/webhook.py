@@ -14,32 +14,28 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import re
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine
 
 from benchmarks.clip import make_clip, repeat_clip
+from benchmarks.service import database, open_database, query, wait_for
+from bot.demo.process import RapportProcess
 from bot.demo.stand_ins.slack import SlackStandIn
-from bot.demo.stand_ins.slack_workspace import DEFAULT_CHANNEL
 from bot.demo.stand_ins.zoom import ZoomStandIn
 from bot.demo.stand_ins.zoom_meeting import FileFixture, MeetingFixture
-from storage.engine import open_engine
 
 ZOOM_LIMIT_S = 3.0
 """Zoom counts a delivery as failed after this long."""
@@ -48,9 +44,6 @@ GOAL_S = 0.3
 ANALYSES = 2
 CLIP_S, CLIP_TIMES = 8, 225
 START_TIMEOUT_S, DECIDE_TIMEOUT_S = 120.0, 300.0
-POSTGRES_URL = os.environ.get(
-    "RAPPORT_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
-)
 
 
 def main() -> int:
@@ -66,15 +59,20 @@ def main() -> int:
             make_clip(Path(folder) / "short.mp4", CLIP_S), Path(folder) / "long.mp4", CLIP_TIMES
         )
         for kind in options.database or ("sqlite", "postgresql"):
-            with database(kind, Path(folder) / kind) as url:
+            with database(kind, Path(folder) / kind) as settings:
                 is_complete &= measure(
-                    kind, url, Path(folder) / kind, clip, options.deliveries, options.at_once
+                    kind, settings, Path(folder) / kind, clip, options.deliveries, options.at_once
                 )
     return int(not is_complete)
 
 
 def measure(
-    kind: str, url: str | None, data_dir: Path, clip: Path, deliveries: int, at_once: int
+    kind: str,
+    settings: dict[str, str],
+    data_dir: Path,
+    clip: Path,
+    deliveries: int,
+    at_once: int,
 ) -> bool:
     """Send the deliveries while two calls are analysed; return whether all are in the inbox."""
     with ZoomStandIn() as zoom, SlackStandIn() as slack:
@@ -82,7 +80,15 @@ def measure(
         for each in analysed:
             zoom.add_meeting(each)
         bodies = made_deliveries(zoom, clip, deliveries)
-        with serving(data_dir, url, zoom, slack) as (address, log):
+        more = settings | {
+            "ANALYSIS__WORKERS": str(ANALYSES),
+            "CALLS__INCLUDE_INTERNAL": "true",
+        }
+        rapport = RapportProcess(data_dir, zoom, slack, more)
+        rapport.start()
+        try:
+            rapport.wait_until_ready()
+            address, log = rapport.url, rapport.log_path.read_text
             for each in analysed:
                 zoom.send(f"{address}/webhooks/zoom", each.uuid)
             wait_for(lambda: log().count(": analyse …") >= ANALYSES, START_TIMEOUT_S, log)
@@ -90,13 +96,15 @@ def measure(
             answers = send(f"{address}/webhooks/zoom", zoom, bodies, at_once)
             sent_s = time.monotonic() - began
             is_busy = "analyse done" not in log()
-            engine = open_engine(url or f"sqlite:///{data_dir / 'rapport.db'}")
+            engine = open_database(settings, data_dir)
             kept = rows(engine)
             with suppress(TimeoutError):
                 wait_for(lambda: not rows(engine)["pending"], DECIDE_TIMEOUT_S, log)
             undecided = rows(engine)["pending"]
             decided_s = time.monotonic() - began
             engine.dispose()
+        finally:
+            rapport.kill()
     statuses = Counter(status for status, _ in answers)
     seconds = np.array([each for _, each in answers])
     percentiles = np.percentile(seconds, (50, 95, 99, 100))
@@ -163,95 +171,10 @@ def send(url: str, zoom: ZoomStandIn, bodies: list[bytes], at_once: int) -> list
 
 def rows(engine: Engine) -> Counter[str]:
     """Count the rows of the inbox, as "pending" or "decided"."""
-    with engine.connect() as connection:
-        found = connection.execute(text("SELECT outcome, count(*) FROM inbox GROUP BY outcome"))
-        counts: Counter[str] = Counter()
-        for outcome, count in found:
-            counts["pending" if outcome == "pending" else "decided"] += count
+    counts: Counter[str] = Counter()
+    for outcome, count in query(engine, "SELECT outcome, count(*) FROM inbox GROUP BY outcome"):
+        counts["pending" if outcome == "pending" else "decided"] += count
     return counts
-
-
-@contextmanager
-def database(kind: str, data_dir: Path) -> Iterator[str | None]:
-    """Make a database for one measurement; None stands for SQLite in the data folder."""
-    data_dir.mkdir()
-    if kind == "sqlite":
-        yield None
-        return
-    server = make_url(POSTGRES_URL).set(drivername="postgresql+psycopg")
-    name = f"rapport_webhook_{uuid.uuid4().hex[:8]}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    try:
-        yield server.set(database=name).render_as_string(hide_password=False)
-    finally:
-        with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        engine.dispose()
-
-
-@contextmanager
-def serving(
-    data_dir: Path, url: str | None, zoom: ZoomStandIn, slack: SlackStandIn
-) -> Iterator[tuple[str, Any]]:
-    """Run `rapport serve`; yield its address and a function that returns its log."""
-    settings = {
-        "DATA_DIR": str(data_dir),
-        "PORT": "0",
-        "RECONCILE_HOURS": "0",
-        "ANALYSIS__WORKERS": str(ANALYSES),
-        "ZOOM__ACCOUNT_ID": zoom.account_id,
-        "ZOOM__CLIENT_ID": zoom.client_id,
-        "ZOOM__CLIENT_SECRET": zoom.client_secret,
-        "ZOOM__WEBHOOK_SECRET": zoom.webhook_secret,
-        "ZOOM__API_URL": f"{zoom.base_url}/v2",
-        "ZOOM__OAUTH_URL": zoom.base_url,
-        "ZOOM__INSECURE_HOSTS": f'["127.0.0.1:{zoom.port}"]',
-        "SLACK__TOKEN": slack.token,
-        "SLACK__CHANNEL": DEFAULT_CHANNEL,
-        "SLACK__API_URL": slack.api_url,
-        "CALLS__INCLUDE_INTERNAL": "true",
-    }
-    if url is not None:
-        settings["DATABASE_URL"] = url.replace("postgresql+psycopg://", "postgresql://")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAPPORT_")}
-    path = data_dir / "serve.log"
-
-    def log() -> str:
-        return path.read_text(encoding="utf-8", errors="replace")
-
-    with path.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "serve"],
-            cwd=data_dir,
-            env=kept
-            | {f"RAPPORT_{name}": value for name, value in settings.items()}
-            | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        wait_for(lambda: "Listening on" in log(), START_TIMEOUT_S, log)
-        found = re.search(r"Listening on (http://\S+)", log())
-        assert found is not None
-        yield found.group(1), log
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_for(condition: Any, timeout_s: float, log: Any) -> None:
-    """Wait until a condition holds.
-
-    Raises:
-        TimeoutError: it does not; the message has the end of the log.
-    """
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(log()[-3000:])
-        time.sleep(0.2)  # the condition is often a request to the service
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ import numpy as np
 from inference.attribution.attribute import Identities, Person, attribute
 from inference.attribution.person_ids import person_ids
 from inference.attribution.roster import owners_of
+from inference.moments.find import Scene, find_moments
 from inference.schema.analysis import CallAnalysis, Participant, PersonScore, Series, WindowScore
 from inference.schema.meeting import RosterEntry, SpeakerTurn, TranscriptLine
 from inference.schema.observations import Observations
-from inference.scoring.moments import Scene, find_moments
 from inference.scoring.profiles import PROFILES, SCORING_VERSION, SCORING_VERSIONS
 from inference.scoring.score import (
     Faces,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from bot.calls.info import CallInfo
+from inference.moments.lines import Words
 from inference.schema.analysis import (
     CallAnalysis,
     CallScore,
@@ -31,7 +32,6 @@ from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.engagement import plain_course, within
 from inference.scoring.face_words import FaceRest, face_words, word_seconds
-from inference.scoring.moment_lines import Words
 from inference.scoring.profiles import PROFILES
 from inference.scoring.score import Faces, Scored
 from inference.scoring.sides import SidePerson, score_sides

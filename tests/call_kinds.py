@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from bot.calls.info import CallInfo
 from bot.demo.recording.scenario import lines as demo_lines
+from inference.moments.lines import Words, longest_pause_s
 from inference.schema.analysis import CallAnalysis, Moment
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import Quality
-from inference.scoring.moment_lines import Words, longest_pause_s
 from inference.scoring.talk import Spoken, person_talk
 from tests.analysis_builder import PersonSpec, make_call, make_info, sales_pair
 

@@ -17,7 +17,7 @@ from bot.api.problems import Problem, problem_response
 from bot.monitoring.metrics import CONTENT_TYPE, metrics_text
 from bot.monitoring.overview import read_processes, read_queue
 from bot.settings import Settings
-from inference.expression.classifier import SHIPPED_WEIGHTS
+from inference.expression.shipped import SHIPPED_WEIGHTS
 from storage.engine import ping, reading
 from storage.errors import StorageError
 from storage.files import MediaFiles

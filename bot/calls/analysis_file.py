@@ -9,14 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.calls.privacy import kept_under, may_be_used
-from inference.assess import AssessOptions
-from inference.errors import InferenceError
-from inference.schema.analysis import CallAnalysis
-from inference.scoring.analysis_columns import (
+from inference.analysis_columns import (
     OtherVersion,
     analysis_from_columns,
     analysis_to_columns,
 )
+from inference.assess import AssessOptions
+from inference.errors import InferenceError
+from inference.schema.analysis import CallAnalysis
 from storage.calls.column_file import DAMAGED, read_columns, write_columns
 from storage.errors import Missing, StorageError
 

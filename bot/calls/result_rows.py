@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from inference.moments.lines import complete_earlier
 from inference.schema.analysis import (
     CallAnalysis,
     Estimate,
@@ -16,7 +17,6 @@ from inference.schema.analysis import (
     WindowScore,
 )
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
-from inference.scoring.moment_lines import complete_earlier
 from storage.calls.results import ResultRows, Row
 from storage.schema import tables
 

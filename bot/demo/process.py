@@ -27,18 +27,25 @@ class DemoFailed(Exception):
 
 
 class RapportProcess:
-    """`rapport serve` on one data folder, with stand-ins for Zoom and Slack.
+    """`rapport serve` on one data folder, with stand-ins for Zoom and Slack; or `rapport worker`.
 
-    It logs to `rapport.log` in that folder. `more` is additional settings, without `RAPPORT_`.
+    It logs to a file named after it in that folder. `more` is additional settings, without
+    `RAPPORT_`.
     """
 
     def __init__(
-        self, data_dir: Path, zoom: ZoomStandIn, slack: SlackStandIn, more: dict[str, str]
+        self,
+        data_dir: Path,
+        zoom: ZoomStandIn,
+        slack: SlackStandIn,
+        more: dict[str, str],
+        command: str = "serve",
     ) -> None:
         self.data_dir = data_dir
+        self.command = command
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log_path = data_dir / "rapport.log"
+        self.log_path = data_dir / ("rapport.log" if command == "serve" else f"{command}.log")
         self._log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         self._environment = _environment(data_dir, self.port, zoom, slack, more)
         self._process: subprocess.Popen[bytes] | None = None
@@ -74,7 +81,7 @@ class RapportProcess:
         with self.log_path.open("ab") as log:
             # In its own session, so that Ctrl-C reaches only the demo, which then stops it.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "serve"],
+                [sys.executable, "-m", "bot", self.command],
                 cwd=self.data_dir,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -134,6 +141,18 @@ class RapportProcess:
                 f"Rapport responded with {answer.status_code} to {path}: {answer.text}"
             )
         return answer.json()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process, which must have been started."""
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """Kill the process at once, as a power cut would; `start` starts it again."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
     def stop(self) -> None:
         """Stop the process, killing it if it takes too long. A second call does nothing."""

@@ -1,15 +1,35 @@
-"""The data folder: made for the service's user alone, and taken back from others if it was open."""
+"""The data folder and the database: made for the service's user alone, and brought up to date."""
 
 from __future__ import annotations
 
 import logging
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import Engine
+
+from bot.settings import Settings
+from storage import migrate
+from storage.engine import open_engine
 from storage.files import OTHERS, tighten
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Engine]:
+    """Open the settings' database, upgrading its schema unless that is turned off."""
+    prepare_data_folder(settings.data_dir)
+    if settings.migrate:
+        migrate.upgrade(settings.resolved_database_url)
+    engine = open_engine(settings.resolved_database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def prepare_data_folder(folder: Path) -> None:

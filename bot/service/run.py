@@ -8,11 +8,11 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -28,7 +28,7 @@ from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
 from bot.pipeline.starts import take_back
 from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
-from bot.service.data_folder import prepare_data_folder
+from bot.service.data_folder import open_database, prepare_data_folder
 from bot.service.executors import Executor, NameTaken
 from bot.service.http_server import HttpServer, open_listener
 from bot.service.quiet_log import limit_repeats
@@ -41,9 +41,8 @@ from integrations.slack.messenger import Messenger
 from integrations.slack.outbox import Outbox
 from integrations.zoom.client import ZoomClient
 from integrations.zoom.downloads import Downloader
-from storage import migrate
 from storage.access import keys
-from storage.engine import open_engine, reading, transaction
+from storage.engine import BUSY_TIMEOUT_MS, reading, transaction
 from storage.errors import StorageError
 from storage.files import MediaFiles
 
@@ -55,19 +54,6 @@ MOST_OPEN_CALLS = 100
 
 class CannotStart(Exception):
     """The process cannot run with its settings; the message says what to do."""
-
-
-@contextmanager
-def open_database(settings: Settings) -> Iterator[Engine]:
-    """Open the settings' database, upgrading its schema unless that is turned off."""
-    prepare_data_folder(settings.data_dir)
-    if settings.migrate:
-        migrate.upgrade(settings.resolved_database_url)
-    engine = open_engine(settings.resolved_database_url)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def run_service(settings: Settings, *, with_api: bool) -> int:
@@ -205,7 +191,9 @@ def launch_workflows(settings: Settings, executor_id: str) -> None:
     """Configure the workflow engine: a SQLite file next to ours, or the same PostgreSQL."""
     url = settings.resolved_database_url
     if url.startswith("sqlite"):
-        url = f"sqlite:///{(settings.data_dir / 'workflows.db').resolve()}"
+        path = (settings.data_dir / "workflows.db").resolve()
+        _write_ahead(path)
+        url = f"sqlite:///{path}"
     DBOS(
         config={
             "name": "rapport",
@@ -216,6 +204,12 @@ def launch_workflows(settings: Settings, executor_id: str) -> None:
             "notification_listener_polling_interval_sec": 0.5,
         }
     )
+
+
+def _write_ahead(path: Path) -> None:
+    """Set the engine's file to WAL, which it keeps: a writer then does not stop the readers."""
+    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _make_data_dir(settings: Settings) -> None:

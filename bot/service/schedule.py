@@ -40,7 +40,7 @@ MINUTES_BETWEEN_LEFTOVERS = 60
 RECONCILE_DAYS = 7
 """How far back to look in Zoom for recordings whose webhook never arrived."""
 RETENTION_PAGE = 200
-FIRST_LOOK = timedelta(seconds=10)
+FIRST_LOOK = timedelta(seconds=3)
 """Delay of the first run after startup, which catches up on what was missed while down."""
 
 

@@ -17,12 +17,11 @@ from torch.nn import functional as F
 from inference.errors import DeviceOutOfMemory, InferenceError, WeightsInvalid
 from inference.expression.architectures import build_network, widen_head
 from inference.expression.model import INPUT_PX, READINGS, FaceNet, place
+from inference.expression.shipped import SHIPPED_WEIGHTS
 from inference.schema.arrays import EXPRESSIONS, F32, U8
 
 HALF_MAY_DIFFER = 0.01
 """Half precision is used on a card where it changes no probability of 64 made-up faces by more."""
-
-SHIPPED_WEIGHTS = Path(__file__).parent.parent / "weights" / "expression.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""From observations to scores: profiles, attention, intervals, sides and moments."""
+"""From observations to scores: profiles, attention, engagement, intervals, talk and sides."""

@@ -75,8 +75,8 @@ _FOREIGN = frozenset(
     | {"je", "vous", "el", "los", "en", "una", "che", "di", "jest", "się", "nie", "var", "är"}
     | {"att"}
 )
-_FOREIGN_SHARE = 0.1
-"""A transcript with more letters outside ASCII than this share is not in English."""
+_FOREIGN_SHARE = 0.25
+"""A transcript with more letters beyond ASCII among its characters is not in English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,9 @@ def manner_of(texts: Sequence[str]) -> Manner:
     for text in texts:
         counts.update(text.casefold().split())
         letters += len(text)
-        beyond_ascii += 0 if text.isascii() else sum(sign > "\x7f" for sign in text)
+        beyond_ascii += (
+            0 if text.isascii() else sum(sign > "\x7f" and sign.isalpha() for sign in text)
+        )
     is_latin = beyond_ascii <= _FOREIGN_SHARE * letters
     english = sum(counts[word] for word in _ENGLISH)
     is_english = is_latin and english >= sum(counts[word] for word in _FOREIGN)
@@ -134,10 +136,11 @@ def count_words(
     pattern = _filler_pattern(more_fillers)
     mine = {_plain(word) for word in more_fillers}
     fillers = 0
-    for token in tokens:
+    for token, number in Counter(tokens).items():
         word = _plain(token)
         is_word = word in ("um", "er") and not (manner.is_english or word in mine)
-        fillers += not is_word and pattern.fullmatch(word) is not None
+        if pattern.fullmatch(word) and not is_word:
+            fillers += number
     return WordCount(len(tokens), fillers)
 
 

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from inference.errors import UnreadableMedia
-from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier
+from inference.expression.classifier import ExpressionClassifier
+from inference.expression.shipped import SHIPPED_WEIGHTS
 from inference.expression.training.dataset import SPLITS, load_training_data
 from inference.expression.training.evaluate import ROWS, Evaluation, measure_split
 

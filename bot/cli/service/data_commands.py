@@ -25,7 +25,7 @@ db_app = typer.Typer(help="Manage the database schema.", no_args_is_help=True)
 @contextmanager
 def _database() -> Iterator[Engine]:
     """Open the settings' database; a storage error ends the command with a one-line message."""
-    from bot.service.run import open_database
+    from bot.service.data_folder import open_database
     from storage.errors import StorageError
 
     settings = read_settings()

@@ -154,7 +154,7 @@ def test_a_page_and_the_api_tell_sides_and_how_sure_names_are(service: Service) 
     assert "<dt>Camera off</dt><dd>3:20</dd>" in text
     assert "analyse the call again to see it" in text
     call = service.get(f"/calls/{call_id}")
-    assert call["sides"] == [theirs | {"talk": None}]
+    assert call["sides"] == [theirs | {"talk": None, "reactions": [shown | {"listening_s": None}]}]
     assert [p["name_certainty"] for p in call["participants"]] == [
         "confirmed by a person", "96 % sure", "not named",
     ]  # fmt: skip

@@ -7,15 +7,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from bot.api.control import Gone, WorkflowStatus
 from bot.api.problems import install_problem_handlers
 from bot.api.routes import create_api
+from bot.calls.result_rows import result_rows
 from bot.links import sign_link
 from bot.settings import Settings
+from inference.assess import AssessOptions, assess
+from inference.schema.meeting import RosterEntry, TranscriptLine
 from integrations.errors import Unavailable
+from storage import calls
 from storage.access import keys
 from storage.delivery import inbox, notes
 from storage.engine import open_engine, transaction
@@ -28,6 +33,7 @@ from tests.integration.api.conftest import (
     WorkflowsStandIn,
     add_call,
 )
+from tests.unit.scoring.test_assess import observed
 
 
 def test_nothing_is_readable_without_a_key(service: Service) -> None:
@@ -255,3 +261,26 @@ def test_openapi_describes_every_route_with_examples(service: Service) -> None:
         assert operation["summary"]
     assert schema["components"]["schemas"]["Call"]["examples"][0]["engagement"] == 0.61
     assert "/c/{token}" not in schema["paths"]
+
+
+def test_talk_of_people_sides_and_the_call_is_told_and_null_in_older_calls(
+    service: Service,
+) -> None:
+    call_id = add_call(service)
+    older = service.get(f"/calls/{call_id}")
+    assert older["talk"] is None
+    assert [person["talk"] for person in older["participants"]] == [None] * 3
+
+    roster = [RosterEntry("Dana", "Dana", "rep"), RosterEntry("Sam", "Sam", "prospect")]
+    lines = [TranscriptLine(0, 6, "Dana", "Um, shall we?"), TranscriptLine(9, 12, "Sam", "Yes.")]
+    seen = replace(observed({}), duration_s=60.0)
+    analysis = assess(seen, [], lines, roster, AssessOptions())
+    with transaction(service.engine) as session:
+        calls.save_result(session, call_id, result_rows(analysis, series_path="series.npz"))
+    call = service.get(f"/calls/{call_id}")
+    assert call["talk"]["question_answer_s"] == 3
+    dana = call["participants"][0]["talk"]
+    assert (dana["words"], dana["questions"], dana["fillers"], dana["turns"]) == (3, 1, 1, 1)
+    assert dana["share_of_speech"] == pytest.approx(6 / 9)
+    assert call["sides"][0]["talk"] == dana
+    assert service.get("/calls")["items"][0]["participants"][0]["talk"] == dana

@@ -14,7 +14,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from bot.cli.app import app
-from inference.expression.classifier import SHIPPED_WEIGHTS
+from inference.expression.shipped import SHIPPED_WEIGHTS
 
 Run = Callable[..., Result]
 

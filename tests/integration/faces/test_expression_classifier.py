@@ -16,11 +16,11 @@ from inference.errors import DeviceOutOfMemory, InferenceError, WeightsInvalid
 from inference.expression.architectures import ARCHITECTURES, build_network
 from inference.expression.classifier import (
     HALF_MAY_DIFFER,
-    SHIPPED_WEIGHTS,
     ExpressionClassifier,
     read_weights,
 )
 from inference.expression.model import ExpressionNet
+from inference.expression.shipped import SHIPPED_WEIGHTS
 from inference.expression.training.dataset import load_grid, load_training_data
 from inference.expression.training.evaluate import measure_splits
 from inference.schema.arrays import EXPRESSIONS

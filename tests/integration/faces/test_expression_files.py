@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 from inference.errors import UnreadableMedia, WeightsInvalid
 from inference.expression.architectures import ARCHITECTURES, build_network, start_from
-from inference.expression.classifier import SHIPPED_WEIGHTS, ExpressionClassifier, read_weights
+from inference.expression.classifier import ExpressionClassifier, read_weights
+from inference.expression.shipped import SHIPPED_WEIGHTS
 from inference.expression.training.augment import AugmentOptions
 from inference.expression.training.calibrate import predict_logits
 from inference.expression.training.dataset import FaceSet, load_training_data

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from inference.errors import InferenceError
+from inference.moments.lines import complete_earlier
 from inference.schema.analysis import (
     Attribution,
     CallAnalysis,
@@ -28,7 +29,6 @@ from inference.schema.analysis import (
 )
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality
-from inference.scoring.moment_lines import complete_earlier
 from inference.scoring.score import build_series, least_rolling_samples
 from inference.serialize import Columns, pack_probs, unpack_probs
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from inference.analysis_columns import (
+    OtherVersion,
+    analysis_from_columns,
+    analysis_to_columns,
+)
 from inference.assess import AssessOptions, assess
 from inference.errors import InferenceError
 from inference.schema.analysis import CallAnalysis, Series
 from inference.schema.arrays import EXPRESSIONS
 from inference.schema.meeting import SpeakerTurn, TranscriptLine
 from inference.schema.observations import FaceColumns, Observations, Quality, View
-from inference.scoring.analysis_columns import (
-    OtherVersion,
-    analysis_from_columns,
-    analysis_to_columns,
-)
 from inference.serialize import pack_probs, unpack_probs
 
 
@@ -94,6 +95,22 @@ def test_reading_and_writing_again_changes_nothing(scored: CallAnalysis) -> None
     assert told == meta
     for name, values in arrays.items():
         np.testing.assert_array_equal(values, again[name])
+
+
+def test_an_analysis_from_before_the_talk_figures_still_opens(scored: CallAnalysis) -> None:
+    arrays, meta = analysis_to_columns(scored)
+    old: Any = copy.deepcopy(meta)
+    del old["call"]["talk"]
+    for side in old["sides"]:
+        del side["talk"]
+    for person in old["participants"]:
+        talk = person["score"]["talk"]
+        kept = ("talk_s", "share", "turns", "longest_monologue_s")
+        person["score"]["talk"] = {name: talk[name] for name in kept}
+    back = analysis_from_columns(arrays, old)
+    dana, now = back.participants[0].score.talk, scored.participants[0].score.talk
+    assert (dana.talk_s, dana.turns, dana.words) == (now.talk_s, now.turns, None)
+    assert (back.sides[0].talk, back.call.talk.overlap_s) == (None, None)
 
 
 def test_a_file_from_before_version_2_opens_as_it_was(scored: CallAnalysis) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
+from inference.moments.sentences import NOBODY_SPOKE, length
 from inference.schema.analysis import Moment, MomentLine
 from inference.schema.meeting import TranscriptLine
-from inference.scoring.moment_sentences import NOBODY_SPOKE, length
 from inference.speech.turns import Span, merge_spans, overlap_s
 
 PAUSE_S = 4.0

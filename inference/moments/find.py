@@ -12,21 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from inference.schema.analysis import Moment
-from inference.schema.arrays import F64, Bools
-from inference.schema.meeting import TranscriptLine
-from inference.scoring.engagement import RULES, near_edges, within
-from inference.scoring.face_words import (
-    CALM,
-    SMILING,
-    TENSE,
-    face_looks,
-    face_rest,
-    face_words,
-)
-from inference.scoring.moment_changes import I64, Levels, Track
-from inference.scoring.moment_lines import Words, find_silences, longest_pause_s
-from inference.scoring.moment_sentences import (
+from inference.moments.changes import I64, Levels, Track
+from inference.moments.lines import Words, find_silences, longest_pause_s
+from inference.moments.sentences import (
     BEGAN_TO_SMILE,
     LOOKED_BACK,
     LOOKED_TENSE,
@@ -39,6 +27,18 @@ from inference.scoring.moment_sentences import (
     sentence,
     speaker_at,
     what_was_seen,
+)
+from inference.schema.analysis import Moment
+from inference.schema.arrays import F64, Bools
+from inference.schema.meeting import TranscriptLine
+from inference.scoring.engagement import RULES, near_edges, within
+from inference.scoring.face_words import (
+    CALM,
+    SMILING,
+    TENSE,
+    face_looks,
+    face_rest,
+    face_words,
 )
 from inference.scoring.score import Scored, mean_over_people
 from inference.speech.turns import Span, merge_spans, overlap_s

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.moments.find import MAX_MOMENTS, Scene, find_moments
+from inference.moments.lines import MAX_SILENCES
 from inference.schema.analysis import Moment
 from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.schema.meeting import TranscriptLine
 from inference.scoring.engagement import engagement_course
-from inference.scoring.moment_lines import MAX_SILENCES
-from inference.scoring.moments import MAX_MOMENTS, Scene, find_moments
 from inference.scoring.profiles import PROFILES
 from inference.scoring.score import Faces, Scored
 from inference.speech.turns import Span, merge_spans

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from inference.moments.find import Scene, find_moments
 from inference.schema.analysis import Moment
 from inference.schema.meeting import TranscriptLine
 from inference.scoring.engagement import engagement_course
-from inference.scoring.moments import Scene, find_moments
 from inference.scoring.profiles import PROFILES
 from inference.scoring.score import Faces, Scored
 from tests.places import VECTORS

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.moments.lines import Pause, Words, complete_earlier, lines_and_pauses
 from inference.schema.analysis import Moment
 from inference.schema.meeting import TranscriptLine
-from inference.scoring.moment_lines import Pause, Words, complete_earlier, lines_and_pauses
 
 CALL = (
     TranscriptLine(15.2, 17.9, "Maya", "Everything is in the notes."),

@@ -1,0 +1,1 @@
+"""Moments: what changed in a call and when, and the words said then."""
