@@ -11,6 +11,23 @@ NAME_LENGTH = 40
 """Longer names are cut, so that no line in a table or chart overflows."""
 
 
+WIDEST = 0.30
+"""An interval of more than 30 of 100 leaves nothing to read in its figure."""
+CHANGED_S = 60.0
+"""Somebody seen for longer was not seen too little: their face changed too much for one figure."""
+
+
+def readable(estimate: Estimate | None, seen_s: float) -> str:
+    """Return a 0–1 figure as "54 of 100", or why it cannot be read."""
+    if estimate is None:
+        return "not seen well enough"
+    if estimate.high - estimate.low <= WIDEST:
+        return f"{words.points(estimate.value)} of 100"
+    return (
+        "changed too much for one figure" if seen_s > CHANGED_S else "too little seen for a figure"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One key figure: "Engagement", "58", "of 100", "likely between 51 and 64"."""

@@ -29,6 +29,10 @@ UNMOVED_SHARE, UNMOVED_S = 0.98, 60.0
 """One expression other than neutral that holds for so much of so long is the face itself."""
 SEEN_TOLD_BELOW = 0.8
 """How much of a face was seen is told only below this share of the time."""
+SURE_OF_NAME = 0.95
+"""How sure a name is, is told only below this."""
+FACING_TOLD_UP_TO = 0.9
+"""How much of the time somebody faced the screen is not told above this: nearly everybody does."""
 LISTENED_S = 20.0
 """Expressions are told of listening alone; of less than this nothing is said."""
 MAX_MOMENTS = 2
@@ -148,6 +152,68 @@ def name_certainty(is_named: bool, is_confirmed: bool, confidence: float) -> str
         return "confirmed by a person"
     # Rounded down: a name that no one confirmed is never called certain.
     return f"{min(math.floor(confidence * 100), 99)}{words.NBSP}% sure" if confidence < 1 else ""
+
+
+def by_side(people: Sequence[Participant]) -> list[Participant]:
+    """Return people with the other side first, then those of no known side, then ours."""
+    order = ("prospect", "unknown", "rep")
+    return sorted(people, key=lambda person: (order.index(person.side), -prominence(person)))
+
+
+def listening_line(person: Participant) -> str:
+    """Return what a face showed while its person listened: "listened 44 s: mostly calm"."""
+    if person.is_blanked:
+        return BLANKED
+    if not person.is_scored:
+        return "Not scored, as set up by your company."
+    if is_unmoved(person):
+        return UNMOVED
+    score = person.score
+    if not score.face_s:
+        return "camera off" if person.camera_off_s else "face not seen"
+    if score.listening_s is None:
+        return ""
+    listened = f"listened {words.length(score.listening_s)}"
+    shown = listening_words(person)
+    if not shown:
+        return f"{listened}, too little to say what the face showed"
+    total_s = sum(shown.values())
+    look = max(shown, key=lambda word: shown[word])
+    often = "mostly" if shown[look] > 0.5 * total_s else "most often"
+    return f"{listened}: {'' if shown[look] >= 0.9 * total_s else f'{often} '}{look}"
+
+
+def talk_line(person: Participant) -> str:
+    """Return a person's talk: "spoke 52 % · longest without a break 10 s · asked 2"."""
+    talk = person.score.talk
+    if not talk.turns:
+        return "did not speak"
+    longest = words.length(talk.longest_monologue_s)
+    said = [f"spoke {words.percent(talk.share)}", f"longest without a break {longest}"]
+    if talk.questions is not None:
+        said.append(f"asked {talk.questions}")
+    if talk.patience_s is not None:
+        wait = f"after {talk.patience_s:.1f}{words.NBSP}s" if talk.patience_s >= 0.1 else "at once"
+        said.append(f"answered {wait} (median)")
+    return " · ".join(said)
+
+
+def caveats(person: Participant) -> list[str]:
+    """Return what a reader should know of a person's name and face, if anything."""
+    said = []
+    if not person.is_named:
+        said.append("not named")
+    elif not person.is_confirmed and 0 < person.name_confidence < SURE_OF_NAME:
+        sure = math.floor(person.name_confidence * 100)
+        said.append(f"name {sure}{words.NBSP}% sure")
+    if person.is_scored and 0 < person.score.coverage < SEEN_TOLD_BELOW:
+        said.append(f"face seen {words.percent(person.score.coverage)}")
+    if person.camera_off_s and person.score.face_s:
+        said.append(f"camera off {words.length(person.camera_off_s)}")
+    attention = person.score.attention
+    if attention is not None and attention.value <= FACING_TOLD_UP_TO:
+        said.append(f"facing the screen {words.percent(attention.value)}")
+    return said
 
 
 def prominence(person: Participant) -> float:

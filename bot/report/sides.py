@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bot.text import words
-from inference.schema.analysis import Estimate, Reaction, SideScore, TalkFigures
+from inference.schema.analysis import Reaction, SideScore
 
 Labels = Mapping[str, str]
 """What the sides are called, by "rep" and "prospect"."""
@@ -50,48 +49,6 @@ def side_rows(sides: Sequence[SideScore], labels: Labels = LABELS) -> tuple[Side
             label = f"{labels[name]}, while {labels[speaking].lower()} spoke"
             rows.append(_row(name, label, shown))
     return tuple(rows) if any(row.engagement is not None for row in rows) else ()
-
-
-def with_sides(reason: str, side: str, speaker: str, speaker_side: str, labels: Labels) -> str:
-    """Add to a moment's sentence which side it is about, and which side the speaker is on.
-
-    "Their side: Tom's engagement fell from 60 to 39 while Ana (our side) spoke". Unknown sides, and
-    the side of a speaker on the same side, are not mentioned.
-    """
-    ending = f" while {speaker} spoke"
-    if speaker and speaker_side != side and speaker_side in labels and reason.endswith(ending):
-        reason = f"{reason[: -len(' spoke')]} ({labels[speaker_side].lower()}) spoke"
-    return f"{labels[side]}: {reason}" if side in labels else reason
-
-
-def sides_from_rows(rows: Sequence[Mapping[str, Any]] | None) -> tuple[SideScore, ...]:
-    """Return the sides that were stored as plain values."""
-    return tuple(
-        SideScore(
-            **{
-                **row,
-                "people": tuple(row["people"]),
-                "engagement": _estimate(row["engagement"]),
-                "attention": _estimate(row["attention"]),
-                "reactions": tuple(
-                    Reaction(
-                        **{
-                            **shown,
-                            "engagement": _estimate(shown["engagement"]),
-                            "attention": _estimate(shown["attention"]),
-                        }
-                    )
-                    for shown in row["reactions"]
-                ),
-                "talk": TalkFigures(**row["talk"]) if row.get("talk") else None,
-            }
-        )
-        for row in rows or ()
-    )
-
-
-def _estimate(row: Mapping[str, float] | None) -> Estimate | None:
-    return None if row is None else Estimate(**row)
 
 
 def _reaction(side: SideScore, speaking: str) -> Reaction | None:

@@ -12,21 +12,18 @@ from bot.annotated.lifecycle import find
 from bot.calls.stored import load_analysis
 from bot.links import LinkExpired, LinkInvalid, read_link
 from bot.settings import Settings
-from bot.web.render import (
-    STYLE_DIGEST,
-    CallPage,
-    course_step_s,
-    message_page,
-    render_page,
-)
-from inference.speech.turns import Span, merge_spans
-from inference.timeline import TimelinePoint, series_at, talk_spans
+from bot.web.render import CallPage, message_page, render_page
+from bot.web.style import STYLE_DIGEST
+from inference.schema.analysis import CallAnalysis
 from storage import calls
 from storage.delivery import notes
 from storage.engine import reading
 from storage.errors import DatabaseDown, Missing, StorageError
 from storage.files import MediaFiles
 from storage.schema.tables import Call
+
+MOST_SECONDS = 7 * 86_400.0
+"""No recording is longer."""
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +46,7 @@ def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: 
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/c/{token}", methods=["GET", "HEAD"])
-    def page(token: str) -> Response:
+    def page(token: str, t: str = "") -> Response:
         try:
             call_id = read_link(token, secret)
             with reading(engine) as session:
@@ -57,16 +54,15 @@ def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: 
                 people = calls.get_participants(session, call_id)
                 moments = calls.get_moments(session, call_id)
                 left = notes.list_for(session, [call_id])[call_id]
-            course, talk = _drawn(files, settings, call)
             content = CallPage(
                 call=call,
                 people=people,
                 moments=moments,
-                course=course,
-                talk=talk,
+                analysis=_analysis(files, settings, call),
                 report_url=f"{token}/report.pdf",
                 video_url=f"{token}/annotated.mp4" if find(files, settings, call_id) else "",
                 notes=left,
+                at_s=_seconds(t),
             )
         except (LinkInvalid, Missing, DatabaseDown) as exc:
             return _refusal(exc)
@@ -113,21 +109,23 @@ def create_pages(engine: Engine, settings: Settings, files: MediaFiles, secret: 
     return router
 
 
-def _drawn(
-    files: MediaFiles, settings: Settings, call: Call
-) -> tuple[list[TimelinePoint], list[tuple[str, list[Span]]]]:
-    """Return the curve and who spoke when; a page without them is better than no page."""
+def _analysis(files: MediaFiles, settings: Settings, call: Call) -> CallAnalysis | None:
+    """Return the call's analysis; a page with less is better than no page."""
     try:
-        analysis = load_analysis(files, settings, call)
+        return load_analysis(files, settings, call)
     except StorageError as exc:
         if call.series_path is not None:
-            log.warning("call %s: its page has no course: %s", call.id, exc)
-        return [], []
-    talk = [
-        (person.name, merge_spans(spans))
-        for person, spans in zip(analysis.participants, talk_spans(analysis), strict=True)
-    ]
-    return series_at(analysis, course_step_s(max(analysis.duration_s, 1.0))), talk
+            log.warning("call %s: its page has no figures: %s", call.id, exc)
+        return None
+
+
+def _seconds(text: str) -> float | None:
+    """Return the seconds of `?t=`; None where it is no time, for an address is easily cut off."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0.0 <= seconds < MOST_SECONDS else None
 
 
 def _refusal(error: LinkInvalid | Missing | DatabaseDown) -> HTMLResponse:

@@ -141,7 +141,7 @@ def test_damaged_series_say_to_analyse_again_and_the_page_still_opens(service: S
     assert "analyse the call again" in problem["detail"]
     page = service.client.get(link(service, call_id))
     assert page.status_code == 200
-    assert "The course cannot be drawn just now" in page.text
+    assert "figures and curves of this call cannot be read just now" in page.text
 
 
 def test_a_call_of_an_earlier_version_keeps_the_profile_it_was_scored_with(
