@@ -36,6 +36,8 @@ from inference.scoring.profiles import PROFILES
 from inference.scoring.score import Faces, Scored
 from inference.scoring.sides import SidePerson, score_sides
 
+STARTED_AT = datetime(2026, 11, 19, 14, 0, tzinfo=UTC)
+
 WEIGHTS = np.array([0.0, 0.0, 1 / 9, 1.0, 2 / 9, 7 / 9, 4 / 9], np.float32)
 """Engagement per expression on 0–1, in EXPRESSIONS order."""
 
@@ -69,7 +71,7 @@ def make_info(topic: str = "Acme renewal: pricing and rollout", **changes: objec
     """Details of a call on 19 November 2026, 15:00 in Berlin."""
     values: dict[str, object] = {
         "call_id": "call-1", "topic": topic, "timezone": "Europe/Berlin",
-        "started_at": datetime(2026, 11, 19, 14, 0, tzinfo=UTC),
+        "started_at": STARTED_AT,
         "host_name": "Ana Ruiz", "has_transcript": True, "notes": (),
     }  # fmt: skip
     return CallInfo(**{**values, **changes})  # type: ignore[arg-type]

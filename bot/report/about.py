@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.report.chart_data import measures_against_rest, neutral_level
+from bot.report.charts.course import measures_against_rest, neutral_level
 from bot.text import words
 from inference.schema.analysis import CallAnalysis
 from inference.schema.observations import Quality
@@ -27,33 +27,32 @@ def about_sections(
     has_pictures: bool = False,
 ) -> tuple[Section, ...]:
     """Return the last page's sections, in reading order."""
-    seen = _not_seen(analysis.quality, analysis.call.coverage)
+    seen = _not_seen(analysis.quality)
     own = [zone_note, *notes, *analysis.quality.notes]
     return (
-        Section("Expressions are not feelings", _FEELINGS),
         Section("How to read the figures", _reading(analysis)),
         Section("How they were made", _made(analysis, accuracy, has_pictures)),
         Section("What was not seen", (*seen, *(words.clean(n) for n in own if words.clean(n)))),
+        Section("Limits", _LIMITS),
     )
 
 
-_FEELINGS = (
-    "This report describes what faces showed and who spoke. It does not know what anybody felt, "
-    "thought or intended. People smile out of politeness, frown when they concentrate, and show "
-    "the same feeling differently from one culture and one person to the next.",
-    "Use it to find the minutes worth watching again, then watch them. Do not judge, rank or "
-    "decide about a person by it.",
+_LIMITS = (
+    "People smile out of politeness, frown when they concentrate, and show the same feeling "
+    "differently from one culture and one person to the next. Use this report to find the minutes "
+    "worth watching again, then watch them. Do not judge, rank or decide about a person by it.",
+    "Rapport reads what faces showed, not what people felt.",
 )
 
-_ATTENTION_AND_RANGE = (
-    "“Likely between 51 and 64” means: if the same call were sampled again and again, 95 of 100 "
-    "such ranges would contain the true average. It covers chance, not the errors of the model. If "
-    "a change's likely range contains zero, the report says “no clear change”.",
-    "Attention runs from 0 to 100 too: how far head and eyes were turned towards the screen. "
-    "Looking at a second screen or taking notes lowers it. Times count from the start of the "
-    "recording.",
-    "“Name 98 % sure” says how certain it is that face and name belong together. Under 95 % a face "
-    "stays “Person 1”. A name that a person confirmed is not questioned.",
+_SHOWN = (
+    "A figure is shown where its likely range spans at most 30 of 100, a change where its range "
+    "leaves out zero. The ranges are under “How sure is this?”.",
+    "“Facing the screen” says how far head and eyes were turned towards it, from 0 to 100; second "
+    "screens and notes lower it. It is told up to 90, and “face seen” below 80 %. Times count from "
+    "the start of the recording.",
+    "Smiling, calm, surprised-looking and tense (angry, disgusted, fearful and sad together) are "
+    "told against the person's own face at rest, of the time in which they listened. A face whose "
+    "name is less than 95 % sure stays “Person 1”.",
 )
 
 
@@ -71,13 +70,13 @@ def _reading(analysis: CallAnalysis) -> tuple[str, ...]:
             scale += (
                 " This recording does not say who spoke when, so all of it counts as listening."
             )
-        return (scale, *_ATTENTION_AND_RANGE)
+        return (scale, *_SHOWN)
     scale = (
         f"Engagement runs from 0 to 100. A broad smile is near 100, a calm, neutral face is "
         f"{neutral}, an angry or disgusted one is near 0. Faces differ at rest, so compare a "
         "person with themselves, earlier and later, rather than with others."
     )
-    return (scale, *_ATTENTION_AND_RANGE)
+    return (scale, *_SHOWN)
 
 
 def _made(analysis: CallAnalysis, accuracy: str | None, has_pictures: bool) -> tuple[str, ...]:
@@ -106,11 +105,11 @@ def _made(analysis: CallAnalysis, accuracy: str | None, has_pictures: bool) -> t
     )
 
 
-def _not_seen(quality: Quality, coverage: float) -> tuple[str, ...]:
-    if quality.faces_seen and coverage > 0:
+def _not_seen(quality: Quality) -> tuple[str, ...]:
+    if quality.faces_seen:
         first = (
-            f"On average a person's face was seen {words.percent(coverage)} of the time. What "
-            "faces showed while they were off camera, turned away or covered is not in any figure."
+            "What faces showed while they were off camera, turned away or covered is not in any "
+            "figure."
         )
     else:
         first = "No face could be read anywhere in the recording."

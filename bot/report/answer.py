@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.report.figures import SEEN_TOLD_BELOW
 from bot.report.moments import MomentItem, first_name, moment_items, names_of, sentence
 from bot.report.people import (
-    SEEN_TOLD_BELOW,
     UNMOVED,
     head_count,
     is_unmoved,

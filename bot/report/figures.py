@@ -1,4 +1,4 @@
-"""The key figures of a call and of a person, each as label, value, unit and a line of detail."""
+"""The figures of a person, each as label, value and unit; none that cannot be read."""
 
 from __future__ import annotations
 
@@ -9,33 +9,27 @@ from inference.schema.analysis import CallAnalysis, Estimate, Participant
 
 NAME_LENGTH = 40
 """Longer names are cut, so that no line in a table or chart overflows."""
-
-
-WIDEST = 0.30
-"""An interval of more than 30 of 100 leaves nothing to read in its figure."""
-CHANGED_S = 60.0
-"""Somebody seen for longer was not seen too little: their face changed too much for one figure."""
-
-
-def readable(estimate: Estimate | None, seen_s: float) -> str:
-    """Return a 0–1 figure as "54 of 100", or why it cannot be read."""
-    if estimate is None:
-        return "not seen well enough"
-    if estimate.high - estimate.low <= WIDEST:
-        return f"{words.points(estimate.value)} of 100"
-    return (
-        "changed too much for one figure" if seen_s > CHANGED_S else "too little seen for a figure"
-    )
+WIDE = 0.30
+"""A figure whose interval spans more than this share of its scale is not shown."""
+LONG_SEEN_S = 60.0
+"""Over so much of a face, a wide interval means that it changed, not that too little was seen."""
+TOO_LITTLE = "too little seen for a figure"
+TOO_VARIED = "changed too much for one figure"
+FACING_TOLD_UP_TO = 0.9
+"""How far somebody faced the screen is told up to here: most people do nearly always."""
+SEEN_TOLD_BELOW = 0.8
+"""How much of a face was seen is told only below this share of the time."""
+SCORE_SPAN = 4.0
+"""Of a scale from 1 to 5."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One key figure: "Engagement", "58", "of 100", "likely between 51 and 64"."""
+    """One figure: "Engagement while listening", "58", "of 100"; or in place of "58" why not."""
 
     label: str
     value: str
     unit: str = ""
-    detail: str = ""
 
 
 def name_of(person: Participant, length: int = NAME_LENGTH) -> str:
@@ -43,94 +37,94 @@ def name_of(person: Participant, length: int = NAME_LENGTH) -> str:
     return words.shorten(words.clean(person.name) or f"Person {person.index + 1}", length)
 
 
-def key_figures(analysis: CallAnalysis) -> tuple[Figure, ...]:
-    """Return the call's key figures: engagement, its course, faces seen, talk.
+def why_unreadable(estimate: Estimate, seen_s: float, span: float = 1.0) -> str:
+    """Return why a figure is not shown; "" if it can be read.
 
-    Without faces: who talked, and how much of the call was talk and how much silence.
+    Args:
+        estimate: the figure.
+        seen_s: seconds that it was taken over.
+        span: of its scale.
     """
-    call = analysis.call
-    if call.engagement is None:
-        unseen = Figure("Faces seen", "None", "", "no face could be read")
-        if not analysis.turns:
-            return (unseen, _talk_figure(analysis))
-        talk = Figure("Time with talk", words.length(call.talk_s))
-        return (
-            unseen,
-            _talk_figure(analysis),
-            talk,
-            Figure("Silence", words.length(call.silence_s)),
-        )
-    return (
-        _engagement_figure("Engagement", call.engagement),
-        *_score_figure(call.score),
-        _course_figure(call.trend_per_min, analysis.duration_s),
-        Figure("Faces seen", words.percent(call.coverage), "", "of the time, on average"),
-        _talk_figure(analysis),
-    )
+    if estimate.high - estimate.low <= WIDE * span:
+        return ""
+    return TOO_VARIED if seen_s > LONG_SEEN_S else TOO_LITTLE
+
+
+def readable(estimate: Estimate | None, seen_s: float) -> str:
+    """Return a 0–1 figure as "54 of 100", or why it cannot be read."""
+    if estimate is None:
+        return "not seen well enough"
+    return why_unreadable(estimate, seen_s) or f"{words.points(estimate.value)} of 100"
 
 
 def person_figures(person: Participant, analysis: CallAnalysis) -> tuple[Figure, ...]:
-    """Return a person's figures: engagement, attention, changes, and the profile's score if any."""
+    """Return a person's figures that can be read; changes only where they are clear."""
     score = person.score
-    return (
-        _engagement_figure("Engagement", score.engagement),
-        *_score_figure(score.score),
-        _engagement_figure("Attention", score.attention),
-        _course_figure(score.trend_per_min, analysis.duration_s),
-        _baseline_figure(score.baseline_change),
-    )
+    seen_s = basis_s(person)
+    figures = [_engagement(person, seen_s)]
+    if score.score is not None:
+        why = why_unreadable(score.score, score.face_s, SCORE_SPAN)
+        value = why or f"{score.score.value:.1f}"
+        figures.append(Figure(f"Score, {analysis.profile}", value, "" if why else "of 5"))
+    minutes = analysis.duration_s / 60
+    for label, change, factor in (
+        ("From start to end", score.trend_per_min, minutes),
+        ("Against own start", score.baseline_change, 1.0),
+    ):
+        if change is not None and words.is_clear(change):
+            figures.append(Figure(label, words.change(change, factor)[0], "points"))
+    facing = score.attention
+    if (
+        facing is not None
+        and facing.value <= FACING_TOLD_UP_TO
+        and not why_unreadable(facing, seen_s)
+    ):
+        figures.append(Figure("Facing the screen", str(words.points(facing.value)), "of 100"))
+    return tuple(figures)
 
 
-def _engagement_figure(label: str, estimate: Estimate | None) -> Figure:
+def basis_s(person: Participant) -> float:
+    """Return the seconds that a person's engagement is taken over."""
+    score = person.score
+    if score.basis == "listening" and score.listening_s is not None:
+        return score.listening_s
+    return score.face_s
+
+
+def _engagement(person: Participant, seen_s: float) -> Figure:
+    estimate = person.score.engagement
+    label = "Engagement" + (" while listening" if person.score.basis == "listening" else "")
     if estimate is None:
-        return Figure(label, "–", "", "not seen well enough")
-    return Figure(label, str(words.points(estimate.value)), "of 100", words.likely(estimate))
-
-
-def _course_figure(trend: Estimate | None, duration_s: float) -> Figure:
-    if trend is None:
-        return Figure("From start to end", "–", "", "too little was seen to tell")
-    value, detail = words.change(trend, duration_s / 60)
-    return Figure("From start to end", value, "" if value[0] == "N" else "points", detail)
-
-
-def _baseline_figure(shift: Estimate | None) -> Figure:
-    label = "Against own start"
-    if shift is None:
-        return Figure(label, "–", "", "too little was seen to tell")
-    value, detail = words.change(shift)
-    return Figure(label, value, "" if value[0] == "N" else "points", detail)
-
-
-def _score_figure(score: Estimate | None) -> tuple[Figure, ...]:
-    if score is None:
-        return ()
-    detail = f"likely {score.low:.1f} to {score.high:.1f}"
-    return (Figure("Score", f"{score.value:.1f}", "of 5", detail),)
-
-
-def _talk_figure(analysis: CallAnalysis) -> Figure:
-    if not analysis.turns or not analysis.participants:
-        return Figure("Talk", "–", "", "not known who spoke")
-    sides = {"rep": 0.0, "prospect": 0.0, "unknown": 0.0}
-    for person in analysis.participants:
-        sides[person.side] = sides.get(person.side, 0.0) + person.score.talk.share
-    if sides["rep"] > 0 and sides["prospect"] > 0:
-        detail = f"our side; {words.percent(sides['prospect'])} their side"
-        return Figure("Talk", words.percent(sides["rep"]), "", detail)
-    most = max(analysis.participants, key=lambda p: p.score.talk.share)
-    detail = f"by {words.isolate(name_of(most, 28))}"
-    return Figure("Most talk", words.percent(most.score.talk.share), "", detail)
+        return Figure(label, "face not seen")
+    why = why_unreadable(estimate, seen_s)
+    if why:
+        return Figure(label, why)
+    return Figure(label, str(words.points(estimate.value)), "of 100")
 
 
 def talk_figures(person: Participant, analysis: CallAnalysis) -> tuple[Figure, ...]:
-    """Return a person's talk figures; empty if the recording does not say who spoke."""
+    """Return a person's talk figures without zeros; () if nothing says who spoke, or they did not.
+
+    What the answers of the REST API do not know is left out.
+    """
     talk = person.score.talk
-    if not analysis.turns:
+    if not analysis.turns or not talk.turns:
         return ()
-    return (
+    figures = [
         Figure("Spoke for", words.length(talk.talk_s)),
         Figure("Share of all talk", words.percent(talk.share)),
         Figure("Times spoken", str(talk.turns)),
         Figure("Longest without a break", words.length(talk.longest_monologue_s)),
-    )
+    ]
+    if talk.questions:
+        figures.append(Figure("Questions asked", str(talk.questions)))
+    if talk.patience_s is not None and talk.patience_s >= 0.05:
+        pause = f"{talk.patience_s:.1f}{words.NBSP}s"
+        figures.append(Figure("Pause before speaking (median)", pause))
+    if talk.interruptions:
+        figures.append(Figure("Interruptions", str(talk.interruptions)))
+    if talk.words_per_minute:
+        figures.append(Figure("Words a minute", f"{talk.words_per_minute:.0f}"))
+    if talk.filler_share and words.points(talk.filler_share):
+        figures.append(Figure("Filler words", words.percent(talk.filler_share)))
+    return tuple(figures)

@@ -96,11 +96,14 @@ def replacing(message: Message, posted_at: datetime, timezone: str | None) -> Me
 
 def compose_failure(info: CallInfo, reason: str) -> Message:
     """Compose one line that says that a call could not be reported, why, and what to do."""
-    start, zone, _ = words.local_time(info.started_at, info.timezone)
+    when = ""
+    if info.started_at is not None:
+        start, zone, _ = words.local_time(info.started_at, info.timezone)
+        when = f" ({words.short_date(start)}, {start:%H:%M} {zone})"
     topic = words.shorten(title(info), 120)
     why = words.shorten(words.clean(reason), 600).rstrip(".") or "The reason is in the log"
     line = (
-        f"No report for “{topic}” ({words.short_date(start)}, {start:%H:%M} {zone}): {why}. "
+        f"No report for “{topic}”{when}: {why}. "
         f"Once that is fixed, an operator can start call {words.clean(info.call_id)} again."
     )
     return Message(escape(line), [_section(escape(line))])
@@ -217,9 +220,12 @@ def _at(page_url: str, at_s: float) -> str:
 
 
 def _facts(analysis: CallAnalysis, info: CallInfo, answer: Answer) -> str:
-    start, zone, is_unknown = words.local_time(info.started_at, info.timezone)
+    when = ""
+    if info.started_at is not None:
+        start, zone, is_unknown = words.local_time(info.started_at, info.timezone)
+        when = f"{words.day(start)}, {start:%H:%M}{f' {zone}' if is_unknown else ''}"
     facts = [
-        f"{words.day(start)}, {start:%H:%M}{f' {zone}' if is_unknown else ''}",
+        when,
         words.length(analysis.duration_s),
         who_met(analysis),
         "" if who_spoke(analysis) in answer.sentence else who_spoke(analysis),

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.report.chart_data import Mark
 from bot.report.figures import NAME_LENGTH
 from bot.text import words
 from inference.schema.analysis import CallAnalysis, Moment, MomentLine
@@ -142,15 +141,6 @@ def items_of(
     return tuple(
         _item(rank, moment, people, (pictures or {}).get(rank))
         for rank, moment in enumerate(moments, 1)
-    )
-
-
-def moment_marks(analysis: CallAnalysis, items: Sequence[MomentItem]) -> tuple[Mark, ...]:
-    """Return the same moments as numbered spans for the timeline."""
-    strongest = strongest_moments(analysis, len(items))
-    return tuple(
-        Mark(item.number, moment.start_s, moment.end_s)
-        for item, moment in zip(items, strongest, strict=True)
     )
 
 

@@ -6,10 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from bot.report.chart_data import Backdrop, PersonChart, person_chart
-from bot.report.figures import Figure, name_of, person_figures, talk_figures
+from bot.report.figures import (
+    FACING_TOLD_UP_TO,
+    SEEN_TOLD_BELOW,
+    Figure,
+    name_of,
+    person_figures,
+    talk_figures,
+)
 from bot.report.moments import MomentItem
 from bot.text import words
 from inference.attribution.people_count import count_people
@@ -17,8 +21,6 @@ from inference.schema.analysis import CallAnalysis, Participant
 
 OWN_PAGE_S = 60.0
 """Talk or face time that earns a person a page, or a tenth of the call if that is less."""
-CLOSE_CALL = 0.30
-"""Coverage below which the reader is warned not to rely on a person's figures."""
 BLANKED = (
     "What this face showed was not kept, because a setting left it unscored at the time: analyse "
     "the call again to see it."
@@ -27,45 +29,34 @@ UNMOVED = "the same expression throughout"
 """Said of a face that does not move: it is no mood."""
 UNMOVED_SHARE, UNMOVED_S = 0.98, 60.0
 """One expression other than neutral that holds for so much of so long is the face itself."""
-SEEN_TOLD_BELOW = 0.8
-"""How much of a face was seen is told only below this share of the time."""
 SURE_OF_NAME = 0.95
 """How sure a name is, is told only below this."""
-FACING_TOLD_UP_TO = 0.9
-"""How much of the time somebody faced the screen is not told above this: nearly everybody does."""
 LISTENED_S = 20.0
 """Expressions are told of listening alone; of less than this nothing is said."""
 MAX_MOMENTS = 2
-MAX_MOMENT_LINES = 12
-"""Lines that fit on a person's page below the charts; the first moment is always shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """One row of a table of people. Numbers are None if nothing was observed."""
+    """One row of a table of people; texts are "" where there is nothing to tell."""
 
     index: int
     name: str
     role: str
-    certainty: str
-    """How sure the name is; "" if there is nothing to say."""
     side: str
-    engagement: int | None
-    low: int | None
-    high: int | None
-    attention: str
-    seen: str
+    shown: str
+    """What the face showed while listening, in a word or two, or why nothing is told."""
     talk_share: float
     talk: str
     talk_length: str
     turns: str
     longest: str
-    note: str
+    asked: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One expression's share of the time a face was seen."""
+    """What a face showed, as a share of the time in which it was seen listening."""
 
     label: str
     share: float
@@ -78,15 +69,14 @@ class PersonPage:
     """One person's page."""
 
     row: PersonRow
+    summary: str
     presence: str
     figures: tuple[Figure, ...]
     talk_figures: tuple[Figure, ...]
-    expressions: tuple[Bar, ...]
-    steadiness: str
-    chart: PersonChart
-    chart_note: str
+    talk_note: str
+    bars: tuple[Bar, ...]
+    bars_note: str
     moments: tuple[MomentItem, ...]
-    warning: str
 
 
 def listening_words(person: Participant) -> dict[str, float]:
@@ -112,26 +102,20 @@ def is_unmoved(person: Participant) -> bool:
 
 def person_row(person: Participant, analysis: CallAnalysis) -> PersonRow:
     """Return one person's row of a table."""
-    score, talk = person.score, person.score.talk
-    engagement = score.engagement
-    has_turns = bool(analysis.turns)
+    talk = person.score.talk
+    spoke = bool(analysis.turns) and talk.turns > 0
     return PersonRow(
         index=person.index,
         name=name_of(person),
         role=role_of(person),
-        certainty=_certainty(person),
         side=person.side,
-        engagement=words.points(engagement.value) if engagement else None,
-        low=words.points(engagement.low) if engagement else None,
-        high=words.points(engagement.high) if engagement else None,
-        attention=str(words.points(score.attention.value)) if score.attention else "–",
-        seen=words.percent(score.coverage) if person.is_scored else "–",
-        talk_share=talk.share if has_turns else 0.0,
-        talk=words.percent(talk.share) if has_turns else "–",
-        talk_length=words.length(talk.talk_s) if has_turns else "–",
-        turns=str(talk.turns) if has_turns else "–",
-        longest=words.length(talk.longest_monologue_s) if talk.turns else "–",
-        note=_row_note(person),
+        shown=listening_line(person),
+        talk_share=talk.share if spoke else 0.0,
+        talk=words.percent(talk.share) if spoke else "",
+        talk_length=words.length(talk.talk_s) if spoke else "",
+        turns=str(talk.turns) if spoke else "",
+        longest=words.length(talk.longest_monologue_s) if spoke else "",
+        asked=str(talk.questions) if spoke and talk.questions else "",
     )
 
 
@@ -237,97 +221,64 @@ def enough_s(analysis: CallAnalysis) -> float:
 
 
 def person_page(
-    person: Participant,
-    analysis: CallAnalysis,
-    shared: Backdrop,
-    moments: Sequence[MomentItem],
+    person: Participant, analysis: CallAnalysis, moments: Sequence[MomentItem]
 ) -> PersonPage:
-    """Put one person into words; `moments` are the call's, strongest first."""
+    """Put one person into words; `moments` are those of the report, strongest first."""
+    figures = talk_figures(person, analysis)
+    own = [item for item in moments if person.index in item.people]
     return PersonPage(
         row=person_row(person, analysis),
+        summary=_summary(person, analysis),
         presence=_presence(person),
-        figures=person_figures(person, analysis),
-        talk_figures=talk_figures(person, analysis),
-        expressions=_bars(person),
-        steadiness=_steadiness(person.score.stability),
-        chart=person_chart(person, analysis, shared),
-        chart_note="Gaps: face not seen."
-        if shared.is_one_person
-        else "Thick: this person. Thin: everyone. Gaps: face not seen.",
-        moments=_fitting([m for m in moments if person.index in m.people]),
-        warning=_row_note(person),
+        figures=() if is_unmoved(person) else person_figures(person, analysis),
+        talk_figures=figures,
+        talk_note=_talk_note(analysis) if not figures else "",
+        bars=_bars(person),
+        bars_note=_bars_note(person),
+        moments=tuple(sorted(own[:MAX_MOMENTS], key=lambda item: item.at_s)),
     )
+
+
+def _summary(person: Participant, analysis: CallAnalysis) -> str:
+    """Return a person in a line: "Listened 44 s: mostly calm · spoke 48 % · asked 6"."""
+    told = [listening_line(person), talk_line(person) if analysis.turns else ""]
+    text = " · ".join(part.rstrip(".") for part in told if part)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _presence(person: Participant) -> str:
-    seen = f"Face seen {words.percent(person.score.coverage)} of the time"
-    if np.isfinite(person.first_seen_s) and np.isfinite(person.last_seen_s):
-        first, last = words.clock(person.first_seen_s), words.clock(person.last_seen_s)
-        seen += f", between {first} and {last}"
-    if person.camera_off_s:
-        seen += f". Camera off {words.clock(person.camera_off_s)}"
-    if not person.is_named:
-        return f"{seen}. Nothing certain names this face."
-    certainty = _certainty(person)
-    return f"{seen}. {certainty[0].upper()}{certainty[1:]}." if certainty else seen
+    text = " · ".join(caveats(person))
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
-def _certainty(person: Participant) -> str:
-    """Return how sure a name is, for the line of the name; "" for a face without a name."""
-    certainty = name_certainty(person.is_named, person.is_confirmed, person.name_confidence)
-    return f"name {certainty}" if certainty and person.is_named else ""
-
-
-def _fitting(moments: Sequence[MomentItem]) -> tuple[MomentItem, ...]:
-    """Return the first moments that fit on the page, by a cautious count of their lines."""
-    lines = 0
-    for count, moment in enumerate(moments[:MAX_MOMENTS]):
-        lines += 1 + len(moment.reason) // 75 + sum(1 + len(q.text) // 80 for q in moment.quotes)
-        if count and lines > MAX_MOMENT_LINES:
-            return tuple(moments[:count])
-    return tuple(moments[:MAX_MOMENTS])
-
-
-def _steadiness(stability: float | None) -> str:
-    if stability is None:
-        return ""
-    return f"Unchanged from one picture to the next {words.percent(stability)} of the time."
+def _talk_note(analysis: CallAnalysis) -> str:
+    return "Did not speak." if analysis.turns else "The recording does not say who spoke."
 
 
 def _bars(person: Participant) -> tuple[Bar, ...]:
-    score = person.score
-    total_s = sum(score.expression_s.values())
-    if total_s <= 0:
-        return ()
-    order = sorted(score.expression_s, key=lambda name: -score.expression_s[name])
+    heard = listening_words(person)
+    listened_s = sum(heard.values())
     return tuple(
         Bar(
-            _EXPRESSIONS.get(name, name),
-            score.expression_s[name] / total_s,
-            words.percent(score.expression_s[name] / total_s),
-            words.length(score.expression_s[name]),
+            f"{word[0].upper()}{word[1:]}",
+            seconds / listened_s,
+            words.percent(seconds / listened_s),
+            words.length(seconds),
         )
-        for name in order
+        for word, seconds in sorted(heard.items(), key=lambda one: -one[1])
+        if words.points(seconds / listened_s)
     )
 
 
-def _row_note(person: Participant) -> str:
-    if person.is_blanked:
-        return BLANKED
-    if not person.is_scored:
-        return "Expressions are not scored, by a setting."
-    if person.score.engagement is None:
-        return "Face not seen."
-    if person.score.coverage < CLOSE_CALL:
-        seen = words.percent(person.score.coverage)
-        return f"Face seen only {seen} of the time: read these figures with care."
+def _bars_note(person: Participant) -> str:
+    if is_unmoved(person):
+        return f"{UNMOVED[0].upper()}{UNMOVED[1:]}: that is the face, not a mood."
+    listened_s = person.score.listening_s
+    if listened_s is None:
+        return "Version 1 of the scoring does not tell listening from speaking."
+    if not listening_words(person):
+        return f"Listened in view for only {words.length(listened_s)}: too little to tell."
     return ""
-
-
-_EXPRESSIONS = {
-    "angry": "Angry", "disgust": "Disgusted", "fear": "Fearful", "happy": "Happy", "sad": "Sad",
-    "surprise": "Surprised", "neutral": "Neutral",
-}  # fmt: skip
 
 
 def head_count(analysis: CallAnalysis) -> str:

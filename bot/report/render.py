@@ -17,7 +17,7 @@ import typst
 
 from bot.calls.info import CallInfo
 from bot.report.about import Section
-from bot.report.charts import LANE_MM, TOP_MM, person_svg, spark_svg, timeline_svg
+from bot.report.charts.draw import lane_height_mm, lane_svg, running_svg, spark_svg
 from bot.report.content import ReportContent, report_content
 from bot.report.moments import MomentPicture, picture_name
 from bot.text import words
@@ -27,9 +27,13 @@ from inference.schema.analysis import CallAnalysis
 TEMPLATE = Path(__file__).parent / "template.typ"
 MODEL_CARD = Path(__file__).parents[2] / "inference" / "weights" / "expression.md"
 
-CHART_MM, PERSON_MM, SPARK_MM = 138.0, 170.0, 38.0
-"""Widths on A4 with 20 mm margins: the timeline next to names, a person's chart, a table's line."""
-PLOT_MM, SPARK_HEIGHT_MM = 34.0, 6.0
+LANE_MM, PERSON_MM, SPARK_MM, RUNNING_MM = 140.0, 170.0, 38.0, 82.0
+"""Widths on A4 with 20 mm margins: a lane next to its name, a person's chart, a table's line, one
+of two running curves."""
+PLOT_MM, SPARK_HEIGHT_MM, RUNNING_HEIGHT_MM = 34.0, 6.0, 20.0
+LANE_HEIGHTS_MM = {1: 26.0, 2: 20.0, 3: 15.0, 4: 12.0}
+LEAST_LANE_MM = 9.0
+"""Heights of 0 to 100 on the first page, by the number of lanes: the moments stand below them."""
 
 
 class ReportFailed(Exception):
@@ -73,9 +77,9 @@ def render_report(
         content = replace(content, about=_with_missing(content.about, missing))
         data = _data(content)
     jpegs = {picture_name(rank): picture.jpeg for rank, picture in pictures.items()}
-    pdf, pages = _compile(
-        data, _charts(content) | jpegs, int(content.started_at.astimezone(UTC).timestamp())
-    )
+    started = content.started_at
+    timestamp = int(started.astimezone(UTC).timestamp()) if started else 0
+    pdf, pages = _compile(data, _charts(content) | jpegs, timestamp)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(out.name + ".part")
     part.write_bytes(pdf)
@@ -107,41 +111,47 @@ def model_accuracy(card: Path) -> str | None:
     return None
 
 
-def _plot_mm(content: ReportContent) -> float:
-    return PLOT_MM if content.timeline.has_course else 0.0
-
-
-def _is_drawn(content: ReportContent) -> bool:
-    return content.timeline.has_course or bool(content.timeline.lanes)
+def _lane_mm(content: ReportContent) -> float:
+    return LANE_HEIGHTS_MM.get(len(content.lanes), LEAST_LANE_MM)
 
 
 def _charts(content: ReportContent) -> dict[str, bytes]:
     """Draw every chart, keyed by the name under which the template finds it."""
     charts = {}
-    if _is_drawn(content):
-        plot_mm = _plot_mm(content)
-        charts["timeline.svg"] = timeline_svg(content.timeline, CHART_MM, plot_mm, FONTS)
-    for number, page in enumerate(content.pages):
-        charts[f"person-{number}.svg"] = person_svg(page.chart, PERSON_MM, PLOT_MM, FONTS)
-    for number, (row, chart) in enumerate(
-        zip(content.compact, content.compact_charts, strict=True)
-    ):
-        if row.engagement is not None:
-            charts[f"spark-{number}.svg"] = spark_svg(chart, SPARK_MM, SPARK_HEIGHT_MM, FONTS)
+    last = len(content.lanes) - 1
+    for number, item in enumerate(content.lanes):
+        plot_mm, is_last = _lane_mm(content), number == last
+        charts[f"lane-{number}.svg"] = lane_svg(
+            item.lane, LANE_MM, plot_mm, FONTS, has_clock=is_last
+        )
+    for number, item in enumerate(content.page_lanes):
+        charts[f"person-{number}.svg"] = lane_svg(
+            item.lane, PERSON_MM, PLOT_MM, FONTS, has_clock=True, with_facing=True
+        )
+    for number, item in enumerate(content.compact_lanes):
+        if not item.lane.listening.is_empty:
+            charts[f"spark-{number}.svg"] = spark_svg(item.lane, SPARK_MM, SPARK_HEIGHT_MM, FONTS)
+    for number, curves in enumerate(content.more.curves):
+        charts[f"running-{number}.svg"] = running_svg(
+            curves.courses, content.duration_s, RUNNING_MM, RUNNING_HEIGHT_MM, FONTS
+        )
     return charts
 
 
 def _data(content: ReportContent) -> dict[str, Any]:
     """Return the content as JSON data, without the curves, which are drawn."""
-    lanes = [{"name": lane.name, "side": lane.side} for lane in content.timeline.lanes]
-    families = [family for family, _ in FAMILIES]
-    footer = f"{words.shorten(content.topic, 90)} · {content.short_date}"
+    footer = " · ".join(
+        part for part in (words.shorten(content.topic, 90), content.short_date) if part
+    )
+    last = len(content.lanes) - 1
+    heights = [
+        lane_height_mm(item.lane, _lane_mm(content), has_clock=number == last, with_facing=False)
+        for number, item in enumerate(content.lanes)
+    ]
     layout = {
-        "lanes": lanes,
-        "lane_mm": LANE_MM,
-        "plot_mm": TOP_MM + _plot_mm(content),
-        "timeline_drawn": _is_drawn(content),
-        "families": families,
+        "lane_heights": heights,
+        "has_spark": [not item.lane.listening.is_empty for item in content.compact_lanes],
+        "families": [family for family, _ in FAMILIES],
         "footer": footer,
     }
     return {**_plain(content), **layout}
@@ -151,10 +161,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if is_dataclass(value):
-        left_out = ("chart", "timeline", "compact_charts", "started_at")
         named = ((field.name, getattr(value, field.name)) for field in fields(value))
-        return {name: _plain(item) for name, item in named if name not in left_out}
+        return {name: _plain(item) for name, item in named if name not in _DRAWN}
     return value
+
+
+_DRAWN = ("lane", "courses", "started_at")
 
 
 def _all_text(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.report.figures import LONG_SEEN_S, TOO_LITTLE, TOO_VARIED, why_unreadable
 from bot.text import words
 from inference.schema.analysis import Reaction, SideScore
 
@@ -13,8 +14,6 @@ Labels = Mapping[str, str]
 LABELS: Labels = {"rep": "Our side", "prospect": "Their side"}
 MIN_SEEN_S = 20.0
 """With less, nothing is said about a side: a few smiles would make the whole figure."""
-WIDE_INTERVAL = 0.5
-"""Nothing is said either if the interval spans more than half of the scale."""
 EXPRESSIONS = {
     "angry": "angry-looking", "disgust": "disgusted-looking", "fear": "fearful-looking",
     "happy": "smiling", "sad": "sad-looking", "surprise": "surprised-looking",
@@ -59,16 +58,22 @@ def _reportable(shown: Reaction | None) -> Reaction | None:
     """Return the reaction if enough was seen to report it, else None."""
     if shown is None or shown.engagement is None:
         return None
-    if (shown.seen_s if shown.listening_s is None else shown.listening_s) < MIN_SEEN_S:
+    seen_s = _seen_s(shown)
+    if seen_s < MIN_SEEN_S or why_unreadable(shown.engagement, seen_s):
         return None
-    return shown if shown.engagement.high - shown.engagement.low <= WIDE_INTERVAL else None
+    return shown
+
+
+def _seen_s(shown: Reaction) -> float:
+    return shown.seen_s if shown.listening_s is None else shown.listening_s
 
 
 def _row(side: str, label: str, shown: Reaction) -> SideRow:
     reported = _reportable(shown)
     seen = words.percent(shown.seen_s / shown.spoken_s)
     if reported is None or reported.engagement is None:
-        return SideRow(side, label, None, None, None, seen, "too few seconds to tell")
+        why = TOO_VARIED if _seen_s(shown) > LONG_SEEN_S else TOO_LITTLE
+        return SideRow(side, label, None, None, None, seen, why)
     low, high = words.points(reported.engagement.low), words.points(reported.engagement.high)
     name, share = _most(reported.shares)
     showing = f"likely {words.span(reported.engagement)} · {name} {words.percent(share)}"

@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from bot.report.chart_data import measures_against_rest, neutral_level
+from bot.report.charts.course import calm_label, neutral_level
 from bot.report.moments import MomentItem, full_name
 from bot.report.people import UNMOVED, by_side, is_unmoved, role_of
 from bot.text import words
@@ -69,7 +69,7 @@ def _lane(
 ) -> Lane:
     gaps = _gaps(person, analysis)
     level = neutral_level(analysis) / 100
-    calm = "calm and attentive" if measures_against_rest(analysis) else "calm, neutral face"
+    calm = calm_label(analysis)
     label = f"{words.points(level)} {calm}"
     off = "camera off" if _is_mostly_off(person, gaps) else "not seen"
     instead = ""

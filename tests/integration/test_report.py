@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 from pypdf import PdfReader
-from pypdf.generic import NullObject
 
-from bot.calls.info import CallInfo
-from bot.report.moments import MomentPicture
 from bot.report.render import model_accuracy, render_report
 from bot.text.fonts import check_fonts, missing_glyphs
-from inference.schema.analysis import CallAnalysis, Estimate
 from inference.schema.observations import Quality
 from tests.analysis_builder import PersonSpec, make_call, make_info
+from tests.call_kinds import KINDS, price_call, price_info
 from tests.places import ROOT
+from tests.reports import pages_of, report
 
 SCRIPTS = (
     "محمد عبد الله", "דניאל כהן", "山田 太郎", "김민준", "สมชาย ใจดี", "Владимир", "अनीता शर्मा",
@@ -33,45 +29,91 @@ SCRIPTS = (
 MARKUP = '#panic("x") $x^2$ *b* _i_ `c` @ref <label> \\u{41} // no // /* no */ = 1'
 
 
-def pages_of(path: Path) -> list[str]:
-    """Return the text of each page, its white space made plain."""
-    return [" ".join(page.extract_text().split()) for page in PdfReader(path).pages]
-
-
-def report(
-    folder: Path, analysis: CallAnalysis | None = None, info: CallInfo | None = None
-) -> list[str]:
-    rendered = render_report(analysis or make_call(), info or make_info(), folder / "call.pdf")
-    pages = pages_of(rendered.path)
-    assert len(pages) == rendered.pages
-    assert rendered.missing_glyphs == ()
-    return pages
-
-
 def named(names: Sequence[str], coverage: float = 0.8) -> list[PersonSpec]:
     return [PersonSpec(name, coverage) for name in names]
 
 
-def test_a_sales_call_has_a_first_page_a_page_per_person_and_a_last_page(tmp_path: Path) -> None:
-    pages = report(tmp_path)
-    assert len(pages) == 5
-    first, *people, last = pages
-    for said in (
+def test_a_sales_call_begins_with_the_answer_and_their_side_comes_before_ours(
+    tmp_path: Path,
+) -> None:
+    first, *people, more, last = report(tmp_path)
+    in_order = (
         "Acme renewal: pricing and rollout",
         "Thursday 19 November 2026, 15:00–15:30 Europe/Berlin",
-        "of 100 likely between",
+        "30 min · Ana Ruiz with Tom Becker and Priya Nair",
         "Tom Becker stopped smiling at 26:29, while Priya said “Honestly",
-        "“Right. And who else would have to agree on your side?”",
-        "Ana Ruiz host, our side · name 95 % sure",
-        "Their side, while our side spoke 51",
-        "Our side, while their side spoke 58",
-    ):
-        assert said in first
-    assert [page.split(" host")[0].split(" their")[0] for page in people] == [
-        "Ana Ruiz", "Tom Becker", "Priya Nair",
+        "Tom Becker their side",
+        "Priya Nair their side",
+        "Ana Ruiz host, our side",
+        "Moments worth watching",
+        "7:35",
+        "26:29 Tom Becker stopped smiling strongest",
+        "Talk",
+        "Tom Becker their side 34 %",
+        "Ana Ruiz host, our side 56 %",
+    )
+    at = 0
+    for said in in_order:
+        assert said in first[at:], f"{said!r} comes after the rest"
+        at = first.index(said, at) + len(said)
+    assert [page.split(" their")[0].split(" host")[0] for page in people] == [
+        "Tom Becker", "Priya Nair", "Ana Ruiz",
     ]  # fmt: skip
     assert "Longest without a break" in people[0]
-    assert "Expressions are not feelings" in last
+    for said in ("How sure is this?", "Expressions", "Environments", "Running means"):
+        assert said in more
+    assert last.endswith("Rapport reads what faces showed, not what people felt. Acme renewal: "
+                         "pricing and rollout · 19 Nov 2026 6 / 6")  # fmt: skip
+    assert " 0 %" not in " ".join([first, *people, more])
+
+
+def test_the_words_at_the_fall_stand_between_those_before_and_after_with_the_silence(
+    tmp_path: Path,
+) -> None:
+    first, *_ = report(tmp_path, price_call(), price_info())
+    assert (
+        "0:28 Dana Whitfield stopped smiling for 40 seconds strongest Dana “I like that. And the "
+        "price?” Maya “For all six depots, forty-eight thousand a year, billed up front.” "
+        "8\u00a0seconds of silence Dana “Forty-eight.”"
+    ).replace("\u00a0", " ") in first.replace("\u00a0", " ")
+    assert bold_words(tmp_path / "call.pdf") >= {"“For", "depots,", "thousand", "front.”"}
+    assert not bold_words(tmp_path / "call.pdf") & {"“Forty-eight.”", "price?”"}
+
+
+def bold_words(path: Path) -> set[str]:
+    """Return the words on the first page that are set in the bolder of the shipped fonts."""
+    found: list[str] = []
+
+    def visit(
+        text: str, _cm: object, _tm: object, font: dict[str, str] | None, _size: float
+    ) -> None:
+        if font and "SemiBold" in font["/BaseFont"]:
+            found.extend(text.split())
+
+    PdfReader(path).pages[0].extract_text(visitor_text=visit)
+    return set(found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_call_is_laid_out_without_a_letter_missing_or_a_page_left_empty(
+    kind: str, tmp_path: Path
+) -> None:
+    pages = report(tmp_path, *KINDS[kind]())
+    assert min(len(page) for page in pages) > 150
+    assert "Talk" not in pages[1][:40], "it fits on the first page"
+    assert "Rapport reads what faces showed, not what people felt." in pages[-1]
+
+
+def test_no_date_stands_where_none_is_known(tmp_path: Path) -> None:
+    rendered = render_report(
+        make_call(duration_s=60), make_info(started_at=None), tmp_path / "call.pdf"
+    )
+    text = " ".join(pages_of(rendered.path))
+    assert not re.search(r"19[67]\d|20\d\d|UTC|Berlin", text)
+    metadata = PdfReader(rendered.path).metadata
+    assert metadata is not None
+    assert metadata.creation_date is None
+    assert "15:00–15:01 Europe/Berlin" in report(tmp_path, make_call(duration_s=60))[0]
 
 
 def test_a_word_longer_than_the_line_stays_on_the_page(tmp_path: Path) -> None:
@@ -109,14 +151,12 @@ def test_a_letter_without_a_font_is_named_on_the_last_page(tmp_path: Path) -> No
 def test_forty_people_get_at_most_twelve_pages_and_one_table(tmp_path: Path) -> None:
     people = [PersonSpec(f"Guest {i:02d}", (0.9, 0.4, 0.0)[i % 3], talk=i % 4) for i in range(40)]
     pages = report(tmp_path, make_call(people, duration_s=900))
-    assert sum("Expressions seen" in page for page in pages) == 12
-    table = " ".join(
-        page for page in pages if "Everyone else" in page or "Over the call Att" in page
-    )
-    own = [page.split(" Face seen")[0] for page in pages if "Expressions seen" in page]
+    own = [page[:8] for page in pages if "What the face showed" in page]
+    assert len(own) == 12
+    table = " ".join(page for page in pages if "Everyone else" in page or "While list" in page)
     for person in people:
         assert person.name in table or person.name in own
-    assert "and 32 more people" in " ".join(pages[:2])
+    assert "33 more, on the pages that follow." in pages[0]
 
 
 def test_a_call_without_a_face_tells_who_spoke_and_no_engagement(tmp_path: Path) -> None:
@@ -124,14 +164,14 @@ def test_a_call_without_a_face_tells_who_spoke_and_no_engagement(tmp_path: Path)
     pages = report(tmp_path, make_call(people, quality=Quality(frames_sampled=100)))
     assert len(pages) == 2
     assert "No face was seen. Ana spoke 66" in pages[0]
-    assert "Engagement over the call" not in pages[0]
+    assert "Engagement" not in pages[0]
     assert "No face could be read anywhere in the recording." in pages[1]
 
 
 def test_a_call_without_turns_says_that_nobody_knows_who_spoke(tmp_path: Path) -> None:
     analysis = make_call(has_turns=False, has_transcript=False)
     pages = report(tmp_path, analysis, make_info(has_transcript=False))
-    assert "not known who spoke" in pages[0]
+    assert "The recording does not say who spoke." in pages[0]
     assert "The recording does not say who spoke." in pages[1]
 
 
@@ -140,9 +180,9 @@ def test_one_unnamed_person_in_a_short_call_gets_a_page(tmp_path: Path) -> None:
     analysis = make_call(alone, duration_s=40, has_turns=False, has_transcript=False)
     pages = report(tmp_path, analysis, make_info(""))
     assert "Call without a topic" in pages[0]
-    assert "1 person" in pages[0]
+    assert "40 s · Person 1" in pages[0]
     assert "15:00 Europe/Berlin" in pages[0]
-    assert "Nothing certain names this face." in pages[1]
+    assert "Not named" in pages[1]
 
 
 def test_an_empty_call_still_gives_a_report(tmp_path: Path) -> None:
@@ -154,7 +194,7 @@ def test_an_empty_call_still_gives_a_report(tmp_path: Path) -> None:
 
 def test_three_hours_are_told_in_hours(tmp_path: Path) -> None:
     pages = report(tmp_path, make_call(duration_s=3 * 3600, interval_s=2.0))
-    assert "3 h · 3 people" in pages[0]
+    assert "3 h · Ana Ruiz with Tom Becker and Priya Nair" in pages[0]
     assert "1:12:04" in pages[0]
     assert "15:00–18:00" in pages[0]
 
@@ -162,8 +202,10 @@ def test_three_hours_are_told_in_hours(tmp_path: Path) -> None:
 def test_a_person_left_unscored_has_talk_figures_and_no_page(tmp_path: Path) -> None:
     people = [PersonSpec("Ana Ruiz", is_scored=False, side="rep"), PersonSpec("Tom Becker")]
     pages = report(tmp_path, make_call(people))
-    assert sum("Expressions seen" in page for page in pages) == 1
-    assert "Expressions are not scored, by a setting." in pages[-1]
+    assert sum("What the face showed" in page for page in pages) == 1
+    everyone_else = next(page for page in pages if "Everyone else" in page)
+    assert "Ana Ruiz our side Not scored, as set up by your company." in everyone_else
+    assert re.search(r"Ana Ruiz our side \d+ %", pages[0])
 
 
 def test_what_was_lost_is_told_on_the_last_page(tmp_path: Path) -> None:
@@ -193,91 +235,11 @@ def test_the_accuracy_is_quoted_from_the_model_card(tmp_path: Path) -> None:
     assert "most of ten people chose in 83 of 100 cases" in (shipped or "")
 
 
-def test_a_1_to_5_profile_shows_its_score_beside_engagement(tmp_path: Path) -> None:
-    analysis = make_call(duration_s=120)
-    scored = replace(analysis.call, score=Estimate(3.42, 3.1, 3.74, 20.0))
-    assert "of 5 likely" not in report(tmp_path, analysis)[0]
-    pages = report(tmp_path, replace(analysis, call=scored, profile="seminar"))
-    assert "3.4 of 5" in pages[0]
-    assert "likely 3.1 to 3.7" in pages[0]
-
-
 def test_a_shorter_report_replaces_a_longer_one_and_leaves_nothing_beside(tmp_path: Path) -> None:
     report(tmp_path)
     pages = report(tmp_path, make_call([], has_turns=False, has_transcript=False, duration_s=70))
     assert len(pages) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["call.pdf"]
-
-
-def picture(*people: int, at_s: float = 725.0) -> MomentPicture:
-    """A photograph of noise in the size that is made for reports."""
-    noise = np.random.default_rng(len(people) + sum(people)).integers(
-        0, 256, (36, 64, 3), dtype=np.uint8
-    )
-    large = cv2.resize(noise, (640, 360), interpolation=cv2.INTER_CUBIC)
-    _, jpeg = cv2.imencode(".jpg", large, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return MomentPicture(jpeg.tobytes(), at_s, people)
-
-
-def with_pictures(folder: Path, analysis: CallAnalysis, *ranks: int) -> list[str]:
-    pictures = {rank: picture(rank % 3) for rank in ranks}
-    rendered = render_report(analysis, make_info(), folder / "call.pdf", pictures=pictures)
-    return pages_of(rendered.path)
-
-
-def test_moments_get_a_page_with_their_pictures_after_the_first(tmp_path: Path) -> None:
-    plain = report(tmp_path)
-    size = (tmp_path / "call.pdf").stat().st_size
-    pages = with_pictures(tmp_path, make_call(), 1, 2, 3)
-    assert pages[0] == plain[0].replace("/ 5", "/ 6")
-    assert pages[1].startswith("Moments in pictures")
-    for said in ("12:05 · Tom Becker", "12:05 · Priya Nair", "7:35", "26:29"):
-        assert said in pages[1], "moments without a picture stand there too"
-    shown = [list(page.images) for page in PdfReader(tmp_path / "call.pdf").pages]
-    assert [len(images) for images in shown] == [0, 3, 0, 0, 0, 0]
-    # Photographs stand in the PDF as they came; nothing else grows much.
-    assert (tmp_path / "call.pdf").stat().st_size < size + 3 * len(picture().jpeg) + 20_000
-    assert "nothing of the recording leaves it but the small pictures" in pages[-1]
-    assert "no picture or sound left it" in plain[-1]
-
-
-def test_the_only_moment_stands_with_its_picture_on_the_first_page(tmp_path: Path) -> None:
-    analysis = make_call()
-    strongest = max(analysis.moments, key=lambda moment: moment.strength)
-    pages = with_pictures(tmp_path, replace(analysis, moments=(strongest,)), 1)
-    assert len(pages) == 5
-    assert "12:05 · Tom Becker" in pages[0]
-    assert len(PdfReader(tmp_path / "call.pdf").pages[0].images) == 1
-
-
-def test_long_quotes_and_names_of_any_script_leave_the_pictures_on_their_pages(
-    tmp_path: Path,
-) -> None:
-    analysis = make_call(named([*SCRIPTS[:8], "W" * 60]), quotes=["word " * 60, *SCRIPTS])
-    pictures = {rank: picture(*range(rank + 3)) for rank in range(1, 6)}
-    rendered = render_report(analysis, make_info(), tmp_path / "call.pdf", pictures=pictures)
-    pages = PdfReader(rendered.path).pages
-    assert sum(len(page.images) for page in pages) == 5
-    captions = [line for page in pages for line in page.extract_text().splitlines()
-                if line.startswith("12:05 ")]  # fmt: skip
-    assert all("more" in caption for caption in captions)
-    assert rendered.missing_glyphs == ()
-
-
-def test_a_picture_is_described_for_those_who_cannot_see_it(tmp_path: Path) -> None:
-    with_pictures(tmp_path, make_call(), 1)
-    told: list[str] = []
-
-    def walk(node: Any) -> None:
-        node = node.get_object()
-        for part in node if isinstance(node, list) else ():
-            walk(part)
-        if isinstance(node, dict):
-            told.extend(str(node[key]) for key in ("/Alt",) if key in node)
-            walk(node.get("/K", NullObject()))
-
-    walk(PdfReader(tmp_path / "call.pdf").root_object["/StructTreeRoot"])
-    assert "Picture of the moment: 12:05 · Tom Becker" in told
 
 
 def test_the_shipped_fonts_are_sound() -> None:

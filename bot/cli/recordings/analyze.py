@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
@@ -42,9 +42,12 @@ from inference.observer import Observer
 from inference.recording import Segment, observe_recording
 from inference.schema.analysis import CallAnalysis
 from inference.schema.observations import Observations
+from inference.video.reader import probe
 from integrations.errors import IntegrationError
 from storage.errors import StorageError
 from storage.files import write_atomically
+
+NO_DATE = "The recording does not say when it was made; --start tells Rapport."
 
 
 def analyze_file(
@@ -88,7 +91,7 @@ def analyze_file(
             made = MadePictures({})
             if with_pictures or (with_pictures is None and settings.report_pictures):
                 made = file_pictures(file, analysis, settings)
-            info = _info(file, stem, analysis)
+            info = _info(file, stem, roster.start_at, analysis)
             render_report(analysis, info, report, pictures=made.pictures)
         text = _json_text(analysis, elapsed_s, with_faces=with_faces)
         write_atomically(folder / f"{file.stem}.rapport.json", text)
@@ -208,15 +211,18 @@ def observe_file(
             raise
 
 
-def _info(file: Path, topic: str, analysis: CallAnalysis) -> CallInfo:
-    # Without Zoom, the file's own date is the best one available.
-    modified = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+def _info(file: Path, topic: str, start_at: datetime | None, analysis: CallAnalysis) -> CallInfo:
+    """Return what is known of the call: its date is told, or in the recording, or left out.
+
+    The file's own date is when it was copied.
+    """
+    started_at = start_at or probe(file).created_at
     return CallInfo(
         call_id=topic,
         topic=topic,
-        started_at=modified,
+        started_at=started_at,
         timezone=None,
         host_name=None,
         has_transcript=any(not line.is_chat for line in analysis.transcript),
-        notes=("Analysed from a file: the date is the file's.",),
+        notes=() if started_at else (NO_DATE,),
     )

@@ -31,6 +31,7 @@ def link(service: Service, call_id: str) -> str:
 
 def add_analysis(service: Service, analysis: CallAnalysis, info: CallInfo) -> str:
     """Store a call as `store` does: its rows and its analysis."""
+    assert info.started_at is not None
     call = calls.NewCall(
         "demo==", "987", info.topic, "host@example.com", info.started_at, info.host_name,
         info.timezone, round(analysis.duration_s * 1000),

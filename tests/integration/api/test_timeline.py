@@ -10,7 +10,7 @@ import pytest
 from bot.calls.analysis_file import write_analysis
 from bot.calls.record import Evidence, name_people, score_evidence, write_evidence
 from bot.calls.result_rows import result_rows
-from bot.report.chart_data import course
+from bot.report.charts.course import course
 from inference.assess import AssessOptions
 from inference.schema.analysis import CallAnalysis
 from inference.schema.arrays import EXPRESSIONS

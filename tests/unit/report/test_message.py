@@ -22,7 +22,7 @@ from bot.report.message import (
 from bot.text.words import NBSP
 from inference.schema.analysis import CallAnalysis
 from inference.schema.observations import Quality
-from tests.analysis_builder import PersonSpec, make_call, make_info
+from tests.analysis_builder import STARTED_AT, PersonSpec, make_call, make_info
 from tests.call_kinds import KINDS, crowd, price_call, price_info
 
 NASTY = "<!channel> @here <@U123> *bold* `code` & <http://evil|click>"
@@ -191,7 +191,7 @@ def test_every_kind_of_call_is_one_screen_without_a_figure_that_needs_explaining
     analysis, info = KINDS[kind]()
     message = compose_message(analysis, info, page_url=PAGE, has_video=True)
     assert block_errors(message.blocks) == ("", [])
-    again = replacing(message, info.started_at, "Europe/Berlin")
+    again = replacing(message, STARTED_AT, "Europe/Berlin")
     assert block_errors(again.blocks) == ("", [])
     told = as_text(message)
     assert not re.search(r"of 100|likely|engagement|attention|sure", told, re.IGNORECASE)
@@ -234,7 +234,7 @@ def test_escaping_leaves_ordinary_text_alone() -> None:
 
 def test_a_message_that_replaces_another_says_first_which_one() -> None:
     message = compose()
-    posted_at = make_info().started_at + timedelta(hours=2)
+    posted_at = STARTED_AT + timedelta(hours=2)
     again = replacing(message, posted_at, "Europe/Berlin")
     assert as_text(again).split("\n")[0] == (
         "This replaces the message of 19 Nov 2026, 17:00 Europe/Berlin, which Slack did not let "

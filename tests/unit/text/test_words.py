@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from bot.report.chart_data import backdrop, course, lanes, step_for
+from bot.report.charts.course import course, step_for
 from bot.text import words
 from bot.text.axis import tick_step_s
 from bot.text.fonts import missing_glyphs
 from inference.schema.analysis import Estimate
-from inference.schema.meeting import SpeakerTurn
-from tests.analysis_builder import PersonSpec, make_call
 
 START = datetime(2026, 11, 19, 23, 30, tzinfo=UTC)
 
@@ -150,26 +147,6 @@ def test_a_course_has_a_gap_where_nobody_was_seen() -> None:
 def test_a_course_without_samples_is_empty() -> None:
     drawn = course(np.zeros(0), np.zeros(0, np.float32), 60.0)
     assert len(drawn.values) == 0
-
-
-def test_more_than_eight_speakers_share_the_last_lane() -> None:
-    people = [PersonSpec(f"P{i}") for i in range(12)]
-    analysis = make_call(people)
-    found = lanes(analysis, backdrop(analysis), 20)
-    assert len(found) == 8
-    assert found[-1].name == "5 others"
-    assert found[-1].spans
-
-
-def test_two_people_of_one_name_each_have_their_own_lane() -> None:
-    analysis = make_call([PersonSpec("Ana"), PersonSpec("Tom")])
-    both = tuple(
-        replace(person, name="Ana", key=f"id-{person.index}") for person in analysis.participants
-    )
-    turns = (SpeakerTurn(1, 5, "Ana", "id-0"), SpeakerTurn(30, 38, "Ana", "id-1"))
-    analysis = replace(analysis, participants=both, turns=turns)
-    found = lanes(analysis, backdrop(analysis), 20)
-    assert sorted(lane.spans for lane in found) == [((1, 5),), ((30, 38),)]
 
 
 def test_letters_without_a_font_are_named_once() -> None:

@@ -19,6 +19,7 @@ from tests.call_kinds import KINDS, price_call, price_info
 
 def page_of(analysis: CallAnalysis, info: CallInfo) -> str:
     """The page of an analysed call."""
+    assert info.started_at is not None
     call = Call(
         id="call-1", zoom_uuid="u", zoom_meeting_id="1", topic=info.topic, topic_folded="",
         host_email="host@example.com", host_folded="", started_at=info.started_at,
