@@ -169,6 +169,9 @@ class AnalysisSettings(BaseModel):
         description="Also write a copy of each recording with boxes, names and engagement; needs "
         "RAPPORT_KEEP_RECORDINGS.",
     )
+    annotate_boxes: bool = Field(
+        True, description="Draw a box around each face in that copy; names are there anyway."
+    )
 
     @field_validator("fillers")
     @classmethod

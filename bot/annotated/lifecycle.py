@@ -120,6 +120,7 @@ def annotating(
         settings.analysis.samples_per_s,
         has_room=lambda: files.free_bytes() > settings.zoom.disk_reserve_bytes,
         max_pixels=settings.analysis.max_picture_pixels,
+        has_boxes=settings.analysis.annotate_boxes,
     )
     observer = IsolatedObserver(recorder)
     try:

@@ -12,10 +12,10 @@ from bot.annotated.running_names import Who
 from inference.boxes import centres, holders
 from inference.faces.face_search import SURE
 from inference.observer import SeenSample
-from inference.schema.arrays import EXPRESSIONS, F32
+from inference.schema.arrays import F32
 
 LIKELY = 0.5
-"""Below this, an expression is drawn paler: the others together are more likely."""
+"""Below this, what a face shows is drawn paler: all other expressions together are likelier."""
 GAP_SHARE = 2.5
 """Samples farther apart than this many intervals have a gap between them: no face is followed."""
 
@@ -30,6 +30,14 @@ class NamedSample:
     people: Mapping[int, Who]
     """Everyone so far, by number."""
     running: Running
+    looks: Mapping[int, str]
+    """What each face shows in a word, by track; faces that were not read have none."""
+
+    @property
+    def words(self) -> dict[int, str]:
+        """What everybody seen in it shows, by number."""
+        return {self.who[track].number: word for track, word in self.looks.items()
+                if track in self.who}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +48,8 @@ class Mark:
     box: F32
     who: Who | None
     """None while it is not known whose face it is."""
-    expression: str
-    """"" where the face was not read: too small, or turned away."""
-    likelihood: float
+    look: str
+    """What it shows in a word; "" where it was not read: too small, or turned away."""
     is_sure: bool
     """Both the face and its expression are certain; if not, it is drawn paler."""
 
@@ -84,11 +91,8 @@ def marks_at(
         else:
             continue
         marks.append(
-            Mark(
-                track, box.astype(np.float32), nearest.who, nearest.expression,
-                nearest.likelihood, nearest.is_sure,
-            )
-        )  # fmt: skip
+            Mark(track, box.astype(np.float32), nearest.who, nearest.look, nearest.is_sure)
+        )
     return marks
 
 
@@ -104,14 +108,12 @@ def _faces(sample: NamedSample | None) -> dict[int, Mark]:
     for k in np.flatnonzero(held).tolist():
         track, probs = seen.tracks[k], seen.probs[k]
         is_read = not np.isnan(probs).any()
-        best = int(np.argmax(probs)) if is_read else -1
-        likelihood = float(probs[best]) if is_read else 0.0
+        likelihood = float(probs.max()) if is_read else 0.0
         marks[track] = Mark(
             track,
             seen.boxes[k],
             sample.who.get(track),
-            EXPRESSIONS[best] if is_read else "",
-            likelihood,
+            sample.looks.get(track, ""),
             likelihood >= LIKELY and float(seen.confidence[k]) >= SURE,
         )
     return marks

@@ -11,7 +11,6 @@ from bot.annotated.canvas import Canvas, Palette, Patch
 from bot.annotated.overlays import Mark, NamedSample
 from bot.annotated.panel import Panel, colour_of, strip_height
 from bot.annotated.redaction import Redactions, redact
-from bot.text import words
 from bot.text.draw_text import BOLD, Colour, fit_text
 from inference.schema.arrays import U8
 
@@ -31,11 +30,22 @@ class Painter:
     """Paints the frames of one recording, all of one size; it caches drawn tags and the strip."""
 
     def __init__(
-        self, width: int, height: int, palette: Palette, duration_s: float, *, is_guessed: bool
-    ) -> None:
+        self, width: int, height: int, palette: Palette, duration_s: float, *,
+        is_guessed: bool, has_boxes: bool = True,
+    ) -> None:  # fmt: skip
+        """Prepare to paint.
+
+        Args:
+            width: of the frames, in pixels.
+            height: the same.
+            palette: their colours.
+            duration_s: of the recording.
+            is_guessed: whether that is a guess.
+            has_boxes: whether faces have boxes around them; their tags they have anyway.
+        """
         self.width, self.height = width + width % 2, height + height % 2
         self.strip_px = strip_height(height)
-        self._palette = palette
+        self._palette, self._has_boxes = palette, has_boxes
         self._panel = Panel(self.width, self.strip_px, duration_s, is_guessed)
         self._strip = self._drawn_strip(None)
         self._strip_of: NamedSample | None = None
@@ -79,11 +89,11 @@ class Painter:
                 return
             shown, share = "hidden", PALE
         else:
-            shown = f"{mark.expression} {words.percent(mark.likelihood)}"
-            shown = shown if mark.expression else "not read"
+            shown = mark.look or "not read"
             share = FULL if mark.is_sure else PALE
         colour = colour_of(mark.who)
-        canvas.put_frame_line((x0, y0, x1, y1), colour, self._line_px, share)
+        if self._has_boxes:
+            canvas.put_frame_line((x0, y0, x1, y1), colour, self._line_px, share)
         name = mark.who.name if mark.who is not None else ""
         widest = max(LEAST_TAG_PX, round(MOST_TAG_FACES * (x1 - x0)))
         widest = min(widest // 16 * 16, canvas.width)  # few widths, so that drawn tags are reused
@@ -107,17 +117,17 @@ class Painter:
 
     def _drawn_strip(self, sample: NamedSample | None) -> Patch:
         if sample is None:
-            strip = self._panel.draw(None, {})
+            strip = self._panel.draw(None, {}, {})
         else:
             self._panel.curves.add(sample.running)
             people = {number: one for number, one in sample.people.items() if one.is_scored}
-            strip = self._panel.draw(sample.running, people)
+            strip = self._panel.draw(sample.running, people, sample.words)
         opaque = np.full((*strip.shape[:2], 1), 255, np.uint8)
         return Patch.of(np.concatenate([strip, opaque], axis=2), self._palette)
 
 
 def _draw_tag(wanted: _Tag, size_px: int) -> U8:
-    """Draw name and expression on the person's colour, or on a dark ground if uncertain."""
+    """Draw name and look on the person's colour, or on a dark ground if uncertain."""
     name, shown, colour, is_sure, widest = wanted
     ink = INKS[0] if is_sure else INKS[1]
     gap = round(0.5 * size_px)

@@ -27,6 +27,9 @@ COLOURS: tuple[Colour, ...] = (
 UNKNOWN: Colour = (168, 176, 188)
 HEIGHT_SHARE, LEAST_PX, MOST_PX = 0.17, 64, 240
 """The strip's share of the frame's height, and its limits in pixels."""
+NOT_SEEN = "not seen"
+LEGEND_SHARE = 0.3
+"""Of the width: a name and a word."""
 LEGEND_FROM_PX = 420
 """A narrower frame has no room for names next to the lines."""
 
@@ -63,7 +66,7 @@ class Panel:
         self.curves = Curves(duration_s)
         self._text_px = max(10, min(round(height * 0.115), 22))
         has_legend = width >= LEGEND_FROM_PX
-        legend = round(width * 0.26) if has_legend else round(self._text_px * 3)
+        legend = round(width * LEGEND_SHARE) if has_legend else round(self._text_px * 3)
         margin = round(self._text_px * 0.8)
         self._legend_px = legend - margin if has_legend else 0
         left = margin + round(2.2 * self._text_px)
@@ -74,12 +77,15 @@ class Panel:
             bottom=height - round(1.7 * self._text_px),
         )
 
-    def draw(self, running: Running | None, people: Mapping[int, Who]) -> U8:
+    def draw(
+        self, running: Running | None, people: Mapping[int, Who], looks: Mapping[int, str]
+    ) -> U8:
         """Draw the strip as it looks now, RGB.
 
         Args:
             running: the current means; None before the first sample.
             people: everyone who is scored, by number.
+            looks: what the faces of those seen show in a word, by number.
         """
         strip = np.empty((*self._size, 3), np.uint8)
         strip[:] = GROUND
@@ -89,12 +95,10 @@ class Panel:
         shown = {n: people[n] for n in self.curves.people if n in people}
         for number in shown:
             self._line(strip, self.curves.people[number], COLOURS[number % len(COLOURS)], 1)
-        if len(shown) > 1:
-            self._line(strip, self.curves.call, INK, 2)
         x = self._x(t_s)
         cv2.line(strip, (x, self._plot.top), (x, self._plot.bottom), SOFT, 1)
         if self._legend_px and running is not None:
-            self._legend(strip, running, shown)
+            self._legend(strip, running, shown, looks)
         return strip
 
     def _x(self, t_s: float) -> int:
@@ -144,28 +148,29 @@ class Panel:
         for part in np.split(points, np.flatnonzero(np.diff(known) > reach) + 1):
             cv2.polylines(strip, [part], False, colour, thick, cv2.LINE_AA, shift=3)
 
-    def _legend(self, strip: U8, running: Running, people: Mapping[int, Who]) -> None:
+    def _legend(
+        self, strip: U8, running: Running, people: Mapping[int, Who], looks: Mapping[int, str]
+    ) -> None:
         size = self._text_px
         row_px = round(1.5 * size)
         room = max(1, (self._size[0] - round(0.6 * size)) // row_px)
         rows: list[tuple[Colour, str, str]] = []
-        if len(people) > 1:
-            rows.append((INK, "All", _points(running.call)))
         for one in _listed(running, people):
-            rows.append((colour_of(one), one.name, _points(running.people.get(one.number))))
+            is_seen = running.people.get(one.number) is not None
+            look = looks.get(one.number, "") if is_seen else NOT_SEEN
+            rows.append((colour_of(one), one.name, look))
         if len(rows) > room:
             rows = [*rows[: room - 1], (SOFT, f"and {len(rows) - room + 1} more", "")]
         left = self._plot.right + round(1.2 * size)
-        value_px = round(2.2 * size)
         for k, (colour, name, text) in enumerate(rows):
             top = round(0.3 * size) + k * row_px
             middle = (left + size // 3, top + round(0.72 * size))
             cv2.circle(strip, middle, max(2, round(size * 0.28)), colour, -1, cv2.LINE_AA)
-            drawn = fit_text(name, size, INK, self._legend_px - value_px - size)
+            said = draw_text(text, size, SOFT if text == NOT_SEEN else INK, BOLD)
+            at = self._size[1] - round(0.8 * size) - said.shape[1]
+            drawn = fit_text(name, size, INK, max(size, at - left - round(1.5 * size)))
             _put(strip, drawn, left + size, top)
-            number = draw_text(text, size, INK, BOLD)
-            at = self._size[1] - round(0.8 * size) - number.shape[1]
-            _put(strip, number, at, top)
+            _put(strip, said, at, top)
 
 
 def _listed(running: Running, people: Mapping[int, Who]) -> list[Who]:
@@ -174,10 +179,6 @@ def _listed(running: Running, people: Mapping[int, Who]) -> list[Who]:
         people.values(),
         key=lambda one: (running.people.get(one.number) is None, not one.is_named, one.number),
     )
-
-
-def _points(value: float | None) -> str:
-    return "–" if value is None else str(words.points(value))
 
 
 def _put(strip: U8, rgba: U8, x: int, y: int) -> None:

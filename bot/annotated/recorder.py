@@ -23,6 +23,7 @@ from bot.annotated.overlays import NamedSample, marks_at
 from bot.annotated.painter import Painter
 from bot.annotated.redaction import Redaction, Redactor
 from bot.annotated.running_engagement import GUESSED_S, RunningEngagement
+from bot.annotated.running_looks import RunningLooks
 from bot.annotated.running_names import NameFaces, RunningNames, Who
 from bot.calls.privacy import shows_everyone
 from inference.analyzer import AnalyzerOptions
@@ -89,6 +90,7 @@ class Recorder:
         has_room: Callable[[], bool] | None = None,
         held_bytes: int = HELD_BYTES,
         max_pixels: int = MAX_PICTURE_PIXELS,
+        has_boxes: bool = True,
     ) -> None:
         """Prepare the recorder; the file is created with the first frame.
 
@@ -101,12 +103,15 @@ class Recorder:
             has_room: called now and then to ask whether the disk has room; None: never asked.
             held_bytes: decoded frames that may wait, in bytes.
             max_pixels: of the largest frame that may be decoded.
+            has_boxes: whether faces have boxes around them.
         """
         self._paths, self._part = list(paths), part
         self._names = RunningNames(name_faces, options)
         self._engagement = RunningEngagement(PROFILES[options.profile])
         self._redactor = None if shows_everyone(options) else Redactor()
         self._interval_s = 1 / samples_per_s
+        self._looks = RunningLooks(self._interval_s)
+        self._has_boxes = has_boxes
         self._has_room, self._held_bytes, self._max_pixels = has_room, held_bytes, max_pixels
         self._shown: list[tuple[float, float, float]] = []  # time and centre of a face, in pixels
         self._shown_at: dict[int, tuple[float, F32]] = {}
@@ -152,7 +157,10 @@ class Recorder:
         if self._redactor is not None:
             self._note_shown(seen, who)
         seen = self._fitted(seen)
-        named = NamedSample(seen, who, self._names.people, self._engagement.add(seen, who))
+        named = NamedSample(
+            seen, who, self._names.people, self._engagement.add(seen, who),
+            self._looks.add(seen, who),
+        )  # fmt: skip
         hidden = self._redactor.update(seen, who) if self._redactor is not None else None
         with self._changed:
             self._samples.append(_Sample(named, hidden))
@@ -349,7 +357,9 @@ class Recorder:
             is_same = frame.format.name == "yuv420p"
             palette = Palette.of(frame, height, is_converted=not is_same)
             total_s = sum(d or 0.0 for d in durations) if known else GUESSED_S
-            self._painter = Painter(width, height, palette, total_s, is_guessed=not known)
+            self._painter = Painter(
+                width, height, palette, total_s, is_guessed=not known, has_boxes=self._has_boxes
+            )
             size = (self._painter.width, self._painter.height + self._painter.strip_px)
             rate = Fraction(files[0].fps).limit_denominator(1001) if files[0].fps else None
             aspect = files[0].pixel_aspect

@@ -1,4 +1,4 @@
-"""The running engagement of people and call, by version 1 of the scoring (docs/scoring-v1.md).
+"""The running engagement of people, by version 1 of the scoring (docs/scoring-v1.md).
 
 Version 2 compares a face with the person's own calm face over the whole call, which nobody knows
 while the recording is drawn.
@@ -17,21 +17,22 @@ from bot.annotated.running_names import Who
 from inference.observer import SeenSample
 from inference.schema.arrays import F32, F64
 from inference.scoring.profiles import Profile
-from inference.scoring.score import ROLLING_S, mean_over_people, rolling_mean
+from inference.scoring.score import ROLLING_S, rolling_mean
 
 MEAN_S = ROLLING_S[0]
 POINTS = 600
 """Points of a drawn line; more could not be told apart in a frame."""
 GUESSED_S = 600.0
 """Assumed length of a recording that does not state it; the axis doubles when it is exceeded."""
+SEEN_WITHIN_S = 2.0
+"""Somebody last seen longer ago is not seen now: their mean is not carried on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Engagement 0–1 at one moment, mean of the last 30 s; people by number, None = not seen."""
+    """Engagement 0–1 at one moment, mean of the last 30 s; people by number, None: not seen."""
 
     t_s: float
-    call: float | None
     people: dict[int, float | None]
 
 
@@ -58,13 +59,13 @@ class RunningEngagement:
             self._recent.popleft()
         numbers = sorted({one.number for one in who.values() if one.is_scored})
         t_s = np.array([at for at, _ in self._recent])
-        series = {number: self._series(number, who) for number in numbers}
-        call = mean_over_people(list(series.values()), len(t_s))
-        return Running(
-            seen.t_s,
-            _last(rolling_mean(t_s, call, MEAN_S)),
-            {n: _last(rolling_mean(t_s, one, MEAN_S)) for n, one in series.items()},
-        )
+        people = {}
+        for number in numbers:
+            series = self._series(number, who)
+            now = series[t_s > seen.t_s - SEEN_WITHIN_S]
+            is_seen = not np.isnan(now).all()
+            people[number] = _last(rolling_mean(t_s, series, MEAN_S)) if is_seen else None
+        return Running(seen.t_s, people)
 
     def _series(self, number: int, who: Mapping[int, Who]) -> F64:
         """Return a person's engagement at recent samples; of several faces, as `select_faces`."""
@@ -85,7 +86,6 @@ class Curves:
     """The curves so far, averaged over at most `POINTS` equal spans of the recording."""
 
     duration_s: float
-    call: F32 = field(default_factory=lambda: _no_course())
     people: dict[int, F32] = field(default_factory=dict)
     _count: dict[tuple[int, int], int] = field(default_factory=dict)
 
@@ -94,7 +94,6 @@ class Curves:
         while running.t_s >= self.duration_s:
             self._double()
         point = min(int(running.t_s / self.duration_s * POINTS), POINTS - 1)
-        self._put(self.call, -1, point, running.call)
         for number, value in running.people.items():
             course = self.people.setdefault(number, _no_course())
             self._put(course, number, point, value)
@@ -109,7 +108,7 @@ class Curves:
 
     def _double(self) -> None:
         self.duration_s *= 2
-        for course in (self.call, *self.people.values()):
+        for course in self.people.values():
             halves = course.reshape(-1, 2)
             known = ~np.isnan(halves)
             total = np.where(known, halves, 0).sum(axis=1)

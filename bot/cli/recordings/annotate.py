@@ -50,13 +50,17 @@ def annotate_file(
     *,
     profile: str | None,
     overwrite: bool,
+    boxes: bool | None = None,
     settings: Settings,
 ) -> int:
     """Write the annotated recording and return the exit status: 0, or 1 after printing why.
 
     The file gets its name only when it is complete. `out` defaults to FILE.annotated.mp4 next to
-    the recording.
+    the recording. `boxes` puts boxes around faces; None uses the setting.
     """
+    if boxes is not None:
+        analysis = settings.analysis.model_copy(update={"annotate_boxes": boxes})
+        settings = settings.model_copy(update={"analysis": analysis})
     terminal = Console(stderr=True)
     wanted = profile or settings.analysis.profile
     target = out or file.absolute().with_name(f"{file.stem}.annotated.mp4")
@@ -105,6 +109,7 @@ def _annotate(
         options,
         settings.analysis.samples_per_s,
         max_pixels=settings.analysis.max_picture_pixels,
+        has_boxes=settings.analysis.annotate_boxes,
     )
     try:
         seen = observe_file(

@@ -107,12 +107,21 @@ def annotate(
         typer.Option(metavar="TIME", help="When the recording started, as for `analyze`."),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Scoring profile.")] = None,
+    boxes: Annotated[
+        bool | None,
+        typer.Option(
+            "--boxes/--no-boxes",
+            help="Draw a box around each face (default: RAPPORT_ANALYSIS__ANNOTATE_BOXES).",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing MP4.")] = False,
 ) -> None:
-    """Write the recording with a box, name and expression on each face, and engagement below.
+    """Write the recording with box, name and a word for each face, and engagement below.
 
     Works in one pass: a face is "Person 1" until its name is certain. A paler box means less
-    certainty; "not read" marks faces that are too small to classify. With
+    certainty; "not read" marks faces that are too small to classify; below, "not seen" is
+    somebody whose camera is off. With
     RAPPORT_CALLS__SCORE_OWN_SIDE=false, everyone not known to be on the other side is hidden.
     """
     from bot.cli.recordings.annotate import annotate_file
@@ -127,6 +136,7 @@ def annotate(
             ),
             profile=profile,
             overwrite=overwrite,
+            boxes=boxes,
             settings=read_settings(),
         )
     )

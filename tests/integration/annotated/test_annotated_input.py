@@ -139,4 +139,4 @@ def test_boxes_stand_on_the_faces_of_a_segment_of_another_size(
         change = np.abs(shown.astype(int) - old).max(axis=2)
         x = LEFT + round(12 * np.sin(number / 9))
         tag = slice(TOP - round(16 / large), TOP - round(8 / large))
-        assert np.median(change[tag, x + 6 : x + 40]) > 40, "its tag, above it"
+        assert np.median(change[tag, x + 6 : x + 32]) > 40, "its tag, above it"

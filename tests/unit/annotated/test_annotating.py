@@ -11,9 +11,10 @@ import pytest
 
 from bot.annotated.canvas import Canvas, Palette, Patch
 from bot.annotated.overlays import NamedSample, marks_at
-from bot.annotated.panel import COLOURS, Panel
+from bot.annotated.panel import COLOURS, SOFT, Panel
 from bot.annotated.recorder import Recorder
 from bot.annotated.running_engagement import POINTS, Curves, Running, RunningEngagement
+from bot.annotated.running_looks import RunningLooks
 from bot.annotated.running_names import RunningNames, Who
 from bot.text.draw_text import BOLD, draw_text, fit_text
 from inference.assess import AssessOptions
@@ -21,7 +22,7 @@ from inference.attribution.attribute import Identities, Person
 from inference.layout import Layout
 from inference.observer import SeenSample
 from inference.schema.analysis import Attribution
-from inference.schema.arrays import F32
+from inference.schema.arrays import F32, U8
 from inference.schema.observations import FaceColumns, Observations, Quality
 from inference.scoring.profiles import PROFILES
 
@@ -49,7 +50,8 @@ def seen(
 
 
 def named(sample: SeenSample) -> NamedSample:
-    return NamedSample(sample, {}, {}, Running(sample.t_s, None, {}))
+    looks = RunningLooks(0.5).add(sample, {})
+    return NamedSample(sample, {}, {}, Running(sample.t_s, {}), looks)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_a_box_moves_evenly_between_samples_and_ends_half_way_when_lost() -> Non
     assert lost.box[0] == 300
     (alone,) = marks_at(1.4, first, second, 0.5)
     assert alone.box.tolist() == pytest.approx([132, 66, 172, 106])
-    assert (alone.expression, alone.is_sure) == ("happy", True)
+    assert (alone.look, alone.is_sure) == ("smiling", True)
 
 
 def test_over_a_gap_a_box_does_not_wander() -> None:
@@ -139,7 +141,7 @@ def test_a_face_on_a_shared_screen_has_no_box() -> None:
 
 def test_a_face_that_was_not_classified_is_not_read() -> None:
     (mark,) = marks_at(1.0, named(seen(1.0, {0: (1, 1)}, happy=math.nan)), None, 0.5)
-    assert (mark.expression, mark.is_sure) == ("", False)
+    assert (mark.look, mark.is_sure) == ("", False)
 
 
 def test_running_engagement_is_the_mean_of_the_last_30_seconds() -> None:
@@ -150,44 +152,80 @@ def test_running_engagement_is_the_mean_of_the_last_30_seconds() -> None:
         last = running.add(seen(k / 2, faces, happy=1.0 if k >= 30 else 0.0), who)
     neutral = PROFILES["sales"].weights[6]
     assert last.people == {0: pytest.approx((1 + neutral) / 2), 1: None}
-    assert last.call == pytest.approx((1 + neutral) / 2)
     for k in range(60, 90):
         last = running.add(seen(k / 2, faces), who)
     assert last.people[0] == pytest.approx(1.0)
-    for k in range(90, 160):
+    for k in range(90, 93):  # a face turned away for a moment is still there
         last = running.add(seen(k / 2, {}), who)
-    assert last.people[0] is None
+    assert last.people[0] == pytest.approx(1.0)
+    last = running.add(seen(93 / 2, {}), who)
+    assert last.people[0] is None, "the last value is not carried on"
 
 
 def test_lines_take_room_for_a_recording_longer_than_told() -> None:
     lines = Curves(10.0)
     for k in range(60):
-        lines.add(Running(float(k), 0.25, {0: 0.75}))
+        lines.add(Running(float(k), {0: 0.75}))
     assert lines.duration_s == 80
     known = lines.people[0][~np.isnan(lines.people[0])]
     assert np.allclose(known, 0.75)
-    assert len(lines.call) == POINTS
-    assert np.isnan(lines.call[-1])
+    assert len(lines.people[0]) == POINTS
+    assert np.isnan(lines.people[0][-1])
 
 
 def test_the_strip_is_drawn_at_any_size() -> None:
     people = {k: Who(k, f"Person {k}", False, True) for k in range(30)}
-    running = Running(7.0, 0.5, dict.fromkeys(people, 0.5))
+    running = Running(7.0, dict.fromkeys(people, 0.5))
     for width, height in ((64, 64), (192, 64), (1280, 122), (3840, 240)):
         panel = Panel(width, height, 60.0, is_guessed=width == 64)
         panel.curves.add(running)
-        assert panel.draw(running, people).shape == (height, width, 3)
+        looks = dict.fromkeys(people, "surprised-looking")
+        assert panel.draw(running, people, looks).shape == (height, width, 3)
 
 
 def test_who_is_seen_stands_in_the_legend_before_who_is_not() -> None:
     people = {k: Who(k, f"Nomen {k}", True, True) for k in range(8)}
     panel = Panel(1280, 122, 60.0, is_guessed=False)
-    running = Running(7.0, 0.5, {k: 0.5 if k == 6 else None for k in people})
+    running = Running(7.0, {k: 0.5 if k == 6 else None for k in people})
     for k in people:
-        panel.curves.add(Running(3.0, 0.5, {k: 0.5}))
-    legend = panel.draw(running, people)[:, 950:]
+        panel.curves.add(Running(3.0, {k: 0.5}))
+    legend = panel.draw(running, people, {6: "calm"})[:, 890:]
     assert (legend == COLOURS[6]).all(axis=2).sum() > 10, "a dot in the person's colour"
     assert not (legend == COLOURS[5]).all(axis=2).any()
+
+
+def drawn_legend(value: float | None, look: str) -> U8:
+    """The legend of one person with this mean, whose face showed this when last seen."""
+    panel = Panel(1280, 122, 60.0, is_guessed=False)
+    people = {0: Who(0, "Ada", True, True)}
+    panel.curves.add(Running(3.0, {0: 0.5}))
+    return panel.draw(Running(7.0, {0: value}), people, {0: look} if look else {})[:, 900:]
+
+
+def test_the_strip_says_not_seen_for_a_camera_that_is_off_and_a_word_else() -> None:
+    off = drawn_legend(None, "")
+    np.testing.assert_array_equal(off, drawn_legend(None, "smiling"))
+    assert not (off != drawn_legend(0.7, "not seen")).any(axis=2)[:, :60].any(), "the same name"
+    shown = draw_text("not seen", 14, SOFT, BOLD)
+    right = off.shape[1] - round(0.8 * 14)
+    part = off[4 : 4 + shown.shape[0], right - shown.shape[1] : right]
+    inked = shown[:, :, 3] > 250
+    assert np.abs(part[inked].astype(int) - SOFT).max() < 6
+
+
+def test_words_are_told_against_the_face_that_a_person_has_at_rest() -> None:
+    who = {0: Who(0, "Ada", True, True)}
+    often = RunningLooks(0.5)
+    for k in range(120):
+        looks = often.add(seen(k / 2, {0: (9, 9)}, happy=0.4), who)
+        if k == 8:
+            assert looks == {0: "smiling"}, "her rest is not known yet"
+    assert looks == {0: "calm"}, "that is how her face is"
+    for k in range(120, 124):
+        looks = often.add(seen(k / 2, {0: (9, 9)}, happy=0.9), who)
+    assert looks == {0: "smiling"}
+    assert often.add(seen(62.0, {}), who) == {}
+    assert often.add(seen(63.0, {0: (9, 9)}, happy=math.nan), who) == {}
 
 
 def observed(samples: Sequence[SeenSample]) -> Observations:
