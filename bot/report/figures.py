@@ -73,13 +73,6 @@ def person_figures(person: Participant, analysis: CallAnalysis) -> tuple[Figure,
     ):
         if change is not None and words.is_clear(change):
             figures.append(Figure(label, words.change(change, factor)[0], "points"))
-    facing = score.attention
-    if (
-        facing is not None
-        and facing.value <= FACING_TOLD_UP_TO
-        and not why_unreadable(facing, seen_s)
-    ):
-        figures.append(Figure("Facing the screen", str(words.points(facing.value)), "of 100"))
     return tuple(figures)
 
 

@@ -228,8 +228,8 @@ def person_page(
     own = [item for item in moments if person.index in item.people]
     return PersonPage(
         row=person_row(person, analysis),
-        summary=_summary(person, analysis),
-        presence=_presence(person),
+        summary=_sentence([listening_line(person)]),
+        presence=_sentence(caveats(person)),
         figures=() if is_unmoved(person) else person_figures(person, analysis),
         talk_figures=figures,
         talk_note=_talk_note(analysis) if not figures else "",
@@ -239,15 +239,8 @@ def person_page(
     )
 
 
-def _summary(person: Participant, analysis: CallAnalysis) -> str:
-    """Return a person in a line: "Listened 44 s: mostly calm · spoke 48 % · asked 6"."""
-    told = [listening_line(person), talk_line(person) if analysis.turns else ""]
-    text = " · ".join(part.rstrip(".") for part in told if part)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
-
-
-def _presence(person: Participant) -> str:
-    text = " · ".join(caveats(person))
+def _sentence(parts: Sequence[str]) -> str:
+    text = " · ".join(part.rstrip(".") for part in parts if part)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
 

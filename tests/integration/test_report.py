@@ -76,11 +76,12 @@ def test_the_words_at_the_fall_stand_between_those_before_and_after_with_the_sil
         "price?” Maya “For all six depots, forty-eight thousand a year, billed up front.” "
         "8\u00a0seconds of silence Dana “Forty-eight.”"
     ).replace("\u00a0", " ") in first.replace("\u00a0", " ")
-    assert bold_words(tmp_path / "call.pdf") >= {"“For", "depots,", "thousand", "front.”"}
-    assert not bold_words(tmp_path / "call.pdf") & {"“Forty-eight.”", "price?”"}
+    bold = bold_words(tmp_path / "call.pdf")
+    assert bold.count("depots,") == 2, "in the headline, and at the moment"
+    assert not set(bold) & {"“Forty-eight.”", "price?”"}
 
 
-def bold_words(path: Path) -> set[str]:
+def bold_words(path: Path) -> list[str]:
     """Return the words on the first page that are set in the bolder of the shipped fonts."""
     found: list[str] = []
 
@@ -91,7 +92,7 @@ def bold_words(path: Path) -> set[str]:
             found.extend(text.split())
 
     PdfReader(path).pages[0].extract_text(visitor_text=visit)
-    return set(found)
+    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)
