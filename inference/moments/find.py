@@ -16,6 +16,7 @@ from inference.moments.changes import I64, Levels, Track
 from inference.moments.lines import Words, find_silences, longest_pause_s
 from inference.moments.sentences import (
     BEGAN_TO_SMILE,
+    LOOKED_BACK,
     LOOKED_TENSE,
     SMILES,
     TURNS_OF_THE_HEAD,
@@ -144,7 +145,7 @@ class _Search:
                     found.append(
                         _moment(
                             self._scene, kind, (self.person,), what, change_s, lasted_s,
-                            before, after, sign * (after - before),
+                            before, after,
                         )
                     )  # fmt: skip
         # Somebody who speaks and listens by turns may show one change in both.
@@ -178,7 +179,7 @@ class _Search:
                 found.append(
                     _moment(
                         self._scene, kind, (self.person,), what, change_s, lasted_s,
-                        float(engaged.before[at]), float(engaged.after[at]), is_now - was,
+                        float(engaged.before[at]), float(engaged.after[at]),
                     )
                 )  # fmt: skip
         return found
@@ -256,7 +257,6 @@ def _joint_moves(scene: Scene, group: Sequence[_Search]) -> list[Moment]:
                 _moment(
                     scene, kind, tuple(search.person for search in moved), what, change_s,
                     track.lasted_s(split, change_s, before, after), before, after,
-                    sign * (after - before),
                 )
             )  # fmt: skip
     return found
@@ -271,11 +271,12 @@ def _step(row: F64, was: I64, is_now: I64) -> float:
 
 def _moment(
     scene: Scene, kind: str, people: tuple[int, ...], what: str, change_s: float,
-    lasted_s: float, before: float, after: float, strength: float,
+    lasted_s: float | None, before: float, after: float,
 ) -> Moment:  # fmt: skip
     end_s = min(change_s + FOLLOW_S, scene.duration_s)
     start_s = max(change_s - LEAD_IN_S, 0.0)
     said_by = speaker_at(scene.talk, change_s)
+    lasted_s = None if what == LOOKED_BACK else lasted_s
     return Moment(
         start_s=min(start_s, max(end_s - MIN_MOMENT_S, 0.0)),
         end_s=max(end_s, start_s + MIN_MOMENT_S),
@@ -285,7 +286,7 @@ def _moment(
         # Sums of many samples may end a rounding error outside.
         before=min(max(before, 0.0), 1.0),
         after=min(max(after, 0.0), 1.0),
-        strength=min(strength, 1.0),
+        strength=min(abs(after - before), 1.0),
         change_s=change_s,
         what=what,
         lasted_s=lasted_s,

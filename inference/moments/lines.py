@@ -11,11 +11,14 @@ from itertools import accumulate, pairwise
 from inference.moments.sentences import NOBODY_SPOKE, length
 from inference.schema.analysis import Moment, MomentLine
 from inference.schema.meeting import TranscriptLine
-from inference.speech.turns import Span, merge_spans
+from inference.speech.turns import Span, merge_spans, overlap_s
 
 PAUSE_S = 4.0
 """Pauses between speakers are about 0.2 s and seldom over 1 s (Stivers et al., PNAS 2009): 4 s is
 one that a reader of the words should know of."""
+
+SPOKEN_SHARE = 0.5
+"""Turns end up to a second or two beside the words: of a silence they may cover this much."""
 
 CHAT_NEAR_S = 10.0
 """A message is read within seconds of being sent: others are about other words."""
@@ -54,8 +57,8 @@ class Words:
     Args:
         lines: transcript and chat, in any order. Lines without text or with a time that is no
             number are left out; one that ends before it starts has no length.
-        turns: spans in which somebody spoke. One that lies between two lines shows that it was not
-            silent there, although the words are missing.
+        turns: spans in which somebody spoke. Where one lies between two lines, or they cover most
+            of the time between, it was not silent, although the words are missing.
     """
 
     def __init__(self, lines: Sequence[TranscriptLine], turns: Sequence[Span] = ()) -> None:
@@ -68,7 +71,7 @@ class Words:
         # Where lines overlap, the longest of those before says until when somebody spoke.
         ends = (line.end_s if math.isfinite(line.end_s) else line.start_s for line in self._spoken)
         self._quiet_s = list(accumulate(ends, max))
-        self._turns = sorted(turns)
+        self._turns = merge_spans(turns)
 
     def around(self, change_s: float) -> tuple[MomentLine, ...]:
         """Return the words that stand beside a change.
@@ -95,7 +98,9 @@ class Words:
         if loud_s - quiet_s < PAUSE_S:
             return 0.0
         first, last = bisect_left(self._turns, (quiet_s,)), bisect_left(self._turns, (loud_s,))
-        is_silent = not any(end_s <= loud_s for _, end_s in self._turns[first:last])
+        is_within = any(end_s <= loud_s for _, end_s in self._turns[first:last])
+        spoken_s = overlap_s(self._turns, quiet_s, loud_s)
+        is_silent = not is_within and spoken_s <= SPOKEN_SHARE * (loud_s - quiet_s)
         return round(loud_s - quiet_s, 3) if is_silent else 0.0
 
 

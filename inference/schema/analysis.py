@@ -167,7 +167,7 @@ class Moment:
     reason: str  # one plain sentence, without the words that were said
     before: float | None  # engagement 0–1 before and after, where the kind has them
     after: float | None
-    strength: float  # size of the change, 0–1
+    strength: float  # size of the change of engagement, 0–1; of a silence, its length / 60 s
     change_s: float
     """When it changed, or the silence began: the time to show."""
     lines: tuple[MomentLine, ...] = ()

@@ -129,6 +129,7 @@ def test_a_page_and_the_api_tell_sides_and_how_sure_names_are(service: Service) 
     shown = {
         "speaking": "rep", "spoken_s": 200.0, "seen_s": 160.0, "engagement": estimate,
         "attention": None, "expressions": {"neutral": 1.0}, "shares": {"neutral": 1.0},
+        "listening_s": 160.0,
     }  # fmt: skip
     theirs = {
         "side": "prospect", "people": [1], "scored": 1, "engagement": estimate, "attention": None,
@@ -155,7 +156,7 @@ def test_a_page_and_the_api_tell_sides_and_how_sure_names_are(service: Service) 
     assert "<dt>Camera off</dt><dd>3:20</dd>" in text
     assert "analyse the call again to see it" in text
     call = service.get(f"/calls/{call_id}")
-    assert call["sides"] == [theirs | {"talk": None, "reactions": [shown | {"listening_s": None}]}]
+    assert call["sides"] == [theirs | {"talk": None, "reactions": [shown]}]
     assert [p["name_certainty"] for p in call["participants"]] == [
         "confirmed by a person", "96 % sure", "not named",
     ]  # fmt: skip

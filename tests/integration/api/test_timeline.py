@@ -171,3 +171,17 @@ def test_a_timeline_too_long_for_one_answer_is_refused(service: Service) -> None
         call.duration_ms = 2_000_000_000
         session.add(call)
     service.problem(422, f"/api/v1/calls/{call_id}/timeline", resolution=0.5)
+
+
+def test_every_response_with_figures_says_by_which_version_they_were_scored(
+    service: Service,
+) -> None:
+    call_id, analysis = add_scored(service)
+    listed = service.get("/calls")["items"][0]
+    one = service.get(f"/calls/{call_id}")
+    answers = [
+        listed, *listed["participants"], one, *one["participants"],
+        service.get(f"/calls/{call_id}/timeline"), service.get(f"/calls/{call_id}/moments"),
+    ]  # fmt: skip
+    assert {answer["scoring_version"] for answer in answers} == {analysis.scoring_version}
+    assert one["participants"][0]["figures"]["basis"] in ("listening", "all")
