@@ -78,7 +78,7 @@ def create_health(
         _check_metrics_key(settings, request)
         with reading(engine) as session:
             queue = read_queue(session)
-        processes = read_processes(settings.data_dir)
+            processes = read_processes(session, settings.takeover_s)
         text = metrics_text(queue, processes, refused, files.free_bytes())
         return Response(text, media_type=CONTENT_TYPE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
@@ -23,7 +24,7 @@ class Resources:
     `zoom` is None if no Zoom app is set up: then only what a webhook carries is known.
     `stop` is set when the process is asked to end; steps check it and stop.
     `analysing` has one slot per call that may be analysed at the same time. `running` are the steps
-    in progress in this process.
+    in progress in this process. `check` raises once another process has taken over its calls.
     """
 
     settings: Settings
@@ -35,5 +36,6 @@ class Resources:
     analysis: Analysis
     link_secret: str
     analysing: threading.Semaphore
+    check: Callable[[], None] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
     running: RunningSteps = field(default_factory=RunningSteps)

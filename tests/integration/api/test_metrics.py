@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import re
 import threading
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from storage.engine import transaction
 from storage.files import MediaFiles
 from storage.schema.columns import utc_now
 from storage.schema.tables import Call
+from storage.workers import leases
 
 KEY = "a key that only Prometheus has"
 LINE = re.compile(
@@ -104,17 +104,20 @@ def test_queue_and_its_age_are_those_of_the_calls(client: TestClient, engine: En
 
 
 def test_a_running_process_is_up_and_one_that_died_is_not(
-    client: TestClient, tmp_path: Path
+    client: TestClient, engine: Engine
 ) -> None:
-    (tmp_path / "executor-abc-worker.lock").touch()
-    with (tmp_path / "executor-abc-serve.lock").open("w") as lock:
-        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+    with transaction(engine) as session:
+        for name, silent_s in (("abc-serve", 5), ("abc-worker", 600)):
+            lease = leases.lock(session, name)
+            leases.take(session, lease, "this computer")
+            lease.heartbeat_at -= timedelta(seconds=silent_s)
 
-        found = read(client)
+    found = read(client)
 
     assert found['rapport_process_up{process="abc-serve"}'] == 1
     assert found['rapport_process_up{process="abc-worker"}'] == 0
-    assert found['rapport_process_heartbeat_age_seconds{process="abc-worker"}'] < 60
+    age_s = found['rapport_process_heartbeat_age_seconds{process="abc-worker"}']
+    assert age_s == pytest.approx(600, abs=30)
 
 
 def test_errors_are_counted_by_the_service_that_caused_them() -> None:
