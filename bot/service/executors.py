@@ -16,7 +16,6 @@ import fcntl
 import logging
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +31,7 @@ from storage.engine import set_fence, transaction
 from storage.errors import LeaseLost, StorageError
 from storage.schema.tables import Lease
 from storage.workers import leases
+from storage.workers.clock import lasting_now_s
 
 log = logging.getLogger(__name__)
 
@@ -107,12 +107,12 @@ class Executor:
             DatabaseDown: nobody knows, because the database did not answer for a while.
             LeaseLost: it does not, where `on_lost` returns.
         """
-        if _now() - self._renewed_at > self._takeover_s * TRUSTED:
+        if lasting_now_s() - self._renewed_at > self._takeover_s * TRUSTED:
             self.beat()
 
     def beat(self) -> None:
         """Give a heartbeat, as `check` does where the last one is old."""
-        sent_at = _now()
+        sent_at = lasting_now_s()
         with transaction(self._engine, is_urgent=True) as session:
             leases.renew(session, self.name, self._epoch)
         self._renewed_at = max(self._renewed_at, sent_at)
@@ -121,8 +121,7 @@ class Executor:
     def tell_until(self, listener: Callable[[float], None]) -> None:
         """Call a function after each heartbeat with the time until which the lease is safe.
 
-        The time is that of `time.clock_gettime(time.CLOCK_BOOTTIME)`, or of `time.monotonic()`
-        where there is none.
+        The time is that of `lasting_now_s`.
         """
         self._listener = listener
         listener(self._renewed_at + self._takeover_s)
@@ -170,7 +169,7 @@ class Executor:
     def _take(self) -> Iterator[None]:
         if self._is_of_earlier_version(self.name):
             raise self._taken()
-        asked_at = _now()
+        asked_at = lasting_now_s()
         lock: IO[str] | None = None
         try:
             with transaction(self._engine) as session:
@@ -268,9 +267,3 @@ def _computer() -> str:
         return BOOT_ID.read_text().strip()
     except OSError:  # not Linux
         return f"{socket.gethostname()} {psutil.boot_time():.0f}"
-
-
-def _now() -> float:
-    """Return seconds that also pass while the computer sleeps."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)

@@ -103,6 +103,7 @@ def _run(
     stop_requested: StopRequest,
 ) -> None:
     resources = build_resources(settings, engine, executor.check)
+    executor.tell_until(resources.analysis.hold_until)
     launch_workflows(settings, executor.id)
     pipeline = CallPipeline(resources)
     intake = Intake(engine, settings, pipeline)
