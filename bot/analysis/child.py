@@ -33,6 +33,10 @@ OOM_SCORE = "500"
 service, whose score is 0 plus its share of the memory."""
 
 
+READING_S = 0.5
+"""Time to read the messages that wait."""
+
+
 def main() -> None:
     """Run until the service closes its end of the socket."""
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -78,8 +82,10 @@ class _Child:
                         target=self._run, args=(resources, number, job), name="analysis"
                     ).start()
                 case HoldUntil(until_s):
+                    # What came while the models were loaded is past, and a later one may wait.
+                    least_s = READING_S if self._connection.poll() else 0.001
                     # By the system, not by a thread: nothing here can delay it.
-                    signal.setitimer(signal.ITIMER_REAL, max(until_s - lasting_now_s(), 0.001))
+                    signal.setitimer(signal.ITIMER_REAL, max(until_s - lasting_now_s(), least_s))
                 case Cancel(number):
                     if number in self._stops:
                         self._stops[number].set()

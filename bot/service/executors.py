@@ -205,10 +205,10 @@ class Executor:
         )
 
     def _lock_path(self, epoch: int) -> Path:
-        return self._data_dir / f"executor-{quote(self.name, safe='')}@{epoch}.lock"
+        return self._data_dir / f"lease-{quote(self.name, safe='')}@{epoch}.lock"
 
     def _remove_old_locks(self, own: Path) -> None:
-        for path in self._data_dir.glob(f"executor-{quote(self.name, safe='')}@*.lock"):
+        for path in self._data_dir.glob(f"lease-{quote(self.name, safe='')}@*.lock"):
             if path != own:
                 path.unlink(missing_ok=True)
         (self._data_dir / f"executor-{self.name}.lock").unlink(missing_ok=True)
