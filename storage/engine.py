@@ -35,11 +35,13 @@ CONNECT_TIMEOUT_S = 5
 """How long PostgreSQL may take to accept a connection."""
 
 IDLE_TIMEOUT_S = 60
-"""How long a transaction may stand still on PostgreSQL: one of a frozen process would keep its
-locks for ever. No transaction of ours waits for anything but the database and the disk."""
+"""How long a transaction may stand still on PostgreSQL, by default: one of a frozen process would
+keep its locks for ever. No transaction of ours waits for anything but the database and the disk."""
 
 
-def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
+def open_engine(
+    url: str, *, foreign_keys: bool = True, idle_timeout_s: int = IDLE_TIMEOUT_S
+) -> Engine:
     """Create an engine for a SQLite or PostgreSQL URL, without connecting.
 
     Creates the folder of a SQLite file. SQLite runs in WAL mode with foreign keys on (migrations
@@ -70,7 +72,7 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
-                "options": f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_S}s",
+                "options": f"-c idle_in_transaction_session_timeout={idle_timeout_s}s",
             },
         )
     raise StorageError(

@@ -84,6 +84,7 @@ def reporting(
                 if resources.stop.is_set():
                     raise ShuttingDown
                 yield report
+            resources.check()
             if _is_deleted(resources, call_id):
                 raise Missing(f"The call {call_id} was deleted.")
         except Exception as exc:  # Raised again; at shutdown the next start repeats the step.

@@ -61,7 +61,8 @@ def open_database(settings: Settings) -> Iterator[Engine]:
     prepare_data_folder(settings.data_dir)
     if settings.migrate:
         migrate.upgrade(settings.resolved_database_url)
-    engine = open_engine(settings.resolved_database_url)
+    # Of a frozen process, transactions end when its lease does: both would hold up the takeover.
+    engine = open_engine(settings.resolved_database_url, idle_timeout_s=settings.takeover_s)
     try:
         yield engine
     finally:
@@ -220,6 +221,7 @@ def launch_workflows(settings: Settings, executor_id: str) -> None:
             "executor_id": executor_id,
             "log_level": "WARNING",
             "notification_listener_polling_interval_sec": 0.5,
+            "sys_db_idle_transaction_timeout_sec": settings.takeover_s,
         }
     )
 
