@@ -8,7 +8,6 @@ import secrets
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,8 +21,9 @@ from bot.api.app import create_app
 from bot.monitoring.log_format import LogFormat, formatter
 from bot.pipeline.deliveries import Deliveries
 from bot.pipeline.intake import Intake
-from bot.pipeline.resources import Resources
+from bot.pipeline.resources import FETCHED_AHEAD, Resources
 from bot.pipeline.starts import take_back
+from bot.pipeline.turns import Turns
 from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
 from bot.service.data_folder import prepare_data_folder
 from bot.service.executors import Executor, NameTaken
@@ -138,6 +138,8 @@ def _run(
     exit_soon(status)
     log.info("Stopping. Work in progress resumes at the next start.")
     resources.stop.set()
+    for turns in (resources.on_disk, resources.analysing):
+        turns.close()
     take_back(engine, resources.running)
     if server is not None:
         server.should_exit = True
@@ -177,7 +179,8 @@ def build_resources(settings: Settings, engine: Engine, check: Callable[[], None
         messenger=messenger(settings, check),
         analysis=analysis,
         link_secret=_link_secret(settings),
-        analysing=threading.Semaphore(settings.analysis.workers),
+        analysing=Turns(settings.analysis.workers, "another call to be analysed"),
+        on_disk=Turns(settings.analysis.workers + FETCHED_AHEAD, "another call to be analysed"),
         check=check,
     )
 

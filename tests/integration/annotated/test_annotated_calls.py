@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from bot.pipeline.resources import Resources
 from bot.pipeline.steps.analyse import analyse_call
 from bot.pipeline.steps.clean_up import finish_call
 from bot.pipeline.steps.store import store_call
+from bot.pipeline.turns import Turns
 from bot.service.run import messenger
 from bot.settings import AnalysisSettings, CallSettings, Settings, ZoomSettings
 from inference.analyzer import AnalyzerOptions
@@ -72,7 +72,7 @@ def resources(engine: Engine, tmp_path: Path, queue: DeviceQueue) -> Iterator[Re
             messenger=messenger(settings),
             analysis=AnalysisInProcess(AnalysisResources(files, queue, "test-1")),
             link_secret="secret",
-            analysing=threading.Semaphore(1),
+            analysing=Turns(1),
         )
 
 

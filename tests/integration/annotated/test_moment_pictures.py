@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from bot.calls.record import Evidence, score_evidence, write_evidence
 from bot.pipeline.resources import Resources
 from bot.pipeline.steps.report import report_call
 from bot.pipeline.steps.store import store_call
+from bot.pipeline.turns import Turns
 from bot.report.pictures import MadePictures, call_pictures, file_pictures
 from bot.service.run import messenger
 from bot.settings import CallSettings, Settings
@@ -230,7 +230,7 @@ def resources(tmp_path: Path, engine: Engine, files: MediaFiles) -> Iterator[Res
             downloader=Downloader(http, allowed_hosts=(), insecure_hosts=(), reserve_bytes=0),
             messenger=messenger(settings), link_secret="secret",
             analysis=AnalysisInProcess(AnalysisResources(files, queue, "expression-2")),
-            analysing=threading.Semaphore(1),
+            analysing=Turns(1),
         )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +32,7 @@ from bot.pipeline.resources import Resources
 from bot.pipeline.steps.analyse import analyse_call
 from bot.pipeline.steps.fetch import fetch_call
 from bot.pipeline.steps.store import store_call
+from bot.pipeline.turns import Turns
 from bot.service.run import messenger, zoom_client
 from bot.settings import CallSettings, Settings, ZoomSettings
 from inference.errors import Cancelled
@@ -267,7 +267,7 @@ def resources(tmp_path: Path, engine: Engine, meeting: MeetingFixture) -> Iterat
                 messenger=messenger(settings),
                 analysis=AnalysisInProcess(AnalysisResources(files, queue, classifier.name)),
                 link_secret="secret",
-                analysing=threading.Semaphore(1),
+                analysing=Turns(1),
             )
 
 

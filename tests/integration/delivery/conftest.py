@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from bot.demo.stand_ins.slack_workspace import DEFAULT_CHANNEL, SlackMessage
 from bot.pipeline.resources import Resources
 from bot.pipeline.steps.clean_up import finish_call
 from bot.pipeline.steps.notify import notify_call
+from bot.pipeline.turns import Turns
 from bot.service.left_to_do import retry_due
 from bot.service.run import messenger
 from bot.settings import Settings, SlackSettings
@@ -76,7 +76,7 @@ def resources(engine: Engine, slack: SlackStandIn, tmp_path: Path) -> Iterator[R
             messenger=messenger(settings),
             analysis=AnalysisInProcess(AnalysisResources(files, queue, "expression-1")),
             link_secret="a secret that signs links",
-            analysing=threading.Semaphore(1),
+            analysing=Turns(1),
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from bot.demo.stand_ins.zoom_meeting import FileFixture, MeetingFixture
 from bot.pipeline.resources import Resources
 from bot.pipeline.steps.analyse import analyse_call
 from bot.pipeline.steps.fetch import fetch_call, fetch_transcript
+from bot.pipeline.turns import Turns
 from bot.service.run import messenger, zoom_client
 from bot.settings import AnalysisSettings, CallSettings, Settings, ZoomSettings
 from inference.expression.batch_queue import DeviceQueue
@@ -166,7 +166,7 @@ def service(engine: Engine, tmp_path: Path) -> Iterator[Service]:
                 messenger=messenger(settings),
                 analysis=AnalysisInProcess(AnalysisResources(files, queue, "test-1")),
                 link_secret="secret",
-                analysing=threading.Semaphore(1),
+                analysing=Turns(1),
             )
             folder = tmp_path / "zoom"
             folder.mkdir()
