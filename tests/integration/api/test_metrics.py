@@ -106,11 +106,8 @@ def test_queue_and_its_age_are_those_of_the_calls(client: TestClient, engine: En
 def test_a_running_process_is_up_and_one_that_died_is_not(
     client: TestClient, engine: Engine
 ) -> None:
-    with transaction(engine) as session:
-        for name, silent_s in (("abc-serve", 5), ("abc-worker", 600)):
-            lease = leases.lock(session, name)
-            leases.take(session, lease, "this computer")
-            lease.heartbeat_at -= timedelta(seconds=silent_s)
+    add_process(engine, "abc-serve", silent_s=5)
+    add_process(engine, "abc-worker", silent_s=600)
 
     found = read(client)
 
@@ -118,6 +115,28 @@ def test_a_running_process_is_up_and_one_that_died_is_not(
     assert found['rapport_process_up{process="abc-worker"}'] == 0
     age_s = found['rapport_process_heartbeat_age_seconds{process="abc-worker"}']
     assert age_s == pytest.approx(600, abs=30)
+
+
+def test_the_service_is_ready_while_a_process_gives_heartbeats(
+    client: TestClient, engine: Engine
+) -> None:
+    add_process(engine, "abc-worker", silent_s=600)
+    silent = client.get("/readyz")
+    add_process(engine, "abc-serve", silent_s=5)
+    ready = client.get("/readyz")
+
+    assert silent.status_code == 503
+    assert "No process has given a heartbeat for 6" in silent.json()["checks"]["workers"]
+    assert ready.status_code == 200
+    assert ready.json()["workers"]["running"] == 1
+    assert ready.json()["workers"]["oldest_heartbeat_s"] == pytest.approx(5, abs=30)
+
+
+def add_process(engine: Engine, name: str, silent_s: float) -> None:
+    with transaction(engine) as session:
+        lease = leases.lock(session, name)
+        leases.take(session, lease, "this computer")
+        lease.heartbeat_at -= timedelta(seconds=silent_s)
 
 
 def test_errors_are_counted_by_the_service_that_caused_them() -> None:
