@@ -131,12 +131,7 @@ class Executor:
 
         Their last step is repeated, here or in another process.
         """
-        with transaction(self._engine) as session:
-            for seen in leases.end_silent(session, self._takeover_s):
-                log.warning(
-                    "%s gave no heartbeat for %.0f s and loses its calls. If it comes back, it "
-                    "ends itself.", seen.name, seen.heartbeat_age_s,
-                )  # fmt: skip
+        self.end_silent()
         # First the runs, then the leases: whoever has a run had a lease before.
         runs = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
         with transaction(self._engine) as session:
@@ -153,6 +148,19 @@ class Executor:
             log.warning("Taking over %s from %s, which is gone", ", ".join(left[owner]), owner)
             # Not `resume_workflow`: that would requeue a run which another process has taken over.
             DBOS._recover_pending_workflows([owner])
+
+    def end_silent(self) -> None:
+        """End the leases of processes that are silent; this one gives a heartbeat first.
+
+        After the computer has slept, its own would be the oldest.
+        """
+        self.beat()
+        with transaction(self._engine) as session:
+            for seen in leases.end_silent(session, self._takeover_s):
+                log.warning(
+                    "%s gave no heartbeat for %.0f s and loses its calls. If it comes back, it "
+                    "ends itself.", seen.name, seen.heartbeat_age_s,
+                )  # fmt: skip
 
     def release(self) -> None:
         """Give the lease back: what is not finished is for the others, or for the next start."""

@@ -126,6 +126,19 @@ def test_a_process_that_was_frozen_but_has_its_calls_goes_on(
             assert leases.end_silent(session, TAKEOVER_S) == []
 
 
+def test_after_the_computer_slept_a_process_ends_the_silent_ones_and_not_itself(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    with started(database_url, tmp_path) as (executor, _), started(database_url, tmp_path, "dead"):
+        silence(engine)
+        silence(engine, "dead")
+
+        executor.end_silent()
+
+        assert is_held(engine)
+        assert not is_held(engine, "dead")
+
+
 def test_nobody_takes_over_in_the_middle_of_a_transaction(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
