@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_places_go_to_those_who_came_first() -> None:
     turns, served = Turns(2), list[str]()
     turns.take(("a", 1))
     turns.take(("b", 1))
-    with ThreadPoolExecutor(5) as pool:
+    with ThreadPoolExecutor(5) as pool, closing(turns):
         take = taker(turns, pool, served)
         waiting = {name: take(name) for name in "cdefg"}
         for gives_back, follows in zip("bacde", "cdefg", strict=True):
