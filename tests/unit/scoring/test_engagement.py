@@ -68,6 +68,26 @@ def test_a_mouth_that_moves_while_speaking_is_no_change_either() -> None:
     assert scored(seen, take_turns(240, 40)).moments == ()
 
 
+def test_a_smile_only_while_speaking_is_no_moment_of_listening() -> None:
+    seen = observed({1: "n" * 480, 2: ("n" * 80 + "h" * 80) * 3})
+    turns = take_turns(240, 40)
+    assert "to_happy" in {moment.kind for moment in scored(seen, []).moments}
+    assert scored(seen, turns).moments == ()
+
+
+def test_a_mouth_that_opens_a_second_before_the_turn_is_no_moment() -> None:
+    seen = look(observed({1: "n" * 480, 2: ("n" * 78 + "hh" + "n" * 80) * 3}), surprise=1.0)
+    assert scored(seen, take_turns(240, 40)).moments == ()
+
+
+def test_a_fall_among_short_turns_is_found() -> None:
+    seen = observed({1: "n" * 480, 2: "h" * 60 + "n" * 120 + "h" * 60 + "n" * 240})
+    (fall,) = [m for m in scored(seen, take_turns(240, 4)).moments if m.change_s > 100]
+    assert (fall.kind, fall.participants) == ("fall", (1,))
+    # Ben listens at 114.5 and 121.5 s. In between he speaks: when he stopped is not to be told.
+    assert 114.5 < fall.change_s < 121.5
+
+
 def test_the_order_of_the_minutes_moves_the_mean_by_less_than_a_point() -> None:
     rng = np.random.default_rng(4)
     probs = rng.dirichlet([0.3, 0.1, 0.2, 0.8, 0.4, 0.4, 2.5], 1200).astype(np.float32)
@@ -101,11 +121,12 @@ def test_a_prospect_who_stops_smiling_falls_and_a_rep_who_always_smiles_stays() 
 
 
 def test_who_only_spoke_has_a_mean_over_everything_and_says_so() -> None:
-    seen = observed({1: "n" * 240, 2: "n" * 240})
+    seen = observed({1: "n" * 160 + "h" * 80, 2: "n" * 240})
     ana, ben = scored(seen, [SpeakerTurn(2, 118, "Ana", "Ana")]).participants
     assert (ana.score.basis, ben.score.basis) == ("all", "listening")
     assert (ana.score.listening_s, ben.score.listening_s) == (4, 120)
     assert ana.score.engagement is not None
+    assert ana.score.engagement.value == pytest.approx(np.nanmean(ana.series.engagement))
     assert ana.score.speaking is not None
     assert ben.score.speaking is None
     # Of her listening line hardly anything is left, so there is nothing to draw or to average.
