@@ -220,7 +220,7 @@ class Settings(BaseSettings):
         None, description="Stable name of this process; by default made from its data folder's."
     )
     takeover_s: int = Field(
-        300,
+        60,
         ge=2,
         description="Seconds without a heartbeat before another process takes over its calls.",
     )

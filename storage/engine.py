@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,14 @@ BUSY = "The database is not responding: database is locked"
 CONNECT_TIMEOUT_S = 5
 """How long PostgreSQL may take to accept a connection."""
 
+IDLE_TIMEOUT_S = 60
+"""How long a transaction may stand still on PostgreSQL, by default: one of a frozen process would
+keep its locks for ever. No transaction of ours waits for anything but the database and the disk."""
 
-def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
+
+def open_engine(
+    url: str, *, foreign_keys: bool = True, idle_timeout_s: int = IDLE_TIMEOUT_S
+) -> Engine:
     """Create an engine for a SQLite or PostgreSQL URL, without connecting.
 
     Creates the folder of a SQLite file. SQLite runs in WAL mode with foreign keys on (migrations
@@ -64,7 +70,10 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "options": f"-c idle_in_transaction_session_timeout={idle_timeout_s}s",
+            },
         )
     raise StorageError(
         f"{parsed.drivername} databases are not supported: use sqlite or postgresql."
@@ -121,6 +130,18 @@ class _Turns:
 _turns: WeakKeyDictionary[Engine, _Turns] = WeakKeyDictionary()
 """The SQLite engines of this process."""
 
+Fence = Callable[[Session], None]
+_fences: WeakKeyDictionary[Engine, Fence] = WeakKeyDictionary()
+"""What each transaction on an engine has to pass first."""
+
+
+def set_fence(engine: Engine, fence: Fence | None) -> None:
+    """Let every transaction on an engine begin with `fence`, which raises if none may be made."""
+    if fence is None:
+        _fences.pop(engine, None)
+    else:
+        _fences[engine] = fence
+
 
 @contextmanager
 def transaction(engine: Engine, *, is_urgent: bool = False) -> Iterator[Session]:
@@ -137,6 +158,7 @@ def transaction(engine: Engine, *, is_urgent: bool = False) -> Iterator[Session]
         DatabaseDown: the database does not respond or stayed locked; worth retrying.
         Duplicate, Missing: a row with this identity exists, or the row it points to does not.
         StorageError: the database rejected something else.
+        LeaseLost: this process may change nothing any more.
     """
     turns = _turns.get(engine)
     with (
@@ -145,6 +167,8 @@ def transaction(engine: Engine, *, is_urgent: bool = False) -> Iterator[Session]
         Session(engine, expire_on_commit=False) as session,
         session.begin(),
     ):
+        if (fence := _fences.get(engine)) is not None:
+            fence(session)
         yield session
 
 

@@ -11,12 +11,13 @@ Only the service's user may read them: folders are made with mode 700 and files 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from storage.errors import Missing, StorageError
@@ -32,10 +33,14 @@ OTHERS = 0o077
 
 
 class MediaFiles:
-    """The folder with the files of all calls. The database stores paths relative to `root`."""
+    """The folder with the files of all calls. The database stores paths relative to `root`.
 
-    def __init__(self, root: Path) -> None:
+    `check` is called before a file is written or deleted, and raises if that may not be.
+    """
+
+    def __init__(self, root: Path, check: Callable[[], None] = lambda: None) -> None:
         self.root = root.absolute()
+        self._check = check
 
     def call_folder(self, call_id: str) -> Path:
         """Create the call's folder and return it.
@@ -43,12 +48,16 @@ class MediaFiles:
         Raises:
             StorageError: the id is not one of ours, or the folder could not be created.
         """
+        self._check()
         return _made(self._folder(call_id))
 
     def media_folder(self, call_id: str, *, make: bool = True) -> Path:
         """Return the folder for the call's recordings, creating it by default."""
         folder = self._folder(call_id) / "media"
-        return _made(folder) if make else folder
+        if not make:
+            return folder
+        self._check()
+        return _made(folder)
 
     def media_path(self, call_id: str, name: str) -> Path:
         """Return the path for a recording file of that name.
@@ -85,6 +94,7 @@ class MediaFiles:
         Raises:
             StorageError: a picture could not be deleted or written.
         """
+        self._check()
         folder = self._pictures(call_id)
         if not pictures:
             _delete(folder)
@@ -154,10 +164,12 @@ class MediaFiles:
 
     def delete_media(self, call_id: str) -> int:
         """Delete the call's recordings, if any, and return the bytes freed."""
+        self._check()
         return _delete(self._folder(call_id) / "media")
 
     def delete_call(self, call_id: str) -> int:
         """Delete all of a call's files and return the bytes freed."""
+        self._check()
         return _delete(self._folder(call_id))
 
     def _pictures(self, call_id: str) -> Path:
@@ -196,6 +208,22 @@ def write_atomically(path: Path, data: bytes) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def kept_text(path: Path, make: Callable[[], str]) -> str:
+    """Return the text of a small file that only its owner can read, created once and atomically."""
+    for _ in range(2):
+        if path.exists() and (text := path.read_text().strip()):
+            return text
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".making-") as file:
+            file.write(make() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+            if path.exists() and not path.read_text().strip():
+                path.unlink()  # An earlier start died while writing it.
+            with contextlib.suppress(FileExistsError):  # Another process was first: read its text.
+                os.link(file.name, path)
+    return path.read_text().strip()
 
 
 def tighten(folder: Path) -> list[Path]:

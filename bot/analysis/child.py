@@ -3,7 +3,8 @@
     python -P -m bot.analysis.child SOCKET_FD TRACE_FD
 
 It ignores SIGINT and SIGTERM, which a terminal or systemd sends to all processes of the service:
-the service decides what ends. When the other end of the socket is closed, for whatever reason, this
+the service decides what ends. It also ends when the time is over that the service's lease is known
+to last. When the other end of the socket is closed, for whatever reason, this
 process exits at once.
 """
 
@@ -32,10 +33,15 @@ OOM_SCORE = "500"
 service, whose score is 0 plus its share of the memory."""
 
 
+READING_S = 0.5
+"""Time to read the messages that wait."""
+
+
 def main() -> None:
     """Run until the service closes its end of the socket."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process
     socket_fd, trace_fd = (int(argument) for argument in sys.argv[1:])
     faulthandler.enable(trace_fd)
     with suppress(OSError):  # not Linux, or not allowed
@@ -57,7 +63,8 @@ class _Child:
         """Take jobs, each in a thread of its own."""
         start = self._connection.recv()
         # Imported after the signals are set: loading takes seconds.
-        from bot.analysis.messages import Cancel, Ready, Run
+        from bot.analysis.messages import Cancel, HoldUntil, Ready, Run
+        from storage.workers.clock import lasting_now_s
 
         self._log_to_the_service(start.settings.log_level)
         try:
@@ -74,6 +81,11 @@ class _Child:
                     threading.Thread(
                         target=self._run, args=(resources, number, job), name="analysis"
                     ).start()
+                case HoldUntil(until_s):
+                    # What came while the models were loaded is past, and a later one may wait.
+                    least_s = READING_S if self._connection.poll() else 0.001
+                    # By the system, not by a thread: nothing here can delay it.
+                    signal.setitimer(signal.ITIMER_REAL, max(until_s - lasting_now_s(), least_s))
                 case Cancel(number):
                     if number in self._stops:
                         self._stops[number].set()

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -21,8 +22,18 @@ import psutil
 
 from bot.analysis.errors import AnalysisCrashed, MemoryExceeded, crashed, name_of
 from bot.analysis.job import Job, Progress
-from bot.analysis.messages import Cancel, Ended, Logged, Ready, Reported, Run, Start
+from bot.analysis.messages import (
+    Cancel,
+    Ended,
+    HoldUntil,
+    Logged,
+    Ready,
+    Reported,
+    Run,
+    Start,
+)
 from inference.errors import Cancelled
+from storage.errors import DatabaseDown
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +109,10 @@ class ChildProcess:
             assert self._ready is not None
             return self._ready
 
+    def hold_until(self, until_s: float) -> None:
+        """Let the process end at a time of `lasting_now_s`, unless a later one follows."""
+        self._send(HoldUntil(until_s))
+
     def run(self, job: Job, progress: Progress, stop: threading.Event) -> None:
         """Run a job; arguments and errors are those of `Analysis.run`."""
         number, messages = self._begin(job)
@@ -153,7 +168,7 @@ class ChildProcess:
             log.warning("The analysis process %d did not stop, and is killed", self.pid)
             self._process.kill()
 
-    def _send(self, message: Start | Run | Cancel) -> None:
+    def _send(self, message: Start | Run | Cancel | HoldUntil) -> None:
         with contextlib.suppress(OSError), self._sending:  # The listener sees the death.
             self._connection.send(message)
 
@@ -216,6 +231,10 @@ class ChildProcess:
             return MemoryExceeded(
                 f"The analysis took more than {self.memory_mb} MB of memory, which "
                 "RAPPORT_ANALYSIS__MAX_MEMORY_MB allows."
+            )
+        if status == -signal.SIGALRM:
+            return DatabaseDown(
+                "The database did not answer for so long that the analysis was stopped."
             )
         return crashed(status)
 

@@ -53,6 +53,9 @@ class Analysis(Protocol):
             Exception: whatever the job raised.
         """
 
+    def hold_until(self, until_s: float) -> None:
+        """End what still runs at a time of `lasting_now_s`, unless a later one follows."""
+
     def close(self) -> None:
         """End what still runs."""
 
@@ -66,6 +69,9 @@ class AnalysisInProcess:
     def run(self, job: Job, progress: Progress, stop: threading.Event) -> None:
         """See `Analysis`."""
         job.run(self._resources, progress, stop)
+
+    def hold_until(self, until_s: float) -> None:
+        """Do nothing: the jobs are in the process that holds the lease."""
 
     def close(self) -> None:
         """Do nothing: jobs end with the threads that run them."""

@@ -48,6 +48,17 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldUntil:
+    """To the process: end at this time of `lasting_now_s`, unless a later one is named before.
+
+    A service that is frozen sends none, and another process takes over its calls: then nothing may
+    write their files any more.
+    """
+
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reported:
     """From the process: how far a job is."""
 

@@ -55,6 +55,7 @@ class AnalysisProcesses:
         self._device_decides = shares_device is None
         self._suspects: set[str] = set()
         self._is_closed = False
+        self._until_s: float | None = None
 
     def start(self) -> None:
         """Start the first process and wait until it has loaded the models.
@@ -85,6 +86,13 @@ class AnalysisProcesses:
             raise
         finally:
             self._give_back(member)
+
+    def hold_until(self, until_s: float) -> None:
+        """Let all processes end at a time of `lasting_now_s`, unless a later one follows."""
+        with self._lock:
+            self._until_s = until_s
+            for member in self._members:
+                member.process.hold_until(until_s)
 
     def close(self) -> None:
         """End all processes, whatever they are doing."""
@@ -120,6 +128,8 @@ class AnalysisProcesses:
     def _add(self, is_for_one: bool) -> _Member:
         process = ChildProcess(self._start, self._memory_mb(is_for_one))
         member = _Member(process, is_for_one=is_for_one)
+        if self._until_s is not None:
+            process.hold_until(self._until_s)
         if self._is_closed:
             member.process.close()
         else:

@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import APIRouter, Request, Response
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy import Engine
 
-from bot.api.models import Health, Readiness
+from bot.api.models import Health, Readiness, Workers
 from bot.api.problems import Problem, problem_response
 from bot.monitoring.metrics import CONTENT_TYPE, metrics_text
-from bot.monitoring.overview import read_processes, read_queue
+from bot.monitoring.overview import Process, read_processes, read_queue
 from bot.settings import Settings
 from inference.expression.shipped import SHIPPED_WEIGHTS
 from storage.engine import ping, reading
@@ -49,6 +49,13 @@ def create_health(
             return None
         return "The expression weights are missing: install Rapport again."
 
+    def processes() -> list[Process]:
+        try:
+            with reading(engine) as session:
+                return read_processes(session, settings.takeover_s)
+        except StorageError:
+            return []  # the check of the database says so
+
     checks: dict[str, Callable[[], str | None]] = {
         "database": database,
         "disk": disk,
@@ -61,28 +68,40 @@ def create_health(
 
     @router.get(
         "/readyz",
-        summary="Can the service work: database, disk, weights?",
+        summary="Can the service work: database, disk, weights, workers?",
         response_model=Readiness,
         responses={503: {"description": "A check failed; `checks` says which and why."}},
     )
     def readyz() -> Readiness | Response:
+        known = processes()
         found = {name: check() for name, check in checks.items()}
+        found["workers"] = _silent(known)
         failed = {name: reason for name, reason in found.items() if reason is not None}
         results = {name: reason or "ok" for name, reason in found.items()}
         if failed:
             return problem_response(503, f"Not ready: {', '.join(failed)}.", checks=results)
-        return Readiness(status="ready", checks=results)
+        running = [each.heartbeat_age_s for each in known if each.is_running]
+        workers = Workers(running=len(running), oldest_heartbeat_s=max(running, default=None))
+        return Readiness(status="ready", checks=results, workers=workers)
 
     @router.get("/metrics", include_in_schema=False)
     def metrics(request: Request) -> Response:
         _check_metrics_key(settings, request)
         with reading(engine) as session:
             queue = read_queue(session)
-        processes = read_processes(settings.data_dir)
+            processes = read_processes(session, settings.takeover_s)
         text = metrics_text(queue, processes, refused, files.free_bytes())
         return Response(text, media_type=CONTENT_TYPE)
 
     return router
+
+
+def _silent(known: Sequence[Process]) -> str | None:
+    """Return what is wrong if no process that ever ran gives heartbeats any more."""
+    if not known or any(each.is_running for each in known):
+        return None
+    least_s = min(each.heartbeat_age_s for each in known)
+    return f"No process has given a heartbeat for {least_s:.0f} s, so calls wait."
 
 
 def _check_metrics_key(settings: Settings, request: Request) -> None:

@@ -206,7 +206,7 @@ def _add_parts(api: APIRouter, engine: Engine, settings: Settings, files: MediaF
     @api.get(
         "/calls/{call_id}/moments",
         tags=["calls"],
-        summary="Moments worth watching, strongest first",
+        summary="Moments worth watching, the one most worth it first",
         responses=NO_CALL,
     )
     def get_moments(call_id: str) -> models.Moments:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -19,10 +16,7 @@ from storage.engine import reading
 from storage.files import MediaFiles
 from storage.schema.columns import utc_now
 from storage.schema.tables import Call
-
-LOCK_PREFIX = "executor-"
-LOCK_SUFFIX = ".lock"
-"""Every process holds a lock file in the data folder, and touches it as its heartbeat."""
+from storage.workers import leases
 
 GROWTH_OVER = timedelta(days=14)
 """How far back to look for how much disk space calls take."""
@@ -37,9 +31,9 @@ class Process:
 
     name: str
     is_running: bool
-    """Whether it holds its lock. On some network file systems, locks of other machines are not
-    seen; then only the heartbeat tells."""
+    """Whether it has not ended, and its last heartbeat is not too long ago."""
     heartbeat_age_s: float
+    """By the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,27 +108,18 @@ def _work(session: Session, call: Call) -> Work:
     return Work(call, where.step, where.share, where.detail)
 
 
-def read_processes(data_dir: Path) -> list[Process]:
-    """Return the processes that worked on this data folder in the last week, by name."""
-    found = []
-    for path in sorted(data_dir.glob(f"{LOCK_PREFIX}*{LOCK_SUFFIX}")):
-        name = path.name.removeprefix(LOCK_PREFIX).removesuffix(LOCK_SUFFIX)
-        try:
-            age_s = max(0.0, time.time() - path.stat().st_mtime)
-            if age_s < GONE_S:
-                found.append(Process(name, _is_locked(path), age_s))
-        except FileNotFoundError:
-            continue  # removed meanwhile
-    return found
+def read_processes(session: Session, takeover_s: float) -> list[Process]:
+    """Return the processes that worked on this database in the last week, by name.
 
-
-def _is_locked(path: Path) -> bool:
-    with path.open("r") as lock:
-        try:
-            fcntl.flock(lock.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    One that is silent for `takeover_s` seconds is not running.
+    """
+    return [
+        Process(
+            seen.name, seen.is_held and seen.heartbeat_age_s <= takeover_s, seen.heartbeat_age_s
+        )
+        for seen in leases.list_all(session)
+        if seen.heartbeat_age_s < GONE_S
+    ]
 
 
 def read_disk(engine: Engine, settings: Settings) -> Disk:

@@ -127,8 +127,14 @@ def download(
             "The webhook carried no download token and no Zoom app is set up: "
             "set RAPPORT_ZOOM__ACCOUNT_ID, __CLIENT_ID and __CLIENT_SECRET."
         )
+
+    def received(size_bytes: int) -> None:
+        resources.check()
+        on_bytes(size_bytes)
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    resources.downloader.download(file, path, tokens, on_progress=on_bytes, stop=resources.stop)
+    resources.downloader.download(file, path, tokens, on_progress=received, stop=resources.stop)
+    resources.check()
 
 
 def length_s(file: RecordingFile, path: Path) -> float | None:

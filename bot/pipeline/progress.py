@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bot.analysis.job import Progress
+from bot.analysis.turns import Closed, Run, Turns
 from bot.monitoring.log_format import about_call
 from bot.pipeline.resources import Resources
 from bot.pipeline.starts import counted
@@ -37,11 +37,14 @@ def reporting(
     call_id: str,
     run: int,
     step: str,
-    slots: threading.Semaphore | None = None,
+    turns: Turns | None = None,
+    *,
+    keep_turn: bool = False,
 ) -> Iterator[Progress]:
     """Mark a step as running, yield a callback for its progress, and log the outcome.
 
-    With `slots`, the step waits for one first; only then it counts as started.
+    With `turns`, the step waits for its turn first; only then it counts as started. Its place is
+    given back at the end; with `keep_turn`, only after an error.
 
     Raises:
         StartedTooOften: the step was started several times, and each time the process died.
@@ -78,12 +81,13 @@ def reporting(
         log.info("call %s run %d: %s …", call_id, run, step)
         try:
             with (
-                _slot(slots, report),
+                _turn(turns, (call_id, run), report, keep_turn),
                 counted(resources.engine, resources.running, call_id, run, step),
             ):
                 if resources.stop.is_set():
                     raise ShuttingDown
                 yield report
+            resources.check()
             if _is_deleted(resources, call_id):
                 raise Missing(f"The call {call_id} was deleted.")
         except Exception as exc:  # Raised again; at shutdown the next start repeats the step.
@@ -100,16 +104,21 @@ def reporting(
 
 
 @contextmanager
-def _slot(slots: threading.Semaphore | None, report: Progress) -> Iterator[None]:
-    if slots is None:
+def _turn(turns: Turns | None, run: Run, report: Progress, keep: bool) -> Iterator[None]:
+    if turns is None:
         yield
         return
-    while not slots.acquire(timeout=0.5):
-        report(0.0, "waiting for another call to be analysed")
+    try:
+        turns.take(run, lambda: report(0.0, f"waiting for {turns.what}"))
+    except Closed:
+        raise ShuttingDown from None
     try:
         yield
-    finally:
-        slots.release()
+    except BaseException:
+        turns.give_back(run)
+        raise
+    if not keep:
+        turns.give_back(run)
 
 
 def note_wait(resources: Resources, call_id: str, run: int, text: str) -> None:

@@ -58,9 +58,12 @@ class CallPipeline(DBOSConfiguredInstance):
     def process_call(self, call_id: str, run: int, by_hand: bool = False) -> None:
         """Process one recording: fetch, analyse, store, report, notify, clean up."""
         try:
-            if not self._durably(self.fetch, call_id, run, by_hand):
-                return
-            self._durably(self.analyse, call_id, run)
+            try:
+                if not self._durably(self.fetch, call_id, run, by_hand):
+                    return
+                self._durably(self.analyse, call_id, run)
+            finally:  # The next recording may be fetched.
+                self.resources.on_disk.give_back((call_id, run))
             self._await_transcript(call_id, run)
             self._durably(self.store, call_id, run)
             self._durably(self.report, call_id, run)
@@ -114,14 +117,15 @@ class CallPipeline(DBOSConfiguredInstance):
     @DBOS.step(name="CallPipeline.fetch")
     def fetch(self, call_id: str, run: int, by_hand: bool) -> bool:
         """Fetch the recording's files. False = the call is skipped; its row says why."""
-        with reporting(self.resources, call_id, run, "fetch") as progress:
+        room = self.resources.on_disk
+        with reporting(self.resources, call_id, run, "fetch", room, keep_turn=True) as progress:
             return fetch.fetch_call(self.resources, call_id, by_hand, progress)
 
     @DBOS.step(name="CallPipeline.analyse")
     def analyse(self, call_id: str, run: int) -> None:
         """Analyse video and audio, and write the evidence file."""
-        slots = self.resources.analysing
-        with reporting(self.resources, call_id, run, "analyse", slots) as progress:
+        turns = self.resources.analysing
+        with reporting(self.resources, call_id, run, "analyse", turns) as progress:
             analyse.analyse_call(self.resources, call_id, progress)
 
     @DBOS.step(name="CallPipeline.transcript_wait_s")

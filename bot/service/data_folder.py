@@ -25,7 +25,8 @@ def open_database(settings: Settings) -> Iterator[Engine]:
     prepare_data_folder(settings.data_dir)
     if settings.migrate:
         migrate.upgrade(settings.resolved_database_url)
-    engine = open_engine(settings.resolved_database_url)
+    # Of a frozen process, transactions end when its lease does: both would hold up the takeover.
+    engine = open_engine(settings.resolved_database_url, idle_timeout_s=settings.takeover_s)
     try:
         yield engine
     finally:

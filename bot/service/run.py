@@ -10,8 +10,6 @@ import signal
 import socket
 import sqlite3
 import sys
-import tempfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,11 +19,12 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from bot.analysis.processes import AnalysisProcesses
+from bot.analysis.turns import Turns
 from bot.api.app import create_app
 from bot.monitoring.log_format import LogFormat, formatter
 from bot.pipeline.deliveries import Deliveries
 from bot.pipeline.intake import Intake
-from bot.pipeline.resources import Resources
+from bot.pipeline.resources import FETCHED_AHEAD, Resources
 from bot.pipeline.starts import take_back
 from bot.pipeline.workflow import QUEUE, WORKFLOW_VERSION, CallPipeline
 from bot.service.data_folder import open_database, prepare_data_folder
@@ -33,7 +32,7 @@ from bot.service.executors import Executor, NameTaken
 from bot.service.http_server import HttpServer, open_listener
 from bot.service.quiet_log import limit_repeats
 from bot.service.schedule import Housekeeping, start_schedules
-from bot.service.stopping import StopRequest, exit_soon
+from bot.service.stopping import StopRequest, exit_at_once, exit_soon
 from bot.settings import Settings, unknown_settings
 from inference.errors import InferenceError
 from integrations.slack.client import SlackMessenger
@@ -44,7 +43,8 @@ from integrations.zoom.downloads import Downloader
 from storage.access import keys
 from storage.engine import BUSY_TIMEOUT_MS, reading, transaction
 from storage.errors import StorageError
-from storage.files import MediaFiles
+from storage.files import MediaFiles, kept_text
+from storage.workers.installation import claim_folder
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +71,11 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
     console = Console(stderr=True)
     try:
         _make_data_dir(settings)
-        executor = _executor(settings, with_api)
-        with executor.hold():
-            # Before anything is started or made: the address may be taken.
-            listener = _listener(settings) if with_api else None
-            with open_database(settings) as engine:
+        # Before anything is started or made: the address may be taken.
+        listener = _listener(settings) if with_api else None
+        with open_database(settings) as engine:
+            executor = _executor(settings, engine, with_api)
+            with executor.hold():
                 _run(settings, engine, executor, listener, stop_requested)
     except (CannotStart, NameTaken, StorageError, InferenceError, OSError) as exc:
         console.print(f"[red]Error:[/red] {exc}", highlight=False)
@@ -90,8 +90,9 @@ def _run(
     listener: socket.socket | None,
     stop_requested: StopRequest,
 ) -> None:
-    resources = build_resources(settings, engine)
-    launch_workflows(settings, executor.name)
+    resources = build_resources(settings, engine, executor.check)
+    executor.tell_until(resources.analysis.hold_until)
+    launch_workflows(settings, executor.id)
     pipeline = CallPipeline(resources)
     intake = Intake(engine, settings, pipeline)
     housekeeping = Housekeeping(resources, intake, pipeline)
@@ -102,6 +103,7 @@ def _run(
         polling_interval_sec=0.5,
         on_conflict="always_update",
     )
+    executor.take_over()
     intake.handle_pending()
     schedules = start_schedules(settings, resources, intake, housekeeping, executor)
     server = None
@@ -123,6 +125,8 @@ def _run(
     exit_soon(status)
     log.info("Stopping. Work in progress resumes at the next start.")
     resources.stop.set()
+    for turns in (resources.on_disk, resources.analysing):
+        turns.close()
     take_back(engine, resources.running)
     if server is not None:
         server.should_exit = True
@@ -130,21 +134,22 @@ def _run(
     DBOS.destroy()
     # Threads in the middle of a step are abandoned: every step can be repeated.
     resources.analysis.close()
+    executor.release()
     logging.shutdown()
     sys.stdout.flush()
     os._exit(status)
 
 
-def build_resources(settings: Settings, engine: Engine) -> Resources:
+def build_resources(settings: Settings, engine: Engine, check: Callable[[], None]) -> Resources:
     """Build clients and folders from the settings, and start the first process of the analysis.
 
-    No service is called.
+    No service is called. `check` raises once this process may change nothing any more.
 
     Raises:
         InferenceError: the weights or the device cannot be used.
     """
     http = httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0), follow_redirects=False)
-    files = MediaFiles(settings.data_dir.resolve() / "calls")
+    files = MediaFiles(settings.data_dir.resolve() / "calls", check)
     analysis = AnalysisProcesses(settings, files)
     analysis.start()
     return Resources(
@@ -158,10 +163,12 @@ def build_resources(settings: Settings, engine: Engine) -> Resources:
             insecure_hosts=settings.zoom.insecure_hosts,
             reserve_bytes=settings.zoom.disk_reserve_bytes,
         ),
-        messenger=messenger(settings),
+        messenger=messenger(settings, check),
         analysis=analysis,
         link_secret=_link_secret(settings),
-        analysing=threading.Semaphore(settings.analysis.workers),
+        analysing=Turns(settings.analysis.workers, "another call to be analysed"),
+        on_disk=Turns(settings.analysis.workers + FETCHED_AHEAD, "another call to be analysed"),
+        check=check,
     )
 
 
@@ -180,11 +187,15 @@ def zoom_client(settings: Settings, http: httpx.Client) -> ZoomClient | None:
     )
 
 
-def messenger(settings: Settings) -> Messenger:
-    """Return a Slack messenger, or the outbox folder if no token is set."""
+def messenger(settings: Settings, check: Callable[[], None] = lambda: None) -> Messenger:
+    """Return a Slack messenger, or the outbox folder if no token is set.
+
+    `check` is called before anything is posted.
+    """
     if settings.slack.token is None:
-        return Outbox(settings.data_dir / "outbox")
-    return SlackMessenger(settings.slack.token.get_secret_value(), settings.slack.api_url)
+        return Outbox(settings.data_dir / "outbox", check=check)
+    token = settings.slack.token.get_secret_value()
+    return SlackMessenger(token, settings.slack.api_url, check=check)
 
 
 def launch_workflows(settings: Settings, executor_id: str) -> None:
@@ -202,6 +213,7 @@ def launch_workflows(settings: Settings, executor_id: str) -> None:
             "executor_id": executor_id,
             "log_level": "WARNING",
             "notification_listener_polling_interval_sec": 0.5,
+            "sys_db_idle_transaction_timeout_sec": settings.takeover_s,
         }
     )
 
@@ -221,37 +233,17 @@ def _make_data_dir(settings: Settings) -> None:
         ) from exc
 
 
-def _executor(settings: Settings, with_api: bool) -> Executor:
-    """Return this process's executor, named by the setting or by installation and role."""
-    role = "serve" if with_api else "worker"
-    name = settings.executor_id or f"{_installation(settings.data_dir)}-{role}"
-    return Executor(settings.data_dir, name)
-
-
-def _installation(data_dir: Path) -> str:
-    return _kept_text(data_dir / "installation", lambda: secrets.token_hex(4))
+def _executor(settings: Settings, engine: Engine, with_api: bool) -> Executor:
+    """Return this process's executor, named by the setting or by data folder and role."""
+    folder_id = claim_folder(engine, settings.data_dir)
+    name = settings.executor_id or f"{folder_id}-{'serve' if with_api else 'worker'}"
+    return Executor(engine, settings.data_dir, name, settings.takeover_s, exit_at_once)
 
 
 def _link_secret(settings: Settings) -> str:
     if settings.link_secret is not None:
         return settings.link_secret.get_secret_value()
-    return _kept_text(settings.data_dir / "link-secret", lambda: secrets.token_urlsafe(32))
-
-
-def _kept_text(path: Path, make: Callable[[], str]) -> str:
-    """Return the text of a small file that only its owner can read, created once and atomically."""
-    for _ in range(2):
-        if path.exists() and (text := path.read_text().strip()):
-            return text
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".making-") as file:
-            file.write(make() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-            if path.exists() and not path.read_text().strip():
-                path.unlink()  # An earlier start died while writing it.
-            with contextlib.suppress(FileExistsError):  # Another process was first: read its text.
-                os.link(file.name, path)
-    return path.read_text().strip()
+    return kept_text(settings.data_dir / "link-secret", lambda: secrets.token_urlsafe(32))
 
 
 def _listener(settings: Settings) -> socket.socket:

@@ -17,7 +17,7 @@ from bot.pipeline.intake import Intake
 from bot.pipeline.resources import Resources
 from bot.pipeline.workflow import CallPipeline
 from bot.service.download_tokens import DownloadTokens
-from bot.service.executors import Executor
+from bot.service.executors import BEATS, Executor
 from bot.service.left_to_do import retry_due
 from bot.service.leftovers import remove_leftovers
 from bot.service.stranded import restart_stranded
@@ -166,13 +166,9 @@ def start_schedules(
         minutes=MINUTES_BETWEEN_LEFTOVERS,
         next_run_time=datetime.now(UTC) + FIRST_LOOK,
     )
-    takeover_s = settings.takeover_s
-
-    def look_after_others() -> None:
-        executor.touch()
-        executor.take_over(takeover_s)
-
-    scheduler.add_job(look_after_others, "interval", seconds=max(1, takeover_s // 10))
+    scheduler.add_job(
+        lambda: _take_over(executor), "interval", seconds=max(1.0, settings.takeover_s / BEATS)
+    )
     if settings.reconcile_hours > 0 and resources.zoom is not None:
         hours = settings.reconcile_hours
 
@@ -196,3 +192,10 @@ def start_schedules(
         )
     scheduler.start()
     return scheduler
+
+
+def _take_over(executor: Executor) -> None:
+    try:
+        executor.take_over()
+    except StorageError as exc:  # The next tick tries again.
+        log.warning("processes could not be looked after: %s", exc)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
+from typing import NoReturn
+
+log = logging.getLogger(__name__)
 
 SECONDS_TO_EXIT = 4.0
 """After this long the process exits, whatever still runs: every step can be repeated."""
@@ -36,3 +40,9 @@ def exit_soon(status: int) -> None:
     timer = threading.Timer(SECONDS_TO_EXIT, os._exit, (status,))
     timer.daemon = True
     timer.start()
+
+
+def exit_at_once(reason: str) -> NoReturn:
+    """Log the reason and end the process with status 1, whatever its threads are doing."""
+    log.error("%s", reason)
+    os._exit(1)

@@ -74,17 +74,17 @@ def lane_svg(lane: Lane, duration_s: float, label: str) -> str:
 
 
 def _texts(lane: Lane, duration_s: float) -> str:
+    # Words stand near the foot, where a curve is seldom: higher up they would cover it.
     said, last = [], -CLOCK_SHARE
     for at_s in sorted(lane.marks):
         share = at_s / duration_s
         if share - last >= CLOCK_SHARE:
             side, anchor = (0.5, "start") if share < 1 - CLOCK_SHARE else (-0.5, "end")
-            said.append(_text(100 * share + side, 13, clock(at_s), anchor))
+            said.append(_text(100 * share + side, 69, clock(at_s), anchor))
             last = share
     if lane.instead:
         return "".join([*said, _text(50, 45, lane.instead)])
     said += [_text(0.6, 13, "100", "start"), _text(0.6, 85, "0", "start")]
-    # Near the foot, where a curve is seldom: beside its line the label would cover one.
     said.append(_text(99.4, 83, f"┄ {lane.level_label}", "end"))
     for start, end in lane.gaps:
         if (end - start) / duration_s >= LABELLED_SHARE:

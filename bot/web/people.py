@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from bot.report.about import losses
+from bot.report.charts.course import measures_against_rest
 from bot.report.figures import readable
 from bot.report.moments import full_name
 from bot.report.people import (
@@ -46,13 +47,18 @@ def sureness(analysis: CallAnalysis, notes: Sequence[CallNote]) -> str:
     said = [*losses(analysis.quality), *analysis.quality.notes]
     said += [note.text for note in notes if note.text]
     listed = "".join(f"<li>{escape(words.clean(text))}</li>" for text in said)
+    own_face = ""
+    if measures_against_rest(analysis):
+        own_face = (
+            " Engagement compares a face with the same person’s own calm face while listening."
+        )
     heads = ("", "Engagement, 0–100", "Likely", "Face seen", "Facing the screen")
     head = "".join(f"<th>{text}</th>" for text in (*heads, "While listening", "Name"))
     return (
         "<details><summary>How sure is this?</summary>"
         '<p class="small">“Likely” holds the true mean in 95 of 100 such ranges; it covers chance, '
-        "not errors of the model. Engagement compares a face with the same person’s own calm face "
-        f'while they listened.</p><div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"not errors of the model.{own_face}</p>"
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}{sides}</tbody></table></div>"
         f"{f'<ul class=small>{listed}</ul>' if listed else ''}"
         f'<p class="small soft">Profile {escape(words.clean(analysis.profile))}, scoring version '

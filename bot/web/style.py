@@ -52,7 +52,7 @@ stroke:var(--ours)}
 .name{margin-top:.9rem}
 .axis{display:flex;justify-content:space-between;color:var(--soft);font-size:.8rem}
 .wide{overflow-x:auto}
-table{border-collapse:collapse;font-size:.875rem;width:100%}
+table{border-collapse:collapse;font-size:.875rem;width:100%;min-width:44rem;overflow-wrap:normal}
 th,td{text-align:start;padding:.3rem .75rem .3rem 0;border-bottom:1px solid var(--line);
 vertical-align:top}
 summary{padding:.6rem 0;cursor:pointer}

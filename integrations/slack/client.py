@@ -34,9 +34,19 @@ CLOCK_MARGIN = timedelta(minutes=5)
 
 
 class SlackMessenger:
-    """A Slack workspace. Thread-safe; the constructor does no I/O."""
+    """A Slack workspace. Thread-safe; the constructor does no I/O.
 
-    def __init__(self, token: str, base_url: str = "https://slack.com/api/") -> None:
+    `check` is called immediately before each request, and raises if none may be made.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        base_url: str = "https://slack.com/api/",
+        *,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._check = check
         # The library logs upload URLs, which are secrets, and errors that we raise anyway.
         quiet = logging.getLogger(f"{__name__}.sdk")
         quiet.setLevel(logging.CRITICAL + 1)
@@ -210,6 +220,7 @@ class SlackMessenger:
     def _call(self, method: str, channel: str | None, ask: Callable[[], Answer]) -> Answer:
         if channel == "":
             raise NotFound("No Slack channel is set: put its ID in RAPPORT_SLACK__CHANNEL.")
+        self._check()
         try:
             return ask()
         except SlackApiError as exc:

@@ -27,11 +27,20 @@ DEFAULT_CHANNEL = "outbox"
 
 
 class Outbox:
-    """A folder that messages are written to. Thread-safe; created by the first message."""
+    """A folder that messages are written to. Thread-safe; created by the first message.
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+    `check` is called before anything is written or deleted, and raises if that may not be.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: Callable[[], float] = time.time,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self._folder = folder
         self._clock = clock
+        self._check = check
         self._lock = threading.Lock()
 
     def check(self) -> Account:
@@ -99,6 +108,7 @@ class Outbox:
             raise NotFound(f"The file {path.name} for the outbox is missing or empty.")
         message, _ = self._message(channel, thread_ts)
         target = message.with_suffix("") / _file_name(filename)
+        self._check()
         try:
             target.parent.mkdir(exist_ok=True)
             partial = target.with_name(target.name + ".part")
@@ -119,6 +129,7 @@ class Outbox:
         folder, _, name = file_id.partition("/")
         if any(part != Path(part).name or part in ("", "..") for part in (folder, name)):
             raise UnexpectedResponse("This file is not in the outbox.")
+        self._check()
         (self._folder / folder / name).unlink(missing_ok=True)
 
     def path_of(self, posted: Posted) -> Path:
@@ -141,6 +152,7 @@ class Outbox:
         raise NotFound("The message is not in the outbox, or no longer there.")
 
     def _write(self, path: Path, content: dict[str, Any]) -> None:
+        self._check()
         # The text goes first: a message counts as posted once its JSON exists.
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

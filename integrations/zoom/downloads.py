@@ -95,6 +95,7 @@ class Downloader:
         self._http = http
         self._addresses = AllowedAddresses(allowed_hosts, insecure_hosts)
         self._reserve_bytes = reserve_bytes
+        self._begun: set[Path] = set()
         # httpx logs every URL at INFO and httpcore every header at DEBUG; here both are secret.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -135,6 +136,7 @@ class Downloader:
                 access = answer if isinstance(answer, Access) else Access(answer)
                 if access.token:
                     self._fetch(job, access)
+                    self._begun.discard(job.part)
                     return _put_in_place(job, target)
             except (_TokenRefused, AuthFailed) as exc:
                 refusal = exc
@@ -149,6 +151,9 @@ class Downloader:
 
     def _fetch(self, job: _Job, access: Access) -> None:
         """Complete the part file, resuming if the server supports it."""
+        if job.part not in self._begun:
+            self._begun.add(job.part)
+            _set_apart(job.part)
         have = _size_of(job.part)
         self._check_space(job, max(0, (job.file.size_bytes or 0) - have))
         with self._answer(job, access, have) as response:
@@ -252,6 +257,19 @@ class Downloader:
             needed,
             free,
         )
+
+
+def _set_apart(part: Path) -> None:
+    """Replace a part file by a copy: a process that was frozen may still write into the old one."""
+    copy = part.with_name(f"{part.name}-copy")
+    try:
+        shutil.copyfile(part, copy)
+        os.replace(copy, part)
+    except FileNotFoundError:
+        return
+    except OSError:  # no room for both: begin anew
+        copy.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 def _check_status(job: _Job, response: httpx.Response) -> None:

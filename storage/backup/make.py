@@ -23,6 +23,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
 from storage import migrate
 from storage.backup import postgres, unfinished
@@ -38,13 +39,12 @@ from storage.backup.contents import (
 from storage.engine import BUSY_TIMEOUT_MS, map_error
 from storage.errors import BadBackup, StorageError
 from storage.files import TEMPORARY, make_private
+from storage.workers.installation import MARKER, check_folder
 
 TRIES = 5
 SECONDS_BETWEEN_TRIES = 1.0
-KEPT = ("link-secret", "installation")
-"""Small files of the data folder: what signs links, and the name of the installation."""
-LOCKS = "executor-*.lock"
-"""They name the processes, whose calls others take over if they do not come back."""
+KEPT = ("link-secret", MARKER)
+"""Small files of the data folder: what signs links, and what ties the folder to the database."""
 Read = Callable[[Connection], list[str]]
 
 
@@ -76,6 +76,7 @@ def make_backup(
 
     Raises:
         BadBackup: the folder is in use or in the data folder, or there is nothing to back up.
+        OtherFolder: the data folder is not the one that belongs to the database.
         StorageError: something could not be read or written.
     """
     is_sqlite = make_url(url).get_backend_name() == "sqlite"
@@ -167,6 +168,8 @@ class _Copy:
         self.schema = migrate.revision(self._read_url()) or ""
         if not self.schema:
             raise BadBackup("There is nothing to back up: the database has no tables yet.")
+        with self._service() as connection, Session(connection) as session:
+            check_folder(session, self._data_dir)
 
     def _needing_in_postgres(self) -> set[str]:
         with self._service() as connection:
@@ -193,7 +196,6 @@ class _Copy:
             )
         self.calls = len(known)
         wanted = [self._data_dir / name for name in KEPT]
-        wanted += sorted(self._data_dir.glob(LOCKS))
         for call_id in known:
             folder = self._data_dir / "calls" / call_id
             for parent, folders, names in os.walk(folder):

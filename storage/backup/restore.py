@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
-from sqlalchemy import make_url
+from sqlalchemy import inspect, make_url
 
 from storage import migrate
 from storage.backup import postgres
@@ -19,11 +18,12 @@ from storage.backup.contents import (
     is_newer,
     read_contents,
 )
+from storage.engine import open_engine, transaction
 from storage.errors import BadBackup, StorageError
 from storage.files import make_private
+from storage.schema.tables import Lease
+from storage.workers import leases
 
-LONG_AGO_S = 0.0
-"""Time of the last heartbeat of restored processes: any that does not come back is taken over."""
 IN_ANY_FOLDER = {"lost+found"}
 """What a newly made disk holds."""
 
@@ -72,6 +72,7 @@ def restore_backup(source: Path, data_dir: Path, url: str, *, version: str) -> C
     was_there = data_dir.is_dir()
     try:
         _copy(source, contents, data_dir, url)
+        _end_leases(url)
     except BaseException as exc:
         _remove(contents, data_dir, was_there)
         if isinstance(exc, OSError):
@@ -90,8 +91,6 @@ def _copy(source: Path, contents: Contents, data_dir: Path, url: str) -> None:
         make_private(target.parent)
         shutil.copyfile(source / path, target)
         target.chmod(0o600)
-        if target.suffix == ".lock":
-            os.utime(target, (LONG_AGO_S, LONG_AGO_S))
     if contents.database == "postgresql":
         postgres.restore(url, source / DUMP)
         return
@@ -103,6 +102,18 @@ def _copy(source: Path, contents: Contents, data_dir: Path, url: str) -> None:
             make_private(targets[file.path].parent)
             shutil.copyfile(source / file.path, targets[file.path])
             targets[file.path].chmod(0o600)
+
+
+def _end_leases(url: str) -> None:
+    """Let the processes that ran during the backup start at once, or be taken over."""
+    engine = open_engine(url)
+    try:
+        with transaction(engine) as session:
+            # The backup of an earlier version has no such table.
+            if inspect(session.connection()).has_table(Lease.__tablename__):
+                leases.end_all(session)
+    finally:
+        engine.dispose()
 
 
 def _remove(contents: Contents, data_dir: Path, was_there: bool) -> None:

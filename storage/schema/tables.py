@@ -340,3 +340,31 @@ class DeletedCall(Table, table=True):
     call_id: str = Field(sa_type=CleanText, primary_key=True)
     """Derived from the meeting's UUID alone; reveals nothing about the call."""
     deleted_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Lease(Table, table=True):
+    """The right of one process to work under its name; it lasts while heartbeats come.
+
+    Times are by the database's clock, the only one that all processes share.
+    """
+
+    __tablename__ = "leases"
+
+    name: str = Field(sa_type=CleanText, primary_key=True)
+    epoch: int = 0
+    """How often a process has taken the name. Whoever holds an earlier epoch may change nothing."""
+    is_held: bool = False
+    """False once the process has ended well, or has lost its calls to another."""
+    computer: str = Field(default="", sa_type=CleanText)
+    """The running system it is on; another one after a reboot."""
+    heartbeat_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Installation(Table, table=True):
+    """The data folder that belongs to this database, by the id in its marker file: one row."""
+
+    __tablename__ = "installation"
+
+    position: int = Field(default=1, primary_key=True)
+    """Always 1, so that there is one row."""
+    folder_id: str = Field(sa_type=CleanText)

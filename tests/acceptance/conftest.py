@@ -62,13 +62,14 @@ class Rapport:
     more: dict[str, str] = field(default_factory=dict)
     source: Path = ROOT
     command: str = "serve"
+    log_name: str = "test.log"
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
     key: str = ""
 
     @property
     def log(self) -> str:
-        path = self.data_dir / "test.log"
+        path = self.data_dir / self.log_name
         return path.read_text(errors="replace") if path.exists() else ""
 
     def environment(self) -> dict[str, str]:
@@ -102,7 +103,7 @@ class Rapport:
         if not self.key and self.command == "serve":
             self.add_key()
         already = len(self.log)
-        with (self.data_dir / "test.log").open("ab") as log:
+        with (self.data_dir / self.log_name).open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bot", self.command],
                 cwd=self.data_dir,

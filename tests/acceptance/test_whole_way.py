@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -224,41 +222,6 @@ def test_a_call_waits_for_its_transcript_and_uses_it_at_once(
     assert _said(embedded, call)
     assert_reported_once(slack)
     assert not slack.messages[0].edited
-
-
-def test_another_process_finishes_what_a_dead_one_started(
-    tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn, empty_postgres: str
-) -> None:
-    first = Rapport(tmp_path / "data", zoom, slack, empty_postgres)
-    with running(first):
-        first.announce()
-        wait_until(lambda: "run 1: analyse …" in first.log, "the analysis")
-        first.kill()
-    soon = {"TAKEOVER_S": "2"}
-    second = Rapport(tmp_path / "data", zoom, slack, empty_postgres, soon, command="worker")
-    with running(second):
-        wait_until(lambda: "clean up done" in second.log, "the worker has finished the call")
-
-    assert_reported_once(slack)
-    assert second.log.count("run 1: fetch …") == 1, "finished steps are not repeated"
-
-
-def test_two_processes_with_one_name_do_not_run_at_once(
-    embedded: Rapport, tmp_path: Path, zoom: ZoomStandIn, slack: SlackStandIn
-) -> None:
-    embedded.start()
-    again = subprocess.run(
-        [sys.executable, "-m", "bot", "serve"],
-        env=embedded.environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-    assert again.returncode == 1
-    assert "RAPPORT_EXECUTOR_ID" in again.stderr
-    assert "Traceback" not in again.stderr
 
 
 def test_two_segments_of_one_meeting_are_one_call(

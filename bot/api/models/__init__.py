@@ -19,7 +19,7 @@ from bot.api.models.corrections import (
 )
 from bot.api.models.moments import Line, Moment, MomentLine, Moments, Transcript
 from bot.api.models.people import Person, PersonFigures, Talk
-from bot.api.models.service import Health, Readiness, Started, Workflow
+from bot.api.models.service import Health, Readiness, Started, Workers, Workflow
 
 __all__ = [
     "Call",
@@ -46,5 +46,6 @@ __all__ = [
     "Started",
     "Talk",
     "Transcript",
+    "Workers",
     "Workflow",
 ]

@@ -52,8 +52,17 @@ class Health(BaseModel):
     )
 
 
+class Workers(BaseModel):
+    """The processes that work on calls, by their heartbeats in the database."""
+
+    running: int
+    oldest_heartbeat_s: float | None = None
+    """Age of the oldest of their last heartbeats; None without any."""
+
+
 class Readiness(BaseModel):
     """Whether the service can work: the result of each check, and the reason if it failed."""
 
     status: str
     checks: dict[str, str]
+    workers: Workers

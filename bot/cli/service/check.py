@@ -97,6 +97,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         if is_current(url):
             yield Finding("Database", "ok", f"{kind}, schema up to date")
+            yield from _folder(settings)
         elif settings.migrate:
             yield Finding("Database", "ok", f"{kind}, schema will be upgraded at the next start")
         else:
@@ -105,6 +106,21 @@ def _database(settings: Settings) -> Iterator[Finding]:
             )
     except StorageError as exc:
         yield Finding("Database", "wrong", f"{exc} The setting is RAPPORT_DATABASE_URL.")
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    from storage.engine import open_engine, reading
+    from storage.errors import OtherFolder
+    from storage.workers.installation import check_folder
+
+    engine = open_engine(settings.resolved_database_url)
+    try:
+        with reading(engine) as session:
+            check_folder(session, settings.data_dir)
+    except OtherFolder as exc:
+        yield Finding("Data folder", "wrong", str(exc))
+    finally:
+        engine.dispose()
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

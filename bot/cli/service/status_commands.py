@@ -14,6 +14,7 @@ from bot.cli.terminal import fail, out, read_settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlmodel import Session
 
     from bot.monitoring.overview import Disk, Process, Queue, Work
     from bot.settings import Settings
@@ -64,13 +65,14 @@ def status() -> None:
         with reading(engine) as session:
             queue = read_queue(session)
             failed = calls.failed_calls(session)
-        processes = read_processes(settings.data_dir)
+            processes = read_processes(session, settings.takeover_s)
+            folder = _other_folder(session, settings)
         disk = read_disk(engine, settings)
     _show_processes(processes)
     _show_queue(queue)
     _show_failed(list(failed))
     _show_disk(disk)
-    to_do = list(_to_do(settings, processes, queue, len(failed), disk))
+    to_do = [*folder, *_to_do(processes, queue, len(failed), disk)]
     _heading("What to do")
     for line in to_do or ["Nothing."]:
         _line(line)
@@ -159,15 +161,20 @@ def _show_disk(disk: Disk) -> None:
     _line(f"{free}; enough for {days} at {disk.bytes_per_day / 1e6:.1f} MB a day")
 
 
-def _to_do(
-    settings: Settings, processes: list[Process], queue: Queue, failed: int, disk: Disk
-) -> Iterator[str]:
-    running = [
-        process
-        for process in processes
-        # A heartbeat comes every tenth of that time; locks are not seen on every file system.
-        if process.is_running or process.heartbeat_age_s < settings.takeover_s / 5
-    ]
+def _other_folder(session: Session, settings: Settings) -> list[str]:
+    """Return what to do if the data folder is not the one that belongs to the database."""
+    from storage.errors import OtherFolder
+    from storage.workers.installation import check_folder
+
+    try:
+        check_folder(session, settings.data_dir)
+    except OtherFolder as exc:
+        return [str(exc)]
+    return []
+
+
+def _to_do(processes: list[Process], queue: Queue, failed: int, disk: Disk) -> Iterator[str]:
+    running = [process for process in processes if process.is_running]
     if not running:
         yield "No process is running: start `rapport serve`."
     oldest = queue.oldest_at

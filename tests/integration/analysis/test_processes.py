@@ -22,7 +22,9 @@ from bot.analysis.job import Job
 from bot.analysis.processes import AnalysisProcesses
 from bot.settings import AnalysisSettings, Settings
 from inference.errors import Cancelled, UnreadableMedia, WeightsInvalid
+from storage.errors import DatabaseDown, StorageError
 from storage.files import MediaFiles
+from storage.workers.clock import lasting_now_s
 from tests.jobs import Crash, Fail, Grow, Note, Wait
 from tests.places import ROOT
 from tests.processes import with_default_signals
@@ -98,6 +100,39 @@ def test_a_crash_leaves_the_call_beside_it_alone(
             run(processes, Crash("crashing", signal.SIGSEGV))
         (files.call_folder("beside") / "end").touch()
         assert beside.result(20)
+
+
+def test_an_analysis_ends_when_the_lease_of_its_service_does(
+    processes: AnalysisProcesses, files: MediaFiles
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        analysed = pool.submit(run, processes, Wait("held"))
+        appears(files.call_folder("held") / "pid")
+        processes.hold_until(lasting_now_s() + 60)
+        processes.hold_until(lasting_now_s() + 0.2)
+        with pytest.raises(DatabaseDown):
+            analysed.result(20)
+
+    processes.hold_until(lasting_now_s() + 3600)
+    run(processes, Note("after"))
+
+
+def test_a_process_that_loads_for_longer_than_a_lease_lasts_works_if_it_was_renewed(
+    files: MediaFiles,
+) -> None:
+    processes = made(files)
+    with ThreadPoolExecutor(3) as pool:
+        loading = pool.submit(processes.start)
+        time.sleep(0.1)  # Loading takes longer, and what comes meanwhile waits.
+        processes.hold_until(lasting_now_s() + 0.01)
+        between = pool.submit(run, processes, Note("no id" * 10_000_000))  # takes long to read
+        time.sleep(0.2)
+        pool.submit(processes.hold_until, lasting_now_s() + 60)
+        loading.result()
+        with pytest.raises(StorageError, match="not a call's id"):
+            between.result()
+    run(processes, Note("loaded"))
+    processes.close()
 
 
 def test_progress_and_log_lines_arrive_in_order_from_a_process_that_is_kept(
@@ -225,7 +260,9 @@ import threading
 from pathlib import Path
 from bot.analysis.processes import AnalysisProcesses
 from bot.settings import AnalysisSettings, Settings
+from storage.errors import DatabaseDown, StorageError
 from storage.files import MediaFiles
+from storage.workers.clock import lasting_now_s
 from tests.jobs import Wait
 folder = Path({str(tmp_path)!r})
 settings = Settings(_env_file=None, data_dir=folder, analysis=AnalysisSettings(device="cpu"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bot.analysis.job import AnalysisInProcess, AnalysisResources
+from bot.analysis.turns import Turns
 from bot.annotated.lifecycle import NAME, PART, SHOWN, WAITING, IsolatedObserver, find, settle
 from bot.annotated.recorder import Recorder
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
@@ -72,7 +72,7 @@ def resources(engine: Engine, tmp_path: Path, queue: DeviceQueue) -> Iterator[Re
             messenger=messenger(settings),
             analysis=AnalysisInProcess(AnalysisResources(files, queue, "test-1")),
             link_secret="secret",
-            analysing=threading.Semaphore(1),
+            analysing=Turns(1),
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from skimage.data import astronaut
 from sqlalchemy import Engine
 
 from bot.analysis.job import AnalysisInProcess, AnalysisResources
+from bot.analysis.turns import Turns
 from bot.calls.corrections import correct_participant
 from bot.calls.manifest import Manifest, SegmentFiles, write_manifest
 from bot.calls.record import Evidence, score_evidence, write_evidence
@@ -230,7 +230,7 @@ def resources(tmp_path: Path, engine: Engine, files: MediaFiles) -> Iterator[Res
             downloader=Downloader(http, allowed_hosts=(), insecure_hosts=(), reserve_bytes=0),
             messenger=messenger(settings), link_secret="secret",
             analysis=AnalysisInProcess(AnalysisResources(files, queue, "expression-2")),
-            analysing=threading.Semaphore(1),
+            analysing=Turns(1),
         )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import re
 import threading
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from storage.engine import transaction
 from storage.files import MediaFiles
 from storage.schema.columns import utc_now
 from storage.schema.tables import Call
+from storage.workers import leases
 
 KEY = "a key that only Prometheus has"
 LINE = re.compile(
@@ -104,17 +104,39 @@ def test_queue_and_its_age_are_those_of_the_calls(client: TestClient, engine: En
 
 
 def test_a_running_process_is_up_and_one_that_died_is_not(
-    client: TestClient, tmp_path: Path
+    client: TestClient, engine: Engine
 ) -> None:
-    (tmp_path / "executor-abc-worker.lock").touch()
-    with (tmp_path / "executor-abc-serve.lock").open("w") as lock:
-        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+    add_process(engine, "abc-serve", silent_s=5)
+    add_process(engine, "abc-worker", silent_s=600)
 
-        found = read(client)
+    found = read(client)
 
     assert found['rapport_process_up{process="abc-serve"}'] == 1
     assert found['rapport_process_up{process="abc-worker"}'] == 0
-    assert found['rapport_process_heartbeat_age_seconds{process="abc-worker"}'] < 60
+    age_s = found['rapport_process_heartbeat_age_seconds{process="abc-worker"}']
+    assert age_s == pytest.approx(600, abs=30)
+
+
+def test_the_service_is_ready_while_a_process_gives_heartbeats(
+    client: TestClient, engine: Engine
+) -> None:
+    add_process(engine, "abc-worker", silent_s=600)
+    silent = client.get("/readyz")
+    add_process(engine, "abc-serve", silent_s=5)
+    ready = client.get("/readyz")
+
+    assert silent.status_code == 503
+    assert "No process has given a heartbeat for 6" in silent.json()["checks"]["workers"]
+    assert ready.status_code == 200
+    assert ready.json()["workers"]["running"] == 1
+    assert ready.json()["workers"]["oldest_heartbeat_s"] == pytest.approx(5, abs=30)
+
+
+def add_process(engine: Engine, name: str, silent_s: float) -> None:
+    with transaction(engine) as session:
+        lease = leases.lock(session, name)
+        leases.take(session, lease, "this computer")
+        lease.heartbeat_at -= timedelta(seconds=silent_s)
 
 
 def test_errors_are_counted_by_the_service_that_caused_them() -> None:

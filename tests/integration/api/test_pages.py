@@ -180,7 +180,7 @@ def test_the_api_tells_sides_and_how_sure_names_are(service: Service) -> None:
     with transaction(service.engine) as session:
         calls.save_result(session, call_id, result)
     call = service.get(f"/calls/{call_id}")
-    assert call["sides"] == [theirs | {"talk": None}]
+    assert call["sides"] == [theirs | {"talk": None, "reactions": [shown]}]
     assert [p["name_certainty"] for p in call["participants"]] == [
         "confirmed by a person", "96 % sure", "not named",
     ]  # fmt: skip

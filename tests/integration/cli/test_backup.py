@@ -12,8 +12,10 @@ import pytest
 
 from storage import calls
 from storage.backup.contents import CONTENTS
-from storage.engine import open_engine, transaction
+from storage.engine import open_engine, reading, transaction
 from storage.errors import BadBackup
+from storage.workers import leases
+from storage.workers.installation import MARKER, check_folder, claim_folder
 from tests.integration.cli.conftest import Run, one_line
 
 DAY = datetime(2026, 9, 10, 13, 0, tzinfo=UTC)
@@ -50,7 +52,11 @@ def saved(rapport: Run, data_dir: Path, tmp_path: Path) -> Path:
     add_call(data_dir, "done+1==", "done")
     add_call(data_dir, "running+1==", "running")
     (data_dir / "link-secret").write_text("invented-link-secret\n")
-    (data_dir / "executor-abc-serve.lock").touch()
+    engine = open_engine(f"sqlite:///{data_dir / 'rapport.db'}")
+    claim_folder(engine, data_dir)
+    with transaction(engine) as session:
+        leases.take(session, leases.lock(session, "abc-serve"), "this computer")
+    engine.dispose()
     result = rapport("backup", tmp_path / "saved")
     assert result.exit_code == 0, result.stderr
     return tmp_path / "saved"
@@ -86,12 +92,31 @@ def test_only_recordings_of_calls_in_progress_are_saved_unless_asked_for(
     assert len(list((tmp_path / "all").glob("calls/*/media/*.mp4"))) == 2
 
 
-def test_processes_that_do_not_come_back_are_taken_over_after_a_restore(
+def test_after_a_restore_no_name_is_taken_and_the_folder_is_the_databases(
     rapport: Run, saved: Path, tmp_path: Path
 ) -> None:
-    rapport("restore", saved, DATA_DIR=str(tmp_path / "new"))
+    new = tmp_path / "new"
+    rapport("restore", saved, DATA_DIR=str(new))
 
-    assert (tmp_path / "new" / "executor-abc-serve.lock").stat().st_mtime == 0
+    engine = open_engine(f"sqlite:///{new / 'rapport.db'}")
+    with reading(engine) as session:
+        check_folder(session, new)
+        assert [(seen.name, seen.is_held) for seen in leases.list_all(session)] == [
+            ("abc-serve", False)
+        ]
+    engine.dispose()
+
+
+def test_a_folder_that_is_not_the_databases_is_not_backed_up(
+    rapport: Run, saved: Path, data_dir: Path, tmp_path: Path
+) -> None:
+    (data_dir / MARKER).unlink()
+
+    result = rapport("backup", tmp_path / "again")
+
+    assert result.exit_code == 1
+    assert "is not the data folder of this database" in one_line(result.stderr)
+    assert not (tmp_path / "again").exists()
 
 
 def test_a_restore_replaces_nothing(rapport: Run, saved: Path, data_dir: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
 from bot.analysis.job import AnalysisInProcess, AnalysisResources
+from bot.analysis.turns import Turns
 from bot.calls.manifest import read_manifest
 from bot.calls.record import Evidence, read_evidence
 from bot.cli.app import app
@@ -267,7 +267,7 @@ def resources(tmp_path: Path, engine: Engine, meeting: MeetingFixture) -> Iterat
                 messenger=messenger(settings),
                 analysis=AnalysisInProcess(AnalysisResources(files, queue, classifier.name)),
                 link_secret="secret",
-                analysing=threading.Semaphore(1),
+                analysing=Turns(1),
             )
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +14,8 @@ from storage.calls import progress
 from storage.engine import open_engine, transaction
 from storage.schema.columns import utc_now
 from storage.schema.tables import Call
+from storage.workers import leases
+from storage.workers.installation import MARKER, claim_folder
 from tests.integration.cli.conftest import Run, one_line
 
 
@@ -29,11 +28,18 @@ def data_dir(data_dir: Path, migrated_sqlite: Path) -> Path:
 
 
 @pytest.fixture
-def running(data_dir: Path) -> Iterator[None]:
-    """A process that works on the data folder."""
-    with (data_dir / "executor-abc-serve.lock").open("w") as lock:
-        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
-        yield
+def running(data_dir: Path) -> None:
+    """A process that works on the database."""
+    add_process(data_dir, "abc-serve", silent_s=3)
+
+
+def add_process(data_dir: Path, name: str, silent_s: float) -> None:
+    engine = open_engine(f"sqlite:///{data_dir / 'rapport.db'}")
+    with transaction(engine) as session:
+        lease = leases.lock(session, name)
+        leases.take(session, lease, "this computer")
+        lease.heartbeat_at = utc_now() - timedelta(seconds=silent_s)
+    engine.dispose()
 
 
 def add_call(data_dir: Path, topic: str, status: calls.Status, *, hours: float = 0.1) -> str:
@@ -98,15 +104,28 @@ def test_a_long_queue_asks_for_another_worker(rapport: Run, data_dir: Path) -> N
 
 
 def test_a_stopped_service_is_told_apart_from_a_running_one(rapport: Run, data_dir: Path) -> None:
-    lock = data_dir / "executor-abc-serve.lock"
-    lock.touch()
-    os.utime(lock, (utc_now().timestamp() - 7200,) * 2)
+    add_process(data_dir, "abc-serve", silent_s=7200)
 
     result = rapport("status")
 
     assert result.exit_code == 1
     assert "abc-serve: not running, heartbeat 2 h ago" in result.stdout
     assert "start `rapport serve`" in result.stdout
+
+
+@pytest.mark.usefixtures("running")
+def test_a_data_folder_that_is_not_the_databases_is_named(rapport: Run, data_dir: Path) -> None:
+    engine = open_engine(f"sqlite:///{data_dir / 'rapport.db'}")
+    claim_folder(engine, data_dir)
+    engine.dispose()
+    assert rapport("status").exit_code == 0
+    (data_dir / MARKER).write_text("another\n")
+
+    result = rapport("status")
+
+    assert result.exit_code == 1
+    assert f"{data_dir} is not the data folder of this database" in result.stdout
+    assert f"{data_dir} is not the data folder of this database" in rapport("check").stdout
 
 
 @pytest.mark.usefixtures("running")

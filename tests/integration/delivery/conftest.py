@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from sqlalchemy import Engine, update
 from sqlmodel import col
 
 from bot.analysis.job import AnalysisInProcess, AnalysisResources
+from bot.analysis.turns import Turns
 from bot.calls.analysis_file import write_analysis
 from bot.calls.privacy import assess_options
 from bot.demo.stand_ins.slack import SlackStandIn
@@ -76,7 +76,7 @@ def resources(engine: Engine, slack: SlackStandIn, tmp_path: Path) -> Iterator[R
             messenger=messenger(settings),
             analysis=AnalysisInProcess(AnalysisResources(files, queue, "expression-1")),
             link_secret="a secret that signs links",
-            analysing=threading.Semaphore(1),
+            analysing=Turns(1),
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bot.analysis.job import AnalysisInProcess, AnalysisResources
+from bot.analysis.turns import Turns
 from bot.calls.manifest import Manifest, read_manifest
 from bot.calls.record import Evidence, read_evidence
 from bot.demo.stand_ins.zoom import ZoomStandIn
@@ -166,7 +166,7 @@ def service(engine: Engine, tmp_path: Path) -> Iterator[Service]:
                 messenger=messenger(settings),
                 analysis=AnalysisInProcess(AnalysisResources(files, queue, "test-1")),
                 link_secret="secret",
-                analysing=threading.Semaphore(1),
+                analysing=Turns(1),
             )
             folder = tmp_path / "zoom"
             folder.mkdir()

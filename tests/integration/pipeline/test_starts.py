@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, text
 
-from bot.pipeline.progress import ShuttingDown, reporting
+from bot.analysis.turns import Turns
+from bot.pipeline.progress import SECONDS_BETWEEN_WRITES, ShuttingDown, reporting
 from bot.pipeline.starts import MOST_STARTS, RunningSteps, StartedTooOften, counted, take_back
 from storage import calls
 from storage.calls import progress
-from storage.engine import transaction
+from storage.engine import reading, transaction
 from tests.integration.pipeline.conftest import Service
 
 
@@ -121,17 +124,66 @@ def test_an_outage_of_the_database_is_no_crash(engine: Engine, call_id: str, sta
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_call_that_waits_for_another_to_be_analysed_has_not_started(service: Service) -> None:
     resources, call_id = service.resources, service.announce()
-    with resources.analysing:
-        for _ in range(MOST_STARTS + 1):
-            dying = replace(resources, stop=threading.Event(), running=RunningSteps())
-            threading.Timer(0.1, dying.stop.set).start()
-            with (
-                pytest.raises(ShuttingDown),
-                reporting(dying, call_id, 1, "analyse", dying.analysing),
-            ):
-                pytest.fail("another call is being analysed")
+    for _ in range(MOST_STARTS + 1):
+        dying = replace(resources, analysing=Turns(1), running=RunningSteps())
+        dying.analysing.take(("another", 1))
+        threading.Timer(0.1, dying.analysing.close).start()
+        with (
+            pytest.raises(ShuttingDown),
+            reporting(dying, call_id, 1, "analyse", dying.analysing),
+        ):
+            pytest.fail("another call is being analysed")
     with reporting(resources, call_id, 1, "analyse", resources.analysing):
         pass
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_call_that_waits_says_so_once_and_then_writes_nothing(service: Service) -> None:
+    resources, call_id = service.resources, service.announce()
+    resources.analysing.take(("another", 1))
+
+    def step() -> None:
+        with reporting(resources, call_id, 1, "analyse", resources.analysing):
+            pass
+
+    def where() -> tuple[str, object]:
+        with reading(resources.engine) as session:
+            found = progress.find(session, call_id, 1)
+        return ("", None) if found is None else (found.detail, found.updated_at)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(step)
+        while not where()[0]:
+            time.sleep(0.01)
+        told = where()
+        time.sleep(2 * SECONDS_BETWEEN_WRITES)
+        assert where() == told
+        resources.analysing.give_back(("another", 1))
+        waiting.result(20)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_fetched_recording_keeps_its_place_and_one_that_failed_does_not(service: Service) -> None:
+    resources, call_id = service.resources, service.announce()
+    room = Turns(1)
+    with (
+        pytest.raises(ValueError, match="refused"),
+        reporting(resources, call_id, 1, "fetch", room, keep_turn=True),
+    ):
+        raise ValueError("refused")
+    with reporting(resources, call_id, 1, "fetch", room, keep_turn=True):
+        pass
+
+    with pytest.raises(Full):
+        room.take(("another", 1), full)
+
+
+class Full(Exception):
+    """Others have all the places."""
+
+
+def full() -> None:
+    raise Full
 
 
 def _rename(engine: Engine, table: str, name: str) -> None:

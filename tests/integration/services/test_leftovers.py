@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, update
 
+from bot.analysis.turns import Turns
 from bot.pipeline.resources import Resources
 from bot.service.leftovers import delete_failed_recordings
 from bot.service.run import messenger
@@ -35,7 +35,7 @@ def resources_for(engine: Engine, folder: Path, **changes: object) -> Resources:
         messenger=messenger(settings),
         analysis=None,  # type: ignore[arg-type]
         link_secret="secret",
-        analysing=threading.Semaphore(1),
+        analysing=Turns(1),
     )
 
 

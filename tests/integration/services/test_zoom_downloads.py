@@ -82,6 +82,20 @@ def test_a_broken_connection_keeps_the_bytes_received_and_the_next_try_resumes(
     assert zoom.requests[-1].headers["Range"] == f"bytes={kept}-"
 
 
+def test_a_process_that_was_frozen_in_a_download_cannot_damage_that_of_the_next(
+    target: Path, part: Path
+) -> None:
+    part.write_bytes(MP4[:1000])
+    zoom = RecordingHost()
+    with part.open("ab") as frozen:
+        assert zoom.fetch(target) == MP4
+        frozen.write(b"what had arrived when it was frozen")
+
+    assert zoom.requests[-1].headers["Range"] == "bytes=1000-"
+    assert target.read_bytes() == MP4
+    assert list(target.parent.iterdir()) == [target]
+
+
 def test_a_body_shorter_than_its_length_is_a_broken_connection(target: Path, part: Path) -> None:
     zoom = RecordingHost()
     headers = {"Content-Type": "video/mp4", "Content-Length": str(len(MP4))}

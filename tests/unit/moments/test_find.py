@@ -12,7 +12,7 @@ from inference.moments.lines import MAX_SILENCES
 from inference.schema.analysis import Moment
 from inference.schema.arrays import EXPRESSIONS, F32, F64
 from inference.schema.meeting import TranscriptLine
-from inference.scoring.engagement import engagement_course
+from inference.scoring.engagement import engagement_course, plain_course
 from inference.scoring.profiles import PROFILES
 from inference.scoring.score import Faces, Scored
 from inference.speech.turns import Span, merge_spans
@@ -273,6 +273,20 @@ def test_a_change_of_turn_on_an_unchanged_face_makes_no_moment() -> None:
     assert moments({"Dana": probs, "Sam": None}, {"Dana": turns, "Sam": sam}) == ()
     # Of somebody who says nothing the same pictures are a change.
     assert moments({"Dana": course((60, NEUTRAL), (60, speaking), noise=0.02)}) != ()
+
+
+def test_nor_does_it_where_engagement_makes_nothing_of_who_speaks() -> None:
+    # As in version 1 and the profile "classic": no rest, and no way to tell who speaks.
+    speaking = mix(surprise=0.85)
+    turns = [(40.0 * i + 20, 40.0 * i + 40) for i in range(6)]
+    probs = course(*[(20, part) for _ in range(6) for part in (NEUTRAL, speaking)], noise=0.02)
+    t_s = np.arange(len(probs), dtype=np.float64) * INTERVAL_S
+    values = PROFILES["sales"].engagement(probs)
+    plain = plain_course(values, turns_known=True, version=1)
+    shown = Scored(Faces(values >= 0, probs, values), plain)
+    sam = [(start - 20, start) for start, _ in turns]
+    call = Scene(t_s, INTERVAL_S, 240, ["Dana", "Sam"], [shown, None], [turns, sam], [])
+    assert find_moments(call) == ()
 
 
 def test_a_fall_is_found_across_short_words_of_ones_own() -> None:

@@ -65,6 +65,11 @@ def test_chat_comes_last_and_only_if_sent_near_the_change() -> None:
     assert not message.at_change
 
 
+def test_of_a_burst_of_chat_the_nearest_are_shown_in_order() -> None:
+    chat = [TranscriptLine(at, at, "Sam", f"at {at}", True) for at in (18, 20, 26, 28, 33)]
+    assert shown(Words(chat), 27.5) == ["at 26", "at 28", "at 33"]
+
+
 def test_talk_without_words_is_no_silence() -> None:
     assert "(8 s)" in shown(Words(CALL, [(23.0, 30.9), (38.4, 44.0)]), 27.5)
     assert "(8 s)" not in shown(Words(CALL, [(23.0, 30.9), (33.0, 35.0)]), 27.5)

@@ -71,21 +71,21 @@ def test_a_mouth_that_moves_while_speaking_is_no_change_either() -> None:
 def test_a_smile_only_while_speaking_is_no_moment_of_listening() -> None:
     seen = observed({1: "n" * 480, 2: ("n" * 80 + "h" * 80) * 3})
     turns = take_turns(240, 40)
-    assert "to_happy" in {moment.kind for moment in scored(seen, turns, version=1).moments}
+    assert "to_happy" in {moment.kind for moment in scored(seen, []).moments}
     assert scored(seen, turns).moments == ()
 
 
 def test_a_mouth_that_opens_a_second_before_the_turn_is_no_moment() -> None:
-    # The last look before a turn stands for the turn: it must not be the breath before it.
     seen = look(observed({1: "n" * 480, 2: ("n" * 78 + "hh" + "n" * 80) * 3}), surprise=1.0)
     assert scored(seen, take_turns(240, 40)).moments == ()
 
 
 def test_a_fall_among_short_turns_is_found() -> None:
     seen = observed({1: "n" * 480, 2: "h" * 60 + "n" * 120 + "h" * 60 + "n" * 240})
-    (fall,) = [m for m in scored(seen, take_turns(240, 4)).moments if m.start_s > 100]
+    (fall,) = [m for m in scored(seen, take_turns(240, 4)).moments if m.change_s > 100]
     assert (fall.kind, fall.participants) == ("fall", (1,))
-    assert fall.start_s == pytest.approx(115, abs=3)
+    # Ben listens at 114.5 and 121.5 s. In between he speaks: when he stopped is not to be told.
+    assert 114.5 < fall.change_s < 121.5
 
 
 def test_the_order_of_the_minutes_moves_the_mean_by_less_than_a_point() -> None:

@@ -1,14 +1,14 @@
 """Store when a moment changed, and the parts of its sentence
 
-Revision: 0010, after 0007. Made 2026-11-30 20:31:05.402113.
+Revision: 0009, after 0008. Made 2026-11-30 20:31:05.402113.
 """
 
 import sqlalchemy as sa
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
