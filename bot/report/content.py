@@ -119,6 +119,7 @@ def report_content(
     compact = [person for person in people if person.index not in own]
     there = [person for person in people if person.score.face_s > 0 or person.score.talk.turns]
     shown = lane_people(analysis, there)
+    lanes = _lane_items(shown, analysis, moments)
     left = len(there) - len(shown)
     return ReportContent(
         topic=title(info),
@@ -127,9 +128,9 @@ def report_content(
         zone_note=zone_note,
         facts=_facts(analysis, info),
         headline=answer.sentence,
-        lanes=_lane_items(shown, analysis, moments),
+        lanes=lanes,
         lanes_title=_lanes_title(analysis, shown),
-        lanes_note=_lanes_note(analysis, shown, left),
+        lanes_note=_lanes_note(analysis, lanes, left),
         moments=moments,
         in_full=tuple(item.number for item in ranked[:TOLD_IN_FULL]),
         strongest=ranked[0].number if answer.moment and len(ranked) > 1 else 0,
@@ -219,19 +220,21 @@ def _lanes_title(analysis: CallAnalysis, shown: Sequence[Participant]) -> str:
     return f"Engagement{listening}" + (", and who spoke" if analysis.turns else "")
 
 
-def _lanes_note(analysis: CallAnalysis, shown: Sequence[Participant], left: int) -> str:
+def _lanes_note(analysis: CallAnalysis, lanes: Sequence[LaneItem], left: int) -> str:
     told = []
+    drawn = [item for item in lanes if not item.lane.listening.is_empty]
     if left:
         told.append(f"{left} more, on the pages that follow.")
-    if any(person.score.engagement is not None for person in shown):
-        told.append("Line: engagement from 0 to 100. Grey: the face was not seen.")
-        sides = {person.side for person in shown}
-        if sides >= {"rep", "prospect"}:
-            told.append("Thick: their side; thin: ours.")
+    if drawn:
+        told.append("Line: engagement from 0 to 100.")
+    if any(item.lane.gaps for item in drawn):
+        told.append("Grey: the face was not seen.")
+    if {item.side for item in drawn} >= {"rep", "prospect"}:
+        told.append("Thick: their side; thin: ours.")
     told.append(
         "Blocks: the person speaks." if analysis.turns else "The recording does not say who spoke."
     )
-    return " ".join(told) if shown else ""
+    return " ".join(told) if lanes else ""
 
 
 def _notes(info: CallInfo) -> tuple[str, ...]:
