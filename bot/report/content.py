@@ -247,7 +247,7 @@ def _moments_note(analysis: CallAnalysis, info: CallInfo) -> str:
     if not analysis.moments:
         if analysis.call.engagement is None:
             return ""
-        return "No moment stands out: engagement stayed within its usual range."
+        return "No moment stands out."
     if not info.has_transcript:
         return "No transcript was available, so nothing is quoted."
     return ""

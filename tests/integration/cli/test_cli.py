@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -14,7 +17,8 @@ from inference.schema.arrays import EXPRESSIONS
 from storage.access import keys
 from storage.delivery import inbox
 from storage.engine import open_engine, transaction
-from tests.integration.cli.conftest import Run, one_line
+from tests import media
+from tests.integration.cli.conftest import Analyze, Run, one_line
 
 # Keys.
 
@@ -214,6 +218,30 @@ def faces(tmp_path: Path) -> tuple[Path, Path]:
     labels = tmp_path / "labels.csv"
     labels.write_text("\n".join(lines) + "\n")
     return folder, labels
+
+
+def test_a_report_has_the_date_of_the_recording_and_never_that_of_its_copy(
+    tmp_path: Path, analyze: Analyze
+) -> None:
+    clip = media.write_clip(tmp_path / "clip.mp4", seconds=2, fps=4)
+    dated = tmp_path / "dated.mp4"
+    with av.open(str(clip)) as read, av.open(str(dated), "w") as written:
+        written.metadata["creation_time"] = "2024-05-06T07:08:09Z"
+        stream = written.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                written.mux(packet)
+    copied_at = datetime(2019, 2, 3, tzinfo=UTC).timestamp()
+    for file in (clip, dated):
+        os.utime(file, (copied_at, copied_at))
+
+    told = analyze(dated).report()
+    assert "Monday 6 May 2024, 07:08 UTC" in told
+    assert "2019" not in told
+    told = analyze(clip).report()
+    assert not re.search(r"20\d\d|19[0-9]{2}", told)
+    assert "The recording does not say when it was made; --start tells Rapport." in told
 
 
 def test_evaluate_prints_one_json_object_with_the_documented_keys(
