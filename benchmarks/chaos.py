@@ -6,8 +6,10 @@
 Every call is announced several times. `rapport serve`, and on PostgreSQL a `rapport worker` beside
 it, are killed with SIGKILL at random moments and started again; a share of the requests to Zoom and
 Slack is refused, limited, delayed, or cut off in the middle. In the end each call has to be done,
-or failed with a reason, with one message and one PDF, and no recording may be left. Returns 1 if
-anything is lost, doubled or left over. Folder and log stay with --keep.
+or failed with a reason, with one message and one PDF, and no recording may be left but those of
+failed calls, which are kept for a week. Calls do fail: one that is in the same step at three kills
+is taken for the reason. Returns 1 if anything is lost, doubled or left over. Folder and log stay
+with --keep.
 """
 
 from __future__ import annotations
@@ -199,21 +201,25 @@ def check(
     reasons = query(
         engine, "SELECT failure, count(*) FROM calls WHERE status = 'failed' GROUP BY failure"
     )
-    engine.dispose()
     posts = [message for message in slack.messages if not message.is_reply]
     pdfs = Counter(file.thread_ts for file in slack.files)
     keys = Counter(str((message.metadata or {}).get("event_payload")) for message in posts)
     twice = [key for key, count in keys.items() if count > 1]
     pdfs_twice = sum(count > 1 for count in pdfs.values())
     ended = statuses["done"] + statuses["failed"]
-    left = media_left(data_dir)
+    failed = {
+        call_id for (call_id,) in query(engine, "SELECT id FROM calls WHERE status = 'failed'")
+    }
+    media = media_left(data_dir)
+    left = [path for path in media if not failed.intersection(path.parts)]
+    engine.dispose()
     sys.stdout.write(
         f"  done {statuses['done']}, failed {statuses['failed']}, other "
         f"{statuses.total() - ended}, unknown {calls - statuses.total()}; "
         f"failed without a reason {len(without_reason)}\n"
         f"  messages {len(posts)}, calls with more than one {len(twice)}, "
         f"PDFs {sum(pdfs.values())}, calls with more than one {pdfs_twice}\n"
-        f"  recordings left {len(left)}\n"
+        f"  recordings left {len(left)}, and {len(media) - len(left)} of failed calls, kept a week\n"
     )
     for reason, count in reasons:
         sys.stdout.write(f"  {count} × {reason}\n")
