@@ -71,8 +71,9 @@ def person_figures(person: Participant, analysis: CallAnalysis) -> tuple[Figure,
         ("From start to end", score.trend_per_min, minutes),
         ("Against own start", score.baseline_change, 1.0),
     ):
-        if change is not None and words.is_clear(change):
-            figures.append(Figure(label, words.change(change, factor)[0], "points"))
+        told = words.change(change, factor) if change is not None else ""
+        if told:
+            figures.append(Figure(label, told, "points"))
     return tuple(figures)
 
 

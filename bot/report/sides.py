@@ -9,9 +9,8 @@ from bot.report.figures import LONG_SEEN_S, TOO_LITTLE, TOO_VARIED, why_unreadab
 from bot.text import words
 from inference.schema.analysis import Reaction, SideScore
 
-Labels = Mapping[str, str]
 """What the sides are called, by "rep" and "prospect"."""
-LABELS: Labels = {"rep": "Our side", "prospect": "Their side"}
+LABELS = {"rep": "Our side", "prospect": "Their side"}
 MIN_SEEN_S = 20.0
 """With less, nothing is said about a side: a few smiles would make the whole figure."""
 EXPRESSIONS = {
@@ -35,7 +34,7 @@ class SideRow:
     shown: str
 
 
-def side_rows(sides: Sequence[SideScore], labels: Labels = LABELS) -> tuple[SideRow, ...]:
+def side_rows(sides: Sequence[SideScore]) -> tuple[SideRow, ...]:
     """Return what each side showed while the other one spoke; their side first.
 
     Empty if there is nothing to say.
@@ -45,7 +44,7 @@ def side_rows(sides: Sequence[SideScore], labels: Labels = LABELS) -> tuple[Side
     for name, speaking in (("prospect", "rep"), ("rep", "prospect")):
         shown = _reaction(found[name], speaking) if name in found else None
         if shown is not None and shown.spoken_s > 0:
-            label = f"{labels[name]}, while {labels[speaking].lower()} spoke"
+            label = f"{LABELS[name]}, while {LABELS[speaking].lower()} spoke"
             rows.append(_row(name, label, shown))
     return tuple(rows) if any(row.engagement is not None for row in rows) else ()
 

@@ -1,7 +1,7 @@
 """How numbers, times and names are put into words, the same in report, message and page.
 
-A manager reads these: engagement is on 0–100, an interval is "likely between 51 and 64", and time
-into the call is a clock. What people typed (topics, names, quotes) is cleaned of characters that
+A manager reads these: engagement is on 0–100, an interval is "51–64", and time into the call is a
+clock. What people typed (topics, names, quotes) is cleaned of characters that
 would disturb the line around it, and is otherwise kept exactly.
 """
 
@@ -151,12 +151,6 @@ def percent(share: float) -> str:
     return f"<{NBSP}1{NBSP}%" if value == 0 and share > 0 else f"{value}{NBSP}%"
 
 
-def likely(estimate: Estimate) -> str:
-    """Put the 95 % interval of a 0–1 figure into words: likely between 51 and 64."""
-    low, high = points(estimate.low), points(estimate.high)
-    return f"likely about {low}" if low == high else f"likely between {low} and {high}"
-
-
 def span(estimate: Estimate) -> str:
     """Format the 95 % interval of a 0–1 figure for a table: 51–64."""
     return f"{points(estimate.low)}–{points(estimate.high)}"
@@ -172,18 +166,14 @@ def is_clear(estimate: Estimate) -> bool:
     return estimate.low > 0 or estimate.high < 0
 
 
-def change(estimate: Estimate, factor: float = 1.0) -> tuple[str, str]:
-    """Put a change of a 0–1 figure into words with its likely range: ("+6", "likely …").
+def change(estimate: Estimate, factor: float = 1.0) -> str:
+    """Return a change of a 0–1 figure in points with its sign; "" unless the sign is certain.
 
     `factor` scales it first, such as minutes for a change per minute. Within ±100.
     """
-    value, low, high = (
-        max(-100, min(100, points(x * factor)))
-        for x in (estimate.value, estimate.low, estimate.high)
-    )
     if not is_clear(estimate):
-        return "No clear change", f"likely {signed(low)} to {signed(high)}"
-    return signed(value), f"likely {signed(low)} to {signed(high)}"
+        return ""
+    return signed(max(-100, min(100, points(estimate.value * factor))))
 
 
 def local_time(started_at: datetime, timezone: str | None) -> tuple[datetime, str, str]:
