@@ -219,7 +219,8 @@ def check(
         f"failed without a reason {len(without_reason)}\n"
         f"  messages {len(posts)}, calls with more than one {len(twice)}, "
         f"PDFs {sum(pdfs.values())}, calls with more than one {pdfs_twice}\n"
-        f"  recordings left {len(left)}, and {len(media) - len(left)} of failed calls, kept a week\n"
+        f"  recordings left {len(left)}, and {len(media) - len(left)} of failed calls, "
+        "kept a week\n"
     )
     for reason, count in reasons:
         sys.stdout.write(f"  {count} × {reason}\n")

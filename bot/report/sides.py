@@ -9,8 +9,8 @@ from bot.report.figures import LONG_SEEN_S, TOO_LITTLE, TOO_VARIED, why_unreadab
 from bot.text import words
 from inference.schema.analysis import Reaction, SideScore
 
-"""What the sides are called, by "rep" and "prospect"."""
 LABELS = {"rep": "Our side", "prospect": "Their side"}
+"""What the sides are called, by "rep" and "prospect"."""
 MIN_SEEN_S = 20.0
 """With less, nothing is said about a side: a few smiles would make the whole figure."""
 EXPRESSIONS = {
