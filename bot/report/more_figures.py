@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.report.charts.course import Course
 from bot.report.charts.lanes import running_courses
-from bot.report.figures import SCORE_SPAN, basis_s, name_of, why_unreadable
+from bot.report.figures import basis_s, name_of
 from bot.report.people import UNMOVED, is_unmoved, name_certainty
 from bot.report.sides import SideRow, side_rows
 from bot.text import words
@@ -139,19 +139,15 @@ def _environments(people: Sequence[Participant], analysis: CallAnalysis) -> Tabl
             rows.append(Row(name_of(person), person.side, (), (), UNMOVED))
             continue
         scores = environment_scores(person.series.probs, analysis.observations.sample_interval_s)
-        known = [scores.get(name) for name in ENVIRONMENTS]
-        readable = [
-            score if score and not why_unreadable(score, person.score.face_s, SCORE_SPAN) else None
-            for score in known
-        ]
         if not scores:
             continue
-        cells = tuple(f"{score.value:.1f}" if score else "–" for score in readable)
-        details = tuple(f"{s.low:.1f}–{s.high:.1f}" if s else "" for s in readable)
+        known = [scores.get(name) for name in ENVIRONMENTS]
+        cells = tuple(f"{score.value:.1f}" if score else "–" for score in known)
+        details = tuple(f"{s.low:.1f}–{s.high:.1f}" if s else "" for s in known)
         rows.append(Row(name_of(person), person.side, cells, details))
     note = (
         "The scores of EngageAi, 1 to 5, in each of its four environments, with their likely "
-        "ranges. A dash: too little was seen, or it changed too much, for one figure."
+        "ranges."
     )
     columns = tuple(name.replace("_", " ").capitalize() for name in ENVIRONMENTS)
     return Table("Environments", note, columns, tuple(rows))

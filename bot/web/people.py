@@ -7,7 +7,7 @@ from html import escape
 
 from bot.report.about import losses
 from bot.report.charts.course import measures_against_rest
-from bot.report.figures import readable
+from bot.report.figures import basis_s, readable
 from bot.report.moments import full_name
 from bot.report.people import (
     by_side,
@@ -71,7 +71,7 @@ def _card(person: Participant, analysis: CallAnalysis) -> str:
     role = role_of(person)
     said = [listening_line(person)]
     if person.score.engagement is not None and not is_unmoved(person):
-        said.append(f"engagement {readable(person.score.engagement, person.score.face_s)}")
+        said.append(f"engagement {readable(person.score.engagement, basis_s(person))}")
     lines = [" · ".join(filter(None, said)), " · ".join(caveats(person))]
     if analysis.turns:
         lines.insert(1, talk_line(person))
