@@ -81,6 +81,41 @@ def is_current(url: str) -> bool:
     return {revision(url)} == set(ScriptDirectory.from_config(alembic_config()).get_heads())
 
 
+def schema_problem(url: str) -> str | None:
+    """Return what is wrong with the schema and what to do, in sentences; None = it is current.
+
+    Creates nothing.
+
+    Raises:
+        DatabaseDown: the database does not respond.
+        StorageError: the URL is not valid.
+    """
+    if is_current(url):
+        return None
+    path = make_url(url).database or ""
+    if make_url(url).get_backend_name() == "sqlite" and not Path(path).is_file():
+        return (
+            f"There is no database at {path}: run this in the folder that the service is started "
+            "in, or set RAPPORT_DATA_DIR. For a new installation, `rapport serve` or "
+            "`rapport db upgrade` makes it."
+        )
+    found = revision(url)
+    if found is None:
+        return (
+            "The database is empty: check RAPPORT_DATABASE_URL. For a new installation, "
+            "`rapport serve` or `rapport db upgrade` fills it."
+        )
+    if not knows(found):
+        return (
+            f"A newer Rapport made the database (schema {found}): install that version, or restore "
+            "a backup from before."
+        )
+    return (
+        "The database is of an earlier version: stop the service, then `rapport serve` or "
+        "`rapport db upgrade` upgrades it."
+    )
+
+
 def revision(url: str) -> str | None:
     """Return the revision of a database's schema; None if it has no tables yet.
 

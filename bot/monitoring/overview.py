@@ -23,6 +23,8 @@ GROWTH_OVER = timedelta(days=14)
 GONE_S = 7 * 86_400.0
 """After that long without a heartbeat, a process is not listed any more."""
 PAGE = 500
+TRYING_AGAIN = "Trying again in"
+"""How a run's detail says that its step failed and is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Work:
     """Share of that step that is done, 0–1."""
     detail: str
     """What the step is doing or waiting for."""
+
+    @property
+    def is_retrying(self) -> bool:
+        """Whether its step failed and waits for the next try."""
+        return TRYING_AGAIN in self.detail
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from dbos import error as dbos_error
 
 from bot.monitoring.log_format import about_call
 from bot.monitoring.metrics import figures
+from bot.monitoring.overview import TRYING_AGAIN
 from bot.pipeline.progress import note_wait, reporting
 from bot.pipeline.resources import Resources
 from bot.pipeline.retry import Tries, advice
@@ -197,7 +198,7 @@ class CallPipeline(DBOSConfiguredInstance):
                 if wait_s is None:
                     raise
                 log.warning("call %s: %s; trying again in %.0f s", call_id, exc, wait_s)
-                self.note_wait(call_id, run, f"{exc} Trying again in {wait_s:.0f} s.")
+                self.note_wait(call_id, run, f"{exc} {TRYING_AGAIN} {wait_s:.0f} s.")
                 DBOS.sleep(wait_s)
 
     def _fail(self, call_id: str, run: int, error: Exception) -> None:

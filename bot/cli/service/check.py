@@ -87,7 +87,7 @@ def _names(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
-    from storage.migrate import is_current
+    from storage.migrate import is_current, knows, revision, schema_problem
 
     url = settings.resolved_database_url
     kind = "SQLite" if url.startswith("sqlite") else "PostgreSQL"
@@ -98,6 +98,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if is_current(url):
             yield Finding("Database", "ok", f"{kind}, schema up to date")
             yield from _folder(settings)
+        elif (found := revision(url)) is not None and not knows(found):
+            yield Finding("Database", "wrong", schema_problem(url) or "")
         elif settings.migrate:
             yield Finding("Database", "ok", f"{kind}, schema will be upgraded at the next start")
         else:

@@ -64,13 +64,17 @@ def rescore(
     with _database() as engine:
         files = MediaFiles(read_settings().data_dir / "calls")
         started = 0
-        for call_id in _done_calls(engine) if call is None else [call]:
+        asked = _done_calls(engine) if call is None else [call]
+        for call_id in asked:
             try:
                 started += request_rescore(engine, files, call_id, wanted) is not None
             except (NotDone, StorageError) as exc:
                 if not all_:
                     raise fail(str(exc)) from exc
                 out.print(Text(f"{call_id}: {exc}"), soft_wrap=True)
+    if all_ and not asked:
+        out.print("No call is done yet.")
+        return
     if not started:
         out.print(f"Nothing to do: the figures follow version {wanted} already.")
         return
@@ -109,20 +113,21 @@ def inbox_list(
     if not rows:
         out.print("No webhooks have arrived yet.")
         return
-    table = Table("id", "received (UTC)", "event", "outcome", "call", box=box.SIMPLE_HEAD)
     for row in rows:
-        table.add_row(
-            str(row.id),
-            f"{row.received_at:%Y-%m-%d %H:%M:%S}",
-            Text(row.event),
-            Text(f"{row.outcome} (late)" if row.is_stale else row.outcome),
-            Text(row.call_id or ""),
+        outcome = f"{row.outcome} (late)" if row.is_stale else row.outcome
+        line = (
+            f"{row.id}  {row.received_at:%Y-%m-%d %H:%M:%S} UTC  {row.event}  {row.call_id or '-'}"
         )
-    out.print(table)
+        # Never cut, as a table would be in a pipe: ids are copied into other commands.
+        out.print(Text(f"{line}  {outcome}"), soft_wrap=True)
 
 
 @inbox_app.command("replay")
-def inbox_replay(id_: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+def inbox_replay(
+    id_: Annotated[
+        int, typer.Argument(metavar="ID", help="The webhook's id in `rapport inbox list`.")
+    ],
+) -> None:
     """Process a stored webhook again; the running service picks it up within a few seconds."""
     from storage.delivery import inbox
     from storage.engine import transaction
@@ -220,12 +225,12 @@ def db_upgrade() -> None:
 def db_status() -> None:
     """Check whether the schema is up to date."""
     from storage.errors import StorageError
-    from storage.migrate import is_current
+    from storage.migrate import schema_problem
 
     try:
-        is_up_to_date = is_current(read_settings().resolved_database_url)
+        problem = schema_problem(read_settings().resolved_database_url)
     except StorageError as exc:
         raise fail(str(exc)) from exc
-    if not is_up_to_date:
-        raise fail("The database schema is missing or out of date. Run `rapport db upgrade`.")
+    if problem:
+        raise fail(problem)
     out.print("The database is up to date.")

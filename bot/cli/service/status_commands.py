@@ -25,6 +25,7 @@ calls_app = typer.Typer(help="List calls.", no_args_is_help=True)
 SHOWN = 10
 """Lines of each kind; the rest is counted."""
 LONG_WAIT_S = 3600
+HELD_UP_S = 60
 FEW_DAYS = 14.0
 
 
@@ -38,11 +39,8 @@ def _database() -> Iterator[tuple[Settings, Engine]]:
     settings = read_settings()
     url = settings.resolved_database_url
     try:
-        if not migrate.is_current(url):
-            raise fail(
-                "The database is missing or of another version. Check RAPPORT_DATA_DIR and "
-                "RAPPORT_DATABASE_URL; `rapport serve` or `rapport db upgrade` upgrades it."
-            )
+        if problem := migrate.schema_problem(url):
+            raise fail(problem)
         engine = open_engine(url)
         try:
             yield settings, engine
@@ -183,6 +181,13 @@ def _to_do(processes: list[Process], queue: Queue, failed: int, disk: Disk) -> I
             f"A call has waited for {_span(_age_s(oldest))}: start another `rapport worker` with "
             "its own RAPPORT_EXECUTOR_ID, or raise RAPPORT_ANALYSIS__WORKERS if memory allows."
         )
+    held_up = [work for work in queue.running if _is_held_up(work)]
+    if held_up:
+        calls_ = "1 call waits" if len(held_up) == 1 else f"{len(held_up)} calls wait"
+        yield (
+            f"{calls_} after an error, to be tried again: the line above says why. Once the cause "
+            "is fixed, the next try goes on."
+        )
     if failed:
         yield f"{failed} failed: each line above says why. {AGAIN}"
     if disk.free_bytes < disk.reserve_bytes:
@@ -192,6 +197,11 @@ def _to_do(processes: list[Process], queue: Queue, failed: int, disk: Disk) -> I
             f"The disk is full in {disk.days_left:.0f} days: add space, set "
             "RAPPORT_RETENTION_DAYS, or unset RAPPORT_KEEP_RECORDINGS."
         )
+
+
+def _is_held_up(work: Work) -> bool:
+    # A shorter wait is a hiccup that nobody has to look at.
+    return work.is_retrying and _age_s(work.call.updated_at) > HELD_UP_S
 
 
 def _call_line(call: Call, state: str) -> None:

@@ -78,6 +78,7 @@ def test_webhooks_are_listed_newest_first_and_replayed_by_number(
     assert "meeting.[bold]ended" in listed
     assert "ignored (late)" in " ".join(listed.split())
     assert "13:00:00" not in listed
+    assert len(listed.splitlines()) == 2
     assert rapport("inbox", "replay", "1").exit_code == 0
     with transaction(engine) as session:
         assert [row.id for row in inbox.pending(session)] == [1]

@@ -165,3 +165,49 @@ def test_looking_makes_no_database(rapport: Run, data_dir: Path, tmp_path: Path)
         assert result.exit_code == 1
         assert "RAPPORT_DATA_DIR" in one_line(result.stderr)
     assert not (tmp_path / "wrong").exists()
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize(("minutes", "is_told"), [(0.1, False), (3.0, True)])
+def test_a_call_that_waits_after_an_error_needs_attention(
+    rapport: Run, data_dir: Path, minutes: float, is_told: bool
+) -> None:
+    call_id = add_call(data_dir, "Harbourline", "running", hours=minutes / 60)
+    engine = open_engine(f"sqlite:///{data_dir / 'rapport.db'}")
+    detail = "The token is not valid. Check RAPPORT_SLACK__TOKEN. Trying again in 180 s."
+    with transaction(engine) as session:
+        progress.record(session, call_id, 1, step="notify", share=0.0, detail=detail)
+    engine.dispose()
+
+    result = rapport("status")
+
+    assert ("1 call waits after an error" in result.stdout) is is_told
+    assert result.exit_code == is_told
+
+
+@pytest.mark.parametrize("words", [("status",), ("calls", "list"), ("db", "status"), ("check",)])
+def test_a_database_of_a_newer_version_is_not_said_to_need_an_upgrade(
+    rapport: Run, data_dir: Path, words: tuple[str, ...]
+) -> None:
+    engine = open_engine(f"sqlite:///{data_dir / 'rapport.db'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+
+    result = rapport(*words)
+
+    assert result.exit_code == 1
+    assert "A newer Rapport made the database (schema 9999)" in result.output
+
+
+def test_a_missing_database_is_told_apart_from_an_old_one(rapport: Run, data_dir: Path) -> None:
+    (data_dir / "rapport.db").unlink()
+
+    result = rapport("status")
+
+    assert f"There is no database at {data_dir / 'rapport.db'}" in one_line(result.stderr)
+    assert "folder that the service is started in" in result.stderr
+
+
+def test_rescoring_everything_where_nothing_is_done_says_so(rapport: Run) -> None:
+    assert rapport("rescore", "--all").stdout == "No call is done yet.\n"
