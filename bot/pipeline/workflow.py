@@ -197,7 +197,7 @@ class CallPipeline(DBOSConfiguredInstance):
                 wait_s = tries.wait_s(exc)
                 if wait_s is None:
                     raise
-                log.warning("call %s: %s; trying again in %.0f s", call_id, exc, wait_s)
+                log.warning("call %s: %s %s %.0f s", call_id, exc, TRYING_AGAIN, wait_s)
                 self.note_wait(call_id, run, f"{exc} {TRYING_AGAIN} {wait_s:.0f} s.")
                 DBOS.sleep(wait_s)
 

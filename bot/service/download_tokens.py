@@ -46,7 +46,7 @@ class DownloadTokens:
             log.warning("download tokens stay in the inbox for now: %s", exc)
             return
         if removed:
-            log.info("removed the download tokens of %d webhooks", removed)
+            log.info("download tokens removed from webhooks: %d", removed)
 
     def _find_new(self) -> None:
         while True:

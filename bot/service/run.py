@@ -78,7 +78,7 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
             with executor.hold():
                 _run(settings, engine, executor, listener, stop_requested)
     except (CannotStart, NameTaken, StorageError, InferenceError, OSError) as exc:
-        console.print(f"[red]Error:[/red] {exc}", highlight=False)
+        console.print(f"[red]Error:[/red] {exc}", highlight=False, soft_wrap=True)
         return 1
     return 0
 
