@@ -65,7 +65,7 @@ def test_a_call_that_an_earlier_version_kept_waiting_for_its_pdf_is_done_and_get
     slack.faults.refuse(COMPLETE, "internal_error", times=ALWAYS)
     embedded.start()
     embedded.announce()
-    embedded.wait_for_log("trying again in 4 s")
+    embedded.wait_for_log("Trying again in 4 s")
     assert embedded.calls()[0]["status"] == "running"
     embedded.kill()
 
