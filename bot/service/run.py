@@ -82,7 +82,7 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
                 executor.check()
                 check_marker(settings.data_dir, folder_id)
 
-            with executor.hold():
+            with executor.hold(stop_requested.wait):
                 _run(settings, engine, executor, listener, stop_requested, check)
     except (CannotStart, NameTaken, StorageError, InferenceError, OSError) as exc:
         console.print(f"[red]Error:[/red] {exc}", highlight=False)
