@@ -41,6 +41,8 @@ BEATS = 10
 TRUSTED = 0.5
 """Share of that time after a heartbeat in which a process may go on without asking the database;
 what it began then has the rest of the time to end."""
+PATIENCE = 2 / BEATS
+"""Share of that time in which a process that was silent itself leaves others alone."""
 SECONDS_BETWEEN_LOOKS = 1.0
 """While a process waits for its name."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -76,6 +78,8 @@ class Executor:
         self._on_lost = on_lost
         self._epoch = 0
         self._renewed_at = 0.0
+        self._patient_until = 0.0
+        self._first_seen: dict[tuple[str, int, datetime], float] = {}
         self._is_answered = True
         self._ends = threading.Event()
         self._listener: Callable[[float], None] = lambda until: None
@@ -122,6 +126,9 @@ class Executor:
         sent_at = lasting_now_s()
         with transaction(self._engine, is_urgent=True) as session:
             leases.renew(session, self.name, self._epoch)
+        if sent_at - self._renewed_at > self._takeover_s * TRUSTED:
+            # What kept this one silent, such as a restart of the database, may have kept others.
+            self._patient_until = sent_at + self._takeover_s * PATIENCE
         self._renewed_at = max(self._renewed_at, sent_at)
         self._listener(self._renewed_at + self._takeover_s)
 
@@ -162,12 +169,26 @@ class Executor:
         After the computer has slept, its own would be the oldest.
         """
         self.beat()
+        if lasting_now_s() < self._patient_until:
+            return
         with transaction(self._engine) as session:
-            for seen in leases.end_silent(session, self._takeover_s):
+            unchanged = self._unchanged(session)
+            for seen in leases.end_silent(session, self._takeover_s, unchanged):
                 log.warning(
                     "%s gave no heartbeat for %.0f s and loses its calls. If it comes back, it "
                     "ends itself.", seen.name, seen.heartbeat_age_s,
                 )  # fmt: skip
+
+    def _unchanged(self, session: Session) -> list[leases.Seen]:
+        """Return the leases whose heartbeat has been the same for too long by the own clock.
+
+        The database's clock does not show it after it went back.
+        """
+        now_s = lasting_now_s()
+        held = [seen for seen in leases.list_all(session) if seen.is_held]
+        keys = {(seen.name, seen.epoch, seen.heartbeat_at): seen for seen in held}
+        self._first_seen = {key: self._first_seen.get(key, now_s) for key in keys}
+        return [keys[key] for key, at in self._first_seen.items() if now_s - at > self._takeover_s]
 
     def release(self) -> None:
         """Give the lease back: what is not finished is for the others, or for the next start."""

@@ -144,6 +144,38 @@ def test_after_the_computer_slept_a_process_ends_the_silent_ones_and_not_itself(
         assert not is_held(engine, "dead")
 
 
+def test_a_dead_process_is_noticed_although_the_database_s_clock_went_back(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    with started(database_url, tmp_path) as (executor, _), started(database_url, tmp_path, "dead"):
+        silence(engine, "dead", seconds=-3600)
+        executor.end_silent()
+        assert is_held(engine, "dead")
+        executor._first_seen = {
+            key: at - TAKEOVER_S - 1 for key, at in executor._first_seen.items()
+        }
+
+        executor.end_silent()
+
+        assert is_held(engine), "its own heartbeat is new"
+        assert not is_held(engine, "dead")
+
+
+def test_after_an_outage_of_the_database_processes_wait_for_each_other(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    with started(database_url, tmp_path) as (executor, _), started(database_url, tmp_path, "late"):
+        silence(engine, "late")
+        executor._renewed_at -= TAKEOVER_S
+
+        executor.end_silent()
+        assert is_held(engine, "late")
+        executor._patient_until -= TAKEOVER_S
+
+        executor.end_silent()
+        assert not is_held(engine, "late")
+
+
 def test_nobody_takes_over_in_the_middle_of_a_transaction(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
