@@ -217,7 +217,9 @@ class Settings(BaseSettings):
         None, description="Signs links; by default made once and kept in the data folder."
     )
     executor_id: str | None = Field(
-        None, description="Stable name of this process; by default made from its data folder's."
+        None,
+        max_length=60,
+        description="Stable name of this process; by default made from its data folder's.",
     )
     takeover_s: int = Field(
         60,

@@ -50,6 +50,19 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class SlowToRead(Note):
+    """A note that takes a second to arrive, as one that imports large libraries does."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _read_slowly, (self.call_id,)
+
+
+def _read_slowly(call_id: str) -> SlowToRead:
+    time.sleep(1.0)
+    return SlowToRead(call_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Reports until it is told to stop, or until there is a file `end`; writes how it ended."""
 

@@ -33,10 +33,6 @@ OOM_SCORE = "500"
 service, whose score is 0 plus its share of the memory."""
 
 
-READING_S = 0.5
-"""Time to read the messages that wait."""
-
-
 def main() -> None:
     """Run until the service closes its end of the socket."""
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -73,6 +69,7 @@ class _Child:
             self._send(Ready(error=_portable(exc)))
             return
         self._send(Ready(shares_device))
+        until_s: float | None = None
         while True:
             message = self._connection.recv()
             match message:
@@ -81,14 +78,17 @@ class _Child:
                     threading.Thread(
                         target=self._run, args=(resources, number, job), name="analysis"
                     ).start()
-                case HoldUntil(until_s):
-                    # What came while the models were loaded is past, and a later one may wait.
-                    least_s = READING_S if self._connection.poll() else 0.001
-                    # By the system, not by a thread: nothing here can delay it.
-                    signal.setitimer(signal.ITIMER_REAL, max(until_s - lasting_now_s(), least_s))
+                case HoldUntil():
+                    until_s = message.until_s
                 case Cancel(number):
                     if number in self._stops:
                         self._stops[number].set()
+            # A later time may be among the messages that wait: those that came while the models
+            # were loaded are past, and to read a job takes seconds on a busy computer.
+            if until_s is not None and not self._connection.poll():
+                # By the system, not by a thread: nothing here can delay it.
+                signal.setitimer(signal.ITIMER_REAL, max(until_s - lasting_now_s(), 0.001))
+                until_s = None
 
     def _run(self, resources: AnalysisResources, number: int, job: Job) -> None:
         from bot.analysis.messages import Ended, Reported

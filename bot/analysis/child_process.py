@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import queue
+import select
 import signal
 import socket
 import subprocess
@@ -110,8 +111,16 @@ class ChildProcess:
             return self._ready
 
     def hold_until(self, until_s: float) -> None:
-        """Let the process end at a time of `lasting_now_s`, unless a later one follows."""
-        self._send(HoldUntil(until_s))
+        """Let the process end at a time of `lasting_now_s`, unless a later one follows.
+
+        Sends nothing to a process that has not read for long, as it would block: a heartbeat may
+        not wait for a frozen process.
+        """
+        with contextlib.suppress(OSError), self._sending:  # The listener sees the death.
+            room = select.poll()
+            room.register(self._connection, select.POLLOUT)
+            if room.poll(0):
+                self._connection.send(HoldUntil(until_s))
 
     def run(self, job: Job, progress: Progress, stop: threading.Event) -> None:
         """Run a job; arguments and errors are those of `Analysis.run`."""
@@ -168,7 +177,7 @@ class ChildProcess:
             log.warning("The analysis process %d did not stop, and is killed", self.pid)
             self._process.kill()
 
-    def _send(self, message: Start | Run | Cancel | HoldUntil) -> None:
+    def _send(self, message: Start | Run | Cancel) -> None:
         with contextlib.suppress(OSError), self._sending:  # The listener sees the death.
             self._connection.send(message)
 
@@ -205,7 +214,8 @@ class ChildProcess:
                 self._process.kill()
 
     def _note_death(self, status: int) -> None:
-        self._connection.close()
+        with self._sending:  # Nobody may write into a file that has its number next.
+            self._connection.close()
         with self._trace:
             self._trace.seek(0)
             trace = self._trace.read().decode(errors="replace").rstrip()

@@ -19,8 +19,9 @@ from bot.monitoring.overview import Process, read_processes, read_queue
 from bot.settings import Settings
 from inference.expression.shipped import SHIPPED_WEIGHTS
 from storage.engine import ping, reading
-from storage.errors import StorageError
+from storage.errors import OtherFolder, StorageError
 from storage.files import MediaFiles
+from storage.workers.installation import check_folder
 
 
 def create_health(
@@ -37,6 +38,13 @@ def create_health(
         return None
 
     def disk() -> str | None:
+        try:
+            with reading(engine) as session:
+                check_folder(session, settings.data_dir)
+        except OtherFolder:  # Its message names paths, which are no business of any client's.
+            return "The data folder is missing or another one: see `rapport status`."
+        except StorageError:
+            pass  # the check of the database says so
         free = files.free_bytes()
         if free >= settings.zoom.disk_reserve_bytes:
             return None

@@ -19,7 +19,7 @@ from integrations.errors import (
     Unavailable,
     UnexpectedResponse,
 )
-from storage.errors import DatabaseDown, StorageError
+from storage.errors import DatabaseDown, OtherFolder, StorageError
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
@@ -52,6 +52,8 @@ POLICIES: dict[type[Exception], RetryPolicy] = {
     # Zoom returns 3301 both for a recording not processed yet and for one that is gone.
     NotFound: RetryPolicy(attempts=3, first_s=5.0, factor=6.0),
     NoSpace: RetryPolicy(attempts=24, first_s=60.0, longest_s=HOUR_S),
+    # Its disk is not mounted: a person must mount it.
+    OtherFolder: RetryPolicy(attempts=24, first_s=60.0, longest_s=HOUR_S),
     UnexpectedResponse: RetryPolicy(attempts=3, first_s=2.0, factor=3.0),
     DatabaseDown: RetryPolicy(attempts=60, first_s=1.0, longest_s=300.0),
     # Another program may have taken the memory; a file that crashes a library always will.
@@ -71,6 +73,7 @@ LATER: dict[type[Exception], RetryPolicy] = {
     NotFound: RetryPolicy(attempts=6, first_s=60.0, factor=6.0, longest_s=DAY_S),
     UnexpectedResponse: RetryPolicy(attempts=6, first_s=60.0, factor=6.0, longest_s=DAY_S),
     NoSpace: RetryPolicy(attempts=24, first_s=60.0),
+    OtherFolder: RetryPolicy(attempts=24, first_s=60.0),
     StorageError: RetryPolicy(attempts=6, first_s=60.0, factor=6.0, longest_s=DAY_S),
 }
 """How what is left to do is tried again once the summary is posted and the call is done."""

@@ -18,6 +18,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO, NoReturn
 from urllib.parse import quote
@@ -40,6 +41,10 @@ BEATS = 10
 TRUSTED = 0.5
 """Share of that time after a heartbeat in which a process may go on without asking the database;
 what it began then has the rest of the time to end."""
+PATIENCE = 2 / BEATS
+"""Share of that time in which a process that was silent itself leaves others alone."""
+SECONDS_BETWEEN_LOOKS = 1.0
+"""While a process waits for its name."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -73,6 +78,8 @@ class Executor:
         self._on_lost = on_lost
         self._epoch = 0
         self._renewed_at = 0.0
+        self._patient_until = 0.0
+        self._first_seen: dict[tuple[str, int, datetime], float] = {}
         self._is_answered = True
         self._ends = threading.Event()
         self._listener: Callable[[float], None] = lambda until: None
@@ -83,12 +90,16 @@ class Executor:
         return leases.executor_id(self.name, self._epoch)
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold(self, stopped: Callable[[float], bool]) -> Iterator[None]:
         """Hold the lease on this process's name, and renew it until the block ends.
 
+        Args:
+            stopped: waits for some seconds, and returns whether this process is asked to end.
+
         Raises:
-            NameTaken: another process has the name.
+            NameTaken: another process has the name, or may have it and the wait was ended.
         """
+        self._await_name(stopped)
         with self._take():
             set_fence(self._engine, self._fence)
             beats = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
@@ -115,6 +126,9 @@ class Executor:
         sent_at = lasting_now_s()
         with transaction(self._engine, is_urgent=True) as session:
             leases.renew(session, self.name, self._epoch)
+        if sent_at - self._renewed_at > self._takeover_s * TRUSTED:
+            # What kept this one silent, such as a restart of the database, may have kept others.
+            self._patient_until = sent_at + self._takeover_s * PATIENCE
         self._renewed_at = max(self._renewed_at, sent_at)
         self._listener(self._renewed_at + self._takeover_s)
 
@@ -155,12 +169,26 @@ class Executor:
         After the computer has slept, its own would be the oldest.
         """
         self.beat()
+        if lasting_now_s() < self._patient_until:
+            return
         with transaction(self._engine) as session:
-            for seen in leases.end_silent(session, self._takeover_s):
+            unchanged = self._unchanged(session)
+            for seen in leases.end_silent(session, self._takeover_s, unchanged):
                 log.warning(
                     "%s gave no heartbeat for %.0f s and loses its calls. If it comes back, it "
                     "ends itself.", seen.name, seen.heartbeat_age_s,
                 )  # fmt: skip
+
+    def _unchanged(self, session: Session) -> list[leases.Seen]:
+        """Return the leases whose heartbeat has been the same for too long by the own clock.
+
+        The database's clock does not show it after it went back.
+        """
+        now_s = lasting_now_s()
+        held = [seen for seen in leases.list_all(session) if seen.is_held]
+        keys = {(seen.name, seen.epoch, seen.heartbeat_at): seen for seen in held}
+        self._first_seen = {key: self._first_seen.get(key, now_s) for key in keys}
+        return [keys[key] for key, at in self._first_seen.items() if now_s - at > self._takeover_s]
 
     def release(self) -> None:
         """Give the lease back: what is not finished is for the others, or for the next start."""
@@ -172,6 +200,36 @@ class Executor:
             return
         except StorageError as exc:  # It expires.
             log.warning("The lease of %s could not be given back: %s", self.name, exc)
+
+    def _await_name(self, stopped: Callable[[float], bool]) -> None:
+        """Wait while nobody can say whether the holder of the name lives.
+
+        After a reboot its lock proves nothing: only heartbeats tell it from one elsewhere.
+        """
+        silent_at = lasting_now_s() + self._takeover_s
+        first: tuple[int, datetime] | None = None
+        while True:
+            with transaction(self._engine) as session:
+                lease = leases.lock(session, self.name)
+                if not lease.is_held or self._is_dead(session, lease):
+                    return
+                rest_s = self._takeover_s - leases.age_s(session, lease)
+                seen = (lease.epoch, lease.heartbeat_at)
+                if first in (None, seen) and lasting_now_s() > silent_at:
+                    # The database's clock went back, but it has been silent all the same.
+                    leases.release(session, self.name, lease.epoch)
+                    return
+            is_here = lease.computer == _computer() and _is_locked(self._lock_path(lease.epoch))
+            if is_here or first not in (None, seen):
+                raise self._taken()
+            if first is None:
+                log.warning(
+                    "%r gave its last heartbeat on another computer, or before a reboot. Starting "
+                    "in %.0f s unless it gives another.", self.name, rest_s,
+                )  # fmt: skip
+            first = seen
+            if stopped(min(rest_s + 0.01, SECONDS_BETWEEN_LOOKS)):
+                raise self._taken()
 
     @contextmanager
     def _take(self) -> Iterator[None]:
@@ -208,8 +266,7 @@ class Executor:
     def _taken(self) -> NameTaken:
         return NameTaken(
             f"Another process named {self.name!r} is running on this database. Stop it, or give "
-            "this one its own name with RAPPORT_EXECUTOR_ID. (If it died on another computer, its "
-            f"name is free {self._takeover_s:.0f} s after its last heartbeat.)"
+            "this one its own name with RAPPORT_EXECUTOR_ID."
         )
 
     def _lock_path(self, epoch: int) -> Path:

@@ -44,7 +44,7 @@ from storage.access import keys
 from storage.engine import BUSY_TIMEOUT_MS, reading, transaction
 from storage.errors import StorageError
 from storage.files import MediaFiles, kept_text
-from storage.workers.installation import claim_folder
+from storage.workers.installation import check_marker, claim_folder
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +74,16 @@ def run_service(settings: Settings, *, with_api: bool) -> int:
         # Before anything is started or made: the address may be taken.
         listener = _listener(settings) if with_api else None
         with open_database(settings) as engine:
-            executor = _executor(settings, engine, with_api)
-            with executor.hold():
-                _run(settings, engine, executor, listener, stop_requested)
+            folder_id = claim_folder(engine, settings.data_dir)
+            name = settings.executor_id or f"{folder_id}-{'serve' if with_api else 'worker'}"
+            executor = Executor(engine, settings.data_dir, name, settings.takeover_s, exit_at_once)
+
+            def check() -> None:
+                executor.check()
+                check_marker(settings.data_dir, folder_id)
+
+            with executor.hold(stop_requested.wait):
+                _run(settings, engine, executor, listener, stop_requested, check)
     except (CannotStart, NameTaken, StorageError, InferenceError, OSError) as exc:
         console.print(f"[red]Error:[/red] {exc}", highlight=False, soft_wrap=True)
         return 1
@@ -89,8 +96,9 @@ def _run(
     executor: Executor,
     listener: socket.socket | None,
     stop_requested: StopRequest,
+    check: Callable[[], None],
 ) -> None:
-    resources = build_resources(settings, engine, executor.check)
+    resources = build_resources(settings, engine, check)
     executor.tell_until(resources.analysis.hold_until)
     launch_workflows(settings, executor.id)
     pipeline = CallPipeline(resources)
@@ -231,13 +239,6 @@ def _make_data_dir(settings: Settings) -> None:
         raise CannotStart(
             f"{settings.data_dir} cannot be used ({exc.strerror}): set RAPPORT_DATA_DIR."
         ) from exc
-
-
-def _executor(settings: Settings, engine: Engine, with_api: bool) -> Executor:
-    """Return this process's executor, named by the setting or by data folder and role."""
-    folder_id = claim_folder(engine, settings.data_dir)
-    name = settings.executor_id or f"{folder_id}-{'serve' if with_api else 'worker'}"
-    return Executor(engine, settings.data_dir, name, settings.takeover_s, exit_at_once)
 
 
 def _link_secret(settings: Settings) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import threading
 from typing import NoReturn
 
@@ -30,9 +31,9 @@ class StopRequest:
         with contextlib.suppress(BlockingIOError):  # the pipe is full of requests
             os.write(self._write, b".")
 
-    def wait(self) -> None:
-        """Block until the stop is requested."""
-        os.read(self._read, 1)
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until the stop is requested, or for some seconds; return whether it is."""
+        return bool(select.select([self._read], [], [], timeout_s)[0])
 
 
 def exit_soon(status: int) -> None:

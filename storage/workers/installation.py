@@ -51,14 +51,24 @@ def check_folder(session: Session, data_dir: Path) -> None:
     if not inspect(session.connection()).has_table(Installation.__tablename__):
         return  # a database of an earlier version, which is not upgraded yet
     known = session.get(Installation, 1)
+    if known is not None:
+        check_marker(data_dir, known.folder_id)
+
+
+def check_marker(data_dir: Path, folder_id: str) -> None:
+    """Check that a data folder has an id, without asking the database.
+
+    Raises:
+        OtherFolder: it has another, or none: it is not mounted, or was moved or deleted.
+    """
     marker = data_dir / MARKER
     try:
         found = marker.read_text().strip()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         found = ""
-    if known is not None and found != known.folder_id:
+    if found != folder_id:
         raise OtherFolder(
             f"{data_dir} is not the data folder of this database: set RAPPORT_DATA_DIR to the "
-            "folder that the other processes use (if this is it, and only its marker is lost, "
-            f"write {known.folder_id} into {marker})."
+            "folder that the other processes use (if this is it, mount its disk; if only its "
+            f"marker is lost, write {folder_id} into {marker})."
         )

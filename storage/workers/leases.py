@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy import ColumnElement, and_, func, or_
 from sqlmodel import Session, col, select, update
 
 from storage.errors import LeaseLost
@@ -30,6 +30,7 @@ class Seen:
     epoch: int
     is_held: bool
     heartbeat_age_s: float
+    heartbeat_at: datetime
 
 
 def executor_id(name: str, epoch: int) -> str:
@@ -94,16 +95,26 @@ def release(session: Session, name: str, epoch: int) -> None:
     )
 
 
-def end_silent(session: Session, silent_s: float) -> list[Seen]:
+def end_silent(session: Session, silent_s: float, unchanged: Sequence[Seen] = ()) -> list[Seen]:
     """End the leases without a heartbeat for so long, and return them: each to one caller only.
 
     A lease whose process is in the middle of a transaction is left for the next time.
+
+    Args:
+        session: the transaction.
+        silent_s: how long, in seconds by the database's clock.
+        unchanged: leases that end as well, unless they had a heartbeat since they were read.
     """
     now = database_now(session)
+    is_silent = or_(
+        col(Lease.heartbeat_at) < now - timedelta(seconds=silent_s),
+        *(
+            and_(_held(seen.name, seen.epoch), col(Lease.heartbeat_at) == seen.heartbeat_at)
+            for seen in unchanged
+        ),
+    )
     silent = session.exec(
-        select(Lease)
-        .where(col(Lease.is_held), col(Lease.heartbeat_at) < now - timedelta(seconds=silent_s))
-        .with_for_update(skip_locked=True)
+        select(Lease).where(col(Lease.is_held), is_silent).with_for_update(skip_locked=True)
     ).all()
     found = [_seen(lease, now) for lease in silent]
     for lease in silent:
@@ -144,4 +155,4 @@ def _held(name: str, epoch: int) -> ColumnElement[bool]:
 
 def _seen(lease: Lease, now: datetime) -> Seen:
     silent_s = max(0.0, (now - lease.heartbeat_at).total_seconds())
-    return Seen(lease.name, lease.epoch, lease.is_held, silent_s)
+    return Seen(lease.name, lease.epoch, lease.is_held, silent_s, lease.heartbeat_at)

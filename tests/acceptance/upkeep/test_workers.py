@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bot.demo.stand_ins.slack import SlackStandIn
@@ -149,3 +150,18 @@ def test_a_worker_with_the_same_name_or_another_data_folder_refuses_to_start(
     assert f"Another process named '{name}' is running on this database." in taken
     assert "RAPPORT_EXECUTOR_ID" in taken
     assert rapport.get("/calls").status_code == 200
+
+
+def test_without_its_data_folder_a_service_says_so_and_its_calls_wait(rapport: Rapport) -> None:
+    """As when the disk of the folder is not mounted any more."""
+    marker = rapport.data_dir / "installation"
+    marker.rename(rapport.data_dir / "unmounted")
+
+    ready = httpx.get(f"{rapport.url}/readyz", timeout=20)
+    rapport.announce()
+    rapport.wait_for_log("is not the data folder of this database")
+    wait_until(lambda: "trying again in 60 s" in rapport.log, "the step is tried again")
+
+    assert ready.status_code == 503
+    assert "The data folder is missing" in ready.json()["checks"]["disk"]
+    assert files_of(rapport) == {}

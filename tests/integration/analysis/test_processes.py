@@ -22,10 +22,10 @@ from bot.analysis.job import Job
 from bot.analysis.processes import AnalysisProcesses
 from bot.settings import AnalysisSettings, Settings
 from inference.errors import Cancelled, UnreadableMedia, WeightsInvalid
-from storage.errors import DatabaseDown, StorageError
+from storage.errors import DatabaseDown
 from storage.files import MediaFiles
 from storage.workers.clock import lasting_now_s
-from tests.jobs import Crash, Fail, Grow, Note, Wait
+from tests.jobs import Crash, Fail, Grow, Note, SlowToRead, Wait
 from tests.places import ROOT
 from tests.processes import with_default_signals
 
@@ -121,17 +121,49 @@ def test_a_process_that_loads_for_longer_than_a_lease_lasts_works_if_it_was_rene
     files: MediaFiles,
 ) -> None:
     processes = made(files)
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(2) as pool:
         loading = pool.submit(processes.start)
         time.sleep(0.1)  # Loading takes longer, and what comes meanwhile waits.
         processes.hold_until(lasting_now_s() + 0.01)
-        between = pool.submit(run, processes, Note("no id" * 10_000_000))  # takes long to read
+        between = pool.submit(run, processes, SlowToRead("between"))
         time.sleep(0.2)
-        pool.submit(processes.hold_until, lasting_now_s() + 60)
+        processes.hold_until(lasting_now_s() + 60)
         loading.result()
-        with pytest.raises(StorageError, match="not a call's id"):
-            between.result()
-    run(processes, Note("loaded"))
+        between.result()
+    processes.close()
+
+
+def test_a_process_that_loads_for_longer_than_a_lease_lasts_ends_if_it_was_not_renewed(
+    files: MediaFiles,
+) -> None:
+    processes = made(files)
+    with ThreadPoolExecutor(2) as pool:
+        loading = pool.submit(processes.start)
+        time.sleep(0.1)
+        processes.hold_until(lasting_now_s() + 0.01)
+        between = pool.submit(run, processes, Wait("unwanted"))
+        loading.result()
+        with pytest.raises(DatabaseDown):
+            between.result(20)
+    processes.close()
+
+
+def test_heartbeats_do_not_wait_for_a_process_that_is_frozen(files: MediaFiles) -> None:
+    processes = made(files)
+    processes.start()
+    pid = run(processes, Note("before"))
+    os.kill(pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+
+        def beat() -> None:
+            for _ in range(5000):
+                processes.hold_until(lasting_now_s() + 60)
+
+        beating = pool.submit(beat)
+        try:
+            beating.result(20)
+        finally:
+            os.kill(pid, signal.SIGKILL)
     processes.close()
 
 

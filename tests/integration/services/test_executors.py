@@ -34,12 +34,17 @@ def end(reason: str) -> NoReturn:
 
 
 @contextmanager
-def started(url: str, folder: Path, name: str = "worker") -> Iterator[tuple[Executor, Engine]]:
+def started(
+    url: str,
+    folder: Path,
+    name: str = "worker",
+    stopped: Callable[[float], bool] = lambda seconds: pytest.fail("it waits for its name"),
+) -> Iterator[tuple[Executor, Engine]]:
     """A process of its own under a name."""
     engine = open_engine(url)
     try:
         executor = Executor(engine, folder, name, TAKEOVER_S, end)
-        with executor.hold():
+        with executor.hold(stopped):
             yield executor, engine
     finally:
         engine.dispose()
@@ -139,6 +144,38 @@ def test_after_the_computer_slept_a_process_ends_the_silent_ones_and_not_itself(
         assert not is_held(engine, "dead")
 
 
+def test_a_dead_process_is_noticed_although_the_database_s_clock_went_back(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    with started(database_url, tmp_path) as (executor, _), started(database_url, tmp_path, "dead"):
+        silence(engine, "dead", seconds=-3600)
+        executor.end_silent()
+        assert is_held(engine, "dead")
+        executor._first_seen = {
+            key: at - TAKEOVER_S - 1 for key, at in executor._first_seen.items()
+        }
+
+        executor.end_silent()
+
+        assert is_held(engine), "its own heartbeat is new"
+        assert not is_held(engine, "dead")
+
+
+def test_after_an_outage_of_the_database_processes_wait_for_each_other(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    with started(database_url, tmp_path) as (executor, _), started(database_url, tmp_path, "late"):
+        silence(engine, "late")
+        executor._renewed_at -= TAKEOVER_S
+
+        executor.end_silent()
+        assert is_held(engine, "late")
+        executor._patient_until -= TAKEOVER_S
+
+        executor.end_silent()
+        assert not is_held(engine, "late")
+
+
 def test_nobody_takes_over_in_the_middle_of_a_transaction(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
@@ -164,14 +201,54 @@ def test_a_name_is_taken_while_its_process_lives_and_free_when_it_has_ended(
         assert first.id != second.id
 
 
+def elsewhere(engine: Engine, silent_s: float) -> None:
+    """Let a process have the name on another computer, or before this one was restarted."""
+    with transaction(engine) as session:
+        leases.take(session, leases.lock(session, "worker"), "another computer")
+    silence(engine, seconds=silent_s)
+
+
+def test_after_a_reboot_a_process_waits_until_it_is_sure_that_its_name_is_free(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    elsewhere(engine, silent_s=TAKEOVER_S - 10)
+    waited: list[float] = []
+
+    def stopped(seconds: float) -> bool:
+        waited.append(seconds)
+        silence(engine, seconds=TAKEOVER_S + 1) if len(waited) == 1 else None
+        return False
+
+    # The heartbeat is the same one, only older.
+    with started(database_url, tmp_path, stopped=stopped):
+        assert waited
+
+
+def test_a_process_whose_name_lives_on_another_computer_refuses_to_start(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    elsewhere(engine, silent_s=5)
+
+    def stopped(seconds: float) -> bool:
+        silence(engine, seconds=0)  # a heartbeat
+        return False
+
+    with pytest.raises(NameTaken), started(database_url, tmp_path, stopped=stopped):
+        pass
+
+
+def test_a_process_that_waits_for_its_name_can_be_stopped(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    elsewhere(engine, silent_s=5)
+    with pytest.raises(NameTaken), started(database_url, tmp_path, stopped=lambda seconds: True):
+        pass
+
+
 def test_the_name_of_a_killed_process_is_free_at_once_here_and_elsewhere_after_silence(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
-    with transaction(engine) as session:  # on another computer
-        leases.take(session, leases.lock(session, "worker"), "another computer")
-    with pytest.raises(NameTaken), started(database_url, tmp_path):
-        pass
-    silence(engine)
+    elsewhere(engine, silent_s=TAKEOVER_S + 1)
     with ExitStack() as killed:
         killed.enter_context(started(database_url, tmp_path))
         with transaction(engine) as session:
@@ -218,3 +295,6 @@ def test_a_folder_belongs_to_the_database_that_named_it_first(
     assert list(other.iterdir()) == []
     with reading(engine) as session, pytest.raises(OtherFolder):
         check_folder(session, other)
+    (mine / MARKER).write_bytes(b"\xff\x00")
+    with reading(engine) as session, pytest.raises(OtherFolder, match="write 0123abcd into"):
+        check_folder(session, mine)
