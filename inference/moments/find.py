@@ -101,7 +101,7 @@ def find_moments(scene: Scene) -> tuple[Moment, ...]:
         own += shifts
         own += [move for move in search.moves() if not _is_told(move, shifts)]
     together = [move for group in _groups(scene, searches) for move in _joint_moves(scene, group)]
-    found = [*find_silences(scene.talk), *together]
+    found = [*find_silences(scene.talk, scene.lines), *together]
     found += [move for move in own if not _is_told(move, together)]
     words = Words(scene.lines, [span for spans in scene.talk for span in spans])
     return tuple(_with_words(scene, words, moment) for moment in _ranked(found)[:MAX_MOMENTS])
