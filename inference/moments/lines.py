@@ -160,6 +160,20 @@ def find_silences(
     return moments[:MAX_SILENCES]
 
 
+def with_one_length(lines: Sequence[MomentLine], silence: Moment) -> tuple[MomentLine, ...]:
+    """Return a silence's lines with its own length as that of the pause which it is.
+
+    Turns and lines end beside each other: the words would tell of a pause of another length.
+    """
+    quiet_s, length_s = silence.change_s, silence.silence_s or 0.0
+
+    def is_it(line: MomentLine) -> bool:
+        starts_s = line.start_s - line.pause_s
+        return line.pause_s > 0 and starts_s < quiet_s + length_s and line.start_s > quiet_s
+
+    return tuple(replace(line, pause_s=length_s) if is_it(line) else line for line in lines)
+
+
 def _with_lines(turns: Sequence[Span], lines: Sequence[TranscriptLine]) -> list[Span]:
     """Return the turns, and what was said between the first and the last without being in one."""
     said: list[Span] = []

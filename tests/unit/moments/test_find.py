@@ -190,6 +190,14 @@ def test_nobody_is_said_to_be_silent_while_words_are_known(speaker: str | None) 
     assert moments({"Dana": None, "Sam": None}, talk, (endless,), duration_s=80) == ()
 
 
+def test_a_silence_and_the_pause_between_its_words_have_one_length() -> None:
+    talk = {"Dana": [(0.0, 20.0)], "Sam": [(40.0, 60.0)]}
+    words = (TranscriptLine(2, 18, "Dana", "Forty."), TranscriptLine(41, 50, "Sam", "Forty?"))
+    (silence,) = moments({"Dana": None, "Sam": None}, talk, words, duration_s=80)
+    assert silence.silence_s == 20  # by the words it is 23
+    assert [line.pause_s for line in silence.lines] == [0, 20]
+
+
 def test_without_turns_there_is_no_silence() -> None:
     assert moments({"Dana": course((300, NEUTRAL))}) == ()
 
