@@ -178,26 +178,6 @@ def test_a_long_silence_between_turns_is_a_moment() -> None:
     assert found[0].before is None
 
 
-@pytest.mark.parametrize("speaker", [None, "Sam", "Somebody else"])
-def test_nobody_is_said_to_be_silent_while_words_are_known(speaker: str | None) -> None:
-    # Zoom's TIMELINE and transcript disagree at times, and some lines name nobody.
-    talk = {"Dana": [(0.0, 20.0)], "Sam": [(60.0, 70.0)]}
-    chat = TranscriptLine(50, 50, "Sam", "A message is no sound.", is_chat=True)
-    words = TranscriptLine(24, 40, speaker, "A long answer, and nobody knows whose it was.")
-    (silence,) = moments({"Dana": None, "Sam": None}, talk, (words, chat), duration_s=80)
-    assert (silence.change_s, silence.silence_s) == (40, 20)
-    endless = TranscriptLine(24, 90, speaker, "A line that is said to go on and on.")
-    assert moments({"Dana": None, "Sam": None}, talk, (endless,), duration_s=80) == ()
-
-
-def test_a_silence_and_the_pause_between_its_words_have_one_length() -> None:
-    talk = {"Dana": [(0.0, 20.0)], "Sam": [(40.0, 60.0)]}
-    words = (TranscriptLine(2, 18, "Dana", "Forty."), TranscriptLine(41, 50, "Sam", "Forty?"))
-    (silence,) = moments({"Dana": None, "Sam": None}, talk, words, duration_s=80)
-    assert silence.silence_s == 20  # by the words it is 23
-    assert [line.pause_s for line in silence.lines] == [0, 20]
-
-
 def test_without_turns_there_is_no_silence() -> None:
     assert moments({"Dana": course((300, NEUTRAL))}) == ()
 
