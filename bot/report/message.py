@@ -28,6 +28,8 @@ Block = dict[str, Any]
 LIMITS = "What a face shows is not what a person feels."
 TOPIC, AT_CHANGE = 56, 92
 """Letters of the topic (two lines of a phone) and of the words at a change (three)."""
+REASON = 440
+"""Letters of the reason of a failure: with topic and advice one screen of a phone."""
 LEAST_WORDS = 12
 ROOM = ((62, 62), (62, 33), (62, 0), (33, 0), (0, 0))
 """Letters of each line beside the words at a change, and of the words at a rise: as many as leave
@@ -50,7 +52,12 @@ class Message:
 
 
 def compose_message(
-    analysis: CallAnalysis, info: CallInfo, *, page_url: str | None, has_video: bool = False
+    analysis: CallAnalysis,
+    info: CallInfo,
+    *,
+    page_url: str | None,
+    has_video: bool = False,
+    replaced_at: datetime | None = None,
 ) -> Message:
     """Compose a call's message; it stays within Slack's limits for any number of people.
 
@@ -59,11 +66,13 @@ def compose_message(
         info: its topic, start and zone.
         page_url: address of the call's page; None leaves the buttons out.
         has_video: whether that page shows the recording.
+        replaced_at: when the message was posted in whose place this one stands, if there is one.
     """
     topic, answer = title(info), call_answer(analysis)
     blocks: list[Block] = []
     for beside, at_rise in ROOM:
         blocks = [
+            *_replaced(replaced_at, info),
             {
                 "type": "header",
                 "text": {"type": "plain_text", "text": _header(topic), "emoji": True},
@@ -82,31 +91,19 @@ def compose_message(
     return Message(_notification(answer, topic), blocks)
 
 
-def replacing(message: Message, posted_at: datetime, timezone: str | None) -> Message:
-    """Return a message that first says which earlier one it replaces: the one posted then."""
-    at, zone, _ = words.local_time(posted_at, timezone)
-    line = (
-        f"This replaces the message of {words.short_date(at)}, {at:%H:%M} {zone}, which Slack did "
-        "not let Rapport edit."
-    )
-    return Message(
-        f"Replaces an earlier message: {message.text}", [_context(line), *message.blocks]
-    )
-
-
-def compose_failure(info: CallInfo, reason: str) -> Message:
+def compose_failure(info: CallInfo, reason: str, *, replaced_at: datetime | None = None) -> Message:
     """Compose one line that says that a call could not be reported, why, and what to do."""
     when = ""
     if info.started_at is not None:
         start, zone, _ = words.local_time(info.started_at, info.timezone)
         when = f" ({words.short_date(start)}, {start:%H:%M} {zone})"
-    topic = words.shorten(title(info), 120)
-    why = words.shorten(words.clean(reason), 600).rstrip(".") or "The reason is in the log"
+    topic = words.shorten(title(info), TOPIC)
+    why = words.shorten(words.clean(reason), REASON).rstrip(".") or "The reason is in the log"
     line = (
         f"No report for “{topic}”{when}: {why}. "
         f"Once that is fixed, an operator can start call {words.clean(info.call_id)} again."
     )
-    return Message(escape(line), [_section(escape(line))])
+    return Message(escape(line), [*_replaced(replaced_at, info), _section(escape(line))])
 
 
 def as_text(message: Message) -> str:
@@ -130,6 +127,15 @@ def escape(text: str) -> str:
     """
     entities = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"(?<!\w)@(?=\w)", f"@{_WORD_JOINER}", _EMPHASIS.sub(_apart, entities))
+
+
+def _replaced(posted_at: datetime | None, info: CallInfo) -> list[Block]:
+    """Return the line that says which message this one replaces: the one posted then, if any."""
+    if posted_at is None:
+        return []
+    at, zone, is_unknown = words.local_time(posted_at, info.timezone)
+    when = f"{words.day(at)}, {at:%H:%M}{f' {zone}' if is_unknown else ''}"
+    return [_context(f"Replaces the message of {when}, which Slack did not let Rapport edit.")]
 
 
 _EMPHASIS = re.compile(r"\*+|(?<!\w)[_~`]+|[_~`]+(?!\w)")

@@ -28,6 +28,12 @@ TOLD_FROM_S = 20.0
 """How long something lasted is told from here on: shorter is what a moment shows anyway."""
 STILL_SAID_S = 0.5
 """Cues end up to about half a second before the voice does."""
+LATELY_SAID_S = 10.0
+"""Somebody who speaks on may have lines that the transcript lacks: older words are not what they
+were saying."""
+NEAR_S = 30.0
+"""Words spoken longer before a change, or after it, are not told beside it: nobody would take them
+for what was said just then."""
 
 EARLIER = {
     "fall": "looked less engaged", "rise": "looked more engaged", "to_happy": "began to smile",
@@ -232,7 +238,7 @@ def _item(
         lasted=lasted,
         said=said,
         reason=f"{who} {did}{f' for {lasted}' if lasted else ''}{_meanwhile(moment, people)}",
-        quotes=tuple(_quote(line, people) for line in moment.lines if words.clean(line.text)),
+        quotes=tuple(_quote(line, people) for line in _told_lines(moment)),
         picture=picture_name(number) if picture else "",
         caption=_caption(picture, people) if picture else "",
     )
@@ -241,8 +247,17 @@ def _item(
 _DIRECTIONS = {"rise": "rise", "to_happy": "rise", "silence": "silence"}
 
 
-def _at_change(moment: Moment) -> MomentLine | None:
-    return next((line for line in moment.lines if line.at_change and words.clean(line.text)), None)
+def _told_lines(moment: Moment) -> list[MomentLine]:
+    """Return the lines to quote: the chat alone where the words at the change are far from it."""
+    lines = [line for line in moment.lines if words.clean(line.text)]
+    at_change = [line for line in lines if line.at_change]
+    if at_change and _apart_s(at_change[0], moment.change_s) > NEAR_S:
+        return [line for line in lines if line.is_chat]
+    return lines
+
+
+def _apart_s(line: MomentLine, change_s: float) -> float:
+    return max(line.start_s - change_s, change_s - line.end_s, 0.0)
 
 
 def _said(moment: Moment, people: Sequence[Person]) -> str:
@@ -251,16 +266,16 @@ def _said(moment: Moment, people: Sequence[Person]) -> str:
     "While" needs words that were still being said at the change, or somebody who spoke before and
     after it.
     """
-    line = _at_change(moment)
+    line = next((line for line in _told_lines(moment) if line.at_change), None)
     if line is None:
         return ""
     owner = _owner(line, people)
     by = f" {_speaker(line, people)} said" if line.speaker else ""
     if line.start_s > moment.change_s:
         return f"before{by or ' the words'}"
-    is_going_on = moment.change_s <= line.end_s + STILL_SAID_S or (
-        owner is not None and owner == moment.said_by
-    )
+    speaks_on = owner is not None and owner == moment.said_by
+    apart_s = _apart_s(line, moment.change_s)
+    is_going_on = apart_s <= (LATELY_SAID_S if speaks_on else STILL_SAID_S)
     if moment.kind == "silence" or not is_going_on:
         return f"after{by or ' the words'}"
     if owner is not None and moment.participants == (owner,):

@@ -53,11 +53,13 @@ def render_page(page: CallPage) -> str:
     facts = [
         f"{words.long_date(started_at)}, {started_at:%H:%M} ({zone})",
         words.length(call.duration_ms / 1000) if call.duration_ms else "",
-        who_met(page.analysis) if page.analysis else call.host_name or call.host_email,
+        who_met(page.analysis)
+        if page.analysis
+        else words.isolate(words.clean(call.host_name or call.host_email)),
     ]
     head = [
         f'<h1 dir="auto">{_text(call.topic) or "Untitled call"}</h1>',
-        f'<p class="soft"><bdi>{" · ".join(_text(fact) for fact in facts if fact)}</bdi></p>',
+        f'<p class="soft">{" · ".join(escape(fact) for fact in facts if fact)}</p>',
         f'<p class="small soft">{_text(note)}</p>' if note else "",
     ]
     return _document(call.topic, [*head, *_body(page)])
@@ -104,10 +106,11 @@ def _body(page: CallPage) -> list[str]:
 
 def _answer(answer: Answer) -> str:
     if answer.moment is None:
-        return f'<p class="answer">{_text(answer.without)}</p>'
+        return f'<p class="answer">{escape(answer.without)}</p>'
+    # Our own sentence, in which a name from right to left is isolated already; so are the words.
     claim, rest = lead(answer.moment)
-    said = f" “{_text(answer.moment.words)}”" if answer.moment.words else ""
-    return f'<p class="answer" dir="auto"><b>{_text(claim)}</b>{_text(rest)}{said}</p>'
+    said = f" <bdi>“{escape(answer.moment.words)}”</bdi>" if answer.moment.words else ""
+    return f'<p class="answer"><b>{escape(claim)}</b>{escape(rest)}{said}</p>'
 
 
 def _video(page: CallPage) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from inference.moments.changes import I64, Levels, Track
-from inference.moments.lines import Words, find_silences, longest_pause_s
+from inference.moments.lines import Words, find_silences, longest_pause_s, with_one_length
 from inference.moments.sentences import (
     BEGAN_TO_SMILE,
     LOOKED_BACK,
@@ -101,7 +101,7 @@ def find_moments(scene: Scene) -> tuple[Moment, ...]:
         own += shifts
         own += [move for move in search.moves() if not _is_told(move, shifts)]
     together = [move for group in _groups(scene, searches) for move in _joint_moves(scene, group)]
-    found = [*find_silences(scene.talk), *together]
+    found = [*find_silences(scene.talk, scene.lines), *together]
     found += [move for move in own if not _is_told(move, together)]
     words = Words(scene.lines, [span for spans in scene.talk for span in spans])
     return tuple(_with_words(scene, words, moment) for moment in _ranked(found)[:MAX_MOMENTS])
@@ -336,7 +336,10 @@ def _is_told(move: Moment, others: Sequence[Moment]) -> bool:
 
 def _with_words(scene: Scene, words: Words, moment: Moment) -> Moment:
     lines = words.around(moment.change_s)
-    silence_s = moment.silence_s if moment.kind == "silence" else longest_pause_s(lines)
+    silence_s = longest_pause_s(lines)
+    if moment.kind == "silence":
+        silence_s = moment.silence_s
+        lines = with_one_length(lines, moment)
     return replace(
         moment,
         lines=lines,

@@ -122,14 +122,17 @@ def longest_pause_s(lines: Sequence[MomentLine]) -> float | None:
     return max((line.pause_s for line in lines if line.pause_s > 0), default=None)
 
 
-def find_silences(talk: Sequence[Sequence[Span]]) -> list[Moment]:
+def find_silences(
+    talk: Sequence[Sequence[Span]], lines: Sequence[TranscriptLine] = ()
+) -> list[Moment]:
     """Return the longest pauses between two turns; none before the first or after the last.
 
-    `talk` holds each person's turns, without overlaps. The moments have no words yet.
+    `talk` holds each person's turns, without overlaps. Spoken `lines` that begin within a pause
+    shorten or part it, whether or not they name a speaker. The moments have no words yet.
     """
-    all_talk = merge_spans([span for spans in talk for span in spans])
+    turns = merge_spans([span for spans in talk for span in spans])
     moments = []
-    for (_, quiet_s), (loud_s, _) in pairwise(all_talk):
+    for (_, quiet_s), (loud_s, _) in pairwise(_with_lines(turns, lines)):
         gap_s = round(loud_s - quiet_s, 3)
         if gap_s < LONG_SILENCE_S:
             continue
@@ -155,6 +158,33 @@ def find_silences(talk: Sequence[Sequence[Span]]) -> list[Moment]:
         )
     moments.sort(key=lambda moment: -moment.strength)
     return moments[:MAX_SILENCES]
+
+
+def with_one_length(lines: Sequence[MomentLine], silence: Moment) -> tuple[MomentLine, ...]:
+    """Return a silence's lines with its own length as that of the pause which it is.
+
+    Turns and lines end beside each other: the words would tell of a pause of another length.
+    """
+    quiet_s, length_s = silence.change_s, silence.silence_s or 0.0
+
+    def is_it(line: MomentLine) -> bool:
+        starts_s = line.start_s - line.pause_s
+        return line.pause_s > 0 and starts_s < quiet_s + length_s and line.start_s > quiet_s
+
+    return tuple(replace(line, pause_s=length_s) if is_it(line) else line for line in lines)
+
+
+def _with_lines(turns: Sequence[Span], lines: Sequence[TranscriptLine]) -> list[Span]:
+    """Return the turns, and what was said between the first and the last without being in one."""
+    said: list[Span] = []
+    for line in lines:
+        if line.is_chat or not line.text.strip() or not math.isfinite(line.start_s):
+            continue
+        next_turn = bisect_right(turns, (line.start_s, math.inf))
+        if 0 < next_turn < len(turns) and turns[next_turn - 1][1] <= line.start_s:
+            end_s = line.end_s if math.isfinite(line.end_s) else line.start_s
+            said.append((line.start_s, max(line.start_s, min(end_s, turns[next_turn][0]))))
+    return merge_spans([*turns, *said])
 
 
 def complete_earlier(moment: Moment) -> Moment:

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, groupby, pairwise
 
 from integrations.zoom.formats.speakers import NOBODY, names_before_words, speakers_among
 from integrations.zoom.formats.vtt import MOST_CUES, Cue, Cues, Lost, read_cues, word_count
@@ -52,6 +52,8 @@ class _Said:
     cue: Cue
     voice: str | None
     words: str
+    goes_on: bool = False
+    """A line of the cue after another: the same speaker goes on unless it begins with a name."""
 
 
 def parse_vtt(
@@ -129,12 +131,18 @@ def _was(number: int) -> str:
 
 
 def _said(cue: Cue) -> Iterator[_Said]:
-    """Yield what is said in a cue, apart for each voice that its markup names."""
-    before, *voices = _VOICE.split(" ".join(line.strip() for line in cue.lines))
-    for voice, words in ((None, before), *zip(voices[::2], voices[1::2], strict=True)):
-        plain = _plain(words)
-        if plain:
-            yield _Said(cue, voice and _plain(voice), plain)
+    """Yield what is said in a cue, apart for each line and each voice that its markup names."""
+    before, *voices = _VOICE.split("\n".join(cue.lines))
+    goes_on = False
+    for line in _without_markup(before).split("\n"):
+        words = clean_text(line)
+        if words:
+            yield _Said(cue, None, words, goes_on)
+            goes_on = True
+    for voice, spoken in zip(voices[::2], voices[1::2], strict=True):
+        words = clean_text(_without_markup(spoken))
+        if words:
+            yield _Said(cue, clean_text(_without_markup(voice)), words)
 
 
 def _with_speakers(
@@ -142,17 +150,43 @@ def _with_speakers(
 ) -> Iterator[TranscriptCue]:
     words_of = ("" if one.voice else one.words for one in said)
     prefixes = list(names_before_words(words_of, names))
-    speakers = speakers_among(Counter(prefixes), names)
+    counts = Counter(prefix for one, prefix in zip(said, prefixes, strict=True) if not one.goes_on)
+    # Within a cue a name is one only if it begins another cue too: lines break before any word.
+    counts.update(
+        prefix
+        for one, prefix in zip(said, prefixes, strict=True)
+        if one.goes_on and prefix is not None and prefix in counts
+    )
+    speakers = speakers_among(counts, names)
+    spoken: list[tuple[Cue, str | None, str]] = []
     for one, prefix in zip(said, prefixes, strict=True):
         speaker, words = one.voice or None, one.words
-        if prefix is not None and prefix in speakers:
+        if prefix is not None and (prefix in speakers or prefix in names):
             speaker, words = prefix, words[len(prefix) + 1 :]
             if speaker not in names and NOBODY.fullmatch(speaker):
                 speaker = None
-        end_s = one.cue.end_s if duration_s is None else min(one.cue.end_s, duration_s)
-        yield TranscriptCue(one.cue.start_s, end_s, speaker, " ".join(words.split()))
+        elif one.goes_on:
+            _, speaker, before = spoken.pop()
+            words = f"{before} {words}"
+        spoken.append((one.cue, speaker, " ".join(words.split())))
+    for _, group in groupby(spoken, key=lambda part: id(part[0])):
+        parts = list(group)
+        yield from _timed(parts[0][0], [part[1:] for part in parts], duration_s)
 
 
-def _plain(text: str) -> str:
-    """Return text without markup, its entities read, and names and words as they are written."""
-    return clean_text(_ENTITY.sub(lambda found: html.unescape(found[0]), _TAG.sub("", text)))
+def _timed(
+    cue: Cue, parts: list[tuple[str | None, str]], duration_s: float | None
+) -> Iterator[TranscriptCue]:
+    """Yield what each speaker of a cue says, one after the other: its time by their letters."""
+    end_s = cue.end_s if duration_s is None else min(cue.end_s, duration_s)
+    letters = list(accumulate(len(words) for _, words in parts))
+    per_letter_s = (end_s - cue.start_s) / max(letters[-1], 1)
+    inner_s = [round(cue.start_s + per_letter_s * before, 3) for before in letters[:-1]]
+    edges_s = pairwise([cue.start_s, *inner_s, end_s])
+    for (speaker, words), (start_s, stop_s) in zip(parts, edges_s, strict=True):
+        yield TranscriptCue(start_s, stop_s, speaker, words)
+
+
+def _without_markup(text: str) -> str:
+    """Return text without tags, its entities read."""
+    return _ENTITY.sub(lambda found: html.unescape(found[0]), _TAG.sub("", text))

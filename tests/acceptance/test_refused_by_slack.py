@@ -46,7 +46,7 @@ def test_a_replacement_killed_before_it_was_recorded_is_posted_once(
     rapport.wait_for("done", run=2)
 
     old, new = posts(slack)
-    assert "This replaces the message of" in str(new.blocks[0])
+    assert "Replaces the message of" in str(new.blocks[0])
     assert "Maria Okafor" in str(new.blocks)
     assert not old.edited, "the edit that Slack would now allow is not made"
     assert [file.thread_ts for file in slack.files] == [new.ts]

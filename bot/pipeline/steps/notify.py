@@ -18,7 +18,7 @@ from bot.links import page_link
 from bot.pipeline import posting
 from bot.pipeline.noting import is_due, noting
 from bot.pipeline.resources import Resources
-from bot.report.message import Message, compose_failure, compose_message, replacing
+from bot.report.message import Message, compose_failure, compose_message
 from integrations.errors import NotFound, Refused, Unavailable
 from storage import calls
 from storage.delivery import messages, notes
@@ -86,10 +86,10 @@ def notify_failure(resources: Resources, call_id: str, reason: str, kind: str = 
                 log.info("call %s: not posted, since a like failure was within the hour", call_id)
                 return
             reason = _with_left_out(reason, left_out)
-        compose = _with_replaced(call, compose_failure(call_info(call), reason))
+        compose = _failure_composer(call, reason)
         posting.post_first(resources, call, "failure", compose, channel)
     else:
-        compose = _with_replaced(call, compose_failure(call_info(call), reason))
+        compose = _failure_composer(call, reason)
     posting.bring_up_to_date(resources, call, "failure", compose)
 
 
@@ -121,23 +121,28 @@ def retry_notify(resources: Resources, call_id: str, due: Collection[str]) -> bo
 
 
 def _composer(resources: Resources, call: Call) -> posting.Compose:
-    message = compose_message(
-        load_analysis(resources.files, resources.settings, call),
-        call_info(call),
-        page_url=page_link(resources.settings, resources.link_secret, call.id),
-        has_video=find(resources.files, resources.settings, call.id) is not None,
-    )
-    return _with_replaced(call, message)
+    analysis = load_analysis(resources.files, resources.settings, call)
+    info = call_info(call)
+    page_url = page_link(resources.settings, resources.link_secret, call.id)
+    has_video = find(resources.files, resources.settings, call.id) is not None
 
-
-def _with_replaced(call: Call, message: Message) -> posting.Compose:
     def compose(replaced_ts: str) -> Message:
-        if not replaced_ts:
-            return message
-        # Slack's timestamp of a message is the second at which it was posted.
-        return replacing(message, datetime.fromtimestamp(float(replaced_ts), UTC), call.timezone)
+        return compose_message(
+            analysis, info, page_url=page_url, has_video=has_video,
+            replaced_at=_posted_at(replaced_ts),
+        )  # fmt: skip
 
     return compose
+
+
+def _failure_composer(call: Call, reason: str) -> posting.Compose:
+    info = call_info(call)
+    return lambda replaced_ts: compose_failure(info, reason, replaced_at=_posted_at(replaced_ts))
+
+
+def _posted_at(ts: str) -> datetime | None:
+    """Return when a message was posted: Slack's timestamp of it is that second; "" is none."""
+    return datetime.fromtimestamp(float(ts), UTC) if ts else None
 
 
 def _edit_message(

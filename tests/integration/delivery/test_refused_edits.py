@@ -41,8 +41,8 @@ def test_an_edit_that_is_refused_is_replaced_by_one_message_that_says_so(
     assert_done(resources, call_id)
     old, new = posts(slack)
     assert old.ts == first.ts
-    assert "This replaces the message of" in str(new.blocks[0])
-    assert new.text.startswith("Replaces an earlier message: ")
+    assert "Replaces the message of" in str(new.blocks[0])
+    assert "eplaces" not in new.text, "a notification starts with the sentence"
     (note,) = noted(resources, call_id)
     assert f"chat.update: {error}" in note.text
     assert "RAPPORT_SLACK__TOKEN" not in note.text
@@ -55,7 +55,7 @@ def test_an_edit_that_is_refused_is_replaced_by_one_message_that_says_so(
 
     assert len(posts(slack)) == 2, "later runs edit the new message"
     assert posts(slack)[1].edited
-    assert "This replaces the message of" in str(posts(slack)[1].blocks[0])
+    assert "Replaces the message of" in str(posts(slack)[1].blocks[0])
     assert noted(resources, call_id) == []
     assert len(slack.files) == 1
 

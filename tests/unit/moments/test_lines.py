@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.moments.find import Scene, find_moments
 from inference.moments.lines import Pause, Words, complete_earlier, lines_and_pauses
 from inference.schema.analysis import Moment
 from inference.schema.meeting import TranscriptLine
@@ -144,3 +146,30 @@ def test_a_silence_of_an_earlier_version_began_with_it() -> None:
     new = complete_earlier(old)
     assert new.change_s == 30.6
     assert new.silence_s == pytest.approx(12.0)
+
+
+def silences(*lines: TranscriptLine) -> tuple[Moment, ...]:
+    """The silences of a call in which Dana's turn ends at 20 s and Sam's begins at 60 s."""
+    return find_moments(
+        Scene(
+            t_s=np.arange(0.0, 80.0, 0.5), interval_s=0.5, duration_s=80.0, names=("Dana", "Sam"),
+            faces=(None, None), talk=([(0.0, 20.0)], [(60.0, 70.0)]), lines=lines,
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("speaker", [None, "Sam", "Somebody else"])
+def test_nobody_is_said_to_be_silent_while_words_are_known(speaker: str | None) -> None:
+    # Zoom's TIMELINE and transcript disagree at times, and some lines name nobody.
+    chat = TranscriptLine(50, 50, "Sam", "A message is no sound.", is_chat=True)
+    words = TranscriptLine(24, 40, speaker, "A long answer, and nobody knows whose it was.")
+    (silence,) = silences(words, chat)
+    assert (silence.change_s, silence.silence_s) == (40, 20)
+    assert silences(TranscriptLine(24, 90, speaker, "A line that goes on and on.")) == ()
+
+
+def test_a_silence_and_the_pause_between_its_words_have_one_length() -> None:
+    words = (TranscriptLine(2, 18, "Dana", "Forty."), TranscriptLine(61, 66, "Sam", "Forty?"))
+    (silence,) = silences(*words)
+    assert silence.silence_s == 40  # by the words it is 43
+    assert [line.pause_s for line in silence.lines] == [0, 40]

@@ -17,7 +17,6 @@ from bot.report.message import (
     compose_failure,
     compose_message,
     escape,
-    replacing,
 )
 from bot.text.words import NBSP
 from inference.schema.analysis import CallAnalysis
@@ -128,6 +127,24 @@ def test_nobody_is_said_to_have_spoken_meanwhile_who_had_stopped() -> None:
     assert "Nobody spoke for 8 seconds from 0:29" in told
 
 
+def test_words_of_another_time_are_not_told_as_said_just_then() -> None:
+    call = price_call()
+    fall = replace(call.moments[0], said_by=0)  # Maya speaks on, and the transcript ends
+    (price,) = (line for line in fall.lines if line.at_change)
+    meanwhile = {
+        after_s: plain(
+            demo(replace(call, moments=(replace(fall, change_s=price.end_s + after_s),)))
+        )
+        for after_s in (5, 15, 45)
+    }
+    assert "while Maya said:" in meanwhile[5]
+    assert "after Maya said:" in meanwhile[15]
+    assert "Maya said" not in meanwhile[45]
+    assert "“" not in meanwhile[45]
+    early = replace(fall, change_s=price.start_s - 45, lines=(price,))
+    assert "“" not in plain(demo(replace(call, moments=(early,))))
+
+
 def test_our_own_faces_never_lead_where_the_other_side_is_known() -> None:
     fall, rise = price_call().moments
     ours = replace(fall, side="rep", participants=(0,), strength=1.0)
@@ -189,16 +206,17 @@ def test_what_is_missing_is_told_in_the_facts() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_call_is_one_screen_without_a_figure_that_needs_explaining(kind: str) -> None:
     analysis, info = KINDS[kind]()
-    message = compose_message(analysis, info, page_url=PAGE, has_video=True)
-    assert block_errors(message.blocks) == ("", [])
-    again = replacing(message, STARTED_AT, "Europe/Berlin")
-    assert block_errors(again.blocks) == ("", [])
-    told = as_text(message)
-    assert not re.search(r"of 100|likely|engagement|attention|sure", told, re.IGNORECASE)
-    # A phone shows about 33 letters a line, and 20 lines besides the buttons on one screen.
-    shown = [line for line in told.splitlines() if line.strip("─") and "https:" not in line]
-    assert sum(-(-len(line) // 33) for line in shown) <= 20
-    assert len(message.text) < 300
+    for replaced_at in (None, STARTED_AT):
+        message = compose_message(
+            analysis, info, page_url=PAGE, has_video=True, replaced_at=replaced_at
+        )
+        assert block_errors(message.blocks) == ("", [])
+        told = as_text(message)
+        assert not re.search(r"of 100|likely|engagement|attention|sure", told, re.IGNORECASE)
+        # A phone shows about 33 letters a line, and 20 lines besides the buttons on one screen.
+        shown = [line for line in told.splitlines() if line.strip("─") and "https:" not in line]
+        assert sum(-(-len(line) // 33) for line in shown) <= 20
+        assert len(message.text) < 300
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 9, 10, 40])
@@ -233,15 +251,16 @@ def test_escaping_leaves_ordinary_text_alone() -> None:
 
 
 def test_a_message_that_replaces_another_says_first_which_one() -> None:
-    message = compose()
     posted_at = STARTED_AT + timedelta(hours=2)
-    again = replacing(message, posted_at, "Europe/Berlin")
-    assert as_text(again).split("\n")[0] == (
-        "This replaces the message of 19 Nov 2026, 17:00 Europe/Berlin, which Slack did not let "
-        "Rapport edit."
+    message, info = compose(), make_info()
+    again = compose_message(make_call(), info, page_url=None, replaced_at=posted_at)
+    assert as_text(again).strip().split("\n")[0] == (
+        "Replaces the message of 19 Nov, 17:00, which Slack did not let Rapport edit."
     )
-    assert again.blocks[1:] == message.blocks
-    assert again.text == f"Replaces an earlier message: {message.text}"
+    assert again.blocks[1] == message.blocks[0]
+    assert again.text == message.text, "a notification starts with the sentence"
+    failed = compose_failure(info, "Zoom has deleted the file.", replaced_at=posted_at)
+    assert failed.blocks[0] == again.blocks[0]
 
 
 def test_a_failure_is_one_line_with_the_reason_and_what_to_do() -> None:

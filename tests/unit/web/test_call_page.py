@@ -110,3 +110,13 @@ def test_what_people_typed_is_text_on_the_page() -> None:
         assert typed not in page
     assert "“&lt;script&gt;$5&lt;/script&gt; &amp; &lt;i&gt;Weiß”" in page
     assert "<bdi>\u2068يوسف\u2069</bdi>" in page
+
+
+def test_a_sentence_about_a_name_from_right_to_left_still_reads_from_left_to_right() -> None:
+    people = [PersonSpec("שרה כהן", side="rep"), PersonSpec("محمد علي", side="prospect")]
+    page = page_of(make_call(people, duration_s=600, quotes=["كم سيكلفنا؟"]), make_info())
+    (answer,) = re.findall(r'<p class="answer"[^>]*>.*?</p>', page)
+    # "auto" would take the direction of the name for that of the whole sentence.
+    assert answer.startswith('<p class="answer"><b>\u2068محمد علي\u2069 looked tense from')
+    assert answer.endswith("<bdi>“كم سيكلفنا؟”</bdi></p>")
+    assert "\u2068שרה כהן\u2069 with \u2068محمد علي\u2069" in page

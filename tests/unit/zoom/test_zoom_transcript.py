@@ -154,6 +154,18 @@ def test_the_voices_within_one_cue_are_told_apart() -> None:
     assert said(vtt("<v Ada>Hello</v> <v.loud Bob>Hi</v>")) == [("Ada", "Hello"), ("Bob", "Hi")]
 
 
+def test_speakers_who_follow_each_other_within_a_cue_are_told_apart_and_share_its_time() -> None:
+    data = vtt("Ada: one\ntwo\nBob: three four", "Bob: five\nNext: we\n10:30: go", "Ada: six")
+    assert [
+        (line.start_s, line.end_s, line.speaker, line.text) for line in parse_vtt(data).lines
+    ] == [
+        (0, 0.824, "Ada", "one two"),  # 7 of 17 letters of 2 s
+        (0.824, 2, "Bob", "three four"),
+        (2, 4, "Bob", "five Next: we 10:30: go"),
+        (4, 6, "Ada", "six"),
+    ]
+
+
 TALK = [f"{name}: words here" for name in ("Ada Lee", "Bob", "Ada Lee", "Bob", "Ada Lee")]
 
 
