@@ -106,7 +106,7 @@ def _made(analysis: CallAnalysis, accuracy: str | None, has_pictures: bool) -> t
 
 
 def _not_seen(quality: Quality) -> tuple[str, ...]:
-    if quality.faces_seen:
+    if quality.faces_seen > quality.faces_too_small:
         first = (
             "What faces showed while they were off camera, turned away or covered is not in any "
             "figure."

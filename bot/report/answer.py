@@ -137,7 +137,7 @@ def _without(analysis: CallAnalysis) -> str:
     seen = [person for person in group if person.score.face_s > 0]
     if not seen:
         whose = "Their" if theirs and len(theirs) < len(people) else ""
-        return f"{_unseen(group, whose)} {talk_sentence(analysis)}."
+        return f"{_unseen(analysis, group, whose)} {talk_sentence(analysis)}."
     who = names_of(people, [person.index for person in seen])
     if len(seen) > MOST_NAMED and theirs:
         who = "Their side"
@@ -147,10 +147,12 @@ def _without(analysis: CallAnalysis) -> str:
     return f"No clear turn. {who} {'; '.join(said)}" + ("" if said[-1].endswith("”") else ".")
 
 
-def _unseen(group: Sequence[Participant], whose: str) -> str:
+def _unseen(analysis: CallAnalysis, group: Sequence[Participant], whose: str) -> str:
     were_off = any(person.camera_off_s for person in group)
     if were_off:
         return f"{whose} cameras were off." if whose else "Cameras were off."
+    if analysis.quality.faces_seen:  # too small or too blurred
+        return f"{whose} faces could not be read." if whose else "No face could be read."
     return f"{whose} faces were not seen." if whose else "No face was seen."
 
 
