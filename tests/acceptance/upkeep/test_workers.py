@@ -160,7 +160,7 @@ def test_without_its_data_folder_a_service_says_so_and_its_calls_wait(rapport: R
     ready = httpx.get(f"{rapport.url}/readyz", timeout=20)
     rapport.announce()
     rapport.wait_for_log("is not the data folder of this database")
-    wait_until(lambda: "trying again in 60 s" in rapport.log, "the step is tried again")
+    wait_until(lambda: "Trying again in 60 s" in rapport.log, "the step is tried again")
 
     assert ready.status_code == 503
     assert "The data folder is missing" in ready.json()["checks"]["disk"]
