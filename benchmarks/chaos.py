@@ -7,9 +7,9 @@ Every call is announced several times. `rapport serve`, and on PostgreSQL a `rap
 it, are killed with SIGKILL at random moments and started again; a share of the requests to Zoom and
 Slack is refused, limited, delayed, or cut off in the middle. In the end each call has to be done,
 or failed with a reason, with one message and one PDF, and no recording may be left but those of
-failed calls, which are kept for a week. Calls do fail: one that is in the same step at three kills
-is taken for the reason. Returns 1 if anything is lost, doubled or left over. Folder and log stay
-with --keep.
+failed calls, which are kept for a week. Some calls do fail: a step that is running at three kills
+is not tried again. Returns 1 if anything is lost, doubled or left over. --keep keeps the data
+folders, with the logs.
 """
 
 from __future__ import annotations
@@ -154,14 +154,14 @@ def announce(zoom: ZoomStandIn, url: str, names: list[str]) -> None:
             with suppress(httpx.HTTPError):
                 if zoom.send(f"{url}/webhooks/zoom", name).status_code == 204:
                     break
-            time.sleep(0.5)  # Zoom would wait minutes
+            time.sleep(0.5)  # the service is restarting; Zoom would wait for minutes
 
 
 def kill_some(processes: list[RapportProcess], options: Options) -> None:
     """Kill a process at a random moment and start it again, as often as the options say."""
     chance = random.Random(options.seed)
     for number in range(options.kills):
-        time.sleep(chance.uniform(*KILL_AFTER_S))
+        time.sleep(chance.uniform(*KILL_AFTER_S))  # so that kills meet every step
         process = processes[number % len(processes)]
         process.kill()
         process.start()
@@ -178,7 +178,7 @@ def wait_for_end(settings: dict[str, str], data_dir: Path, calls: int) -> Counte
         if (is_over and not left_to_do(engine)) or time.monotonic() > deadline:
             engine.dispose()
             return statuses
-        time.sleep(1.0)
+        time.sleep(1.0)  # between two looks at the database: calls take minutes
 
 
 def left_to_do(engine: Engine) -> int:

@@ -88,4 +88,4 @@ def wait_for(condition: Callable[[], Any], timeout_s: float, log: Callable[[], s
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(log()[-3000:])
-        time.sleep(0.2)  # the condition is often a request to the service
+        time.sleep(0.2)  # each look is a query or a request, which costs the service

@@ -90,7 +90,9 @@ def run(settings: dict[str, str], data_dir: Path, calls: int) -> int:
                 enough = number - at_once
                 wait_for(partial(has, done, enough), CALL_TIMEOUT_S, rapport.log_path.read_text)
                 if at_once == 0:
-                    time.sleep(2.0)  # for what follows the end of a call
+                    time.sleep(
+                        2.0
+                    )  # memory is freed and files are deleted just after a call is done
                     usages.append(usage(rapport.pid, data_dir))
                     show(number, usages[-1])
                 zoom.requests.clear()

@@ -64,7 +64,7 @@ class Turns:
             self._check_open()
 
     def give_back(self, run: Run) -> None:
-        """Give a run's place to whoever has waited longest; does nothing if it has none."""
+        """Pass a run's place on to whoever has waited longest; do nothing if it has none."""
         with self._lock:
             if run not in self._holders:
                 return

@@ -122,7 +122,7 @@ class Executor:
             self.beat()
 
     def beat(self) -> None:
-        """Give a heartbeat, as `check` does where the last one is old."""
+        """Send a heartbeat; `check` does this when the last one is old."""
         sent_at = lasting_now_s()
         with transaction(self._engine, is_urgent=True) as session:
             leases.renew(session, self.name, self._epoch)
@@ -191,7 +191,7 @@ class Executor:
         return [keys[key] for key, at in self._first_seen.items() if now_s - at > self._takeover_s]
 
     def release(self) -> None:
-        """Give the lease back: what is not finished is for the others, or for the next start."""
+        """Release the lease, so that another process or the next start can pick up unfinished runs."""
         self._ends.set()
         try:
             with transaction(self._engine, is_urgent=True) as session:

@@ -86,7 +86,7 @@ def renew(session: Session, name: str, epoch: int) -> None:
 
 
 def release(session: Session, name: str, epoch: int) -> None:
-    """Give a lease back; does nothing if it is held no more."""
+    """Release a lease; do nothing if it is no longer held."""
     session.exec(
         update(Lease)
         .where(_held(name, epoch))
