@@ -191,7 +191,7 @@ class Executor:
         return [keys[key] for key, at in self._first_seen.items() if now_s - at > self._takeover_s]
 
     def release(self) -> None:
-        """Release the lease, so that another process or the next start can pick up unfinished runs."""
+        """Release the lease, so that another process or the next start resumes unfinished runs."""
         self._ends.set()
         try:
             with transaction(self._engine, is_urgent=True) as session:
